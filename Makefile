@@ -1,0 +1,46 @@
+# Two commands: `make run` shows a slide being screened, `make test` checks everything.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+ARGS ?= --camera demo
+
+.PHONY: run test lint types contracts tests wheel clean
+
+run: $(VENV)/.device  ## screen a simulated slide; ARGS="--camera fields/" for something else
+	@$(BIN)/edge-run $(ARGS)
+
+test: lint types contracts tests  ## lint, types, layers, tests
+
+lint: $(VENV)/.workstation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.workstation
+	$(BIN)/mypy
+
+contracts: $(VENV)/.workstation
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.workstation
+	$(BIN)/python -m pytest
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.device: $(VENV)/bin/python pyproject.toml
+	@echo "installing the device application into $(VENV) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.workstation: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing everything, PyTorch included, into $(VENV): this takes minutes ..."
+	@$(PIP) --editable '.[train,export,dev]'
+	@touch $@ $(VENV)/.device
+
+wheel: $(VENV)/bin/python
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,256 @@
+"""Device profiles: what the hardware is and how much of it the line may use, read from TOML.
+
+The shipped profiles lie in `firmware_config/profiles`, one file a machine, and are recognised by
+themselves. A profile says everything: nothing has a default in code, so that each value stands in one
+place, with its reason beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from edge.types import LeukoscopeError
+
+RuntimeKind = Literal["auto", "ort", "trt"]
+T = TypeVar("T")
+
+FALLBACK = "generic-x86-64"
+"""The shipped profile of a machine that none fits: it asks for nothing special."""
+
+
+class ConfigError(LeukoscopeError):
+    """A profile that does not exist, cannot be read, or says something that cannot be."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Which machine a profile is for.
+
+    Attributes
+    ----------
+    architecture : regular expression that the whole of `platform.machine()` must match.
+    model : regular expression to be found in the device tree's model; empty fits every machine.
+    """
+
+    architecture: str
+    model: str
+
+    def __post_init__(self) -> None:
+        for name in ("architecture", "model"):
+            try:
+                re.compile(getattr(self, name))
+            except re.error as error:
+                raise ValueError(f"{name} is not a regular expression: {error}") from error
+
+    def fits(self, architecture: str, model: str) -> bool:
+        """Whether this is the machine with that `platform.machine()` and device-tree model."""
+        return bool(re.fullmatch(self.architecture, architecture) and re.search(self.model, model))
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """What to ask of a camera; one that cannot do it gives the nearest it can.
+
+    Attributes
+    ----------
+    width, height : pixels of a frame.
+    fps : frames per second.
+    nominal_um_per_px : size of a pixel on the slide, in µm, where nothing better is known.
+    """
+
+    width: int
+    height: int
+    fps: int
+    nominal_um_per_px: float
+
+    def __post_init__(self) -> None:
+        _within("width", self.width, 64, 16384)
+        _within("height", self.height, 64, 16384)
+        _within("fps", self.fps, 1, 1000)
+        _within("nominal_um_per_px", self.nominal_um_per_px, 0.01, 10)
+
+
+@dataclass(frozen=True)
+class RuntimeSettings:
+    """How the networks run.
+
+    Attributes
+    ----------
+    kind : 'ort' (ONNX Runtime), 'trt' (TensorRT), or 'auto': TensorRT where it works, else ONNX Runtime.
+    threads : processor threads for one inference.
+    """
+
+    kind: RuntimeKind
+    threads: int
+
+    def __post_init__(self) -> None:
+        _within("threads", self.threads, 1, 256)
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """How pictures are worked on.
+
+    Attributes
+    ----------
+    threads : processor threads OpenCV may use.
+    """
+
+    threads: int
+
+    def __post_init__(self) -> None:
+        _within("threads", self.threads, 1, 256)
+
+
+@dataclass(frozen=True)
+class DisplaySettings:
+    """The terminal screen.
+
+    Attributes
+    ----------
+    fps : pictures drawn per second at most; what lies between is worked on and counted, not drawn.
+    """
+
+    fps: int
+
+    def __post_init__(self) -> None:
+        _within("fps", self.fps, 1, 60)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A device profile.
+
+    Attributes
+    ----------
+    name : what the records call it.
+    machine, camera, runtime, images, display : the sections of the file, see each.
+    """
+
+    name: str
+    machine: Machine
+    camera: CameraSettings
+    runtime: RuntimeSettings
+    images: ImageSettings
+    display: DisplaySettings
+
+
+def load_profile(name_or_path: str | None = None) -> Profile:
+    """The device profile of this name or file, or without one the shipped profile that fits this machine.
+
+    Anything that ends in `.toml` or contains a folder separator is a file, the rest a shipped name.
+
+    Raises
+    ------
+    ConfigError
+        The profile does not exist, or has an unknown, missing or impossible key; names file and key.
+    """
+    if name_or_path is None:
+        return _fitting(platform.machine(), device_model())
+    if name_or_path.endswith(".toml") or "/" in name_or_path or os.sep in name_or_path:
+        return _read(Path(name_or_path))
+    shipped = _shipped()
+    if name_or_path not in shipped:
+        raise ConfigError(
+            f"profile {name_or_path!r}: there is none of this name; choose {', '.join(sorted(shipped))}, "
+            "or give a .toml file"
+        )
+    return _read(shipped[name_or_path])
+
+
+def device_model() -> str:
+    """What the device tree calls this board ('Raspberry Pi 5 Model B Rev 1.0'); empty on a PC."""
+    try:
+        return Path("/proc/device-tree/model").read_text(errors="replace").strip("\0\n ")
+    except OSError:
+        return ""
+
+
+def data_folder() -> Path:
+    """Where records and calibrations are kept: $LEUKOSCOPE_HOME, else leukoscope in the user's data folder.
+
+    The user's data folder is $XDG_DATA_HOME or ~/.local/share (XDG Base Directory Specification 0.8).
+    The folder is not made here.
+    """
+    if home := os.environ.get("LEUKOSCOPE_HOME"):
+        return Path(home).expanduser()
+    shared = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(shared).expanduser() / "leukoscope"
+
+
+def _shipped() -> dict[str, Traversable]:
+    folder = resources.files("firmware_config") / "profiles"
+    return {file.name[:-5]: file for file in folder.iterdir() if file.name.endswith(".toml")}
+
+
+def _fitting(architecture: str, model: str) -> Profile:
+    """The shipped profile for this machine; one that names the board goes before one that does not."""
+    profiles = {name: _read(file) for name, file in sorted(_shipped().items())}
+    fitting = [p for p in profiles.values() if p.machine.fits(architecture, model)]
+    by_board = [p for p in fitting if p.machine.model]
+    return (by_board or fitting or [profiles[FALLBACK]])[0]
+
+
+def _read(file: Path | Traversable) -> Profile:
+    try:
+        table = tomllib.loads(file.read_text("utf-8"))
+        return _build(Profile, table, "")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise ConfigError(f"profile {file}: cannot be read: {reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"profile {file}: not valid TOML: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"profile {file}: {error}") from error
+
+
+def _build(kind: type[T], table: Mapping[str, Any], section: str) -> T:
+    """An object of this dataclass from a TOML table; ValueError names the key by its full name."""
+    types = get_type_hints(kind)
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    where = f" in [{section}]" if section else ""
+    for key in table:
+        if key not in known:
+            raise ValueError(f"unknown key {key!r}{where}; known are {', '.join(known)}")
+    values: dict[str, Any] = {}
+    for key in known:
+        if key not in table:
+            raise ValueError(f"key {key!r} is missing{where}")
+        full = f"{section}.{key}" if section else key
+        values[key] = _value(types[key], table[key], full)
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise ValueError(f"{section}.{error}") from error
+
+
+def _value(kind: Any, value: Any, key: str) -> Any:
+    """`value` if it is what the field asks for (a whole number will do for a float)."""
+    if is_dataclass(kind):
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{key} is a section: write it as [{key}]")
+        return _build(kind, value, key)  # type: ignore[arg-type]
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ValueError(f"{key} is {value!r}; choose {', '.join(map(repr, get_args(kind)))}")
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        wanted = {int: "a whole number", float: "a number", str: "a text in quotes"}[kind]
+        raise ValueError(f"{key} is {value!r}; it must be {wanted}")
+    return value
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}; it must lie between {low} and {high}")

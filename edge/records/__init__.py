@@ -1,0 +1,1 @@
+"""What is kept of a slide: the store, JSON lines, label images."""

@@ -1,0 +1,159 @@
+"""The file behind the records: its tables, its versions, and what can be wrong with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from edge.types import LeukoscopeError
+
+MIGRATIONS = (
+    (
+        """
+        CREATE TABLE slides (
+            id TEXT PRIMARY KEY,
+            started_at TEXT NOT NULL,       -- UTC, ISO 8601
+            finished_at TEXT,               -- NULL while under way, and for ever if the power went
+            version TEXT NOT NULL,          -- of the program
+            profile TEXT NOT NULL,
+            camera TEXT NOT NULL,
+            runtime TEXT NOT NULL,
+            bundle TEXT NOT NULL,           -- name and version
+            bundle_sha256 TEXT NOT NULL,
+            trusted INTEGER NOT NULL,       -- 0 for a bundle neither shipped nor signed by a trusted key
+            classes TEXT NOT NULL,          -- JSON list, in the order of cells.probabilities
+            finding TEXT,
+            reason TEXT,
+            blast_fraction REAL,
+            interval_low REAL,
+            interval_high REAL,
+            interval_level REAL,
+            tally TEXT                      -- JSON object
+        )
+        """,
+        """
+        CREATE TABLE readings (
+            id INTEGER PRIMARY KEY,
+            slide TEXT NOT NULL REFERENCES slides (id),
+            frame INTEGER NOT NULL,         -- index of the frame
+            source TEXT NOT NULL,
+            captured_at TEXT NOT NULL,      -- UTC, ISO 8601
+            t_s REAL NOT NULL,              -- monotonic clock
+            width INTEGER NOT NULL,
+            height INTEGER NOT NULL,
+            exposure_ms REAL,
+            um_per_px REAL NOT NULL,
+            um_per_px_from TEXT NOT NULL,
+            sharpness REAL NOT NULL,
+            brightness REAL NOT NULL,
+            problems TEXT NOT NULL,         -- JSON list, empty for an accepted field
+            repeated INTEGER NOT NULL,      -- 1 when the field showed nothing new
+            fault TEXT,                     -- why there was no picture
+            ms TEXT NOT NULL                -- JSON object, milliseconds by stage
+        )
+        """,
+        "CREATE INDEX readings_of_slide ON readings (slide, frame)",
+        """
+        CREATE TABLE cells (
+            id INTEGER PRIMARY KEY,
+            reading INTEGER NOT NULL REFERENCES readings (id),
+            cell INTEGER NOT NULL,          -- identity on the slide
+            x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
+            area_um2 REAL NOT NULL,
+            nucleus_area_um2 REAL NOT NULL,
+            class TEXT NOT NULL,
+            probabilities BLOB NOT NULL,    -- little-endian float32, one a class of the slide
+            uncertain INTEGER NOT NULL,
+            certain INTEGER NOT NULL,
+            cut INTEGER NOT NULL,
+            new INTEGER NOT NULL,
+            counted INTEGER NOT NULL,
+            crop BLOB                       -- JPEG; NULL where a cell already kept is seen again
+        )
+        """,
+        "CREATE INDEX cells_of_reading ON cells (reading)",
+    ),
+)
+"""The statements that lead from schema version i to i + 1; PRAGMA user_version holds the version of a file."""
+
+
+class RecordsError(LeukoscopeError):
+    """The record store cannot be opened, read or written. Says which, why and what to do."""
+
+
+def connect(path: Path, busy_s: float) -> sqlite3.Connection:
+    """Open the record store at `path`, making it or bringing it up to this program's schema.
+
+    WAL lets others read while a slide is screened. With synchronous=FULL every commit reaches the disk
+    before it returns, so that what was shown survives a power cut (https://sqlite.org/wal.html, section 4).
+
+    Raises
+    ------
+    RecordsError
+        Not a record store, damaged, written by a newer program, read-only, locked, or no space.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordsError(
+            f"records {path}: the folder cannot be made: {error.strerror}; choose another with --records"
+        ) from error
+    if path.is_dir():
+        raise RecordsError(f"records {path}: is a folder; name a file in it, as in {path / 'records.db'}")
+    try:
+        database = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise RecordsError(explain(path, error)) from error
+    try:
+        _prepare(database, path)
+    except sqlite3.Error as error:
+        database.close()
+        raise RecordsError(explain(path, error)) from error
+    except RecordsError:
+        database.close()
+        raise
+    database.row_factory = sqlite3.Row
+    return database
+
+
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise RecordsError(
+            f"records {path}: written by a newer version of this program (schema {version}, this one knows "
+            f"{len(MIGRATIONS)}); update the program or choose another file with --records"
+        )
+    if not version and database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise RecordsError(
+            f"records {path}: is a database of another program; choose another file with --records"
+        )
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("PRAGMA foreign_keys = ON")
+    # takes the lock and writes to the disk, so that a store that cannot be written is known at once
+    database.execute("BEGIN IMMEDIATE")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    for statements in MIGRATIONS[version:]:
+        for statement in statements:
+            database.execute(statement)
+    database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    database.execute("COMMIT")
+
+
+def explain(path: Path, error: sqlite3.Error) -> str:
+    """One line for the user: what is wrong with the file, and what to do."""
+    # some errors of the module itself, like a closed connection, have no name
+    name = getattr(error, "sqlite_errorname", "")
+    reasons = {
+        "SQLITE_FULL": "the disk is full; free some space",
+        "SQLITE_READONLY": "the file or its folder is read-only; make it writable",
+        "SQLITE_PERM": "no permission to write it; make it writable",
+        "SQLITE_CANTOPEN": "cannot be opened for writing; see that its folder is writable",
+        "SQLITE_NOTADB": "is not a record store",
+        "SQLITE_CORRUPT": "is damaged; restore a backup",
+        "SQLITE_BUSY": "is locked by another program; close it",
+        "SQLITE_LOCKED": "is locked by another program; close it",
+        "SQLITE_IOERR": "the disk does not read or write it; check the disk and its space",
+    }
+    reason = next((text for start, text in reasons.items() if name.startswith(start)), str(error))
+    return f"records {path}: {reason}, or choose another file with --records"

@@ -1,0 +1,145 @@
+"""Readings as JSON lines, one object a line, flushed when written: what other programs script against."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from edge.records.store import SlideHeader
+from edge.types import LeukoscopeError, Reading
+
+
+class JsonLines:
+    """Follows a screening and writes it to a file, or to standard output for `-`.
+
+    Raises
+    ------
+    LeukoscopeError : the file cannot be written.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        try:
+            self._stream: TextIO = sys.stdout if target == "-" else Path(target).open("w", encoding="utf-8")
+        except OSError as error:
+            raise LeukoscopeError(f"--json {target}: cannot be written ({error.strerror})") from None
+
+    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
+        """The line before the first reading of a slide."""
+        self._slide, self._classes = slide, header.classes
+        self._write(start_record(slide, header, um_per_px))
+
+    def reading(self, reading: Reading) -> None:
+        """One line a frame."""
+        self._write(reading_record(reading, self._classes))
+
+    def finding(self, last: Reading) -> None:
+        """The line after the last reading of a slide."""
+        self._write(finding_record(self._slide, last))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._stream is not sys.stdout:
+            self._stream.close()
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        """One line, on its way to the reader before this returns."""
+        try:
+            self._stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
+            self._stream.flush()
+        except OSError as error:
+            raise LeukoscopeError(f"--json {self._target}: cannot be written ({error.strerror})") from None
+
+
+def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str, Any]:
+    """The line before the first reading; `um_per_px` is what is assumed until something better is known."""
+    return {
+        "kind": "start",
+        "slide": slide,
+        "bundle": {
+            "name": header.bundle,
+            "sha256": header.bundle_sha256,
+            "trusted": header.trusted,
+            "classes": list(header.classes),
+        },
+        "runtime": header.runtime,
+        "camera": header.camera,
+        "profile": header.profile,
+        "um_per_px": round(um_per_px, 5),
+        "version": header.version,
+    }
+
+
+def reading_record(reading: Reading, classes: tuple[str, ...]) -> dict[str, Any]:
+    """One line a frame, rejected frames included."""
+    frame = reading.frame
+    return {
+        "kind": "reading",
+        "index": frame.index,
+        "source": frame.source,
+        "t_s": round(reading.t_s, 3),
+        "width": frame.width,
+        "height": frame.height,
+        "um_per_px": round(reading.um_per_px, 5),
+        "um_per_px_from": reading.um_per_px_from,
+        "problems": list(reading.problems),
+        "counted": not reading.problems and not reading.repeated,
+        "repeated": reading.repeated,
+        "sharpness": round(reading.sharpness, 3),
+        "brightness": round(reading.brightness, 3),
+        "ms": {stage: round(ms, 2) for stage, ms in reading.ms.items()},
+        "cells": [_cell(reading, i, classes) for i in range(len(reading.cells))],
+    }
+
+
+def _cell(reading: Reading, i: int, classes: tuple[str, ...]) -> dict[str, Any]:
+    cells = reading.cells
+    return {
+        "id": int(reading.ids[i]),
+        "new": bool(reading.new[i]),
+        "counted": bool(reading.counted[i]),
+        "box_px": cells.boxes_px[i].tolist(),
+        "area_um2": round(float(cells.area_um2[i]), 1),
+        "nucleus_area_um2": round(float(cells.nucleus_area_um2[i]), 1),
+        "cut": bool(cells.cut[i]),
+        "class": classes[int(reading.classes[i])],
+        "probabilities": _probabilities(reading.probabilities[i].tolist(), classes),
+        "uncertain": bool(reading.uncertain[i]),
+    }
+
+
+def _probabilities(row: list[float], classes: tuple[str, ...]) -> dict[str, float]:
+    """Five decimals that still sum to 1: the largest takes up what rounding left."""
+    rounded = [round(p, 5) for p in row]
+    top = max(range(len(row)), key=row.__getitem__)
+    rounded[top] = round(rounded[top] + 1 - sum(rounded), 5)
+    return dict(zip(classes, rounded, strict=True))
+
+
+def finding_record(slide: str, last: Reading) -> dict[str, Any]:
+    """The line after the last reading of a slide; `source` is that reading's, for slides of one frame."""
+    tally, finding = last.tally, last.finding
+    return {
+        "kind": "finding",
+        "slide": slide,
+        "source": last.frame.source,
+        "cells_counted": tally.leukocytes,
+        "counts": dict(tally.counts),
+        "uncertain": tally.uncertain,
+        "blast_fraction": _rounded(finding.blast_fraction),
+        "blast_interval": [_rounded(end) for end in finding.interval] if finding.interval else None,
+        "interval_level": finding.level,
+        "finding": finding.kind,
+        "reason": finding.reason,
+        "cells_needed": finding.cells_needed,
+        "frames": tally.frames,
+        "rejected": tally.rejected,
+        "repeated": tally.repeated,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

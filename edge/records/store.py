@@ -1,0 +1,289 @@
+"""What was seen, kept: every reading with its cells, committed before it is shown.
+
+`Store.add` takes a reading at line speed; a thread of its own writes what has come in and commits it as
+one group; `Store.committed` hands the readings back once they are on the disk, and those are shown.
+Frames themselves are not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from types import TracebackType
+from typing import Any, Self
+
+from edge.records.database import RecordsError, connect, explain
+from edge.records.rows import cell_rows, decoded, decoded_cell, insert, reading_row
+from edge.types import Finding, Reading, Tally
+
+GROUP_S = 0.1
+"""Least time between commits, seconds: an SD card endures and manages few a second. A reading that comes
+after a pause is committed at once; one under load waits this long at most, plus the commit itself."""
+
+WAITING = 8
+"""Readings not yet on the disk at most, since each holds its frame in memory; then `add` waits."""
+
+
+@dataclass(frozen=True)
+class SlideHeader:
+    """What a slide is read with.
+
+    Attributes
+    ----------
+    version : of the program.
+    profile, camera, runtime : names, as the user knows them.
+    bundle, bundle_sha256 : the model bundle's name and version, and its hash.
+    trusted : False for a bundle that is neither shipped nor signed by a trusted key.
+    classes : the bundle's classes, in the order of `Reading.probabilities`.
+    """
+
+    version: str
+    profile: str
+    camera: str
+    runtime: str
+    bundle: str
+    bundle_sha256: str
+    trusted: bool
+    classes: tuple[str, ...]
+
+
+def new_slide_id(now: datetime | None = None) -> str:
+    """A readable identifier that no other slide has: date, UTC time and four hexadecimal digits."""
+    return f"{now or datetime.now(UTC):%Y-%m-%dT%H%M}-{token_hex(2)}"
+
+
+class Unrecorded:
+    """Keeps nothing, and hands every reading back at once. What `--no-records` asks for."""
+
+    def __init__(self) -> None:
+        self._readings: list[Reading] = []
+
+    def begin_slide(self, slide: str | None, header: SlideHeader) -> str:
+        return slide or new_slide_id()
+
+    def add(self, reading: Reading) -> None:
+        self._readings.append(reading)
+
+    def committed(self) -> list[Reading]:
+        readings, self._readings = self._readings, []
+        return readings
+
+    def flush(self) -> list[Reading]:
+        return self.committed()
+
+    def finish_slide(self, finding: Finding, tally: Tally) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+class Store:
+    """The record store, one SQLite file. Used by one thread; a context manager.
+
+    Parameters
+    ----------
+    path : the file, made with its folder when it is not there.
+    busy_s : how long to wait for another program that holds the file.
+
+    Raises
+    ------
+    RecordsError
+        From every method: the file cannot be opened, read or written. Once a commit has failed, nothing
+        more is written; what `committed` had returned is on the disk.
+    """
+
+    def __init__(self, path: str | Path, busy_s: float = 5.0) -> None:
+        self.path = Path(path)
+        self._database = connect(self.path, busy_s)
+        self._slide: str | None = None
+        self._classes: tuple[str, ...] = ()
+        self._changed = threading.Condition()
+        self._waiting: list[Reading] = []  # not yet on the disk, those being written included
+        self._durable: list[Reading] = []  # on the disk, not yet handed back
+        self._kept = 0
+        self._hurry = self._closing = False
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._write, name="records", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def begin_slide(self, slide: str | None, header: SlideHeader) -> str:
+        """Start a slide and return its identifier, generated when `slide` is None.
+
+        An identifier that is in the records already is refused: going on with it could count a cell twice.
+        """
+        self._drain()
+        row = asdict(header) | {"classes": json.dumps(header.classes), "started_at": _now()}
+        row["id"] = new_slide_id() if slide is None else slide.strip()
+        if not row["id"] or not row["id"].isprintable():
+            raise RecordsError(f"slide {slide!r}: an identifier must be printable text; choose another")
+        try:
+            insert(self._database, "slides", row)
+        except sqlite3.IntegrityError as error:
+            raise RecordsError(
+                f"slide {row['id']}: is in the records {self.path} already; choose another identifier "
+                f"with --slide, such as {row['id']}-{token_hex(2)}"
+            ) from error
+        except sqlite3.Error as error:
+            raise RecordsError(explain(self.path, error)) from error
+        self._slide, self._classes, self._kept = str(row["id"]), header.classes, 0
+        return self._slide
+
+    def add(self, reading: Reading) -> None:
+        """Take a reading of the slide begun; waits only when the disk has fallen behind."""
+        if self._slide is None:
+            raise ValueError("add: no slide was begun")
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._waiting) < WAITING or self._failure)
+            if self._failure:
+                raise self._failure
+            self._waiting.append(reading)
+            self._changed.notify_all()
+
+    def committed(self) -> list[Reading]:
+        """The readings that reached the disk since the last call, in order. Does not wait.
+
+        Raises RecordsError when a commit failed, after what reached the disk before it was handed out.
+        """
+        with self._changed:
+            readings, self._durable = self._durable, []
+            if self._failure and not readings:
+                raise self._failure
+            return readings
+
+    def flush(self) -> list[Reading]:
+        """Commit everything now and return what `committed` would."""
+        self._drain()
+        return self.committed()
+
+    def finish_slide(self, finding: Finding, tally: Tally) -> None:
+        """Commit everything and write the slide's result; `committed` still hands out the last readings."""
+        self._drain()
+        if self._failure:
+            raise self._failure
+        low, high = finding.interval or (None, None)
+        row = {
+            "finished_at": _now(),
+            "finding": finding.kind,
+            "reason": finding.reason,
+            "blast_fraction": finding.blast_fraction,
+            "interval_low": low,
+            "interval_high": high,
+            "interval_level": finding.level,
+            "tally": json.dumps(vars(tally) | {"counts": dict(tally.counts)}),
+        }
+        columns = ", ".join(f"{column} = :{column}" for column in row)
+        try:
+            self._database.execute(f"UPDATE slides SET {columns} WHERE id = :id", row | {"id": self._slide})
+        except sqlite3.Error as error:
+            raise RecordsError(explain(self.path, error)) from error
+
+    def close(self) -> None:
+        """Commit what can be committed and close the file."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._database.close()
+
+    def slides(self) -> list[dict[str, Any]]:
+        """Every slide, the oldest first: the columns of table `slides`, `classes` and `tally` decoded."""
+        rows = self._rows("SELECT * FROM slides ORDER BY started_at, id")
+        return [decoded(row, "classes", "tally") for row in rows]
+
+    def readings(self, slide: str) -> list[dict[str, Any]]:
+        """The slide's readings in order: the columns of table `readings`, `problems` and `ms` decoded."""
+        rows = self._rows("SELECT * FROM readings WHERE slide = ? ORDER BY id", slide)
+        return [decoded(row, "problems", "ms") for row in rows]
+
+    def cells(self, slide: str) -> list[dict[str, Any]]:
+        """The slide's cells, frame by frame: the columns of table `cells` and the reading's `frame`.
+
+        `probabilities` is (C,) float32; `crop` is (S, S, 3) uint8 RGB, None where the cell is not new.
+        """
+        rows = self._rows(
+            "SELECT cells.*, readings.frame FROM cells JOIN readings ON readings.id = cells.reading "
+            "WHERE readings.slide = ? ORDER BY cells.id",
+            slide,
+        )
+        return [decoded_cell(row) for row in rows]
+
+    def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        self._drain()
+        try:
+            return [dict(row) for row in self._database.execute(sql, values)]
+        except sqlite3.Error as error:
+            raise RecordsError(explain(self.path, error)) from error
+
+    def _drain(self) -> None:
+        """Wait until the writing thread has nothing to do; the caller may then use the database."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._waiting or self._failure)
+            self._hurry = False
+
+    def _write(self) -> None:
+        """The writing thread: what has come in, one transaction, and again."""
+        last_commit = float("-inf")
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                pause = last_commit + GROUP_S - time.monotonic()
+                self._changed.wait_for(
+                    lambda: self._hurry or self._closing or len(self._waiting) >= WAITING // 2, max(pause, 0)
+                )
+                group = list(self._waiting)
+            if not group:
+                return
+            failure = self._commit(group)
+            last_commit = time.monotonic()
+            with self._changed:
+                self._failure = failure
+                if not failure:
+                    del self._waiting[: len(group)]
+                    self._durable += group
+                    self._kept += len(group)
+                self._changed.notify_all()
+            if failure:
+                return
+
+    def _commit(self, group: Sequence[Reading]) -> Exception | None:
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            for reading in group:
+                self._insert(reading)
+            self._database.execute("COMMIT")
+        except Exception as error:  # raised again in the thread that uses the store
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            if not isinstance(error, sqlite3.Error):
+                return error
+            kept = f"the {self._kept} readings of slide {self._slide} shown so far are kept"
+            return RecordsError(f"{explain(self.path, error)}; {kept}")
+        return None
+
+    def _insert(self, reading: Reading) -> None:
+        row = reading_row(reading) | {"slide": self._slide}
+        key = insert(self._database, "readings", row)
+        for row in cell_rows(reading, self._classes):
+            insert(self._database, "cells", row | {"reading": key})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

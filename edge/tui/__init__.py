@@ -1,0 +1,1 @@
+"""The terminal screen: consumes Readings and shows them; keeps nothing and decides nothing."""

@@ -1,0 +1,223 @@
+"""The screen of `edge-run`: shows Readings as they come and passes keys on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Footer, Static
+
+from edge.tui.colours import class_colours
+from edge.tui.counts import Counts
+from edge.tui.dialogs import HelpScreen, NewSlideScreen
+from edge.tui.gallery import Gallery
+from edge.tui.latest import Latest
+from edge.tui.live import LiveView
+from edge.tui.meters import Details, Meters
+from edge.tui.screening import Screening
+from edge.tui.snapshot import svg
+from edge.tui.status import Failure, State, TitleBar
+from edge.tui.verdict import Verdict
+from edge.types import LeukoscopeError, Reading, Tally
+
+# The eye follows a stage that moves at this rate, and a small computer keeps its time for the line.
+REFRESHES_PER_S = 15
+
+
+class ScreeningApp(App[Reading]):
+    """Shows a screening until q is pressed; `run` returns the slide's last Reading, or None without one.
+
+    A thread of its own takes the readings; a clock shows the newest. Readings that come faster than the
+    screen is painted are dropped from the view only.
+    """
+
+    TITLE = "Leukoscope"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "Pause"),
+        Binding("n", "new_slide", "New slide"),
+        Binding("s", "save_picture", "Save picture"),
+        Binding("h,question_mark", "help", "Help", key_display="h"),
+        Binding("q,ctrl+c", "finish", "Quit", key_display="q", priority=False),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 (Textual's own annotation stands)
+        (0, "-short"),
+        (29, "-medium"),
+        (37, "-tall"),
+        (56, "-huge"),
+    ]
+    CSS = """
+    Screen { layout: vertical; }
+    TitleBar { height: 1; background: $panel; }
+    #body { height: 1fr; }
+    #left { width: 1fr; margin-right: 1; }
+    #right { width: 30%; min-width: 35; max-width: 60; }
+    #warning { height: auto; max-height: 2; color: black; background: yellow; }
+    #live { height: 1fr; }
+    State, Meters { height: 1; }
+    Gallery, Failure { height: 6; }
+    Verdict { height: 1fr; }
+    Counts { height: 13; }
+    Details { height: 2; }
+    .-medium Details { height: 6; }
+    .-tall Verdict { height: 16; }
+    .-tall Details, .-huge Details { height: 1fr; }
+    .-huge Verdict { height: 18; }
+    .-huge Counts { height: 26; }
+    #foot { height: 1; background: $panel; }
+    Footer { dock: none; width: 1fr; background: $panel; }
+    #notice { width: auto; padding: 0 1; }
+    """
+
+    def __init__(self, screening: Screening) -> None:
+        super().__init__()
+        self.screening = screening
+        self._latest = Latest()
+        self._paused = False
+        self._ended = False
+        self._failure: str | None = None
+        self._aspect = 0.625  # height / width of a frame; the true one comes with the first
+
+    def compose(self) -> ComposeResult:
+        screening = self.screening
+        colours = class_colours(screening.classes, screening.positives, screening.leukocytes)
+        made_with = {
+            "camera": screening.camera,
+            "bundle": screening.bundle,
+            "runtime": screening.runtime,
+        }
+        yield TitleBar()
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield LiveView(colours, id="live")
+                if screening.warning:
+                    yield Static(f"! {screening.warning}", id="warning", markup=False)
+                yield State()
+                yield Meters()
+                yield Gallery(colours)
+                yield Failure()
+            with Vertical(id="right"):
+                yield Verdict(screening.positives, screening.referral_fraction)
+                yield Counts(colours, screening.leukocytes)
+                yield Details(made_with)
+        with Horizontal(id="foot"):
+            yield Footer(show_command_palette=False)
+            yield Static("research use only", id="notice")
+
+    def on_mount(self) -> None:
+        self.query_one(Failure).display = False
+        self._show_title()
+        self._show(None)
+        self.set_interval(1 / REFRESHES_PER_S, self._tick)
+        self._take_readings()
+
+    def on_unmount(self) -> None:
+        self.screening.stop()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._share_left(event.size.width, event.size.height)
+
+    @work(thread=True)
+    def _take_readings(self) -> None:
+        try:
+            for reading in self.screening.readings():
+                self._latest.put(reading)
+        except LeukoscopeError as error:
+            self._failure = str(error)
+        self._ended = True
+
+    def _tick(self) -> None:
+        reading = self._latest.take()
+        if reading is not None:
+            self._show(reading)
+        if self._ended:
+            self._show_state(self._latest.reading)
+
+    def _show(self, reading: Reading | None) -> None:
+        tally = reading.tally if reading else Tally(counts={})
+        screen = self.screen_stack[0]
+        if reading is not None and reading.frame.pixels.size:
+            aspect = reading.frame.height / reading.frame.width
+            if abs(aspect - self._aspect) > 0.01:
+                self._aspect = aspect
+                self._share_left(*self.size)
+        screen.query_one(LiveView).show_reading(reading)
+        screen.query_one(Gallery).show_cells(self._latest.cells)
+        screen.query_one(Verdict).show(reading.finding if reading else None, tally)
+        screen.query_one(Counts).show(tally)
+        screen.query_one(Meters).show(reading)
+        screen.query_one(Details).show(reading, self._latest.frames_per_s)
+        self._show_state(reading)
+
+    def _show_state(self, reading: Reading | None) -> None:
+        screen = self.screen_stack[0]
+        screen.query_one(State).show(reading, paused=self._paused, ended=self._ended)
+        if self._failure is not None:
+            failure = screen.query_one(Failure)
+            screen.query_one(Gallery).display = False
+            failure.display = True
+            failure.show(self._failure)
+
+    def _show_title(self) -> None:
+        screening = self.screening
+        self.screen_stack[0].query_one(TitleBar).show(
+            f"slide {screening.slide}", screening.camera, screening.bundle, screening.runtime
+        )
+
+    def _share_left(self, width: int, height: int) -> None:
+        """Give the picture the height its width asks for, and the small pictures the rest."""
+        left = width - min(max(width * 30 // 100, 35), 60) - 1
+        rows = height - 4 - round(left * self._aspect / 2)
+        for widget in (Gallery, Failure):
+            self.screen_stack[0].query_one(widget).styles.height = min(max(rows, 6), 16)
+
+    def action_pause(self) -> None:
+        """Hold the line or let it go on."""
+        if self._ended:
+            return
+        self._paused = not self._paused
+        self.screening.pause(self._paused)
+        self._latest.restart_clock()
+        self._show_state(self._latest.reading)
+
+    def action_new_slide(self) -> None:
+        """Start another slide, after a question when something was counted on this one."""
+        reading = self._latest.reading
+        if reading is None or not any(reading.tally.counts.values()):
+            self._start_slide(True)
+        else:
+            question = NewSlideScreen(self.screening.slide, reading.tally.leukocytes)
+            self.push_screen(question, self._start_slide)
+
+    def _start_slide(self, confirmed: bool | None) -> None:
+        if not confirmed:
+            return
+        slide = self.screening.new_slide()
+        self._latest.clear()
+        self._show(None)
+        self._show_title()
+        self.notify(f"new slide {slide}", timeout=2)
+
+    def action_save_picture(self) -> None:
+        """Write the screen as SVG into the current folder."""
+        name = f"leukoscope-{datetime.now():%Y%m%d-%H%M%S}.svg"
+        try:
+            Path(name).write_text(svg(self), encoding="utf-8")
+        except OSError as error:
+            self.notify(f"could not save {name}: {error.strerror}", severity="error")
+        else:
+            self.notify(f"saved {name}", timeout=2)
+
+    def action_help(self) -> None:
+        """Show the keys and how to read the screen."""
+        self.push_screen(HelpScreen())
+
+    def action_finish(self) -> None:
+        """Stop the line and leave, with the last Reading as the result."""
+        self.screening.stop()
+        self.exit(self._latest.reading)

@@ -1,0 +1,84 @@
+"""The lines that say what is going on: the slide at the top, the field under the picture."""
+
+from __future__ import annotations
+
+from textwrap import wrap
+
+from textual.content import Content
+
+from edge.tui.panel import Panel
+from edge.tui.wording import fit, fit_all
+from edge.types import Reading
+
+# What to do about a frame that was turned down, where its problem does not say so itself.
+_ADVICE = {
+    "out of focus": "turn the fine focus",
+    "too dark": "turn up the lamp",
+    "too bright": "turn down the lamp",
+}
+
+
+class TitleBar(Panel):
+    """Which slide is screened, and with what."""
+
+    _parts: tuple[str, ...] = ()
+
+    def show(self, *parts: str) -> None:
+        self._parts = parts
+        self.update()
+
+    def lay_out(self, width: int, height: int) -> list[Content]:
+        name = " Leukoscope"
+        gaps = 3 * len(self._parts)
+        texts = fit_all(self._parts, width - len(name) - gaps)
+        return [Content.assemble((name, "bold"), *(f" · {text}" for text in texts))]
+
+
+class State(Panel):
+    """What became of the newest field, or that there are no more."""
+
+    _text = "waiting for the camera"
+    _style = "dim"
+
+    def show(self, reading: Reading | None, *, paused: bool, ended: bool) -> None:
+        self._text, self._style = _state(reading, paused, ended)
+        self.update()
+
+    def lay_out(self, width: int, height: int) -> list[Content]:
+        return [Content.styled(fit(self._text, width), self._style)]
+
+
+def _state(reading: Reading | None, paused: bool, ended: bool) -> tuple[str, str]:
+    """Words and their style."""
+    if ended:
+        return "■ no more fields: press q to finish", "bold cyan"
+    if paused:
+        return "■ paused: press space to go on", "bold cyan"
+    if reading is None:
+        return "waiting for the camera", "dim"
+    if reading.problems:
+        problem = reading.problems[0]
+        advice = _ADVICE.get(problem)
+        return f"▲ {problem}: {advice}" if advice else f"▲ {problem}", "bold yellow"
+    counted = int(reading.counted.sum())
+    if counted:
+        return f"○ {counted} new cell{'s' if counted > 1 else ''} counted", "#5fd75f"
+    if reading.repeated:
+        return "○ seen before: move to an unseen field", "#5fd75f"
+    return "○ no new cells here: move on", "#5fd75f"
+
+
+class Failure(Panel):
+    """That the camera is gone, what it said, and what to do."""
+
+    _message = ""
+
+    def show(self, message: str) -> None:
+        self._message = message
+        self.update()
+
+    def lay_out(self, width: int, height: int) -> list[Content]:
+        advice = "All cells counted so far are recorded. Press q to finish, then start again."
+        lines = [Content.styled(line, "bold yellow") for line in wrap(f"▲ {self._message}", width)]
+        room = max(height - 2, 1)
+        return [*lines[:room], *(Content(line) for line in wrap(advice, width))][: max(height, 1)]

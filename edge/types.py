@@ -1,0 +1,254 @@
+"""What travels along the line of a frame: frames, cells, readings and the running tally.
+
+Every array has one documented shape and dtype, checked where the object is made, so that a mistake is
+reported at its source and not three modules further on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+U8 = NDArray[np.uint8]
+I32 = NDArray[np.int32]
+F32 = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+ScaleSource = Literal["given", "calibration", "red-cells", "nominal"]
+FindingKind = Literal["refer", "no-blasts-seen", "keep-scanning", "not-readable"]
+
+
+class LeukoscopeError(Exception):
+    """Something the user can mend. The message names the thing, its value and what to do.
+
+    Commands print it as one line on standard error and end with exit status 1.
+    """
+
+
+def _check(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype: type) -> None:
+    """Raise ValueError unless `array` has this dtype and shape (None stands for any length)."""
+    fits = array.ndim == len(shape) and all(
+        want is None or want == have for want, have in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype != dtype:
+        want = tuple("any" if n is None else n for n in shape)
+        raise ValueError(
+            f"{name}: shape {array.shape} {array.dtype}, expected {want} {np.dtype(dtype)}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture as the camera gave it.
+
+    Attributes
+    ----------
+    pixels : (H, W, 3) uint8, RGB. (0, 0, 3) when `fault` says why there is no picture.
+    index : number of the frame, counted from 0 over everything the camera delivered to the line.
+    source : file name inside the given folder, or the camera's name.
+    captured_at : UTC wall clock.
+    monotonic_s : the same moment on the monotonic clock, seconds.
+    exposure_ms : exposure time in milliseconds, None where the camera does not tell.
+    fault : why the picture could not be read (a truncated file), None for a good frame.
+    """
+
+    pixels: U8
+    index: int
+    source: str
+    captured_at: datetime
+    monotonic_s: float
+    exposure_ms: float | None = None
+    fault: str | None = None
+
+    def __post_init__(self) -> None:
+        _check("Frame.pixels", self.pixels, (None, None, 3), np.uint8)
+
+    @property
+    def height(self) -> int:
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        return int(self.pixels.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The leukocytes (and what looks like one) found in a frame, in no particular order.
+
+    Segmentation works on the specimen grid (see `edge.preprocess.Specimen`), coarser than the camera's
+    pixels; label images stay on that grid and `labels_at` draws them at full size when asked.
+
+    Attributes
+    ----------
+    labels : (h, w) int32 on the specimen grid: 0 background, i + 1 the i-th cell (nucleus and cytoplasm).
+    nuclei : (h, w) bool, the nuclear part of the labelled cells.
+    boxes_px : (n, 4) int32, xyxy half-open, in pixels of the frame: the whole cell.
+    centres_px : (n, 2) float32, x and y of the cell's centroid in pixels of the frame.
+    area_um2, nucleus_area_um2 : (n,) float32.
+    cut : (n,) bool, the cell touches the frame's edge.
+    """
+
+    labels: I32
+    nuclei: Bools
+    boxes_px: I32
+    centres_px: F32
+    area_um2: F32
+    nucleus_area_um2: F32
+    cut: Bools
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes_px)
+        _check("Cells.labels", self.labels, (None, None), np.int32)
+        _check("Cells.nuclei", self.nuclei, self.labels.shape, np.bool_)
+        _check("Cells.boxes_px", self.boxes_px, (n, 4), np.int32)
+        _check("Cells.centres_px", self.centres_px, (n, 2), np.float32)
+        _check("Cells.area_um2", self.area_um2, (n,), np.float32)
+        _check("Cells.nucleus_area_um2", self.nucleus_area_um2, (n,), np.float32)
+        _check("Cells.cut", self.cut, (n,), np.bool_)
+
+    def __len__(self) -> int:
+        return len(self.boxes_px)
+
+    @classmethod
+    def none(cls, height: int = 0, width: int = 0) -> Cells:
+        """No cells, on a specimen grid of `height` × `width`."""
+        return cls(
+            labels=np.zeros((height, width), np.int32),
+            nuclei=np.zeros((height, width), np.bool_),
+            boxes_px=np.zeros((0, 4), np.int32),
+            centres_px=np.zeros((0, 2), np.float32),
+            area_um2=np.zeros(0, np.float32),
+            nucleus_area_um2=np.zeros(0, np.float32),
+            cut=np.zeros(0, np.bool_),
+        )
+
+    def labels_at(self, height: int, width: int) -> tuple[I32, I32]:
+        """Label images of the cells and of their nuclei at `height` × `width`, (H, W) int32 both."""
+        if not len(self):
+            empty = np.zeros((height, width), np.int32)
+            return empty, empty.copy()
+        size = (width, height)
+        cells = np.zeros((height, width), np.int32)
+        nuclei = np.zeros((height, width), np.int32)
+        scale = width / self.labels.shape[1]
+        for i in range(len(self)):
+            # each cell by itself and linearly, so that outlines come out smooth at full size
+            mask = self.labels == i + 1
+            rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+            if not len(rows):
+                continue
+            y0, y1 = max(rows[0] - 2, 0), min(rows[-1] + 3, mask.shape[0])
+            x0, x1 = max(cols[0] - 2, 0), min(cols[-1] + 3, mask.shape[1])
+            X0, X1 = round(x0 * scale), min(round(x1 * scale), size[0])
+            Y0, Y1 = round(y0 * scale), min(round(y1 * scale), size[1])
+            for part, out in ((mask, cells), (mask & self.nuclei, nuclei)):
+                patch = part[y0:y1, x0:x1].astype(np.float32)
+                big = cv2.resize(patch, (X1 - X0, Y1 - Y0), interpolation=cv2.INTER_LINEAR)
+                out[Y0:Y1, X0:X1][big >= 0.5] = i + 1
+        return cells, nuclei
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the slide says so far.
+
+    Attributes
+    ----------
+    kind : 'refer', 'no-blasts-seen', 'keep-scanning' or 'not-readable'.
+    reason : the same in words for a health worker.
+    blast_fraction : counted blasts / counted leukocytes, None before the first leukocyte.
+    interval : lower and upper end of the Wilson interval, None before the first leukocyte.
+    level : confidence level of `interval`.
+    cells_needed : how many more leukocytes would decide, None when decided or unknown.
+    """
+
+    kind: FindingKind
+    reason: str
+    blast_fraction: float | None
+    interval: tuple[float, float] | None
+    level: float
+    cells_needed: int | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts over a slide. Immutable: the line makes a new one for every reading.
+
+    Attributes
+    ----------
+    counts : class name -> counted cells of that class, every class of the bundle present.
+    leukocytes : counted cells of leukocyte classes, the denominator of the differential.
+    positives : counted cells of positive classes (blasts).
+    certain_positives : those of them that the bundle's `certain` threshold calls beyond doubt.
+    uncertain : cells seen and left out because the classifier abstained.
+    frames : frames read. rejected : frames turned down. repeated : frames that showed nothing new.
+    """
+
+    counts: Mapping[str, int]
+    leukocytes: int = 0
+    positives: int = 0
+    certain_positives: int = 0
+    uncertain: int = 0
+    frames: int = 0
+    rejected: int = 0
+    repeated: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Everything the line learned from one frame, and the slide's tally after it.
+
+    Attributes
+    ----------
+    frame, cells : what was looked at and found.
+    um_per_px, um_per_px_from : scale used for this frame, and where it came from.
+    crops : (n, S, S, 3) uint8 RGB, corrected for illumination and stain, what the classifier saw.
+    probabilities : (n, C) float32, rows sum to 1, calibrated.
+    classes : (n,) int32, index of the decided class at the bundle's operating point.
+    uncertain, certain : (n,) bool, the classifier abstains; the call is beyond doubt.
+    ids : (n,) int32, identity of the cell on the slide, the same in every frame that shows it.
+    new, counted : (n,) bool, first seen in this frame; entered the tally in this frame.
+    problems : why the frame was rejected, empty for an accepted one.
+    repeated : the frame shows a place already counted and nothing beyond.
+    sharpness, brightness : focus and exposure measures of `edge.quality`, 0 to 1.
+    tally, finding : of the slide, this frame included.
+    ms : milliseconds by stage ('quality', 'segment', 'classify', 'total', ...).
+    t_s : monotonic seconds at the end of the reading.
+    """
+
+    frame: Frame
+    cells: Cells
+    um_per_px: float
+    um_per_px_from: ScaleSource
+    crops: U8
+    probabilities: F32
+    classes: I32
+    uncertain: Bools
+    certain: Bools
+    ids: I32
+    new: Bools
+    counted: Bools
+    problems: tuple[str, ...]
+    repeated: bool
+    sharpness: float
+    brightness: float
+    tally: Tally
+    finding: Finding
+    ms: Mapping[str, float] = field(default_factory=dict)
+    t_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        n = len(self.cells)
+        _check("Reading.crops", self.crops, (n, None, None, 3), np.uint8)
+        _check("Reading.probabilities", self.probabilities, (n, None), np.float32)
+        _check("Reading.classes", self.classes, (n,), np.int32)
+        _check("Reading.ids", self.ids, (n,), np.int32)
+        for name in ("uncertain", "certain", "new", "counted"):
+            _check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)

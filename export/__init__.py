@@ -1,0 +1,1 @@
+"""From a training run to what the device runs: ONNX, parity, bundles."""

@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.records.database import MIGRATIONS, RecordsError
+from edge.records.store import WAITING, Store, Unrecorded, new_slide_id
+from tests.edge.records.example import CLASSES, FINDING, HEADER, TALLY, reading
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "records.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with Store(path) as store:
+        yield store
+
+
+def test_what_was_added_is_read_back(path: Path) -> None:
+    added = [reading(0), reading(1, 0, problems=("blurred",)), reading(2, 0, fault="cut short"), reading(3)]
+    with Store(path) as store:
+        assert store.begin_slide("slide 1", HEADER) == "slide 1"
+        for one in added:
+            store.add(one)
+        assert store.flush() == added
+        store.finish_slide(FINDING, TALLY)
+
+    with Store(path) as store:
+        (slide,) = store.slides()
+        readings, cells = store.readings("slide 1"), store.cells("slide 1")
+    assert slide["classes"] == list(CLASSES)
+    assert slide["bundle_sha256"] == HEADER.bundle_sha256
+    assert slide["finding"] == "refer"
+    assert (slide["interval_low"], slide["interval_high"]) == FINDING.interval
+    assert slide["tally"]["counts"] == TALLY.counts
+    assert slide["finished_at"] >= slide["started_at"]
+    assert [r["frame"] for r in readings] == [0, 1, 2, 3]
+    assert [r["problems"] for r in readings] == [[], ["blurred"], [], []]
+    assert [r["fault"] for r in readings] == [None, None, "cut short", None]
+    assert readings[3]["source"] == "Im3.jpg"
+    assert [c["frame"] for c in cells] == [0, 0, 0, 3, 3, 3]
+    for i, cell in enumerate(cells[3:]):
+        was = added[3]
+        assert [cell[k] for k in ("x0", "y0", "x1", "y1")] == was.cells.boxes_px[i].tolist()
+        assert cell["cell"] == was.ids[i]
+        assert cell["class"] == CLASSES[was.classes[i]]
+        assert (cell["new"], cell["counted"]) == (was.new[i], was.counted[i])
+        np.testing.assert_array_equal(cell["probabilities"], was.probabilities[i])
+
+
+def test_crops_are_kept_nearly_as_they_were_and_once(store: Store) -> None:
+    slide = store.begin_slide(None, HEADER)
+    store.add(reading(0))
+    first, again, third = store.cells(slide)
+    assert again["crop"] is None
+    for cell, was in ((first, reading(0).crops[0]), (third, reading(0).crops[2])):
+        assert cell["crop"].shape == was.shape
+        assert np.abs(cell["crop"].astype(int) - was).mean() < 2
+
+
+def test_a_reading_is_handed_back_only_once_others_can_read_it(store: Store, path: Path) -> None:
+    store.begin_slide("s", HEADER)
+    handed: list[int] = []
+    for index in range(60):
+        store.add(reading(index))
+        handed += [r.frame.index for r in store.committed()]
+        if handed:
+            with sqlite3.connect(path) as other:
+                (last,) = other.execute("SELECT max(frame) FROM readings").fetchone()
+            assert last >= handed[-1]
+    handed += [r.frame.index for r in store.flush()]
+    assert handed == list(range(60))
+
+
+def test_a_lone_reading_is_committed_within_a_quarter_of_a_second(store: Store) -> None:
+    store.begin_slide("s", HEADER)
+    store.add(reading(0))
+    store.flush()
+    store.add(reading(1))
+    began = time.monotonic()
+    while not (came := store.committed()) and time.monotonic() < began + 5:
+        time.sleep(0.005)
+    assert [r.frame.index for r in came] == [1]
+    assert time.monotonic() - began < 0.25
+
+
+def test_readings_in_memory_are_bounded(store: Store) -> None:
+    store.begin_slide("s", HEADER)
+    most = 0
+    for index in range(200):
+        store.add(reading(index, 1))
+        most = max(most, len(store._waiting))
+        store.committed()
+    assert most <= WAITING
+
+
+def test_what_was_printed_survives_kill_9(path: Path) -> None:
+    command = [sys.executable, "-m", "tests.edge.records.example", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        printed = []
+        for line in process.stdout:
+            printed.append(int(line))
+            if len(printed) == 50:
+                process.kill()
+    with Store(path) as store:
+        kept = [r["frame"] for r in store.readings("killed")]
+        assert len(store.cells("killed")) == 3 * len(kept)
+    assert printed == list(range(len(printed)))
+    assert kept[: len(printed)] == printed
+    assert kept == list(range(len(kept)))
+
+
+def test_a_full_disk_is_told_and_what_was_shown_is_kept(path: Path) -> None:
+    store = Store(path)
+    store.begin_slide("s", HEADER)
+    store._database.execute("PRAGMA max_page_count = 60")
+    shown: list[int] = []
+
+    def fill() -> None:
+        for index in range(1000):
+            store.add(reading(index))
+            shown.extend(r.frame.index for r in store.committed())
+
+    with pytest.raises(RecordsError, match="the disk is full; free some space.* readings of slide s .* kept"):
+        fill()
+    with pytest.raises(RecordsError, match="disk is full"):
+        store.finish_slide(FINDING, TALLY)
+    store.close()
+    with Store(path) as after:
+        kept = [r["frame"] for r in after.readings("s")]
+    assert len(shown) > 5
+    assert kept[: len(shown)] == shown
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root may mount a small disk")
+def test_a_really_full_disk(tmp_path: Path) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.decode().strip()}")
+    try:
+        shown: list[int] = []
+        store = Store(tmp_path / "records.db")
+        store.begin_slide("s", HEADER)
+        with pytest.raises(RecordsError, match="disk"):  # noqa: PT012
+            for index in range(10_000):
+                store.add(reading(index))
+                shown.extend(r.frame.index for r in store.committed())
+        store.close()
+        with Store(tmp_path / "records.db") as after:
+            kept = [r["frame"] for r in after.readings("s")]
+        assert len(shown) > 5
+        assert kept[: len(shown)] == shown
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+def test_a_slide_is_not_begun_twice(store: Store) -> None:
+    store.begin_slide("A 1", HEADER)
+    with pytest.raises(RecordsError, match="slide A 1: is in the records .* already; .*--slide"):
+        store.begin_slide(" A 1 ", HEADER)
+    for bad in ("", "  ", "a\nb"):
+        with pytest.raises(RecordsError, match="printable"):
+            store.begin_slide(bad, HEADER)
+    assert [s["id"] for s in store.slides()] == ["A 1"]
+
+
+def test_generated_identifiers_are_readable_and_differ() -> None:
+    ids = {new_slide_id() for _ in range(20)}
+    assert len(ids) > 15
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\dT\d{4}-[0-9a-f]{4}", one) for one in ids)
+
+
+def test_two_programs_write_to_one_store(path: Path) -> None:
+    with Store(path) as one, Store(path) as two:
+        for slide, store in (("one", one), ("two", two)):
+            store.begin_slide(slide, HEADER)
+        for index in range(20):
+            one.add(reading(index))
+            two.add(reading(index))
+        for slide, store in (("one", one), ("two", two)):
+            store.flush()
+            assert [r["frame"] for r in store.readings(slide)] == list(range(20))
+
+
+def test_a_mistake_in_a_reading_is_raised_and_does_not_hang(store: Store) -> None:
+    store.begin_slide("s", HEADER)
+    wrong = reading(0)
+    wrong.classes[0] = 99
+    store.add(wrong)
+    with pytest.raises(IndexError):
+        store.flush()
+
+
+def test_unrecorded_hands_back_at_once() -> None:
+    nothing = Unrecorded()
+    assert nothing.begin_slide("mine", HEADER) == "mine"
+    assert nothing.begin_slide(None, HEADER) != nothing.begin_slide(None, HEADER)
+    one = reading(0)
+    nothing.add(one)
+    assert nothing.committed() == [one]
+    assert nothing.flush() == []
+
+
+def refusal(path: Path) -> str:
+    """The one line that opening the store at `path` gives."""
+    with pytest.raises(RecordsError) as raised:
+        Store(path, busy_s=0.05)
+    message = str(raised.value)
+    assert "\n" not in message
+    assert message.startswith(f"records {path}: ")
+    assert "--records" in message or "name a file" in message
+    return message
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    assert "is a folder" in refusal(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "folder cannot be made" in refusal(tmp_path / "file" / "records.db")
+
+
+def test_another_kind_of_file_is_refused_and_left_alone(path: Path) -> None:
+    path.write_bytes(b"name,age\n" * 1000)
+    assert "is not a record store" in refusal(path)
+    assert path.read_bytes() == b"name,age\n" * 1000
+
+
+def test_a_damaged_store_is_refused(path: Path) -> None:
+    Store(path).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + b"\x99" * (len(whole) - 100))
+    assert "damaged" in refusal(path)
+
+
+def test_another_programs_database_is_refused(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE songs (title)")
+    assert "of another program" in refusal(path)
+
+
+def test_a_newer_schema_is_refused(path: Path) -> None:
+    Store(path).close()
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA user_version = 99")
+    assert f"schema 99, this one knows {len(MIGRATIONS)}" in refusal(path)
+
+
+def test_a_locked_store_is_refused(path: Path) -> None:
+    Store(path).close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert "is locked by another program" in refusal(path)
+    other.close()
+    Store(path).close()
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_a_read_only_place_is_refused(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "records.db"
+    Store(path).close()
+    assert _opened_by_a_user(path) == ""
+    (path if what == "file" else tmp_path).chmod(0o444 if what == "file" else 0o555)
+    message = _opened_by_a_user(path)
+    tmp_path.chmod(0o755)
+    assert re.fullmatch(rf"records {re.escape(str(path))}: .* (read-only|writable).*--records", message)
+
+
+def _opened_by_a_user(path: Path) -> str:
+    """The error, if any, of a user who owns the file and has no other rights; tests often run as root."""
+    code = f"from edge.records.store import *; store = Store({str(path)!r}); store.close()"
+    if os.geteuid() == 0:
+        for owned in (path, path.parent):
+            os.chown(owned, 65534, 65534)
+        for folder in path.parents:
+            if not folder.stat().st_mode & 0o001:
+                folder.chmod(folder.stat().st_mode | 0o001)
+        code = code.replace(";", "; import os; os.setgid(65534); os.setuid(65534);", 1)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    return done.stderr.strip().splitlines()[-1].partition(": ")[2] if done.returncode else ""

@@ -1,0 +1,169 @@
+"""A screening made of drawn discs: fixed pictures, times and counts, for tests of the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Condition
+
+import cv2
+import numpy as np
+
+from edge.types import Cells, Finding, Frame, LeukoscopeError, Reading, Tally
+
+CLASSES = (
+    "blast",
+    "immature-granulocyte",
+    "lymphocyte",
+    "monocyte",
+    "neutrophil",
+    "eosinophil",
+    "basophil",
+    "erythroblast",
+    "platelet",
+    "smudge-cell",
+    "artefact",
+)
+LEUKOCYTES = CLASSES[:7]
+COUNTS = (61, 4, 38, 9, 27, 3, 1, 2, 31, 6, 1)
+REASON = "61 blasts among 143 leukocytes: more than 5% beyond doubt. Refer the patient; keep the slide."
+REFER = Finding("refer", REASON, 61 / 143, (0.348, 0.508), 0.95)
+NO_PROBLEMS: tuple[str, ...] = ()
+
+
+def field(width: int = 720, height: int = 450) -> np.ndarray:
+    """Flat red discs on a light ground, (height, width, 3) uint8."""
+    image = np.full((height, width, 3), (236, 228, 230), np.uint8)
+    rng = np.random.default_rng(4)
+    for x, y in rng.integers(0, (width, height), (110, 2)):
+        cv2.circle(image, (int(x), int(y)), 19, (222, 160, 162), -1)
+        cv2.circle(image, (int(x), int(y)), 8, (232, 190, 190), -1)
+    return image
+
+
+def reading(
+    index: int = 0,
+    *,
+    problems: tuple[str, ...] = NO_PROBLEMS,
+    counts: tuple[int, ...] = COUNTS,
+    finding: Finding = REFER,
+    size: tuple[int, int] = (720, 450),
+    repeated: bool = False,
+) -> Reading:
+    """Six cells on a field: four sure ones, one uncertain, one cut by the edge; `size` is width, height."""
+    width, height = size
+    pixels = field(width, height)
+    centres = [(110, 120), (290, 80), (480, 150), (220, 320), (420, 330), (width - 12, 380)]
+    classes = np.array([0, 2, 4, 5, 3, 0], np.int32)
+    boxes, crops = [], []
+    for (x, y), klass in zip(centres, classes, strict=True):
+        radius = 38 if klass in (0, 3) else 30
+        cv2.circle(pixels, (x, y), radius, (196, 182, 214), -1)
+        cv2.circle(pixels, (x - 4, y + 3), int(radius * 0.75), (92 + 8 * int(klass), 52, 138), -1)
+        boxes.append((x - radius, y - radius, min(x + radius, width), y + radius))
+        padded = cv2.copyMakeBorder(pixels, 48, 48, 48, 48, cv2.BORDER_REPLICATE)
+        crops.append(padded[y : y + 96, x : x + 96].copy())
+    n = len(boxes)
+    probabilities = np.full((n, len(CLASSES)), 0.01, np.float32)
+    probabilities[np.arange(n), classes] = 0.90
+    uncertain = np.arange(n) == 4
+    cut = np.arange(n) == 5
+    seen = ~cut & (index > 0 or not repeated)
+    leukocytes = sum(counts[: len(LEUKOCYTES)])
+    tally = Tally(
+        counts=dict(zip(CLASSES, counts, strict=True)),
+        leukocytes=leukocytes,
+        positives=counts[0],
+        certain_positives=counts[0],
+        uncertain=5 if leukocytes else 0,
+        frames=80 + index,
+        rejected=6,
+        repeated=2,
+    )
+    cells = replace(
+        Cells.none(height, width),
+        boxes_px=np.array(boxes, np.int32),
+        centres_px=np.array(centres, np.float32),
+        area_um2=np.full(n, 120, np.float32),
+        nucleus_area_um2=np.full(n, 70, np.float32),
+        cut=cut,
+    )
+    return Reading(
+        frame=Frame(pixels, index, "demo", datetime(2026, 1, 2, tzinfo=UTC), index / 12.0),
+        cells=cells,
+        um_per_px=0.102,
+        um_per_px_from="red-cells",
+        crops=np.array(crops, np.uint8),
+        probabilities=probabilities,
+        classes=classes,
+        uncertain=uncertain,
+        certain=~uncertain,
+        ids=np.arange(n, dtype=np.int32),
+        new=seen if not repeated else np.zeros(n, np.bool_),
+        counted=seen & ~uncertain if not (problems or repeated) else np.zeros(n, np.bool_),
+        problems=problems,
+        repeated=repeated,
+        sharpness=0.31 if problems else 0.82,
+        brightness=0.57,
+        tally=tally,
+        finding=finding,
+        ms={"scale": 0.0, "preprocess": 2.1, "quality": 0.6, "segment": 3.9, "classify": 2.2, "total": 8.8},
+        t_s=index / 12.0,
+    )
+
+
+class FakeScreening:
+    """Gives its readings at once, then waits like a live camera until it is stopped.
+
+    Parameters
+    ----------
+    readings : what to give.
+    ends : end after the last reading, as a folder does.
+    failure : raise LeukoscopeError with this message after the last reading.
+    """
+
+    classes = CLASSES
+    positives = ("blast",)
+    leukocytes = LEUKOCYTES
+    referral_fraction = 0.05
+    camera = "demo:1"
+    runtime = "ort-int8"
+    bundle = "leukocytes-1"
+
+    def __init__(
+        self,
+        readings: list[Reading],
+        *,
+        ends: bool = False,
+        failure: str | None = None,
+        warning: str | None = None,
+        slide: str = "S-0042",
+    ) -> None:
+        self.given = readings
+        self.ends = ends
+        self.failure = failure
+        self.warning = warning
+        self.slide = slide
+        self.pauses: list[bool] = []
+        self.stopped = False
+        self._changed = Condition()
+
+    def readings(self) -> Iterator[Reading]:
+        yield from self.given
+        if self.failure is not None:
+            raise LeukoscopeError(self.failure)
+        with self._changed:
+            self._changed.wait_for(lambda: self.stopped or self.ends)
+
+    def stop(self) -> None:
+        with self._changed:
+            self.stopped = True
+            self._changed.notify_all()
+
+    def pause(self, on: bool) -> None:
+        self.pauses.append(on)
+
+    def new_slide(self) -> str:
+        self.slide = "S-0043"
+        return self.slide

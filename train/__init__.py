@@ -1,0 +1,1 @@
+"""Leukoscope on the workstation: data sets, training, evaluation (PyTorch)."""

@@ -1,0 +1,120 @@
+"""What differs between laboratories, put into the training crops: stain, light, focus, scale, place.
+
+Stain is changed where it adds up, in optical density (Beer-Lambert), a whole batch at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from edge.preprocess import BACKGROUND
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a training crop is moved from the picture it came from.
+
+    Attributes
+    ----------
+    zoom : smallest and largest factor of scale (µm per pixel is never known exactly, cells vary).
+    shift_um : largest shift of the centre in either direction, µm.
+    stain_strength : spread of the log of the optical density, all channels together.
+    stain_channel : the same, each channel by itself.
+    stain_mix : spread of the crosstalk between channels: dyes of other makers and ages.
+    pale_share : share of crops that lose part of their colour.
+    light : spread of the log of the background, each channel by itself: an imperfect white balance.
+    blur_px : largest radius (standard deviation) of the blur, specimen pixels.
+    sharpen : largest strength of the opposite.
+    noise : largest standard deviation of the noise, grey levels.
+    edge_share : share of crops that reach beyond the field: clear glass from some line on, as on the device.
+    edge_um : smallest and largest distance of that line from the cell's centre.
+    """
+
+    zoom: tuple[float, float] = (0.75, 1.35)
+    shift_um: float = 1.5
+    stain_strength: float = 0.25
+    stain_channel: float = 0.15
+    stain_mix: float = 0.06
+    pale_share: float = 0.1
+    light: float = 0.02
+    blur_px: float = 1.6
+    sharpen: float = 0.5
+    noise: float = 6.0
+    edge_share: float = 0.15
+    edge_um: tuple[float, float] = (5.0, 12.0)
+
+
+def augment(windows: Tensor, settings: Augmentation, size_px: int, pitch_um: float, random: torch.Generator) -> Tensor:
+    """(n, S, S, 3) uint8 windows -> (n, 3, size_px, size_px) float32 crops, grey levels 0 to 255."""
+    x = windows.permute(0, 3, 1, 2).float()
+    x = _place(x, settings, size_px, pitch_um, random)
+    x = _focus(x, settings, random)
+    x = _stain(x, settings, random)
+    sigma = torch.rand((len(x), 1, 1, 1), generator=random) ** 2 * settings.noise
+    x = (x + sigma * torch.randn(x.shape, generator=random)).clamp(0, 255)
+    return _edge(x, settings, pitch_um, random)
+
+
+def _place(x: Tensor, settings: Augmentation, size_px: int, pitch_um: float, random: torch.Generator) -> Tensor:
+    """Turn, mirror, zoom and shift, in one resampling."""
+    n, window_px = len(x), x.shape[-1]
+    low, high = settings.zoom
+    angle = torch.rand(n, generator=random) * 2 * pi
+    zoom = low * (high / low) ** torch.rand(n, generator=random)
+    mirror = torch.randint(0, 2, (n,), generator=random) * 2 - 1
+    reach = size_px / window_px / zoom  # a larger zoom looks at less of the window
+    cos, sin = torch.cos(angle) * reach, torch.sin(angle) * reach
+    shift = (torch.rand((n, 2), generator=random) * 2 - 1) * settings.shift_um / pitch_um * 2 / window_px
+    rows = (torch.stack([cos * mirror, -sin, shift[:, 0]], 1), torch.stack([sin * mirror, cos, shift[:, 1]], 1))
+    grid = functional.affine_grid(torch.stack(rows, 1), [n, 3, size_px, size_px], align_corners=False)
+    return functional.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def _focus(x: Tensor, settings: Augmentation, random: torch.Generator) -> Tensor:
+    """Between a blurred and a sharpened picture, each crop its own way; half of them stay as they are."""
+    sigma = 0.4 + (settings.blur_px - 0.4) * float(torch.rand(1, generator=random))
+    reach = torch.arange(-4, 5, dtype=torch.float32)
+    kernel = torch.exp(-0.5 * (reach / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).repeat(3, 1)
+    blurred = functional.conv2d(
+        functional.pad(x, (4, 4, 4, 4), mode="reflect"), kernel[:, None, None, :], groups=3
+    )
+    blurred = functional.conv2d(blurred, kernel[:, None, :, None], groups=3)
+    amount = torch.rand((len(x), 1, 1, 1), generator=random) * (1 + settings.sharpen) - settings.sharpen
+    amount = amount * (torch.rand((len(x), 1, 1, 1), generator=random) < 0.5)
+    return x + amount * (blurred - x)
+
+
+def _stain(x: Tensor, settings: Augmentation, random: torch.Generator) -> Tensor:
+    """Other dyes in other amounts, under another light."""
+    n = len(x)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=random)
+
+    density = torch.log(BACKGROUND / x.clamp(min=1.0))
+    strength = torch.exp(normal(n, 1, 1) * settings.stain_strength + normal(n, 3, 1) * settings.stain_channel)
+    mix = torch.eye(3).expand(n, 3, 3) + normal(n, 3, 3) * settings.stain_mix
+    pale = (torch.rand((n, 1, 1), generator=random) < settings.pale_share) * torch.rand((n, 1, 1), generator=random)
+    mix = (1 - pale) * mix + pale / 3  # towards the mean of the channels
+    density = torch.bmm(mix * strength, density.flatten(2)).view_as(x)
+    background = BACKGROUND * torch.exp(normal(n, 3, 1, 1) * settings.light)
+    return background * torch.exp(-density)
+
+
+def _edge(x: Tensor, settings: Augmentation, pitch_um: float, random: torch.Generator) -> Tensor:
+    """Clear glass beyond the field's edge, on one side of some crops."""
+    n, size = len(x), x.shape[-1]
+    low, high = settings.edge_um
+    line = (low + (high - low) * torch.rand((n, 1, 1, 1), generator=random)) / pitch_um
+    side = torch.randint(0, 4, (n, 1, 1, 1), generator=random)
+    along = torch.arange(size, dtype=torch.float32) - size / 2
+    across = torch.where(side < 2, along[None, None, None, :], along[None, None, :, None])
+    beyond = torch.where(side % 2 == 0, across, -across) > line
+    chosen = torch.rand((n, 1, 1, 1), generator=random) < settings.edge_share
+    return torch.where(beyond & chosen, torch.tensor(float(BACKGROUND)), x)

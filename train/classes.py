@@ -1,0 +1,43 @@
+"""The classes of the default bundle, and what a label of somebody else's data set says about them."""
+
+from __future__ import annotations
+
+LEUKOCYTES = (
+    "blast",
+    "immature-granulocyte",
+    "lymphocyte",
+    "monocyte",
+    "neutrophil",
+    "eosinophil",
+    "basophil",
+)
+"""The classes that make up the differential's denominator."""
+
+CLASSES = (*LEUKOCYTES, "erythroblast", "platelet", "smudge-cell", "artefact")
+"""Every class, in the order of the classifier's outputs."""
+
+POSITIVE = ("blast",)
+"""The classes that the finding is about."""
+
+LEUKOCYTE = "leukocyte"
+"""A label that says only that the cell is one of `LEUKOCYTES`."""
+
+NUCLEATED = "nucleated"
+"""A label that says only that there is a nucleus: a leukocyte, an erythroblast or a smudge cell."""
+
+_PARTIAL = {LEUKOCYTE: LEUKOCYTES, NUCLEATED: (*LEUKOCYTES, "erythroblast", "smudge-cell")}
+
+
+def admitted(label: str) -> tuple[str, ...]:
+    """The classes that a label admits: itself, or several where the type is not known.
+
+    Raises
+    ------
+    ValueError
+        For a label that is neither a class nor one of the partial labels.
+    """
+    if label in _PARTIAL:
+        return _PARTIAL[label]
+    if label not in CLASSES:
+        raise ValueError(f"label {label!r}: not one of {', '.join((*CLASSES, *_PARTIAL))}")
+    return (label,)

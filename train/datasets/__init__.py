@@ -1,0 +1,136 @@
+"""Data sets that training and evaluation read: one file a kind, registered in `DATASETS`.
+
+A reader turns somebody's folders into `Picture`s: pixels, their physical scale, and where the labelled
+cells lie. A new data set is one file that makes a `DataSet`, and one line in `DATASETS`. Readers never
+stop at an odd file; they say so through `notice` and go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from edge.types import U8, LeukoscopeError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Notice = Callable[[str], None]
+
+SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+"""Picture files, whatever a copy of the data set was encoded as."""
+
+
+class DataError(LeukoscopeError):
+    """A data set is absent or holds nothing that can be used."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A labelled place in a picture.
+
+    Attributes
+    ----------
+    label : a class name or 'leukocyte' (see `train.classes.admitted`).
+    group : whatever must not be divided between training and test: a patient, a slide, a block of files.
+    split : the part of the data set that the group belongs to.
+    centre_px : x and y in pixels of the picture, None for its middle.
+    """
+
+    label: str
+    group: str
+    split: Split
+    centre_px: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with labelled spots; `load` gives (H, W, 3) uint8 RGB or raises DataError."""
+
+    name: str
+    um_per_px: float
+    spots: tuple[Spot, ...]
+    load: Callable[[], U8]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a data set is, where it comes from, and how to read it.
+
+    Attributes
+    ----------
+    name : what the command line calls it.
+    folder : the name of its folder inside the data folder, None when it needs no files.
+    groups : what one `Spot.group` is, in words: 'patient', 'slide', ...
+    split : how it is split, in words.
+    read : (root, notice) -> its pictures.
+    """
+
+    name: str
+    title: str
+    folder: str | None
+    home: str
+    licence: str
+    citation: str
+    layout: str
+    groups: str
+    split: str
+    read: Callable[[Path, Notice], Iterable[Picture]]
+
+    def root(self, data: Path) -> Path:
+        """Its folder: inside `data`, or `data` itself when that is the data set."""
+        if self.folder is None:
+            return data
+        inside = data / self.folder
+        if inside.is_dir():
+            return inside
+        if data.name == self.folder and data.is_dir():
+            return data
+        raise DataError(f"data set {self.name}: no folder {inside}; get it from {self.home}, laid out as {self.layout}")
+
+
+DATASETS: dict[str, str] = {
+    "deepapl": "train.datasets.deepapl:DEEPAPL",
+    "pbc": "train.datasets.pbc:PBC",
+    "bccd": "train.datasets.fields:BCCD",
+    "chula": "train.datasets.fields:CHULA",
+    "txl-pbc": "train.datasets.fields:TXL_PBC",
+    "aria": "train.datasets.fields:ARIA",
+    "simulated": "train.datasets.simulated:SIMULATED",
+}
+"""Data set name -> 'module:object'."""
+
+
+def dataset(name: str) -> DataSet:
+    """The data set of that name; raises DataError naming those there are."""
+    if name not in DATASETS:
+        raise DataError(f"data set {name!r}: unknown; choose one of {', '.join(DATASETS)}")
+    module, attribute = DATASETS[name].split(":")
+    found = getattr(import_module(module), attribute)
+    assert isinstance(found, DataSet)
+    return found
+
+
+def picture_files(folder: Path, notice: Notice) -> list[Path]:
+    """Picture files of a folder in order of name; other files are told and left out."""
+    kept = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            kept.append(path)
+        elif not path.name.startswith("."):
+            notice(f"{path}: not a picture, left out")
+    return kept
+
+
+def load_picture(path: Path) -> U8:
+    """(H, W, 3) uint8 RGB; raises DataError for a file that cannot be decoded."""
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    if picture is None:
+        raise DataError(f"{path}: cannot be read as a picture, left out")
+    return np.asarray(picture, np.uint8)

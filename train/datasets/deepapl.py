@@ -1,0 +1,84 @@
+"""DeepAPL: single leukocytes of patients with acute myeloid or promyelocytic leukemia."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from train.datasets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.split import split_of
+
+_UM_PER_PX = 0.1  # CellaVision at 100×: red cells measure 76 px
+
+_CLASSES = {
+    "Blast, no lineage spec": "blast",
+    # every patient here has acute leukemia, where these two count as blast equivalents (WHO 2022)
+    "Promyelocyte": "blast",
+    "Promonocyte": "blast",
+    "Myelocyte": "immature-granulocyte",
+    "Metamyelocyte": "immature-granulocyte",
+    "Lymphocyte": "lymphocyte",
+    "Lymphocyte, variant": "lymphocyte",
+    "Plasma cells": "lymphocyte",
+    "Monocyte": "monocyte",
+    "Band neutrophils": "neutrophil",
+    "Segmented neutrophils": "neutrophil",
+    "Eosinophils": "eosinophil",
+    "Basophil": "basophil",
+    "Erythroblast": "erythroblast",
+    "Giant thrombocyte": "platelet",
+    "Thrombocyte aggregation": "platelet",
+    "Smudge cells": "smudge-cell",
+}
+
+
+def _held_back(root: Path) -> frozenset[str]:
+    """Patients of the authors' own validation cohort: never trained on, whatever their hash says."""
+    table = root / "Data" / "master.csv"
+    if not table.is_file():
+        return frozenset()
+    with table.open(newline="") as lines:
+        rows = csv.DictReader(lines)
+        return frozenset(r["Patient_ID"] for r in rows if r.get("Cohort", "Discovery") != "Discovery")
+
+
+def _read(root: Path, notice: Notice) -> Iterator[Picture]:
+    patients = root / "Data" / "All"
+    if not patients.is_dir():
+        raise DataError(f"data set deepapl: no folder {patients}; the layout is {DEEPAPL.layout}")
+    held_back = _held_back(root)
+    for patient in sorted(p for p in patients.iterdir() if p.is_dir()):
+        split: Split = "test" if patient.name in held_back else split_of(patient.name)
+        slides = patient / "Signed slides"
+        if not slides.is_dir():
+            notice(f"{patient}: no folder 'Signed slides', left out")
+            continue
+        for folder in sorted(p for p in slides.iterdir() if p.is_dir()):
+            label = _CLASSES.get(folder.name)
+            if label is None:
+                notice(f"{folder}: unknown class {folder.name!r}, left out")
+                continue
+            files = picture_files(folder, notice)
+            if not files:
+                notice(f"{folder}: no pictures")
+            spot = Spot(label, patient.name, split)
+            for path in files:
+                yield Picture(str(path.relative_to(root)), _UM_PER_PX, (spot,), partial(load_picture, path))
+
+
+DEEPAPL = DataSet(
+    name="deepapl",
+    title="leukocytes of patients with AML or APL, classes signed by experts",
+    folder="deepapl",
+    home="https://github.com/sidhomj/DeepAPL",
+    licence="open repository with a bare copyright line: research use, do not redistribute",
+    citation="Sidhom et al., Deep learning for diagnosis of acute promyelocytic leukemia via recognition of "
+    "genomically imprinted morphologic features, npj Precision Oncology 2021",
+    layout="deepapl/Data/All/Patient_NN/Signed slides/<class>/*, deepapl/Data/master.csv",
+    groups="patient",
+    split="by patient, by a hash of the patient's number: about 65% train, 15% validation, 20% test; "
+    "patients of the authors' validation cohort always test",
+    read=_read,
+)

@@ -1,0 +1,66 @@
+"""PBC (Acevedo et al.): single blood cells of healthy people, eight classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from train.datasets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.split import split_of
+
+_UM_PER_PX = 0.1  # CellaVision at 100×: red cells measure 73 px
+_BLOCK = 20_000  # neighbouring numbers may be of one person; the names tell nothing more
+
+_CLASSES = {
+    "basophil": "basophil",
+    "eosinophil": "eosinophil",
+    "erythroblast": "erythroblast",
+    # promyelocytes, myelocytes and metamyelocytes together, of people without leukemia
+    "ig": "immature-granulocyte",
+    "lymphocyte": "lymphocyte",
+    "monocyte": "monocyte",
+    "neutrophil": "neutrophil",
+    "platelet": "platelet",
+}
+
+
+def _group(label: str, path: Path) -> str:
+    number = re.search(r"(\d+)", path.stem)
+    block = int(number.group(1)) // _BLOCK if number else 0
+    return f"pbc/{label}/{block}"
+
+
+def _read(root: Path, notice: Notice) -> Iterator[Picture]:
+    folders = sorted(p for p in root.iterdir() if p.is_dir())
+    if not any(f.name in _CLASSES for f in folders):
+        raise DataError(f"data set pbc: no class folder in {root}; the layout is {PBC.layout}")
+    for folder in folders:
+        label = _CLASSES.get(folder.name)
+        if label is None:
+            notice(f"{folder}: unknown class {folder.name!r}, left out")
+            continue
+        files = picture_files(folder, notice)
+        if not files:
+            notice(f"{folder}: no pictures")
+        for path in files:
+            group = _group(label, path)
+            spot = Spot(label, group, split_of(group))
+            yield Picture(str(path.relative_to(root)), _UM_PER_PX, (spot,), partial(load_picture, path))
+
+
+PBC = DataSet(
+    name="pbc",
+    title="blood cells of healthy people, eight classes",
+    folder="PBC_dataset_normal_DIB",
+    home="https://data.mendeley.com/datasets/snkd93bnjr/1",
+    licence="CC BY 4.0",
+    citation="Acevedo et al., A dataset of microscopic peripheral blood cell images for development of "
+    "automatic recognition systems, Data in Brief 2020",
+    layout="PBC_dataset_normal_DIB/<class>/*",
+    groups="block of file numbers",
+    split=f"by blocks of {_BLOCK} consecutive file numbers within a class (the names tell no person), by a hash "
+    "of the block: about 65% train, 15% validation, 20% test",
+    read=_read,
+)

@@ -1,0 +1,83 @@
+"""The operating point: temperature and thresholds, chosen on validation cells only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.types import F32, I32, Bools
+from train.classes import CLASSES, POSITIVE
+from train.metrics import Floats, calibration_error
+from train.recipe import Operation
+
+_TEMPERATURES = np.geomspace(0.3, 4.0, 200)
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What turns logits into decisions; see `edge.bundle.Thresholds`.
+
+    Attributes
+    ----------
+    temperature : logits are divided by it (Guo et al., ICML 2017).
+    calibration_error : what is left of it on the validation cells.
+    positive, confidence, certain : thresholds on the calibrated probabilities.
+    """
+
+    temperature: float
+    calibration_error: float
+    positive: float
+    confidence: float
+    certain: float
+
+
+def softmax(logits: F32, temperature: float) -> Floats:
+    """(n, C) calibrated probabilities."""
+    scaled = logits.astype(np.float64) / temperature
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+
+
+def choose(logits: F32, truth: I32, wanted: Operation) -> OperatingPoint:
+    """Choose the operating point.
+
+    Parameters
+    ----------
+    logits : (n, C) of the validation cells. truth : (n,) index of their class.
+    """
+    temperature = min(_TEMPERATURES, key=lambda t: _surprise(softmax(logits, float(t)), truth))
+    probabilities = softmax(logits, float(temperature))
+    columns = [CLASSES.index(name) for name in POSITIVE]
+    p_positive = probabilities[:, columns].sum(axis=1)
+    negative = ~np.isin(truth, columns)
+    positive = _threshold(p_positive[negative], 1 - wanted.specificity)
+    certain = max(_threshold(p_positive[negative], wanted.certain_false), positive)
+    sure = _confidence(probabilities, p_positive >= positive, columns)
+    return OperatingPoint(
+        temperature=round(float(temperature), 4),
+        calibration_error=round(calibration_error(probabilities.astype(np.float32), truth), 4),
+        positive=positive,
+        confidence=min(round(float(np.quantile(sure, wanted.abstain)), 3), 0.999),
+        certain=certain,
+    )
+
+
+def _surprise(probabilities: Floats, truth: I32) -> float:
+    """Mean negative log likelihood."""
+    return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12)).mean())
+
+
+def _threshold(of_negatives: Floats, share: float) -> float:
+    """The lowest threshold that at most this share of the negatives reaches, to three decimals."""
+    if not len(of_negatives):
+        return 0.5
+    level = float(np.quantile(of_negatives, 1 - share, method="higher"))
+    return float(np.clip(np.ceil(level * 1000 + 1e-9) / 1000, 0.001, 0.999))
+
+
+def _confidence(probabilities: Floats, positive: Bools, columns: list[int]) -> Floats:
+    """What speaks for the decided side, as `edge.classify` has it."""
+    others = probabilities.copy()
+    others[:, columns] = -1.0
+    return np.where(positive, probabilities[:, columns].sum(axis=1), others.max(axis=1))

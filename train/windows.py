@@ -1,0 +1,139 @@
+"""Windows round labelled cells, cut by the device's own preprocessing, and their cache.
+
+A window is a crop with a margin: the augmentation turns, shifts and zooms inside it, so that what comes in
+from the side is real blood and not padding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+import edge.preprocess
+from edge.preprocess import crops, specimen
+from edge.types import U8
+from train.datasets import DataError, DataSet, Notice, Picture, Split
+
+Texts = NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """n labelled windows of one or more data sets.
+
+    Attributes
+    ----------
+    pixels : (n, S, S, 3) uint8 RGB, on the specimen grid, the cell in the middle.
+    labels, groups, splits, files, datasets : (n,) str; see `train.datasets.Spot`.
+    """
+
+    pixels: U8
+    labels: Texts
+    groups: Texts
+    splits: Texts
+    files: Texts
+    datasets: Texts
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def pick(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Windows:
+        """Some of them."""
+        return Windows(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    def of(self, split: Split) -> Windows:
+        """Those of one part."""
+        return self.pick(self.splits == split)
+
+    @classmethod
+    def join(cls, parts: Sequence[Windows]) -> Windows:
+        """All of several."""
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+
+
+def middle(pixels: U8, size: int) -> U8:
+    """(n, S, S, 3) windows -> their (n, size, size, 3) middles: what the device cuts at the same place."""
+    start = pixels.shape[1] // 2 - size // 2
+    return pixels[:, start : start + size, start : start + size]
+
+
+def cut(picture: Picture, pitch_um: float, size_px: int) -> U8:
+    """(spots, size_px, size_px, 3) uint8 RGB windows of a picture; DataError if it cannot be read."""
+    pixels = picture.load()
+    height, width = pixels.shape[:2]
+    centres = [spot.centre_px or (width / 2, height / 2) for spot in picture.spots]
+    view = specimen(pixels, picture.um_per_px, pitch_um)
+    return crops(view, np.asarray(centres, np.float32), size_px)
+
+
+def read(source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Notice, limit: int = 0) -> Windows:
+    """Cut every labelled cell of a data set.
+
+    Parameters
+    ----------
+    data : folder with the data sets. limit : at most so many pictures, spread evenly; 0 takes all.
+
+    Raises
+    ------
+    DataError
+        When the data set is absent or holds no readable picture.
+    """
+    pictures = list(source.read(source.root(data), notice))
+    if 0 < limit < len(pictures):
+        pictures = [pictures[round(i)] for i in np.linspace(0, len(pictures) - 1, limit)]
+    kept, pixels = [], []
+    for picture in tqdm(pictures, desc=source.name, unit="picture", disable=not sys.stderr.isatty()):
+        try:
+            pixels.append(cut(picture, pitch_um, size_px))
+        except DataError as error:
+            notice(str(error))
+            continue
+        kept.append(picture)
+    if not kept:
+        raise DataError(f"data set {source.name}: no readable picture in {data}; the layout is {source.layout}")
+    spots = [(spot, picture.name) for picture in kept for spot in picture.spots]
+    return Windows(
+        pixels=np.concatenate(pixels),
+        labels=np.array([s.label for s, _ in spots]),
+        groups=np.array([s.group for s, _ in spots]),
+        splits=np.array([s.split for s, _ in spots]),
+        files=np.array([name for _, name in spots]),
+        datasets=np.full(len(spots), source.name),
+    )
+
+
+def cached(
+    source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Notice, limit: int, cache: Path
+) -> Windows:
+    """`read`, kept in `cache` until the pictures, the reader or the preprocessing change."""
+    key = _key(source, data, pitch_um, size_px, limit)
+    path = cache / f"{source.name}-{key}.npz"
+    if path.is_file():
+        with np.load(path) as kept:
+            return Windows(**{f.name: kept[f.name] for f in fields(Windows)})
+    windows = read(source, data, pitch_um, size_px, notice, limit)
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part.npz")
+    np.savez(partial, **{f.name: getattr(windows, f.name) for f in fields(Windows)})
+    partial.replace(path)
+    return windows
+
+
+def _key(source: DataSet, data: Path, pitch_um: float, size_px: int, limit: int) -> str:
+    digest = hashlib.sha256(f"{pitch_um} {size_px} {limit}".encode())
+    for code in (edge.preprocess, inspect.getmodule(source.read), sys.modules["train.split"]):
+        if code is not None:
+            digest.update(inspect.getsource(code).encode())
+    if source.folder is not None:
+        root = source.root(data)
+        for path in sorted(p for p in root.rglob("*") if p.is_file()):
+            digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
+    return digest.hexdigest()[:16]
