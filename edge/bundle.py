@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from edge.preprocess import STEPS
 from edge.types import LeukoscopeError
 
 FORMAT = 1
@@ -114,6 +115,8 @@ class Manifest:
                 raise ValueError(f"{name} names {sorted(stray) or 'nothing'}, not among the classes")
         if not self.pitch_um > 0 or self.size_px < 8:
             raise ValueError(f"input of {self.size_px} px at {self.pitch_um} µm makes no picture")
+        if self.steps != STEPS:
+            raise ValueError(f"input.steps are {list(self.steps)}; this program does {list(STEPS)}")
         if "fp32" not in self.graphs:
             raise ValueError("graphs.classifier has no fp32 graph")
 

@@ -32,7 +32,7 @@ def outlines(view: Specimen, stain: Stain, nuclei: I32, frame_size: tuple[int, i
     Y = centres[:, 1, None, None] + np.sin(theta)[None, :, None] * radii
     shape = X.shape
     flat = (n * ANGLES, len(radii))
-    od = cv2.remap(cv2.GaussianBlur(density(view.pixels), (0, 0), 1.0), X.reshape(flat), Y.reshape(flat), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    od = cv2.remap(density(cv2.GaussianBlur(view.pixels, (0, 0), 1.0)), X.reshape(flat), Y.reshape(flat), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     od = od.reshape(*shape, 3)
     own = cv2.remap(nuclei.astype(np.float32), X.reshape(flat), Y.reshape(flat), cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT).reshape(shape)
     mine = own == np.arange(1, n + 1, dtype=np.float32)[:, None, None]
@@ -42,7 +42,7 @@ def outlines(view: Specimen, stain: Stain, nuclei: I32, frame_size: tuple[int, i
     last = np.where(mine.any(2), (mine * (k + 1)).max(2), 1)  # outermost nuclear sample + 1
     beyond = (k[None, None] - last[..., None]) * STEP_UM
     score = belonging(stain, od, (beyond > 0.4) & (beyond < 1.6) & ~other)
-    score[mine] = 2
+    score[k[None, None] < last[..., None]] = 1
     score[other] = -4
     score -= (beyond > CYTOPLASM_UM) * 4 + 0.05 * np.maximum(beyond, 0)
     total = np.cumsum(score, axis=2)
@@ -66,21 +66,24 @@ def belonging(stain: Stain, od: F32, ring: Bools) -> F32:
     glass = stain.glass.distance(od)
     glass[od.mean(-1) < stain.glass.mean.mean()] = 0
     score = np.clip((glass - 3.0) / 1.5, -1, 1)
-    if stain.red is None:
-        return score
-    red = stain.red.distance(od)
+    red = stain.red.distance(od) ** 2 if stain.red is not None else np.full(score.shape, 99, np.float32)
     for i in range(len(od)):
         here = ring[i] & (glass[i] > 3.5)
+        unlike = here & (red[i] > 4)
+        here = unlike if np.count_nonzero(unlike) > 0.2 * np.count_nonzero(ring[i]) else here
         some = od[i][here]
-        if len(some) < 30:
-            llr = red[i] ** 2 - 6
+        if np.count_nonzero(here) < 40:
+            llr = red[i] - 6
         else:
             m = np.median(some, 0)
+            share = od[i] @ m / (m @ m)
+            score[i] = np.minimum(score[i], np.clip((share - 0.25) / 0.1, -1, 1))
             cov = np.outer(m, m) * 0.3**2 + np.eye(3) * 0.03**2
             own = Cloud(m, np.linalg.cholesky(np.linalg.inv(cov)).T.astype(np.float32))
-            d = own.distance(od[i])
-            llr = red[i] ** 2 - np.minimum(d**2, 9) - 2 * np.log(np.linalg.det(stain.red.whitening) / np.linalg.det(own.whitening))*0
+            llr = red[i] - np.minimum(own.distance(od[i]) ** 2, 9)
+        outside = np.maximum.accumulate(score[i] < -0.5, axis=1)
         score[i] = np.minimum(score[i], np.clip(llr / 3, -1, 1))
+        score[i][outside] = np.minimum(score[i][outside], -0.1)
     return score
 
 

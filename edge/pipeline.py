@@ -102,6 +102,7 @@ class Line:
             finding=finding.judge(self.tally, self._manifest.finding),
             ms=clock.total(),
             t_s=monotonic(),
+            note=scale.note,
         )
 
 

@@ -8,7 +8,6 @@ nothing. Training calls these same functions and augments afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -178,5 +177,5 @@ def crops(view: Specimen, centres_px: F32, size: int) -> U8:
     return out
 
 
-STEPS: Sequence[str] = ("white-balance",)
-"""Names of the preprocessing steps that a bundle's manifest may ask for."""
+STEPS = ("white-balance",)
+"""Names of the steps that `specimen` does, which a bundle's manifest must ask for."""

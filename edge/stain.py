@@ -24,11 +24,12 @@ FLOOR = 0.2  # least nuclear stain taken for a nucleus: the palest laboratory se
 SEED_UM2 = 10.0  # a candidate holds at least this much nuclear stain, platelets mostly do not
 LOBE_GAP_UM = 4.0  # lobes of one nucleus lie no further apart
 
+THICK_UM = 1.8
 _COARSE = 2  # candidates are sought on a grid this much coarser
 _BODY_UM = 0.8  # smoothing that nuclei withstand, and rings of false colour round red cells do not
 _NOISE_UM = 0.35
 _DENSITY = np.log(BACKGROUND / np.maximum(np.arange(256), 1.0)).astype(np.float32)
-_NUCLEAR = np.array([[1.0, 1.0, -2.0]], np.float32)
+_NUCLEAR = np.array([1.0, 1.0, -2.0], np.float32)
 
 
 def density(pixels: U8) -> F32:
@@ -72,6 +73,7 @@ class Stain:
     pixels, pitch_um : the specimen.
     body : (h / 2, w / 2) float32, nuclear stain smoothed so that only nuclei are left of it.
     level : nuclear stain above which there is nucleus.
+    axis : weights.
     glass : colours of clear glass. red : colours of red cells, None where there are too few.
     """
 
@@ -79,6 +81,7 @@ class Stain:
     pitch_um: float
     body: F32
     level: float
+    axis: F32
     glass: Cloud
     red: Cloud | None
 
@@ -87,31 +90,32 @@ class Stain:
         """Learn the colours of a field."""
         height, width = view.pixels.shape[:2]
         size = (max(width // _COARSE, 1), max(height // _COARSE, 1))
-        coarse = density(np.asarray(cv2.resize(view.pixels, size, interpolation=cv2.INTER_AREA), np.uint8))
         pitch_um = view.pitch_um * _COARSE
-        body = cv2.GaussianBlur(cv2.transform(coarse, _NUCLEAR), (0, 0), _BODY_UM / pitch_um)
-        mean = coarse.mean(axis=2)
-        solid = cv2.blur(mean, (3, 3)) > NOTHING
-        level = threshold(body[solid], pitch_um)
-        reach = round(3.0 / pitch_um) * 2 + 1
-        around = cv2.dilate((body > level).astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
-        clear = coarse[np.abs(coarse).max(axis=2) < NOTHING]
-        red = coarse[solid & ~around]
-        if len(red):
-            red = red[red.mean(axis=1) > 0.6 * np.percentile(red.mean(axis=1), 80)]
+        small = cv2.resize(view.pixels, size, interpolation=cv2.INTER_AREA)
+        coarse = density(cv2.GaussianBlur(small, (0, 0), _BODY_UM / pitch_um))
+        solid = coarse.mean(axis=2) > NOTHING
+        axis = _NUCLEAR
+        for _ in range(2):
+            body = coarse @ axis
+            level = threshold(body[solid], pitch_um)
+            found = _solid(body > level, pitch_um)
+            clear, red = _clear(coarse[~solid]), _red(coarse, solid, found, pitch_um)
+            if axis is _NUCLEAR:
+                axis = _discriminant(coarse[found > 0], body[found > 0] - level, red, clear)
         return cls(
             view.pixels,
             view.pitch_um,
             np.asarray(body),
             level,
-            Cloud.of(clear, 0.012) if len(clear) >= 50 else Cloud.of(np.zeros((50, 3), np.float32), 0.02),
-            Cloud.of(red, 0.02) if len(red) * pitch_um**2 > 60 else None,
+            axis,
+            Cloud.of(clear, 0.012),
+            Cloud.of(red, 0.02) if len(red) else None,
         )
 
     def candidates(self) -> Iterator[tuple[Box, Bools]]:
         """Boxes that may hold a nucleus, and in each the neighbourhood that belongs to it."""
         pitch_um = self.pitch_um * _COARSE
-        mask = (self.body > self.level).astype(np.uint8)
+        mask = _solid(self.body > self.level, pitch_um)
         gap = round(LOBE_GAP_UM / pitch_um) | 1
         near = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap)))
         count, groups, stats, _ = cv2.connectedComponentsWithStats(near)
@@ -129,12 +133,46 @@ class Stain:
 
     def colours(self, box: Box) -> F32:
         """Optical densities in a box, smoothed against noise, (h, w, 3) float32."""
-        return np.asarray(cv2.GaussianBlur(density(self.pixels[box]), (0, 0), _NOISE_UM / self.pitch_um))
+        return density(cv2.GaussianBlur(self.pixels[box], (0, 0), _NOISE_UM / self.pitch_um))
 
 
-def nuclear(colours: F32) -> F32:
-    """The nuclear stain of (h, w, 3) optical densities, (h, w) float32."""
-    return np.asarray(cv2.transform(colours, _NUCLEAR))
+def _solid(mask: Bools, pitch_um: float) -> U8:
+    """What of a mask is as thick as the lobe of a nucleus; fringes of false colour are not."""
+    width = round(THICK_UM / pitch_um) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc), np.uint8)
+
+
+def _red(coarse: F32, solid: Bools, found: U8, pitch_um: float) -> F32:
+    """Colours of red cells: bodies without a nucleus, or far from any, less their pallor and rims."""
+    reach = round(6.0 / pitch_um) * 2 + 1
+    far = cv2.dilate(found, np.ones((reach, reach), np.uint8)) == 0
+    count, bodies = cv2.connectedComponents(cv2.erode(solid.astype(np.uint8), np.ones((3, 3), np.uint8)))
+    nucleated = np.zeros(count, np.bool_)
+    nucleated[bodies[found > 0]] = True
+    nucleated[0] = False
+    red = coarse[solid & (far | ((bodies > 0) & ~nucleated[bodies]))]
+    if len(red) * pitch_um**2 < 60:
+        return np.zeros((0, 3), np.float32)
+    dense = red.mean(axis=1)
+    return red[dense > 0.6 * np.percentile(dense, 80)]
+
+
+def _clear(colours: F32) -> F32:
+    clear = colours[np.abs(colours).max(axis=1) < NOTHING]
+    return clear if len(clear) >= 50 else np.zeros((50, 3), np.float32)
+
+
+def _discriminant(nuclei: F32, weights: F32, red: F32, clear: F32) -> F32:
+    """Fisher's linear discriminant between nuclei and the rest."""
+    if len(nuclei) < 50 or len(red) < 50:
+        return _NUCLEAR
+    n = 2000
+    rest = np.concatenate([x[np.linspace(0, len(x) - 1, n).astype(int)] for x in (red, clear)])
+    mean = np.average(nuclei, axis=0, weights=weights)
+    scatter = np.cov(rest.T) + np.eye(3) * 0.04**2
+    axis = np.linalg.solve(scatter, mean - rest.mean(axis=0))
+    return (axis * (mean @ _NUCLEAR) / (mean @ axis)).astype(np.float32)
 
 
 def threshold(stain: F32, pitch_um: float) -> float:

@@ -221,6 +221,7 @@ class Reading:
     tally, finding : of the slide, this frame included.
     ms : milliseconds by stage ('quality', 'segment', 'classify', 'total', ...).
     t_s : monotonic seconds at the end of the reading.
+    note : something the user should be told once, such as a calibration that no longer fits.
     """
 
     frame: Frame
@@ -243,6 +244,7 @@ class Reading:
     finding: Finding
     ms: Mapping[str, float] = field(default_factory=dict)
     t_s: float = 0.0
+    note: str | None = None
 
     def __post_init__(self) -> None:
         n = len(self.cells)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from math import cos, pi
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -31,6 +34,9 @@ from train.operation import OperatingPoint, choose, softmax
 from train.pictures import curves
 from train.recipe import Recipe, Training, parse
 from train.windows import Windows, cached, middle
+
+
+Indices = NDArray[np.int64]
 
 
 class FitError(LeukoscopeError):
@@ -214,13 +220,13 @@ def _epoch(state: _State, recipe: Recipe, windows: Windows, epoch: int, device: 
     batches = np.array_split(drawn, max(round(settings.samples / settings.batch), 1))
     total = 0.0
     state.network.train()
+    crops_ahead = _ahead(lambda batch: _crops(windows, batch, recipe, random), batches)
     hidden = not sys.stderr.isatty()
-    for step, batch in enumerate(tqdm(batches, desc=f"epoch {epoch + 1}", leave=False, disable=hidden)):
+    bar = tqdm(crops_ahead, desc=f"epoch {epoch + 1}", total=len(batches), leave=False, disable=hidden)
+    for step, (batch, crops) in enumerate(bar):
         rate = _rate(settings, epoch * len(batches) + step, settings.epochs * len(batches))
         for group in state.optimiser.param_groups:
             group["lr"] = rate
-        pixels = torch.from_numpy(windows.pixels[batch])
-        crops = augment(pixels, recipe.augmentation, recipe.input.size_px, recipe.input.pitch_um, random)
         crops = crops.to(device, memory_format=torch.channels_last)
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             logits = state.network(crops)
@@ -234,6 +240,21 @@ def _epoch(state: _State, recipe: Recipe, windows: Windows, epoch: int, device: 
         _follow(state.average, state.network, min(settings.average_decay, done / (done + 10)))
         total += float(loss.detach()) * len(batch)
     return total / settings.samples
+
+
+def _crops(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Generator) -> Tensor:
+    pixels = torch.from_numpy(windows.pixels[batch])
+    return augment(pixels, recipe.augmentation, recipe.input.size_px, recipe.input.pitch_um, random)
+
+
+def _ahead(make: Callable[[Indices], Tensor], batches: Sequence[Indices]) -> Iterator[tuple[Indices, Tensor]]:
+    """Each batch with what is made of it, made in order by another thread while the last one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = deque(pool.submit(make, batch) for batch in batches[:2])
+        for i, batch in enumerate(batches):
+            if i + 2 < len(batches):
+                waiting.append(pool.submit(make, batches[i + 2]))
+            yield batch, waiting.popleft().result()
 
 
 def _rate(settings: Training, step: int, steps: int) -> float:

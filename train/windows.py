@@ -75,7 +75,7 @@ def cut(picture: Picture, pitch_um: float, size_px: int) -> U8:
 
 
 def read(source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Notice, limit: int = 0) -> Windows:
-    """Cut every labelled cell of a data set.
+    """Cut every labelled cell of a data set that training may look at: test cells are not opened.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def read(source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Not
     DataError
         When the data set is absent or holds no readable picture.
     """
-    pictures = list(source.read(source.root(data), notice))
+    pictures = [p for p in source.read(source.root(data), notice) if p.spots[0].split != "test"]
     if 0 < limit < len(pictures):
         pictures = [pictures[round(i)] for i in np.linspace(0, len(pictures) - 1, limit)]
     kept, pixels = [], []

@@ -111,7 +111,8 @@ def draw_eosinophil(c: Canvas, diameter: float) -> None:
     radius = diameter / 2
     outline = _outline(c, radius, rough=0.2)
     _cytoplasm(c, outline, blue=0.14, eosin=0.25)
-    grains = c.granules(outline, c.rng.uniform(0.62, 0.8), c.rng.uniform(0.34, 0.42), c.rng.uniform(0.85, 1.0))
+    spacing, size = c.rng.uniform(0.62, 0.8), c.rng.uniform(0.34, 0.42)
+    grains = c.granules(outline, spacing, size, c.rng.uniform(0.85, 1.0))
     c.lay(grains, eosin=c.rng.uniform(0.7, 1.0), haemoglobin=0.4)
     shape = _lobes(c, radius, 2 if c.rng.random() < 0.8 else 3) + 0.05 * radius * c.rng.uniform(-1, 0.3)
     inside = _nucleus(c, shape, amount=c.rng.uniform(0.6, 0.85), clump_um=1.0, contrast=0.34)
@@ -194,13 +195,12 @@ def draw_blast(c: Canvas, diameter: float) -> None:
         hollow = c.ellipse(radius * c.rng.uniform(0.2, 0.45), 1, (shift - radius * share * 1.15, 0))
         shape = c.dent(shape, hollow, 1.5)
     c.thin(c.inside(c.ellipse(1.4, 1, (shift - 0.9 * radius * share, 0)), 2.0), 0.3)
-    inside = _nucleus(
-        c, shape, amount=c.rng.uniform(0.36, 0.62), clump_um=float(c.rng.choice([0.4, 0.55])), contrast=0.26, membrane=0.32
-    )
+    amount, clump_um = c.rng.uniform(0.36, 0.62), float(c.rng.choice([0.4, 0.55]))
+    inside = _nucleus(c, shape, amount=amount, clump_um=clump_um, contrast=0.26, membrane=0.32)
     _nucleoli(c, inside, 0.45 * radius * share, int(c.rng.integers(1, 5)))
     if c.rng.random() < 0.06:
-        at = np.array([[-0.9 * radius, -1.2], [-0.75 * radius, 1.4]], np.float32)
-        c.lay(c.inside(c.chain(at, np.full(2, 0.14, np.float32)), 0.3), azure=0.9)
+        auer_rod = np.array([[-0.9 * radius, -1.2], [-0.75 * radius, 1.4]], np.float32)
+        c.lay(c.inside(c.chain(auer_rod, np.full(2, 0.14, np.float32)), 0.3), azure=0.9)
 
 
 def draw_immature_granulocyte(c: Canvas, diameter: float) -> None:
@@ -237,9 +237,8 @@ def draw_erythroblast(c: Canvas, diameter: float) -> None:
     _cytoplasm(c, outline, blue=0.5 - 0.38 * ripe, haemoglobin=0.2 + 0.7 * ripe, mottle=0.06)
     share = 0.66 - 0.2 * ripe
     shape = c.ellipse(radius * share, 1 + 0.1 * c.rng.random(), (0.6 * radius * (1 - share), 0), rough=0.08)
-    _nucleus(
-        c, shape, amount=c.rng.uniform(0.9, 1.2), clump_um=0.9, contrast=0.28 * (1 - ripe) + 0.04, membrane=0.1
-    )
+    contrast = 0.28 * (1 - ripe) + 0.04
+    _nucleus(c, shape, amount=c.rng.uniform(0.9, 1.2), clump_um=0.9, contrast=contrast, membrane=0.1)
 
 
 DRAWINGS: Mapping[str, Callable[[Canvas, float], None]] = {

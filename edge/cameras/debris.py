@@ -11,7 +11,8 @@ from edge.types import F32
 def draw_platelet(c: Canvas, diameter: float) -> None:
     """A pale lilac disc with a ragged edge and a heap of purple granules in its middle."""
     radius = diameter / 2
-    outline = c.ellipse(radius, 1 + 0.5 * c.rng.random(), rough=0.12 * radius) + 0.1 * radius * c.noise(0.7)
+    outline = c.ellipse(radius, 1 + 0.5 * c.rng.random(), rough=0.12 * radius)
+    outline += np.float32(0.1 * radius) * c.noise(0.7)
     c.lay(c.inside(outline, 0.35), blue=c.rng.uniform(0.15, 0.35), azure=c.rng.uniform(0.08, 0.18))
     grains = c.granules(outline + 0.15 * radius, 0.42, 0.19, 0.8)
     c.lay(grains, azure=c.rng.uniform(0.35, 0.75), chromatin=c.rng.uniform(0.05, 0.2))
@@ -44,9 +45,10 @@ def _deposit(c: Canvas, radius: float) -> None:
 
 def _dirt(c: Canvas, radius: float) -> None:
     """A speck of dust: an angular dark crumb, brown to black."""
-    outline = c.ellipse(0.8 * radius, c.rng.uniform(1.0, 2.2), rough=0.16 * radius) + 0.1 * radius * c.noise(0.7)
-    tone = np.clip(1 + 0.35 * c.noise(1.2), 0.3, 2)
-    c.lay(c.inside(outline, c.rng.uniform(0.3, 0.9)) * tone, soot=c.rng.uniform(0.5, 1.2), eosin=c.rng.uniform(0, 0.4))
+    outline = c.ellipse(0.8 * radius, c.rng.uniform(1.0, 2.2), rough=0.16 * radius)
+    outline += np.float32(0.1 * radius) * c.noise(0.7)
+    tone = np.clip(1 + 0.35 * c.noise(1.2), 0.3, 2) * c.inside(outline, c.rng.uniform(0.3, 0.9))
+    c.lay(tone, soot=c.rng.uniform(0.5, 1.2), eosin=c.rng.uniform(0, 0.4))
     c.cell |= outline < 0
 
 

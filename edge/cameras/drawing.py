@@ -79,6 +79,15 @@ def smoothstep(low: float, high: float, value: F32) -> F32:
     return out
 
 
+def stamp(target: F32, patch: F32, x: int, y: int) -> None:
+    """Add a square `patch` to `target` in place, its middle at column `x` and row `y`, clipped."""
+    half = patch.shape[0] // 2
+    x0, x1 = max(x - half, 0), min(x + half + 1, target.shape[1])
+    y0, y1 = max(y - half, 0), min(y + half + 1, target.shape[0])
+    if x0 < x1 and y0 < y1:
+        target[y0:y1, x0:x1] += patch[y0 - y + half : y1 - y + half, x0 - x + half : x1 - x + half]
+
+
 class Canvas:
     """A square of smear, dyes (6, n, n) float32, with its middle at the origin of `x` and `y` (n, n).
 
@@ -147,9 +156,12 @@ class Canvas:
     ) -> F32:
         """Outline of an ellipse of this mean radius, its contour shifted by `rough` µm of smooth noise."""
         a, b = radius * aspect**0.5, radius / aspect**0.5
-        q = cv2.magnitude((self.x - np.float32(at[0])) / np.float32(a), (self.y - np.float32(at[1])) / np.float32(b))
-        outline: F32 = (np.asarray(q, np.float32) - 1) * np.float32(radius)
-        return outline + np.float32(rough) * (self.noise(6.0) + 0.3 * self.noise(2.5)) if rough else outline
+        x = (self.x - np.float32(at[0])) * np.float32(1 / a)
+        y = (self.y - np.float32(at[1])) * np.float32(1 / b)
+        outline = (np.asarray(cv2.magnitude(x, y), np.float32) - 1) * np.float32(radius)
+        if rough:
+            outline += np.float32(rough) * (self.noise(6.0) + np.float32(0.3) * self.noise(2.5))
+        return outline
 
     def chain(self, points: F32, radii: F32) -> F32:
         """Outline of a tube along `points` (k, 2) whose radius goes through `radii` (k,)."""
@@ -185,7 +197,7 @@ class Canvas:
         grains[row, column] = self.rng.uniform(0.45, 1.1, len(row))
         sigma = max(0.7 * radius / self.um_per_px, 0.45)
         grains = np.asarray(cv2.GaussianBlur(grains, (0, 0), sigma), np.float32)
-        return np.minimum(grains * np.float32(2 * np.pi * sigma * sigma), 1.3)
+        return np.asarray(np.minimum(grains * np.float32(2 * np.pi * sigma * sigma), 1.3), np.float32)
 
     def lay(self, where: F32, **amounts: float | F32) -> None:
         """Add dyes, named in lower case, weighted by `where` (n, n)."""

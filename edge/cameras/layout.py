@@ -52,7 +52,7 @@ def _morton(columns: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.i
 
 
 def _deal(rng: np.random.Generator, composition: dict[str, float], n: int) -> list[str]:
-    """`n` class names, exactly in these shares (largest remainder), each class spread evenly over the deal."""
+    """`n` class names in exactly these shares (largest remainder), each class spread over the deal."""
     wanted = {name: share * n for name, share in composition.items()}
     counts = {name: int(amount + 1e-9) for name, amount in wanted.items()}
     by_remainder = sorted(wanted, key=lambda name: counts[name] - wanted[name])
@@ -69,7 +69,8 @@ def _deal(rng: np.random.Generator, composition: dict[str, float], n: int) -> li
 def _diameters(rng: np.random.Generator, names: list[str]) -> F64:
     """Diameters about the middle of each class's range, never outside it."""
     ends = np.array([DIAMETER_UM[name] for name in names]).reshape(-1, 2)
-    return ends[:, 0] + (ends[:, 1] - ends[:, 0]) * rng.beta(2.2, 2.6, len(names))
+    diameters: F64 = ends[:, 0] + (ends[:, 1] - ends[:, 0]) * rng.beta(2.2, 2.6, len(names))
+    return diameters
 
 
 def _sites(rng: np.random.Generator, scope: Scope, n: int) -> F64:
@@ -111,7 +112,7 @@ def _contacts(centres: F64, radii: F64, solid: NDArray[np.bool_]) -> NDArray[np.
 
 def _platelets(rng: np.random.Generator, scope: Scope, others: F64, radii: F64) -> F64:
     """Centres (m, 2) of platelets, singles and small clumps, clear of all nucleated cells."""
-    singles = rng.random((round(scope.platelets_per_field * _fields(scope) / 1.3), 2)) * scope.slide_um
+    singles = rng.random((round(scope.platelets_per_field * scope.fields / 1.3), 2)) * scope.slide_um
     clumped = singles[rng.random(len(singles)) < 0.1]
     mates = clumped.repeat(3, axis=0)
     angle = rng.uniform(0, 2 * np.pi, len(mates))
@@ -125,18 +126,13 @@ def _platelets(rng: np.random.Generator, scope: Scope, others: F64, radii: F64) 
     return centres[clear & (centres >= 0).all(1) & (centres <= scope.slide_um).all(1)]
 
 
-def _fields(scope: Scope) -> float:
-    return scope.slide_um[0] * scope.slide_um[1] / (scope.field_um[0] * scope.field_um[1])
-
-
 def lay_out(scope: Scope) -> Layout:
     """Lay out the whole slide of `scope`; about 50 ms."""
     rng = np.random.default_rng([scope.seed, 1])
-    fields = _fields(scope)
-    leukocytes = round(scope.leukocytes_per_field * fields) // DEAL * DEAL
-    strays = ["erythroblast"] * round(scope.erythroblasts_per_field * fields)
-    strays += ["smudge-cell"] * round(scope.smudges_per_field * fields)
-    strays += ["artefact"] * round(scope.artefacts_per_field * fields)
+    leukocytes = round(scope.leukocytes_per_field * scope.fields) // DEAL * DEAL
+    strays = ["erythroblast"] * round(scope.erythroblasts_per_field * scope.fields)
+    strays += ["smudge-cell"] * round(scope.smudges_per_field * scope.fields)
+    strays += ["artefact"] * round(scope.artefacts_per_field * scope.fields)
     centres = _sites(rng, scope, leukocytes + len(strays))
     # strays take random places, the leukocytes the rest in Morton order, so that every region is dealt alike
     stray_places = rng.permutation(len(centres))[: len(strays)]
@@ -167,7 +163,8 @@ def _hash01(seed: int, i: NDArray[np.int64], j: NDArray[np.int64], salt: int) ->
         h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         h ^= h >> np.uint64(31)
-    return (h >> np.uint64(11)).astype(np.float64) / 2**53
+    numbers: F64 = (h >> np.uint64(11)).astype(np.float64) / 2**53
+    return numbers
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,6 +63,11 @@ class Scope:
         return self.field_px[0] * self.um_per_px, self.field_px[1] * self.um_per_px
 
     @property
+    def fields(self) -> int:
+        """How many fields the smear is large."""
+        return FIELDS_ACROSS * FIELDS_DOWN
+
+    @property
     def slide_um(self) -> tuple[float, float]:
         """Width and height of the smear."""
         return FIELDS_ACROSS * self.field_um[0], FIELDS_DOWN * self.field_um[1]

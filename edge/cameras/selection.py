@@ -31,9 +31,6 @@ WAYS = (
     "or demo for the simulated microscope"
 )
 
-DEMO_SEED = 1
-"""What plain `demo` shows: the slide with blasts, since a healthy one shows little of the program."""
-
 
 def camera_for(spec: str, settings: CameraSettings, pace_fps: float | None = None) -> Camera:
     """The camera that `--camera SPEC` names, not opened yet.
@@ -61,11 +58,11 @@ def parse(spec: str, settings: CameraSettings) -> tuple[str, dict[str, Any]]:
     if re.fullmatch(r"(usb:)?\d+|/dev/.+", spec, re.ASCII):
         return "uvc", {"device": spec, "settings": settings}
     if found := re.fullmatch(r"demo(?::(\d+))?", spec, re.ASCII):
-        return "demo", {"seed": int(found[1] or DEMO_SEED)}
+        return "demo", {"seed": int(found[1])} if found[1] else {}
     scheme = spec.partition(":")[0].lower()
     if scheme in NOT_READ and ":" in spec:
         raise CameraError(f"camera {spec}: {NOT_READ[scheme]} are not supported by this version; use {WAYS}")
-    if re.search(r"[*?\[]", spec) or Path(spec).expanduser().exists():
+    if re.search(r"[*?\[]", spec) or (spec and Path(spec).expanduser().exists()):
         return "files", {"path": spec}
     if scheme in ("demo", "usb"):
         raise CameraError(f"camera {spec}: what follows the colon must be a whole number, as in {scheme}:1")

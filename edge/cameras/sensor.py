@@ -7,11 +7,11 @@ import numpy as np
 
 from edge.cameras.scope import Scope
 from edge.cameras.smear import CLEAR
-from edge.types import F32, U8
+from edge.types import U8
 
 SLACK_PX = 96  # how far the kept noise can be shifted, so that no two frames share it
 FULL_SCALE = 255
-NOISE_UNITS = 32  # of the kept noise, per standard deviation
+NOISE_BITS = 5  # noise is kept in whole 1/32 of its standard deviation, and that in whole 1/32 grey levels
 
 
 class Sensor:
@@ -23,11 +23,11 @@ class Sensor:
         self._flat = _illumination(scope)
         rng = np.random.default_rng([scope.seed, 7])
         self._noise = np.empty((height + SLACK_PX, width + SLACK_PX, 3), np.int8)
-        for row in self._noise:  # row by row: the whole in floating point would be the program's peak of memory
-            row[:] = np.clip(rng.standard_normal(row.shape, np.float32) * NOISE_UNITS, -127, 127)
+        for row in self._noise:  # one by one: the whole in floating point would be the peak of memory
+            row[:] = np.clip(rng.standard_normal(row.shape, np.float32) * 2**NOISE_BITS, -127, 127)
         level = np.arange(256) / FULL_SCALE
         deviation = np.sqrt(scope.read_noise**2 + scope.shot_noise**2 * level)
-        self._deviation = np.rint(deviation * NOISE_UNITS).clip(0, 255).astype(np.uint8)
+        self._deviation = np.rint(deviation * 2**NOISE_BITS).clip(0, 255).astype(np.uint8)
 
     def expose(self, light: U8, defocus_um: float, exposure: float, shift: tuple[int, int]) -> U8:
         """A frame (H, W, 3) uint8 RGB of `light` on `edge.cameras.smear`'s scale.
@@ -41,7 +41,8 @@ class Sensor:
         x, y = shift
         noise = self._noise[y : y + frame.shape[0], x : x + frame.shape[1]]
         deviation = cv2.LUT(frame, self._deviation)
-        grain = cv2.multiply(noise, deviation, scale=1 / NOISE_UNITS**2, dtype=cv2.CV_16S)
+        grain = np.multiply(noise, deviation, dtype=np.int16)
+        grain >>= 2 * NOISE_BITS
         return np.asarray(cv2.add(frame, grain, dtype=cv2.CV_8U), np.uint8)
 
 
@@ -53,7 +54,7 @@ def _illumination(scope: Scope) -> U8:
     across = (np.linspace(-1, 1, width, dtype=np.float32) - np.float32(off_x))[None, :] * width
     down = (np.linspace(-1, 1, height, dtype=np.float32) - np.float32(off_y))[:, None] * height
     corner2 = np.float32(width**2 + height**2)
-    fall: F32 = (across**2 + down**2) / corner2
+    fall = (across**2 + down**2) / corner2
     lost = np.array(scope.vignetting, np.float32)
     flat = np.array(scope.white, np.float32) * (1 - lost * fall[..., None])
     return np.rint(flat).clip(1, FULL_SCALE).astype(np.uint8)

@@ -73,8 +73,9 @@ class SimulatedCamera:
         x, y = self._walk.corners_px[step].tolist()
         exposure = float(self._walk.exposure[step])
         light = self._smear.window(x, y, *self._scope.field_px)
-        shift = np.random.default_rng([self._scope.seed, 9, self._index]).integers(0, SLACK_PX, 2).tolist()
-        pixels = self._sensor.expose(light, float(self._walk.defocus_um[step]), exposure, (shift[0], shift[1]))
+        rng = np.random.default_rng([self._scope.seed, 9, self._index])
+        shift = int(rng.integers(SLACK_PX)), int(rng.integers(SLACK_PX))
+        pixels = self._sensor.expose(light, float(self._walk.defocus_um[step]), exposure, shift)
         frame = Frame(
             pixels=pixels,
             index=self._index,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import partial
+from itertools import product
 from math import ceil, floor
 from typing import Any, TypeVar
 
@@ -12,13 +14,13 @@ import numpy as np
 
 from edge.cameras.cytology import LEUKOCYTES, draw
 from edge.cameras.debris import draw_red_cell
-from edge.cameras.drawing import Dye
+from edge.cameras.drawing import Dye, stamp
 from edge.cameras.layout import BLOCK_UM, RedCellField, RedCells, lay_out
 from edge.cameras.scope import Scope
 from edge.types import F32, U8
 
 TILE_PX = 256
-TILES_KEPT, CELLS_KEPT, BLOCKS_KEPT = 96, 12, 24
+TILES_KEPT, CELLS_KEPT, BLOCKS_KEPT = 96, 40, 24
 CLEAR = 235  # tile value of clear glass; refraction can be brighter
 RED_CELL_LOOKS = 56
 NATURAL_LOSS = np.float32(-np.log(10))  # from decadic optical density to the logarithm of light
@@ -68,13 +70,14 @@ class Smear:
     def window(self, x_px: int, y_px: int, width: int, height: int) -> U8:
         """Transmitted light (height, width, 3) uint8 RGB, `CLEAR` where there is only glass."""
         out = np.empty((height, width, 3), np.uint8)
-        for row in range(y_px // TILE_PX, (y_px + height - 1) // TILE_PX + 1):
-            for column in range(x_px // TILE_PX, (x_px + width - 1) // TILE_PX + 1):
-                tile = self._tiles.get((column, row), lambda c=column, r=row: self._draw_tile(c, r))  # type: ignore[misc]
-                left, top = column * TILE_PX - x_px, row * TILE_PX - y_px
-                x0, x1 = max(left, 0), min(left + TILE_PX, width)
-                y0, y1 = max(top, 0), min(top + TILE_PX, height)
-                out[y0:y1, x0:x1] = tile[y0 - top : y1 - top, x0 - left : x1 - left]
+        columns = range(x_px // TILE_PX, (x_px + width - 1) // TILE_PX + 1)
+        rows = range(y_px // TILE_PX, (y_px + height - 1) // TILE_PX + 1)
+        for row, column in product(rows, columns):
+            tile = self._tiles.get((column, row), partial(self._draw_tile, column, row))
+            left, top = column * TILE_PX - x_px, row * TILE_PX - y_px
+            x0, x1 = max(left, 0), min(left + TILE_PX, width)
+            y0, y1 = max(top, 0), min(top + TILE_PX, height)
+            out[y0:y1, x0:x1] = tile[y0 - top : y1 - top, x0 - left : x1 - left]
         return out
 
     def _draw_tile(self, column: int, row: int) -> U8:
@@ -93,35 +96,38 @@ class Smear:
 
     def _add_red_cells(self, haemoglobin: F32, left: int, top: int) -> None:
         um = self.scope.um_per_px
+        side, far = len(haemoglobin), max(len(look) for look in self._looks) // 2 + 1
         # relaxation and warp carry a cell up to some 12 µm from its site
         reach_um = 0.75 * self.scope.red_cell_um + 12
-        first_x, last_x = (floor((left * um + d) / BLOCK_UM) for d in (-reach_um, TILE_PX * um + reach_um + 4))
-        first_y, last_y = (floor((top * um + d) / BLOCK_UM) for d in (-reach_um, TILE_PX * um + reach_um + 4))
-        for block_row in range(first_y, last_y + 1):
-            for block_column in range(first_x, last_x + 1):
-                cells = self._block(block_column, block_row)
-                places = np.floor(cells.centres_um / um).astype(np.intp) - (left, top)
-                near = ((places > -99) & (places < len(haemoglobin) + 99)).all(1)
-                for (x, y), draws in zip(places[near].tolist(), cells.draws[near].tolist(), strict=True):
-                    _add(haemoglobin, self._red_cell(draws), x, y)
+        ends = (-reach_um, side * um + reach_um)
+        first_x, last_x = (floor((left * um + end) / BLOCK_UM) for end in ends)
+        first_y, last_y = (floor((top * um + end) / BLOCK_UM) for end in ends)
+        for row, column in product(range(first_y, last_y + 1), range(first_x, last_x + 1)):
+            cells = self._block(column, row)
+            places = np.floor(cells.centres_um / um).astype(np.intp) - (left, top)
+            x, y = places.T
+            near = (x > -far) & (x < side + far) & (y > -far) & (y < side + far)
+            for place, look in zip(places[near].tolist(), cells.draws[near].tolist(), strict=True):
+                stamp(haemoglobin, self._red_cell(look), *place)
 
     def _block(self, column: int, row: int) -> RedCells:
-        return self._blocks.get((column, row), lambda: self._red_cells.block(column, row))
+        return self._blocks.get((column, row), partial(self._red_cells.block, column, row))
 
-    def _red_cell(self, draws: float) -> F32:
-        """One of the looks, turned or mirrored."""
-        look, pose = divmod(int(draws * RED_CELL_LOOKS * 8), 8)
+    def _red_cell(self, choice: float) -> F32:
+        """One of the looks, turned or mirrored, by a number in [0, 1)."""
+        look, pose = divmod(int(choice * RED_CELL_LOOKS * 8), 8)
         sprite = self._looks[look][:: 1 - 2 * (pose & 1), :: 1 - (pose & 2)]
         return sprite.T if pose & 4 else sprite
 
     def _add_cells(self, log_light: F32, left: int, top: int) -> None:
         um = self.scope.um_per_px
-        low = np.array([left, top]) * um - self._radii_um[:, None]
-        high = (np.array([left, top]) + len(log_light)) * um + self._radii_um[:, None]
-        near = ((self.layout.centres_um > low) & (self.layout.centres_um < high)).all(1)
+        x_um, y_um = self.layout.centres_um.T
+        reach_um, side_um = self._radii_um, len(log_light) * um
+        near = (x_um > left * um - reach_um) & (x_um < left * um + side_um + reach_um)
+        near &= (y_um > top * um - reach_um) & (y_um < top * um + side_um + reach_um)
         for i in np.flatnonzero(near).tolist():
             x, y = np.floor(self.layout.centres_um[i] / um).astype(int).tolist()
-            _add(log_light, self._cells.get(i, lambda i=i: self._draw_cell(i)), x - left, y - top)  # type: ignore[misc]
+            stamp(log_light, self._cells.get(i, partial(self._draw_cell, i)), x - left, y - top)
 
     def _draw_cell(self, i: int) -> F32:
         um = self.scope.um_per_px
@@ -160,11 +166,3 @@ class Smear:
             "cells": cells,
         }
 
-
-def _add(target: F32, patch: F32, x: int, y: int) -> None:
-    """Add `patch` to `target` in place, its middle at column `x` and row `y`, clipped."""
-    half = patch.shape[0] // 2
-    x0, y0 = max(x - half, 0), max(y - half, 0)
-    x1, y1 = min(x + half + 1, target.shape[1]), min(y + half + 1, target.shape[0])
-    if x0 < x1 and y0 < y1:
-        target[y0:y1, x0:x1] += patch[y0 - y + half : y1 - y + half, x0 - x + half : x1 - x + half]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge.cameras.scope import Scope
+from edge.cameras.scope import FIELDS_ACROSS, FIELDS_DOWN, Scope
+
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
 
 SHORTEST_MOVE, LONGEST_MOVE = 0.3, 1.1  # in widths of the field
 FRAMES_BETWEEN_BLURS = 25.0
@@ -25,24 +29,24 @@ class Walk:
     exposure : (n,) float64, 1 where right.
     """
 
-    corners_px: np.ndarray[tuple[int, int], np.dtype[np.int64]]
-    defocus_um: np.ndarray[tuple[int], np.dtype[np.float64]]
-    exposure: np.ndarray[tuple[int], np.dtype[np.float64]]
+    corners_px: I64
+    defocus_um: F64
+    exposure: F64
 
     def __len__(self) -> int:
         return len(self.corners_px)
 
 
 def wander(scope: Scope) -> Walk:
-    """A pass to and fro over the slide, row by row: steps overlap, stand still, or go back for a second look."""
+    """A pass to and fro over the slide, row by row; steps overlap, stand still, or go back to look again."""
     rng = np.random.default_rng([scope.seed, 6])
     corners = _stage(rng, scope)
     return Walk(corners, _defocus(rng, len(corners)), _exposure(rng, len(corners)))
 
 
-def _stage(rng: np.random.Generator, scope: Scope) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def _stage(rng: np.random.Generator, scope: Scope) -> I64:
     width, height = scope.field_px
-    last_x, last_y = (round(side / scope.um_per_px) - n for side, n in zip(scope.slide_um, scope.field_px, strict=True))
+    last_x, last_y = (FIELDS_ACROSS - 1) * width, (FIELDS_DOWN - 1) * height
     places: list[tuple[float, float]] = []
     x, row_y, heading = 0.0, 0.3 * height, 1
     while row_y <= last_y:
@@ -62,7 +66,7 @@ def _stage(rng: np.random.Generator, scope: Scope) -> np.ndarray[tuple[int, int]
     return np.clip(corners, 0, [last_x, last_y])
 
 
-def _defocus(rng: np.random.Generator, n: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _defocus(rng: np.random.Generator, n: int) -> F64:
     """A slight drift, and every so often a few frames out of focus."""
     drift = 0.05 * (1 + np.sin(np.arange(n) / rng.uniform(9, 14) + rng.uniform(0, 6)))
     blur = np.zeros(n)
@@ -75,7 +79,7 @@ def _defocus(rng: np.random.Generator, n: int) -> np.ndarray[tuple[int], np.dtyp
     return np.maximum(drift, blur)
 
 
-def _exposure(rng: np.random.Generator, n: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _exposure(rng: np.random.Generator, n: int) -> F64:
     exposure = 1 + 0.012 * np.sin(np.arange(n) / 7)
     bad = np.flatnonzero(rng.random(n) < BADLY_EXPOSED_SHARE)
     exposure[bad[bad > 4]] = rng.choice([0.3, 0.4, 1.7, 2.0], (bad > 4).sum())

@@ -74,7 +74,7 @@ MIGRATIONS = (
         "CREATE INDEX cells_of_reading ON cells (reading)",
     ),
 )
-"""The statements that lead from schema version i to i + 1; PRAGMA user_version holds the version of a file."""
+"""The statements that lead from schema version i to i + 1. A file's version is its PRAGMA user_version."""
 
 
 class RecordsError(LeukoscopeError):

@@ -86,6 +86,7 @@ def reading_record(reading: Reading, classes: tuple[str, ...]) -> dict[str, Any]
         "um_per_px": round(reading.um_per_px, 5),
         "um_per_px_from": reading.um_per_px_from,
         "problems": list(reading.problems),
+        "note": reading.note,
         "counted": not reading.problems and not reading.repeated,
         "repeated": reading.repeated,
         "sharpness": round(reading.sharpness, 3),

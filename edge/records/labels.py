@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import cv2
 import numpy as np
 
-from edge.cameras.files import SUFFIXES
+from edge.cameras.files import IMAGES
 from edge.records.store import SlideHeader
 from edge.types import LeukoscopeError, Reading
 
@@ -44,7 +44,7 @@ class LabelImages:
         if not frame.width:
             return
         source = PurePath(frame.source)
-        is_image = source.suffix.lower() in SUFFIXES
+        is_image = source.suffix.lower() in IMAGES
         stem = source.with_suffix("").as_posix() if is_image else f"{source.name}_{frame.index:06d}"
         stem = stem.replace(":", "-")
         images = reading.cells.labels_at(frame.height, frame.width)

@@ -156,7 +156,8 @@ class ScreeningApp(App[Reading]):
 
     def _show_state(self, reading: Reading | None) -> None:
         screen = self.screen_stack[0]
-        screen.query_one(State).show(reading, paused=self._paused, ended=self._ended)
+        failed = self._failure is not None
+        screen.query_one(State).show(reading, paused=self._paused, ended=self._ended, failed=failed)
         if self._failure is not None:
             failure = screen.query_one(Failure)
             screen.query_one(Gallery).display = False

@@ -15,7 +15,7 @@ _HELP = """\
  [b]space[/b]   pause, go on
  [b]n[/b]       new slide: close this one and count from zero
  [b]s[/b]       save a picture of the screen (SVG) in the current folder
- [b]h[/b] [b]?[/b]     this help
+ [b]h[/b] [b]?[/b]     this help; once more to close it
  [b]q[/b]       quit
 
 [b]The picture[/b]

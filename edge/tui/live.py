@@ -15,7 +15,7 @@ Box = tuple[int, int, int, int]
 
 
 class LiveView(PictureView):
-    """The newest frame, as large as fits.
+    """The newest frame, as large as fits; `shown` is the Reading it came with.
 
     Boxes are drawn after the frame was made small, so that their lines stay one pixel wide: in the class's
     colour, broken and grey for an uncertain cell, faint for one cut by the frame's edge. A tag names the
@@ -26,20 +26,20 @@ class LiveView(PictureView):
         super().__init__(id=id)
         self._colours = colours
         self._names = tuple(colours)
-        self._reading: Reading | None = None
+        self.shown: Reading | None = None
 
     def show_reading(self, reading: Reading | None) -> None:
         """Draw a reading; one without a picture leaves the last in place, None clears."""
         if reading is None:
-            self._reading = None
+            self.shown = None
             self.show(Blocks.of(self.canvas()))
         elif reading.frame.pixels.size:
-            self._reading = reading
+            self.shown = reading
             self._draw(reading)
 
     def on_resize(self, _event: events.Resize) -> None:
-        if self._reading is not None:
-            self._draw(self._reading)
+        if self.shown is not None:
+            self._draw(self.shown)
 
     def _draw(self, reading: Reading) -> None:
         canvas = self.canvas()
@@ -85,7 +85,7 @@ class LiveView(PictureView):
             width = x1 - x0 + 1
             wide = width >= 10
             word = title(name, width + 2)
-            text = "?" if reading.uncertain[i] else word if wide or len(word) == len(name) else name[:3]
+            text = "?" if reading.uncertain[i] else word if wide or len(word) == len(name) else title(name, 3)
             row, column = max(y0 // 2 - (0 if wide else 1), 0), max(min(x0, columns - len(text)), 0)
             place = free[row, max(column - 1, 0) : column + len(text) + 1]
             if place.all():

@@ -40,20 +40,23 @@ class State(Panel):
     _text = "waiting for the camera"
     _style = "dim"
 
-    def show(self, reading: Reading | None, *, paused: bool, ended: bool) -> None:
-        self._text, self._style = _state(reading, paused, ended)
+    def show(self, reading: Reading | None, *, paused: bool, ended: bool, failed: bool) -> None:
+        if failed:
+            self._text, self._style = "▲ the camera stopped", "bold yellow"
+        elif ended:
+            self._text, self._style = "■ no more fields: press q to finish", "bold cyan"
+        elif paused:
+            self._text, self._style = "■ paused: press space to go on", "bold cyan"
+        else:
+            self._text, self._style = _became(reading)
         self.update()
 
     def lay_out(self, width: int, height: int) -> list[Content]:
         return [Content.styled(fit(self._text, width), self._style)]
 
 
-def _state(reading: Reading | None, paused: bool, ended: bool) -> tuple[str, str]:
-    """Words and their style."""
-    if ended:
-        return "■ no more fields: press q to finish", "bold cyan"
-    if paused:
-        return "■ paused: press space to go on", "bold cyan"
+def _became(reading: Reading | None) -> tuple[str, str]:
+    """What became of a field, in words, and their style."""
     if reading is None:
         return "waiting for the camera", "dim"
     if reading.problems:

@@ -15,6 +15,8 @@ def title(name: str, width: int) -> str:
     if last >= 3:
         return " ".join([*words[:-1], words[-1][:last] + "."])
     each = (width - len(words) + 1) // len(words)
+    if each < 4:
+        return text[:width]
     return " ".join(word if len(word) <= each else word[: each - 1] + "." for word in words)[:width]
 
 

@@ -18,7 +18,7 @@ from train.datasets import DataSet, Notice, Picture, Spot
 from train.split import split_of
 
 FIRST_SEED = 1000
-SLIDES = 40
+SLIDES = 24
 _CELLS_PER_CLASS = 4  # of each class on each slide
 _BARE_PER_SLIDE = 6  # places with red cells and glass only
 _WINDOW_UM = 48.0

@@ -27,7 +27,9 @@ FINDING = Finding("refer", "many blasts", 0.43, (0.35, 0.51), 0.95)
 TALLY = Tally(counts={"blast": 3, "lymphocyte": 4, "artefact": 1}, leukocytes=7, positives=3, frames=9)
 
 
-def reading(index: int, cells: int = 3, *, problems: tuple[str, ...] = (), fault: str | None = None) -> Reading:
+def reading(
+    index: int, cells: int = 3, *, problems: tuple[str, ...] = (), fault: str | None = None
+) -> Reading:
     """A reading of `cells` cells whose numbers are drawn from its index; the second cell is not new."""
     rng = np.random.default_rng(index)
     corners = rng.integers(0, 500, (cells, 2))

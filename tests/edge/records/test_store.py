@@ -136,7 +136,9 @@ def test_a_full_disk_is_told_and_what_was_shown_is_kept(path: Path) -> None:
             store.add(reading(index))
             shown.extend(r.frame.index for r in store.committed())
 
-    with pytest.raises(RecordsError, match="the disk is full; free some space.* readings of slide s .* kept"):
+    with pytest.raises(
+        RecordsError, match=r"the disk is full; free some space.* readings of slide s .* kept"
+    ):
         fill()
     with pytest.raises(RecordsError, match="disk is full"):
         store.finish_slide(FINDING, TALLY)
@@ -149,7 +151,9 @@ def test_a_full_disk_is_told_and_what_was_shown_is_kept(path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root may mount a small disk")
 def test_a_really_full_disk(tmp_path: Path) -> None:
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path], capture_output=True
+    )
     if mounted.returncode:
         pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.decode().strip()}")
     try:
@@ -171,7 +175,7 @@ def test_a_really_full_disk(tmp_path: Path) -> None:
 
 def test_a_slide_is_not_begun_twice(store: Store) -> None:
     store.begin_slide("A 1", HEADER)
-    with pytest.raises(RecordsError, match="slide A 1: is in the records .* already; .*--slide"):
+    with pytest.raises(RecordsError, match=r"slide A 1: is in the records .* already; .*--slide"):
         store.begin_slide(" A 1 ", HEADER)
     for bad in ("", "  ", "a\nb"):
         with pytest.raises(RecordsError, match="printable"):

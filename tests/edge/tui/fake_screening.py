@@ -36,7 +36,7 @@ def field(width: int = 720, height: int = 450) -> np.ndarray:
     """Flat red discs on a light ground, (height, width, 3) uint8."""
     image = np.full((height, width, 3), (236, 228, 230), np.uint8)
     rng = np.random.default_rng(4)
-    for x, y in rng.integers(0, (width, height), (110, 2)):
+    for x, y in rng.integers(0, (width, height), (40, 2)):
         cv2.circle(image, (int(x), int(y)), 19, (222, 160, 162), -1)
         cv2.circle(image, (int(x), int(y)), 8, (232, 190, 190), -1)
     return image
@@ -147,22 +147,24 @@ class FakeScreening:
         self.slide = slide
         self.pauses: list[bool] = []
         self.stopped = False
-        self._changed = Condition()
+        self.changed = Condition()
 
     def readings(self) -> Iterator[Reading]:
         yield from self.given
         if self.failure is not None:
             raise LeukoscopeError(self.failure)
-        with self._changed:
-            self._changed.wait_for(lambda: self.stopped or self.ends)
+        with self.changed:
+            self.changed.wait_for(lambda: self.stopped or self.ends)
 
     def stop(self) -> None:
-        with self._changed:
+        with self.changed:
             self.stopped = True
-            self._changed.notify_all()
+            self.changed.notify_all()
 
     def pause(self, on: bool) -> None:
-        self.pauses.append(on)
+        with self.changed:
+            self.pauses.append(on)
+            self.changed.notify_all()
 
     def new_slide(self) -> str:
         self.slide = "S-0043"

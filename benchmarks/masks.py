@@ -1,0 +1,77 @@
+"""How well outlines fit those drawn by hand: Dice of whole cell and nucleus on `segmentation_WBC`.
+
+    python benchmarks/masks.py --data ../shared/data --pictures out/
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge import preprocess, segment
+from edge.types import U8, Bools
+
+PITCH_UM = 0.25
+UM_PER_PX = {"Dataset 1": 0.15, "Dataset 2": 0.09}
+"""From the red cells in the pictures, 50 and 83 px across."""
+
+NUCLEUS, CYTOPLASM = 200, 60
+
+
+def dice(found: Bools, drawn: Bools) -> float:
+    """Twice the overlap by the sum of the areas, 1 when both are empty."""
+    total = np.count_nonzero(found) + np.count_nonzero(drawn)
+    return 2 * np.count_nonzero(found & drawn) / total if total else 1.0
+
+
+def outline(pixels: U8, um_per_px: float) -> tuple[Bools, Bools]:
+    """Masks of the cell in the middle and of its nucleus, at full size."""
+    view = preprocess.specimen(pixels, um_per_px, PITCH_UM)
+    size = (pixels.shape[0], pixels.shape[1])
+    cells, nuclei = segment.single(view, size).labels_at(*size)
+    return cells > 0, nuclei > 0
+
+
+def draw(pixels: U8, masks: list[tuple[Bools, tuple[int, int, int]]]) -> U8:
+    """The picture, twice as large, with outlines of masks."""
+    out = cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    for mask, colour in masks:
+        big = cv2.resize(mask.astype(np.uint8), (out.shape[1], out.shape[0]), interpolation=cv2.INTER_NEAREST)
+        edges, _ = cv2.findContours(big, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(out, edges, -1, colour, 1)
+    return np.asarray(out, np.uint8)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiply the pixel size, to see what an error does")
+    parser.add_argument("--pictures", type=Path, metavar="OUT", help="write outlines: ours yellow, drawn green")
+    args = parser.parse_args()
+    for name, um_per_px in UM_PER_PX.items():
+        scores = []
+        for path in sorted((args.data / "segmentation_WBC" / name).glob("*.bmp")):
+            picture, drawn = cv2.imread(str(path)), cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
+            if picture is None or drawn is None:
+                raise SystemExit(f"{path}: not a picture, or no mask beside it")
+            pixels = np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)
+            cell, nucleus = outline(pixels, um_per_px * args.scale)
+            scores.append((dice(cell, drawn > CYTOPLASM), dice(nucleus, drawn > NUCLEUS)))
+            if args.pictures:
+                folder = args.pictures / name.replace(" ", "")
+                folder.mkdir(parents=True, exist_ok=True)
+                green, yellow = (0, 200, 0), (255, 230, 0)
+                masks = [(drawn > CYTOPLASM, green), (drawn > NUCLEUS, green), (cell, yellow), (nucleus, yellow)]
+                file = f"{round(scores[-1][0] * 1000):04d}-{round(scores[-1][1] * 1000):04d}-{path.stem}.png"
+                cv2.imwrite(str(folder / file), draw(pixels, masks)[..., ::-1])
+        table = np.array(scores)
+        for part, column in (("cell", table[:, 0]), ("nucleus", table[:, 1])):
+            tenth, middle = np.percentile(column, [10, 50])
+            print(f"{name} {part:8s} Dice mean {column.mean():.3f}  median {middle:.3f}  lowest tenth below {tenth:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Whether a field can be read: in focus, exposed, a picture at all.
+
+Focus is measured as the blur of the edges in micrometres, whatever the stain, the contrast and what the
+field shows. A blurred step has a gradient that a further smoothing lowers by an amount that tells how
+blurred it was already: with gradients G at smoothings s and S, (G_s / G_S)² = (b² + S²) / (b² + s²), solved
+for b (the two-scale principle of Elder and Zucker, IEEE Transactions on Pattern Analysis and Machine
+Intelligence 20:699, 1998, on sums over the strongest edges).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge.preprocess import Specimen
+from edge.types import F32, U8, Frame
+
+BLUR_LIMIT_UM = 1.0
+"""Blur (standard deviation) beyond which chromatin and nucleoli, about 1 µm, are lost."""
+
+_PITCH_UM = 0.5  # fine enough for blur near the limit, and averages the camera's noise away
+_FINE_UM, _COARSE_UM = 0.4, 1.2  # smoothings of the two gradients
+_EDGE_SHARE = 0.05  # of the field: its strongest edges
+_FAINTEST_EDGE = 3.0  # grey levels per µm after the coarse smoothing; less is an empty field
+_DARK_GLASS = 45  # grey levels: a red cell then differs from glass by fewer than ten
+_DARK_PICTURE = 30  # brightest part of a picture without any glass
+_BURNT = 253
+_BURNT_SHARE = 0.95  # cameras often burn out clear glass, but not cells
+_FLAT = 0.5  # grey levels: any lit field varies more than this by its noise alone
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How well a field can be read.
+
+    Attributes
+    ----------
+    sharpness : 0 to 1; 0.5 at the blur limit; 0 where there is no edge to judge by.
+    brightness : 0 to 1, of the clear glass before correction.
+    problems : why the field cannot be read, in words; empty for a good one.
+    blur_um : standard deviation of the edges' blur in µm, None where there is no edge to judge by.
+    """
+
+    sharpness: float
+    brightness: float
+    problems: tuple[str, ...]
+    blur_um: float | None = None
+
+
+def assess(view: Specimen, frame: Frame) -> Quality:
+    """Judge focus and exposure of a frame by its specimen."""
+    if frame.fault is not None:
+        return Quality(0.0, 0.0, (f"unreadable: {frame.fault}",))
+    sample = frame.pixels[::8, ::8]
+    brightness = _brightness(view, sample)
+    problem = _exposure_problem(view, sample)
+    if problem:
+        return Quality(0.0, brightness, (problem,))
+    blur = edge_blur_um(view)
+    if blur is None:
+        return Quality(0.0, brightness, ())
+    sharpness = BLUR_LIMIT_UM**2 / (BLUR_LIMIT_UM**2 + blur**2)
+    return Quality(sharpness, brightness, ("out of focus",) if blur > BLUR_LIMIT_UM else (), blur)
+
+
+def edge_blur_um(view: Specimen) -> float | None:
+    """Blur of the strongest edges in µm, as a Gaussian's standard deviation; None without edges."""
+    green = cv2.extractChannel(view.pixels, 1)
+    shrink = view.pitch_um / _PITCH_UM
+    grid = cv2.resize(green, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA).astype(np.float32)
+    if min(grid.shape) < 16:
+        return None
+    fine, coarse = _gradient_energy(grid, _FINE_UM), _gradient_energy(grid, _COARSE_UM)
+    border = round(2 * _COARSE_UM / _PITCH_UM)
+    fine, coarse = fine[border:-border, border:-border], coarse[border:-border, border:-border]
+    rank = int(coarse.size * (1 - _EDGE_SHARE))
+    least = float(np.partition(coarse, rank, axis=None)[rank])
+    if least < _FAINTEST_EDGE**2:
+        return None
+    edges = coarse >= least
+    noise = float(np.partition(fine, fine.size // 4, axis=None)[fine.size // 4])
+    ratio = max((float(fine[edges].mean()) - noise) / float(coarse[edges].mean()), 1.01)
+    squared = (_COARSE_UM**2 - ratio * _FINE_UM**2) / (ratio - 1)
+    return float(np.sqrt(max(squared, 0.0)))
+
+
+def _gradient_energy(grid: F32, smoothing_um: float) -> F32:
+    """Squared gradient in (grey levels per µm)² of a picture at `_PITCH_UM` smoothed this much."""
+    smooth = cv2.GaussianBlur(grid, (0, 0), smoothing_um / _PITCH_UM)
+    dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=0.5 / _PITCH_UM)
+    dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=0.5 / _PITCH_UM)
+    return dx * dx + dy * dy
+
+
+def _brightness(view: Specimen, sample: U8) -> float:
+    if view.glass_fraction == 0:
+        return float(sample.max(axis=2).mean()) / 255
+    return float(np.clip(view.glass.mean() / 255, 0.0, 1.0))
+
+
+def _exposure_problem(view: Specimen, sample: U8) -> str | None:
+    brightest = sample.max(axis=2)
+    if float(np.percentile(brightest, 98)) < _DARK_PICTURE:
+        return "too dark"
+    if view.glass_fraction > 0 and float(view.glass.max()) < _DARK_GLASS:
+        return "too dark"
+    if float(np.mean(sample.min(axis=2) >= _BURNT)) > _BURNT_SHARE:
+        return "too bright"
+    if float(sample[..., 1].std()) < _FLAT:
+        return "no contrast"
+    return None

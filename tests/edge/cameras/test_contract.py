@@ -1,0 +1,134 @@
+"""What every camera promises, run on each kind. A new kind gets a line in `MAKERS`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.cameras import Camera, CameraError
+from edge.cameras.files import FileCamera
+from edge.cameras.simulated import SimulatedCamera
+from edge.cameras.uvc import UvcCamera
+from edge.types import Frame
+from tests.edge.cameras.fakes import SETTINGS, FakeCapture, write_image, write_video
+
+
+def a_folder(tmp_path: Path) -> Camera:
+    for number in range(4):
+        write_image(tmp_path / "fields" / f"{number}.png", number)
+    return FileCamera(str(tmp_path / "fields"))
+
+
+def a_video(tmp_path: Path) -> Camera:
+    return FileCamera(str(write_video(tmp_path / "slide.avi")))
+
+
+def a_simulated_one(tmp_path: Path) -> Camera:
+    return SimulatedCamera(1)
+
+
+def a_fake_usb_one(tmp_path: Path) -> Camera:
+    return UvcCamera("/dev/video7", SETTINGS, open_capture=lambda path: FakeCapture())
+
+
+def a_real_usb_one(tmp_path: Path) -> Camera:
+    if not os.path.exists("/dev/video0"):
+        pytest.skip("no /dev/video0 on this machine")
+    return UvcCamera("/dev/video0", SETTINGS)
+
+
+MAKERS = [a_folder, a_video, a_simulated_one, a_fake_usb_one, a_real_usb_one]
+
+
+@pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)
+def camera(request: pytest.FixtureRequest, tmp_path: Path) -> Camera:
+    make: Callable[[Path], Camera] = request.param
+    return make(tmp_path)
+
+
+def read(camera: Camera, count: int) -> list[Frame]:
+    frames = [camera.read() for _ in range(count)]
+    return [frame for frame in frames if frame is not None]
+
+
+def test_says_what_it_is(camera: Camera) -> None:
+    assert isinstance(camera, Camera)
+    with closing(camera):
+        camera.open()
+        assert camera.name.strip()
+        assert isinstance(camera.live, bool)
+        assert camera.um_per_px is None or 0.01 < camera.um_per_px < 10
+
+
+def test_frames_are_rgb_counted_and_dated(camera: Camera) -> None:
+    with closing(camera):
+        camera.open()
+        frames = read(camera, 3)
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    for frame in frames:
+        assert frame.fault is None
+        assert frame.pixels.dtype == np.uint8
+        assert frame.pixels.shape[2] == 3
+        assert min(frame.pixels.shape[:2]) >= 32
+        assert frame.source
+        assert frame.captured_at.tzinfo is not None
+        assert abs(frame.captured_at - datetime.now(UTC)) < timedelta(minutes=1)
+        assert frame.exposure_ms is None or frame.exposure_ms > 0
+    assert all(a.monotonic_s <= b.monotonic_s for a, b in pairwise(frames))
+
+
+def test_frames_are_not_overwritten_by_later_ones(camera: Camera) -> None:
+    with closing(camera):
+        camera.open()
+        (first,) = read(camera, 1)
+        before = first.pixels.copy()
+        read(camera, 2)
+    np.testing.assert_array_equal(first.pixels, before)
+
+
+def test_opening_twice_goes_on(camera: Camera) -> None:
+    with closing(camera):
+        camera.open()
+        read(camera, 1)
+        camera.open()
+        assert read(camera, 1)[0].index == 1
+
+
+def test_reading_before_opening_and_after_closing_is_an_error(camera: Camera) -> None:
+    with pytest.raises(CameraError, match="not open"):
+        camera.read()
+    camera.open()
+    camera.close()
+    with pytest.raises(CameraError, match="not open"):
+        camera.read()
+
+
+def test_closing_twice_and_before_opening_does_nothing(camera: Camera) -> None:
+    camera.close()
+    camera.open()
+    camera.close()
+    camera.close()
+
+
+def test_it_opens_again_and_counts_from_zero(camera: Camera) -> None:
+    for _ in range(2):
+        with closing(camera):
+            camera.open()
+            assert [frame.index for frame in read(camera, 2)] == [0, 1]
+
+
+@pytest.mark.parametrize("make", [a_folder, a_video])
+def test_after_the_last_frame_comes_nothing_for_good(make: Callable[[Path], Camera], tmp_path: Path) -> None:
+    with closing(make(tmp_path)) as camera:
+        camera.open()
+        frames = read(camera, 20)
+        assert 4 <= len(frames) < 20
+        assert camera.read() is None
+        assert camera.read() is None

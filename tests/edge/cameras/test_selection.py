@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from edge.cameras import Camera, CameraError
+from edge.cameras.selection import KINDS, camera_for, parse
+from tests.edge.cameras.fakes import SETTINGS, write_image, write_video
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "argument"),
+    [
+        ("0", "uvc", "0"),
+        ("12", "uvc", "12"),
+        ("/dev/video3", "uvc", "/dev/video3"),
+        ("/dev/v4l/by-id/usb-x", "uvc", "/dev/v4l/by-id/usb-x"),
+        ("usb:1", "uvc", "usb:1"),
+        ("fields", "files", "fields"),
+        ("fields/*.png", "files", "fields/*.png"),
+        ("fields/7.png", "files", "fields/7.png"),
+        ("slide.avi", "files", "slide.avi"),
+        ("./demo", "files", "./demo"),
+    ],
+)
+def test_what_a_spec_means(
+    spec: str, kind: str, argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_image(tmp_path / "fields" / "7.png")
+    write_video(tmp_path / "slide.avi")
+    (tmp_path / "demo").mkdir()
+    found, arguments = parse(spec, SETTINGS)
+    assert found == kind
+    assert argument in (arguments.get("device"), arguments.get("path"))
+    assert isinstance(camera_for(spec, SETTINGS), Camera)
+
+
+@pytest.mark.parametrize(("spec", "seed"), [("demo", {}), ("demo:0", {"seed": 0}), ("demo:17", {"seed": 17})])
+def test_the_simulated_microscope_and_its_seed(spec: str, seed: dict[str, int]) -> None:
+    assert parse(spec, SETTINGS) == ("demo", seed)
+    assert not camera_for(spec, SETTINGS, pace_fps=10).live
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("picamera:0", "Raspberry Pi cameras are not supported by this version; use a number"),
+        ("csi:0", "Jetson CSI cameras are not supported"),
+        ("rtsp://10.0.0.1/stream", "network streams are not supported"),
+        ("HTTP://10.0.0.1/stream", "network streams are not supported"),
+        ("demo:x", "must be a whole number, as in demo:1"),
+        ("demo:-1", "must be a whole number, as in demo:1"),
+        ("usb:", "must be a whole number, as in usb:1"),
+        ("fieldz/", "no such file, folder or kind of camera; use a number"),
+        ("webcam", "no such file, folder or kind of camera"),
+        ("", "no such file, folder or kind of camera"),
+        ("²", "no such file, folder or kind of camera"),
+    ],
+)
+def test_a_spec_that_means_nothing(spec: str, message: str) -> None:
+    with pytest.raises(CameraError, match=message) as raised:
+        camera_for(spec, SETTINGS)
+    assert str(raised.value).startswith("camera ")
+    assert "\n" not in str(raised.value)
+
+
+def test_every_kind_can_be_loaded() -> None:
+    for target in KINDS.values():
+        module, name = target.split(":")
+        assert isinstance(getattr(import_module(module), name), type)
+
+
+def test_only_the_chosen_kind_is_imported(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from edge.cameras.selection import camera_for
+from edge.config import CameraSettings
+camera_for({str(tmp_path)!r}, CameraSettings(640, 480, 30, 0.1))
+print(*[name for name in sys.modules if name.startswith("edge.cameras.")])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = done.stdout.split()
+    assert "edge.cameras.files" in imported
+    assert "edge.cameras.uvc" not in imported
+    assert "edge.cameras.simulated" not in imported

@@ -1,0 +1,63 @@
+"""Decisions at the operating point, and graphs that do not keep the manifest's word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge import bundle
+from edge.bundle import BundleError, Manifest
+from edge.classify import Classifier, decide
+from tests.conftest import CLASSES, graph
+
+
+@pytest.fixture
+def about(make_bundle: Callable[..., Path]) -> Manifest:
+    limits = {"positive": 0.3, "confidence": 0.4, "certain": 0.9}
+    return bundle.load(make_bundle(thresholds=limits), allow_unsigned=True).manifest
+
+
+def _row(**probabilities: float) -> list[float]:
+    return [probabilities.get(name.replace("-", "_"), 0.0) for name in CLASSES]
+
+
+def test_the_operating_point_decides_not_the_largest_probability(about: Manifest) -> None:
+    rows = np.array(
+        [
+            _row(blast=0.45, lymphocyte=0.55),
+            _row(blast=0.2, lymphocyte=0.8),
+            _row(blast=0.35, lymphocyte=0.3, monocyte=0.35),
+            _row(blast=0.95, artefact=0.05),
+            _row(blast=0.25, lymphocyte=0.39, monocyte=0.36),
+        ],
+        np.float32,
+    )
+    calls = decide(rows, about)
+    assert [CLASSES[i] for i in calls.classes] == ["blast", "lymphocyte", "blast", "blast", "lymphocyte"]
+    assert calls.uncertain.tolist() == [False, False, True, False, True]
+    assert calls.certain.tolist() == [False, False, False, True, False]
+
+
+def test_no_cells(about: Manifest, make_bundle: Callable[..., Path]) -> None:
+    classifier = Classifier(bundle.load(make_bundle(), allow_unsigned=True))
+    calls = classifier(np.zeros((0, 96, 96, 3), np.uint8))
+    assert calls.probabilities.shape == (0, len(CLASSES))
+    assert calls.classes.shape == calls.uncertain.shape == (0,)
+
+
+def test_many_cells_go_in_batches(make_bundle: Callable[..., Path]) -> None:
+    classifier = Classifier(bundle.load(make_bundle(), allow_unsigned=True))
+    crops = np.random.default_rng(0).integers(0, 256, (150, 96, 96, 3)).astype(np.uint8)
+    together = classifier.probabilities(crops)
+    np.testing.assert_allclose(together[140:], classifier.probabilities(crops[140:]), atol=1e-6)
+    np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "classes"), [(64, len(CLASSES)), (96, 3)])
+def test_a_graph_of_another_shape(make_bundle: Callable[..., Path], size: int, classes: int) -> None:
+    path = make_bundle(graph=graph(classes=classes, size=size))
+    with pytest.raises(BundleError, match="its graph"):
+        Classifier(bundle.load(path, allow_unsigned=True))

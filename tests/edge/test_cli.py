@@ -1,0 +1,273 @@
+"""`edge-run` as other programs use it: flags, JSON, exit status, one clear line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edge import cli
+from edge.cameras.simulated import SimulatedCamera
+
+
+def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edge.cli", *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def fields(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three drawn fields."""
+    folder = tmp_path_factory.mktemp("fields")
+    camera = SimulatedCamera(1)
+    camera.open()
+    for name in ("Im1.png", "Im2.png", "Im10.png"):
+        frame = camera.read()
+        cv2.imwrite(str(folder / name), frame.pixels[..., ::-1])
+    camera.close()
+    return folder
+
+
+@pytest.fixture
+def screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
+    """Runs `edge-run --headless` in this process and gives its JSON lines."""
+
+    def run(*arguments: object) -> list[dict[str, Any]]:
+        out = tmp_path / "out.jsonl"
+        status = cli.main([*map(str, arguments), "--headless", "--json", str(out)])
+        assert status == 0, capsys.readouterr().err
+        return _lines(out)
+
+    return run
+
+
+def test_json_of_a_folder(screen: Callable[..., list[dict[str, Any]]], fields: Path) -> None:
+    start, *readings, finding = screen("--camera", fields, "--slide", "S-1")
+    assert start["kind"] == "start"
+    assert start["slide"] == "S-1"
+    assert start["runtime"] == "ort-fp32"
+    assert set(start["bundle"]) >= {"name", "sha256", "classes"}
+    assert [r["source"] for r in readings] == ["Im1.png", "Im2.png", "Im10.png"]
+    assert [r["index"] for r in readings] == [0, 1, 2]
+    counted = 0
+    for reading in readings:
+        assert (reading["width"], reading["height"]) == (1440, 900)
+        assert {"quality", "segment", "classify", "total"} <= set(reading["ms"])
+        assert reading["um_per_px_from"] in ("red-cells", "nominal")
+        for cell in reading["cells"]:
+            x0, y0, x1, y1 = cell["box_px"]
+            assert 0 <= x0 < x1 <= 1440
+            assert 0 <= y0 < y1 <= 900
+            assert sum(cell["probabilities"].values()) == pytest.approx(1, abs=1e-6)
+            assert list(cell["probabilities"]) == start["bundle"]["classes"]
+            assert cell["class"] in cell["probabilities"]
+            assert not (cell["counted"] and cell["uncertain"])
+            counted += cell["counted"]
+    assert finding["kind"] == "finding"
+    assert finding["cells_counted"] == counted
+    assert finding["frames"] == 3
+    assert finding["finding"] in ("refer", "no-blasts-seen", "keep-scanning", "not-readable")
+    assert finding["reason"]
+
+
+def test_independent_frames_have_a_finding_each(
+    screen: Callable[..., list[dict[str, Any]]], fields: Path
+) -> None:
+    kinds = [line["kind"] for line in screen("--camera", fields, "--independent", "--no-records")]
+    assert kinds == ["start", "reading", "finding"] * 3
+
+
+def test_scale_given_and_limits(screen: Callable[..., list[dict[str, Any]]], fields: Path) -> None:
+    lines = screen("--camera", fields / "Im*.png", "--um-per-px", "0.12", "--max-frames", 2)
+    readings = [line for line in lines if line["kind"] == "reading"]
+    assert [(r["um_per_px"], r["um_per_px_from"]) for r in readings] == [(0.12, "given")] * 2
+
+
+@pytest.mark.parametrize("shape", [(400, 400, 3), (20, 20, 3), (90, 300, 3)])
+@pytest.mark.parametrize("kind", ["black", "white", "noise"])
+def test_single_cell_is_always_one_cell(
+    screen: Callable[..., list[dict[str, Any]]], tmp_path: Path, shape: tuple[int, int, int], kind: str
+) -> None:
+    picture = {"black": np.zeros(shape), "white": np.full(shape, 255.0)}.get(
+        kind, np.random.default_rng(0).uniform(0, 255, shape)
+    )
+    cv2.imwrite(str(tmp_path / "cell.png"), picture.astype(np.uint8))
+    _, reading, _ = screen("--camera", tmp_path / "cell.png", "--single-cell", "--independent")
+    assert len(reading["cells"]) == 1
+    assert reading["problems"] == []
+    x0, y0, x1, y1 = reading["cells"][0]["box_px"]
+    assert x0 <= shape[1] / 2 <= x1
+    assert y0 <= shape[0] / 2 <= y1
+
+
+def test_label_images(screen: Callable[..., list[dict[str, Any]]], fields: Path, tmp_path: Path) -> None:
+    lines = screen("--camera", fields, "--labels", tmp_path / "labels")
+    for reading in (line for line in lines if line["kind"] == "reading"):
+        stem = Path(reading["source"]).stem
+        labels = cv2.imread(str(tmp_path / "labels" / f"{stem}.png"), cv2.IMREAD_UNCHANGED)
+        nuclei = cv2.imread(str(tmp_path / "labels" / f"{stem}_nuclei.png"), cv2.IMREAD_UNCHANGED)
+        assert labels.dtype == nuclei.dtype == np.uint16
+        assert labels.shape == nuclei.shape == (900, 1440)
+        assert set(np.unique(labels)) == set(range(len(reading["cells"]) + 1))
+        for number, cell in enumerate(reading["cells"], 1):
+            y, x = np.nonzero(labels == number)
+            box = [x.min(), y.min(), x.max() + 1, y.max() + 1]
+            np.testing.assert_allclose(box, cell["box_px"], atol=4)
+            assert (labels[nuclei == number] == number).all()
+
+
+def test_a_truncated_image_among_good_ones_is_named_and_skipped(
+    screen: Callable[..., list[dict[str, Any]]], fields: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    good = (fields / "Im1.png").read_bytes()
+    (folder / "a.png").write_bytes(good)
+    (folder / "b.png").write_bytes(good[: len(good) // 2])
+    (folder / "c.png").write_bytes((fields / "Im10.png").read_bytes())
+    _, a, b, c, finding = screen("--camera", folder)
+    assert (a["problems"], c["problems"]) == ([], [])
+    assert "unreadable" in b["problems"][0]
+    assert b["cells"] == []
+    assert not b["counted"]
+    assert (finding["frames"], finding["rejected"]) == (3, 1)
+
+
+def test_truth_of_the_demo(screen: Callable[..., list[dict[str, Any]]], tmp_path: Path) -> None:
+    screen("--camera", "demo:1", "--truth", tmp_path / "truth.json", "--max-frames", 1, "--no-records")
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    assert truth["blast_fraction"] == pytest.approx(0.4, abs=0.001)
+    assert {"x_um", "y_um", "class"} <= set(truth["cells"][0])
+
+
+def test_an_unsigned_bundle_is_marked(
+    screen: Callable[..., list[dict[str, Any]]], make_bundle: Callable[..., Path], fields: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "r.db"
+    lines = screen("--camera", fields, "--bundle", make_bundle(), "--allow-unsigned", "--records", store)
+    assert lines[0]["bundle"]["trusted"] is False
+    with sqlite3.connect(store) as database:
+        assert database.execute("SELECT trusted FROM slides").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--camera", "/dev/video97"], 1, "/dev/video97"),
+        (["--camera", "nowhere/"], 1, "nowhere"),
+        (["--camera", "{empty}"], 1, "empty"),
+        (["--camera", "demo", "--um-per-px", "-1"], 2, "-1"),
+        (["--camera", "demo", "--um-per-px", "0"], 2, "0"),
+        (["--camera", "demo", "--um-per-px", "nan"], 2, "nan"),
+        (["--camera", "demo", "--um-per-px", "wide"], 2, "wide"),
+        (["--camera", "demo", "--max-frames", "0"], 2, "0"),
+        (["--camera", "demo", "--max-seconds", "-3"], 2, "-3"),
+        (["--camera", "demo", "--runtime", "abacus"], 2, "abacus"),
+        (["--camera", "demo", "--runtime", "trt"], 1, "trt"),
+        ([], 2, "--camera"),
+        (["--camera", "demo", "--profile", "toaster"], 1, "toaster"),
+        (["--camera", "demo", "--profile", "{odd}"], 1, "colour"),
+        (["--camera", "demo", "--bundle", "none.bundle"], 1, "none.bundle"),
+        (["--camera", "demo", "--records", "{folder}"], 1, "folder"),
+        (["--camera", "demo", "--json", "{folder}"], 1, "folder"),
+        (["--camera", "demo", "--labels", "{file}"], 1, "file"),
+        (["--camera", "{file}"], 1, "file"),
+        (["--camera", "{folder}", "--truth", "t.json"], 1, "--truth"),
+    ],
+)
+def test_one_clear_line_for_every_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, words: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x.png").write_bytes(cv2.imencode(".png", np.zeros((9, 9, 3)))[1].tobytes())
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "odd.toml").write_text("colour = 3\n")
+    names = {"empty": "empty", "folder": "folder", "file": "file", "odd": "odd.toml"}
+    filled = [a.format(**{k: tmp_path / v for k, v in names.items()}) for a in arguments]
+    try:
+        said = cli.main([*filled, "--headless", "--max-seconds", "20"] if "--max-seconds" not in filled else filled)
+    except SystemExit as wrong_usage:
+        said = wrong_usage.code
+    error = capsys.readouterr().err.strip().splitlines()
+    assert said == status
+    assert words in error[-1]
+    assert error[-1].startswith("edge-run: ")
+    if status == 1:
+        assert len(error) == 1
+
+
+def test_a_slide_that_exists_is_refused(
+    screen: Callable[..., list[dict[str, Any]]], fields: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen("--camera", fields, "--slide", "S-9")
+    assert cli.main(["--camera", str(fields), "--slide", "S-9", "--headless"]) == 1
+    assert "S-9" in capsys.readouterr().err
+
+
+def test_lines_to_a_pipe_and_no_progress_there(fields: Path) -> None:
+    done = _run("--camera", fields, "--headless", "--json", "-", "--no-records")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    kinds = [json.loads(line)["kind"] for line in done.stdout.splitlines()]
+    assert kinds == ["start", "reading", "reading", "reading", "finding"]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_the_slide_properly(tmp_path: Path, name: str) -> None:
+    out, store = tmp_path / "out.jsonl", tmp_path / "r.db"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge.cli", "--camera", "demo", "--headless", "--json", out, "--records", store],
+        stdout=subprocess.DEVNULL,
+    )
+    _wait(lambda: out.exists() and out.read_text().count("\n") > 3, process)
+    process.send_signal(getattr(signal, name))
+    assert process.wait(20) == 0
+    lines = _lines(out)
+    assert lines[-1]["kind"] == "finding"
+    with sqlite3.connect(store) as database:
+        (stored,) = database.execute("SELECT count(*) FROM readings").fetchone()
+        (finding,) = database.execute("SELECT finding FROM slides").fetchone()
+    assert stored == lines[-1]["frames"] == sum(line["kind"] == "reading" for line in lines)
+    assert finding == lines[-1]["finding"]
+
+
+def test_nothing_shown_is_lost_when_the_program_is_killed(tmp_path: Path) -> None:
+    out, store = tmp_path / "out.jsonl", tmp_path / "r.db"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge.cli", "--camera", "demo", "--headless", "--json", out, "--records", store],
+        stdout=subprocess.DEVNULL,
+    )
+    _wait(lambda: out.exists() and out.read_text().count("\n") > 6, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(20)
+    whole = [line for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    shown = {record["index"] for record in map(json.loads, whole) if record["kind"] == "reading"}
+    with sqlite3.connect(store) as database:
+        stored = {index for (index,) in database.execute("SELECT frame FROM readings")}
+    assert shown
+    assert shown <= stored
+
+
+def _wait(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 60
+    while not ready():
+        assert process.poll() is None, "ended by itself"
+        assert time.monotonic() < end, "gave no lines"
+        time.sleep(0.05)

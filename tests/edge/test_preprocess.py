@@ -1,0 +1,84 @@
+"""The definition of the input: light and scale are undone, whatever camera took the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge import preprocess
+from edge.preprocess import BACKGROUND
+
+
+def _smear(height: int = 600, width: int = 960, um_per_px: float = 0.1, seed: int = 0) -> np.ndarray:
+    """Glass at full light with red-cell-like discs, (H, W, 3) float32 transmission."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width].astype(np.float32) * um_per_px
+    field = np.ones((height, width, 3), np.float32)
+    for _ in range(int(height * width * um_per_px**2 / 110)):
+        cx, cy = rng.uniform(0, width * um_per_px), rng.uniform(0, height * um_per_px)
+        inside = (x - cx) ** 2 + (y - cy) ** 2 < 3.7**2
+        field[inside] *= np.array([0.85, 0.6, 0.65], np.float32)
+    return field
+
+
+def _taken(field: np.ndarray, lamp: tuple[float, float, float], vignetting: float = 0.0) -> np.ndarray:
+    height, width = field.shape[:2]
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    shade = 1 - vignetting * (x**2 + y**2) / 2
+    return np.clip(field * shade[..., None] * np.array(lamp), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("lamp", [(250, 250, 250), (250, 225, 190), (150, 160, 200), (90, 80, 70)])
+@pytest.mark.parametrize("vignetting", [0.0, 0.5])
+def test_glass_comes_out_the_same_under_any_lamp(
+    lamp: tuple[float, float, float], vignetting: float
+) -> None:
+    field = _smear()
+    view = preprocess.specimen(_taken(field, lamp, vignetting), 0.1, 0.25)
+    glass = preprocess.resample((field.min(axis=2, keepdims=True) * 255).astype(np.uint8), 0.4) > 250
+    values = view.pixels[glass]
+    assert np.abs(np.median(values, axis=0) - BACKGROUND).max() <= 5
+    assert np.percentile(np.abs(values.astype(int) - BACKGROUND), 95) <= 14
+
+
+def test_two_cameras_see_the_same_specimen() -> None:
+    field = _smear(um_per_px=0.1)
+    a = preprocess.specimen(_taken(field, (250, 240, 230), 0.2), 0.1, 0.25)
+    small = preprocess.resample(_taken(field, (200, 210, 220)), 0.5)
+    b = preprocess.specimen(small, 0.2, 0.25)
+    assert a.pixels.shape == b.pixels.shape
+    assert np.abs(a.pixels.astype(int) - b.pixels).mean() < 4
+
+
+def test_a_cell_cut_out_on_black_is_laid_on_glass() -> None:
+    picture = np.zeros((450, 450, 3), np.uint8)
+    y, x = np.mgrid[:450, :450]
+    picture[(x - 225) ** 2 + (y - 225) ** 2 < 100**2] = (90, 40, 120)
+    view = preprocess.specimen(picture, 0.1, 0.25)
+    assert view.glass_fraction == 0
+    assert np.abs(view.pixels[0, 0].astype(int) - BACKGROUND).max() <= 1
+    middle = view.pixels[90, 90].astype(int)
+    assert np.abs(middle - np.array([90, 40, 120]) * BACKGROUND / 255).max() <= 2
+
+
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (240, 320)])
+def test_pictures_of_nothing_do_no_harm(value: int, shape: tuple[int, int]) -> None:
+    view = preprocess.specimen(np.full((*shape, 3), value, np.uint8), 0.1, 0.25)
+    assert view.pixels.dtype == np.uint8
+    assert view.pixels.ndim == 3
+
+
+def test_no_picture_is_no_specimen() -> None:
+    assert preprocess.specimen(np.zeros((0, 0, 3), np.uint8), 0.1, 0.25).pixels.size == 0
+
+
+def test_crops_are_windows_of_the_specimen_with_glass_beyond_its_edge() -> None:
+    view = preprocess.specimen(_taken(_smear(), (250, 250, 250)), 0.1, 0.25)
+    centres = np.array([[480, 300], [0, 0], [959, 599]], np.float32)
+    middle, corner, far = preprocess.crops(view, centres, 96)
+    np.testing.assert_array_equal(middle, view.pixels[120 - 48 : 120 + 48, 192 - 48 : 192 + 48])
+    np.testing.assert_array_equal(corner[48:, 48:], view.pixels[:48, :48])
+    assert (corner[:48] == BACKGROUND).all()
+    assert (far[50:] == BACKGROUND).all()
+    assert preprocess.crops(view, np.zeros((0, 2), np.float32), 96).shape == (0, 96, 96, 3)

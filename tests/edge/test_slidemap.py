@@ -1,0 +1,112 @@
+"""Each cell of a slide is counted once, however the stage moves: the simulated slide knows the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge import preprocess
+from edge.cameras.simulated import SimulatedCamera
+from edge.preprocess import Specimen
+from edge.slidemap import SlideMap
+
+PITCH_UM = 0.25
+
+
+def _slide(seed: int = 0, size: int = 2400) -> np.ndarray:
+    """A drawn slide of 600 µm: red-cell-like discs on glass, on the specimen grid."""
+    rng = np.random.default_rng(seed)
+    slide = np.full((size, size, 3), 240, np.uint8)
+    y, x = np.mgrid[-16:17, -16:17]
+    disc = x**2 + y**2 < 15**2
+    for cx, cy in rng.integers(16, size - 17, (size * size // 3000, 2)):
+        slide[cy - 16 : cy + 17, cx - 16 : cx + 17][disc] = (200, 150, 160)
+    return slide
+
+
+def _view(slide: np.ndarray, x: int, y: int) -> Specimen:
+    pixels = slide[y : y + 360, x : x + 576]
+    return Specimen(pixels, PITCH_UM, 1.0, np.full(3, 240, np.float32), 0.5)
+
+
+def _whole(cells: np.ndarray, x: int, y: int) -> np.ndarray:
+    inside = (cells > (x + 20, y + 20)).all(axis=1) & (cells < (x + 556, y + 340)).all(axis=1)
+    return np.flatnonzero(inside)
+
+
+def test_a_wandering_stage_counts_every_cell_once() -> None:
+    slide = _slide()
+    rng = np.random.default_rng(1)
+    cells = rng.uniform(100, 2300, (150, 2))
+    slide_map, identity = SlideMap(), {}
+    x, y = 900, 900
+    for _ in range(60):
+        x = int(np.clip(x + rng.integers(-350, 351), 0, 2400 - 576))
+        y = int(np.clip(y + rng.integers(-220, 221), 0, 2400 - 360))
+        seen = _whole(cells, x, y)
+        placed = slide_map.place(_view(slide, x, y), (cells[seen] - (x, y)) * PITCH_UM)
+        slide_map.mark(placed.ids, placed.ids[:0])
+        for cell, number in zip(seen.tolist(), placed.ids.tolist(), strict=True):
+            identity.setdefault(cell, set()).add(number)
+    numbers = [number for several in identity.values() for number in several]
+    assert len(identity) >= 50
+    assert len(numbers) == len(set(numbers)), "two cells took the same identity"
+    assert len(numbers) <= len(identity) * 1.02, "a cell was counted twice"
+
+
+def test_a_standing_stage_repeats() -> None:
+    slide, slide_map = _slide(), SlideMap()
+    centres = np.array([[40.0, 40.0], [90.0, 60.0]])
+    first = slide_map.place(_view(slide, 300, 300), centres)
+    slide_map.mark(first.ids, first.ids[:0])
+    again = slide_map.place(_view(slide, 300, 300), centres + 0.3)
+    assert not first.repeated
+    assert again.repeated
+    assert again.ids.tolist() == first.ids.tolist()
+    assert not again.new.any()
+    assert not again.uncounted.any()
+
+
+def test_places_that_have_nothing_to_do_with_each_other() -> None:
+    slide_map = SlideMap()
+    centres = np.array([[40.0, 40.0], [90.0, 60.0]])
+    ids = [slide_map.place(_view(_slide(seed, 700), 50, 50), centres).ids.tolist() for seed in range(8)]
+    assert sorted(sum(ids, [])) == list(range(1, 17))
+
+
+def test_a_cell_that_was_uncertain_may_be_counted_later() -> None:
+    slide, slide_map = _slide(), SlideMap()
+    centre = np.array([[70.0, 45.0]])
+    first = slide_map.place(_view(slide, 300, 300), centre)
+    slide_map.mark(first.ids[:0], first.ids)
+    assert slide_map.undecided == 1
+    second = slide_map.place(_view(slide, 340, 300), centre - (10.0, 0.0))
+    assert second.ids.tolist() == first.ids.tolist()
+    assert second.uncounted.all()
+    assert not second.new.any()
+    slide_map.mark(second.ids, second.ids[:0])
+    assert slide_map.undecided == 0
+
+
+def test_the_simulated_stage_with_its_truth() -> None:
+    camera = SimulatedCamera(0)
+    camera.open()
+    truth = camera.truth()
+    um = truth["um_per_px"]
+    wanted = [c for c in truth["cells"] if c["class"] in ("neutrophil", "lymphocyte", "monocyte")]
+    places = np.array([[c["x_um"], c["y_um"]] for c in wanted])
+    slide_map, identity = SlideMap(), {}
+    for field in truth["fields"][:40]:
+        frame = camera.read()
+        if field["defocus_um"] > 0.5:
+            continue
+        inside = places - (field["x_um"], field["y_um"])
+        whole = np.flatnonzero(
+            (inside > 8).all(axis=1) & (inside < (frame.width * um - 8, frame.height * um - 8)).all(axis=1)
+        )
+        placed = slide_map.place(preprocess.specimen(frame.pixels, um, PITCH_UM), inside[whole])
+        for cell, number in zip(whole.tolist(), placed.ids.tolist(), strict=True):
+            identity.setdefault(cell, set()).add(number)
+    camera.close()
+    numbers = [number for several in identity.values() for number in several]
+    assert len(identity) > 30
+    assert len(numbers) == len(set(numbers)) == len(identity)

@@ -1,0 +1,41 @@
+"""What a fresh process loads: the device needs no PyTorch, the headless command no Textual."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+WORKSTATION = ("torch", "onnx", "onnxscript", "matplotlib", "train", "export")
+
+
+def _loaded(code: str) -> set[str]:
+    code += "\nimport sys; print('\\n'.join(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in done.stderr.split()} | set(done.stderr.split())
+
+
+@pytest.mark.parametrize("module", ["edge.pipeline", "edge.tui.app", "edge.cli", "edge.cameras.uvc"])
+def test_the_device_needs_no_workstation(module: str) -> None:
+    assert not _loaded(f"import {module}") & set(WORKSTATION)
+
+
+def test_headless_loads_no_textual_and_no_camera_but_the_chosen() -> None:
+    loaded = _loaded(
+        "from edge.cli import main\n"
+        "assert main(['--camera', 'demo', '--headless', '--no-records', '--max-frames', '2']) == 0"
+    )
+    assert "edge.pipeline" in loaded
+    assert not loaded & {"textual", "rich", "edge.tui", "edge.cameras.uvc", *WORKSTATION}
+
+
+def test_help_and_wrong_usage_load_nothing_heavy() -> None:
+    loaded = _loaded("import edge.cli\ntry:\n    edge.cli.main(['--help'])\nexcept SystemExit: pass")
+    assert not loaded & {"onnxruntime", "textual", "edge.pipeline"}
+
+
+@pytest.mark.parametrize("command", ["train.cli", "export.cli"])
+def test_workstation_help_waits_for_no_torch(command: str) -> None:
+    loaded = _loaded(f"import {command}\ntry:\n    {command}.main(['--help'])\nexcept SystemExit: pass")
+    assert "torch" not in loaded
