@@ -22,8 +22,11 @@ BLUR_LIMIT_UM = 1.0
 
 _PITCH_UM = 0.5  # fine enough for blur near the limit, and averages the camera's noise away
 _FINE_UM, _COARSE_UM = 0.4, 1.2  # smoothings of the two gradients
-_EDGE_SHARE = 0.05  # of the field: its strongest edges
-_FAINTEST_EDGE = 3.0  # grey levels per µm after the coarse smoothing; less is an empty field
+_EDGE_SHARE = 0.05  # of the field at most: its strongest edges
+_STRONG_SHARE = 0.005  # more than a speck of dust, less than the outline of one lymphocyte in an empty field
+_FAINTER = 0.1  # in energy: edges this much fainter than the strongest still tell
+_FAINTEST_EDGE = 1.0  # grey levels per µm after the coarse smoothing; less is an empty field
+_SAMPLE_LINES = 80  # exposure needs no detail
 _DARK_GLASS = 45  # grey levels: a red cell then differs from glass by fewer than ten
 _DARK_PICTURE = 30  # brightest part of a picture without any glass
 _BURNT = 253
@@ -53,7 +56,8 @@ def assess(view: Specimen, frame: Frame) -> Quality:
     """Judge focus and exposure of a frame by its specimen."""
     if frame.fault is not None:
         return Quality(0.0, 0.0, (f"unreadable: {frame.fault}",))
-    sample = frame.pixels[::8, ::8]
+    step = max(min(frame.height, frame.width) // _SAMPLE_LINES, 1)
+    sample = np.ascontiguousarray(frame.pixels[::step, ::step])
     brightness = _brightness(view, sample)
     problem = _exposure_problem(view, sample)
     if problem:
@@ -75,15 +79,21 @@ def edge_blur_um(view: Specimen) -> float | None:
     fine, coarse = _gradient_energy(grid, _FINE_UM), _gradient_energy(grid, _COARSE_UM)
     border = round(2 * _COARSE_UM / _PITCH_UM)
     fine, coarse = fine[border:-border, border:-border], coarse[border:-border, border:-border]
-    rank = int(coarse.size * (1 - _EDGE_SHARE))
-    least = float(np.partition(coarse, rank, axis=None)[rank])
-    if least < _FAINTEST_EDGE**2:
+    least = max(_upper(coarse, _EDGE_SHARE), _FAINTER * _upper(coarse, _STRONG_SHARE))
+    if _upper(coarse, _STRONG_SHARE) < _FAINTEST_EDGE**2:
         return None
     edges = coarse >= least
-    noise = float(np.partition(fine, fine.size // 4, axis=None)[fine.size // 4])
+    noise = _upper(fine, 0.75)  # where nothing is, the gradient is noise
     ratio = max((float(fine[edges].mean()) - noise) / float(coarse[edges].mean()), 1.01)
     squared = (_COARSE_UM**2 - ratio * _FINE_UM**2) / (ratio - 1)
     return float(np.sqrt(max(squared, 0.0)))
+
+
+def _upper(energy: F32, share: float) -> float:
+    """The value that this share of the field exceeds, from one pixel in four."""
+    sample = energy[::2, ::2].ravel()
+    rank = int(sample.size * (1 - share))
+    return float(np.partition(sample, rank)[rank])
 
 
 def _gradient_energy(grid: F32, smoothing_um: float) -> F32:

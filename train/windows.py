@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import edge.preprocess
+import train.split
 from edge.preprocess import crops, specimen
 from edge.types import U8
 from train.datasets import DataError, DataSet, Notice, Picture, Split
@@ -129,9 +130,9 @@ def cached(
 
 def _key(source: DataSet, data: Path, pitch_um: float, size_px: int, limit: int) -> str:
     digest = hashlib.sha256(f"{pitch_um} {size_px} {limit}".encode())
-    for code in (edge.preprocess, inspect.getmodule(source.read), sys.modules["train.split"]):
-        if code is not None:
-            digest.update(inspect.getsource(code).encode())
+    modules = (edge.preprocess, train.split, inspect.getmodule(source.read))
+    for code in (*(m for m in modules if m is not None), read, cut):
+        digest.update(inspect.getsource(code).encode())
     if source.folder is not None:
         root = source.root(data)
         for path in sorted(p for p in root.rglob("*") if p.is_file()):

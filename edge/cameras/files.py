@@ -15,6 +15,7 @@ import numpy as np
 
 from edge.cameras import CameraError
 from edge.cameras.decode import decode
+from edge.cameras.quiet import quiet
 from edge.types import U8, Frame
 
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -50,7 +51,7 @@ class FileCamera:
         """Find the files; raises CameraError when there is nothing to read."""
         if self._pictures is not None:
             return
-        cv2.utils.logging.setLogLevel(0)  # OpenCV's warnings would land in the middle of the terminal screen
+        quiet()
         path = Path(self.path)
         if path.suffix.lower() in VIDEOS and path.is_file():
             self._pictures = _frames_of_video(path, _open_video(path))
@@ -148,7 +149,6 @@ def _decoded(root: Path, names: list[str]) -> Iterator[Picture]:
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent, for the terminal screen's sake
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise CameraError(f"camera {path}: cannot be opened as a video; it may be damaged or of another kind")

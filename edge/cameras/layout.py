@@ -59,9 +59,7 @@ def _deal(rng: np.random.Generator, composition: dict[str, float], n: int) -> li
     for name in by_remainder[: n - sum(counts.values())]:
         counts[name] += 1
     keyed = [
-        ((k + u) / count, name)
-        for name, count in counts.items()
-        for k, u in enumerate(rng.random(count))
+        ((k + u) / count, name) for name, count in counts.items() for k, u in enumerate(rng.random(count))
     ]
     return [name for _, name in sorted(keyed)]
 

@@ -102,8 +102,8 @@ def _demonstration(seed: int) -> Scope:
         psf_um=0.12,
         white=(242.0, 234.0, 224.0) if ill else (240.0, 236.0, 230.0),
         vignetting=(0.10, 0.12, 0.14),
-        shot_noise=3.0,
-        read_noise=1.2,
+        shot_noise=2.2,
+        read_noise=1.0,
     )
 
 

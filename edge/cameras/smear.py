@@ -165,4 +165,3 @@ class Smear:
             "blast_fraction": counts.get("blast", 0) / leukocytes,
             "cells": cells,
         }
-

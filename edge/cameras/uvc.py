@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from edge.cameras import CameraError
+from edge.cameras.quiet import quiet
 from edge.config import CameraSettings
 from edge.types import Frame
 
@@ -76,7 +77,8 @@ class UvcCamera:
         reopen_after_s: float = 0.5,
     ) -> None:
         self.device = device
-        self.name = device
+        node = self._find(list_nodes())
+        self.name = node.model if node else device
         self._settings = settings
         self._open_capture = open_capture or _open_v4l2
         self._reopen_after_s = reopen_after_s
@@ -88,10 +90,12 @@ class UvcCamera:
         """Find the device and start it; raises CameraError: not there, not permitted, busy, no camera."""
         if self._capture is not None:
             return
-        cv2.utils.logging.setLogLevel(0)  # OpenCV's warnings would land in the middle of the terminal screen
+        quiet()
         nodes = list_nodes()
-        self._path = self._find(nodes)
-        self.name = next((n.model for n in nodes if n.path == os.path.realpath(self._path)), self.name)
+        node = self._find(nodes)
+        if node is None and not self.device.startswith("/"):
+            raise CameraError(f"camera {self.device}: there is no such camera; {_attached(nodes)}")
+        self._path = node.path if node else self.device
         self._capture = self._start()
         self._index = 0
 
@@ -126,14 +130,14 @@ class UvcCamera:
             self._capture.release()
             self._capture = None
 
-    def _find(self, nodes: Sequence[Node]) -> str:
+    def _find(self, nodes: Sequence[Node]) -> Node | None:
+        """The one that `device` means, None if it is not among them."""
         if self.device.startswith("/"):
-            return self.device
-        number = int(self.device.removeprefix("usb:"))
+            path = os.path.realpath(self.device)  # /dev/v4l/by-id holds links
+            return next((node for node in nodes if node.path == path), None)
         wanted = [node for node in nodes if node.usb or not self.device.startswith("usb:")]
-        if number < len(wanted):
-            return wanted[number].path
-        raise CameraError(f"camera {self.device}: there is no such camera; {_attached(nodes)}")
+        number = int(self.device.removeprefix("usb:"))
+        return wanted[number] if number < len(wanted) else None
 
     def _start(self) -> Capture:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -81,6 +83,7 @@ class ScreeningApp(App[Reading]):
         self._paused = False
         self._ended = False
         self._failure: str | None = None
+        self._left_slide: str | None = None  # the slide that readings may still come of
         self._aspect = 0.625  # height / width of a frame; the true one comes with the first
 
     def compose(self) -> ComposeResult:
@@ -111,9 +114,10 @@ class ScreeningApp(App[Reading]):
 
     def on_mount(self) -> None:
         self.query_one(Failure).display = False
-        self._show_title()
         self._show(None)
         self.set_interval(1 / REFRESHES_PER_S, self._tick)
+        for ending in (signal.SIGTERM, signal.SIGHUP):  # the second comes when the terminal is closed
+            asyncio.get_running_loop().add_signal_handler(ending, self.action_finish)
         self._take_readings()
 
     def on_unmount(self) -> None:
@@ -126,7 +130,8 @@ class ScreeningApp(App[Reading]):
     def _take_readings(self) -> None:
         try:
             for reading in self.screening.readings():
-                self._latest.put(reading)
+                if self.screening.slide != self._left_slide:
+                    self._latest.put(reading)
         except LeukoscopeError as error:
             self._failure = str(error)
         self._ended = True
@@ -141,6 +146,7 @@ class ScreeningApp(App[Reading]):
     def _show(self, reading: Reading | None) -> None:
         tally = reading.tally if reading else Tally(counts={})
         screen = self.screen_stack[0]
+        self._show_title(self.screening.slide)
         if reading is not None and reading.frame.pixels.size:
             aspect = reading.frame.height / reading.frame.width
             if abs(aspect - self._aspect) > 0.01:
@@ -164,10 +170,10 @@ class ScreeningApp(App[Reading]):
             failure.display = True
             failure.show(self._failure)
 
-    def _show_title(self) -> None:
+    def _show_title(self, slide: str) -> None:
         screening = self.screening
         self.screen_stack[0].query_one(TitleBar).show(
-            f"slide {screening.slide}", screening.camera, screening.bundle, screening.runtime
+            f"slide {slide}", screening.camera, screening.bundle, screening.runtime
         )
 
     def _share_left(self, width: int, height: int) -> None:
@@ -198,10 +204,11 @@ class ScreeningApp(App[Reading]):
     def _start_slide(self, confirmed: bool | None) -> None:
         if not confirmed:
             return
+        self._left_slide = self.screening.slide
         slide = self.screening.new_slide()
         self._latest.clear()
         self._show(None)
-        self._show_title()
+        self._show_title(slide)
         self.notify(f"new slide {slide}", timeout=2)
 
     def action_save_picture(self) -> None:

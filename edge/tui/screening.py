@@ -57,4 +57,7 @@ class Screening(Protocol):
         """Hold the line (True) or let it go on (False)."""
 
     def new_slide(self) -> str:
-        """Close the slide in the records, start another with an empty tally and return its identifier."""
+        """Close the slide in the records and start another with an empty tally; its identifier.
+
+        `slide` changes before the first reading of the new slide is given.
+        """

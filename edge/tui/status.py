@@ -15,6 +15,7 @@ _ADVICE = {
     "out of focus": "turn the fine focus",
     "too dark": "turn up the lamp",
     "too bright": "turn down the lamp",
+    "no contrast": "move onto the smear",
 }
 
 

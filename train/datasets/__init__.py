@@ -50,7 +50,10 @@ class Spot:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with labelled spots; `load` gives (H, W, 3) uint8 RGB or raises DataError."""
+    """A picture with labelled spots, all of one split.
+
+    `load` gives (H, W, 3) uint8 RGB or raises DataError.
+    """
 
     name: str
     um_per_px: float

@@ -60,9 +60,11 @@ def read(camera: Camera, count: int) -> list[Frame]:
 
 def test_says_what_it_is(camera: Camera) -> None:
     assert isinstance(camera, Camera)
+    name = camera.name
+    assert name.strip()
     with closing(camera):
         camera.open()
-        assert camera.name.strip()
+        assert camera.name == name
         assert isinstance(camera.live, bool)
         assert camera.um_per_px is None or 0.01 < camera.um_per_px < 10
 

@@ -124,6 +124,7 @@ def test_a_truncated_image_among_good_ones(tmp_path: Path, suffix: str, part: fl
 @pytest.mark.parametrize(
     "data",
     [b"", b"not an image", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"BM", b"RIFF", encoded(".jpg")[:-2]],
+    ids=["empty", "text", "jpeg", "png", "bmp", "riff", "jpeg-without-end"],
 )
 def test_rubbish_is_a_fault(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "Im1.jpg").write_bytes(data)

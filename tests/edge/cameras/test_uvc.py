@@ -113,9 +113,9 @@ def test_a_node_that_is_no_camera(path: str) -> None:
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.EACCES, "no permission to use /dev/video0; .*usermod -aG video"),
-        (errno.EIO, "/dev/video0 cannot be opened: Input/output error"),
-        (errno.EBUSY, "/dev/video0 is used by another program; close it or choose another with --camera"),
+        (errno.EACCES, "no permission to use /dev/video99; .*usermod -aG video"),
+        (errno.EIO, "/dev/video99 cannot be opened: Input/output error"),
+        (errno.EBUSY, "/dev/video99 is used by another program; close it or choose another with --camera"),
     ],
 )
 def test_why_a_node_cannot_be_opened(number: int, advice: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,8 +123,8 @@ def test_why_a_node_cannot_be_opened(number: int, advice: str, monkeypatch: pyte
         raise OSError(number, os.strerror(number), path)
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(CameraError, match=f"camera /dev/video0: {advice}"):
-        UvcCamera("/dev/video0", SETTINGS).open()
+    with pytest.raises(CameraError, match=f"camera /dev/video99: {advice}"):
+        UvcCamera("/dev/video99", SETTINGS).open()
 
 
 def test_nodes_come_in_order_of_their_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,7 @@ class FakeScreening:
         self.slide = slide
         self.pauses: list[bool] = []
         self.stopped = False
+        self.next: str | None = None
         self.changed = Condition()
 
     def readings(self) -> Iterator[Reading]:
@@ -167,5 +168,7 @@ class FakeScreening:
             self.changed.notify_all()
 
     def new_slide(self) -> str:
-        self.slide = "S-0043"
-        return self.slide
+        with self.changed:
+            self.next = "S-0043"
+            self.changed.notify_all()
+        return self.next

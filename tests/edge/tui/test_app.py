@@ -60,6 +60,10 @@ def text_of(pilot: Pilot[Reading], selector: str = "Panel") -> str:
     return "\n".join(str(panel.render()) for panel in pilot.app.screen.query(selector).results(Panel))
 
 
+def on_top(pilot: Pilot[Reading]) -> type:
+    return type(pilot.app.screen)
+
+
 def test_space_pauses_and_goes_on() -> None:
     screening = FakeScreening([reading()])
 
@@ -101,11 +105,11 @@ def test_a_new_slide_is_asked_for_when_cells_were_counted(answer: str, slide: st
 
     async def script(pilot: Pilot[Reading]) -> None:
         await pilot.press("n")
-        assert isinstance(pilot.app.screen, NewSlideScreen)
+        assert on_top(pilot) is NewSlideScreen
         await pilot.press(answer)
         await pilot.pause()
-        assert not isinstance(pilot.app.screen, NewSlideScreen)
-        assert screening.slide == slide
+        assert on_top(pilot) is not NewSlideScreen
+        assert (screening.next == "S-0043") == (answer == "y")
         assert slide in text_of(pilot, "TitleBar")
         assert ("61" in text_of(pilot, "Counts")) == (slide == "S-0042")
         await pilot.press("q")
@@ -114,12 +118,46 @@ def test_a_new_slide_is_asked_for_when_cells_were_counted(answer: str, slide: st
     assert drive(screening, script).return_value is kept
 
 
+def test_late_readings_of_a_closed_slide_are_not_shown() -> None:
+    class Late(FakeScreening):
+        def readings(self) -> Iterator[Reading]:
+            yield self.given[0]
+            with self.changed:
+                self.changed.wait_for(lambda: self.next is not None)
+            yield replace(self.given[0], tally=replace(self.given[0].tally, rejected=77))
+            assert self.next is not None
+            self.slide = self.next
+            yield self.given[1]
+            yield from super().readings()
+
+    screening = Late([reading(), reading(1, counts=NOTHING)])
+    app = ScreeningApp(screening)
+    seen: list[int] = []
+
+    async def run() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause(0.3)
+            put = app._latest.put
+
+            def record(given: Reading) -> None:
+                seen.append(given.tally.rejected)
+                put(given)
+
+            app._latest.put = record  # type: ignore[method-assign,assignment]
+            await pilot.press("n", "y")
+            await shown(pilot, screening)
+
+    asyncio.run(run())
+    assert 77 not in seen
+    assert seen
+
+
 def test_a_new_slide_is_not_asked_for_when_nothing_was_counted() -> None:
     screening = FakeScreening([reading(counts=NOTHING)])
 
     async def script(pilot: Pilot[Reading]) -> None:
         await pilot.press("n")
-        assert screening.slide == "S-0043"
+        assert screening.next == "S-0043"
 
     drive(screening, script)
 
@@ -128,9 +166,9 @@ def test_a_new_slide_is_not_asked_for_when_nothing_was_counted() -> None:
 def test_help_opens_and_closes(key: str) -> None:
     async def script(pilot: Pilot[Reading]) -> None:
         await pilot.press(key)
-        assert isinstance(pilot.app.screen, HelpScreen)
+        assert on_top(pilot) is HelpScreen
         await pilot.press("escape")
-        assert not isinstance(pilot.app.screen, HelpScreen)
+        assert on_top(pilot) is not HelpScreen
 
     drive(FakeScreening([reading()]), script)
 
