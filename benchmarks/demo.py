@@ -22,13 +22,17 @@ def screen(seed: int, frames: int, folder: Path) -> dict[str, Any]:
     out, truth = folder / f"{seed}.jsonl", folder / f"{seed}.json"
     command = ["--camera", f"demo:{seed}", "--headless", "--json", out, "--truth", truth, "--no-records"]
     command += ["--max-frames", frames]
-    subprocess.run([sys.executable, "-m", "edge.cli", *map(str, command)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "edge.cli", *map(str, command)], check=True, stdout=subprocess.DEVNULL
+    )
     finding = json.loads(out.read_text().splitlines()[-1])
     return finding | {"truth": json.loads(truth.read_text())["blast_fraction"]}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--seeds", default="0-20", help="first-last (default 0-20)")
     arguments = parser.parse_args()

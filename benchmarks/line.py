@@ -114,7 +114,8 @@ def speed(frames: list[Frame], folder: Path) -> dict[str, Any]:
 def start(folder: Path) -> float:
     """Seconds from typing `edge-run` to its first reading."""
     command = [
-        "--camera", "demo", "--headless", "--json", "-", "--max-frames", "1", "--records", str(folder / "s.db"),
+        "--camera", "demo", "--headless", "--json", "-", "--max-frames", "1",
+        "--records", str(folder / "s.db"),
     ]  # fmt: skip
     times = []
     for _ in range(3):
@@ -149,11 +150,18 @@ def memory(frames: int, folder: Path) -> dict[str, Any]:
                 resident[n] = round(process.memory_info().rss / 1e6, 1)
     last = resident[max(resident)]
     first = resident.get(100, last)
-    return {"resident_mb": resident, "after": max(resident), "mb": last, "growth_since_100": round(last - first, 1)}
+    return {
+        "resident_mb": resident,
+        "after": max(resident),
+        "mb": last,
+        "growth_since_100": round(last - first, 1),
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--long", type=int, default=520)
     parser.add_argument("--json", type=Path)

@@ -1,4 +1,4 @@
-"""`edge-run`: builds the objects of the line and gives its Readings to the terminal screen or to a printer."""
+"""`edge-run`: builds the objects of the line and gives its Readings to the screen or to a printer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge.types import LeukoscopeError, Reading
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
     from edge.cameras import Camera
     from edge.pipeline import Screening, Sink
-    from edge.records.store import Unrecorded, Store
+    from edge.records.store import Store, Unrecorded
 
 EXAMPLES = """\
 examples:
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--bundle", type=Path, metavar="PATH", help="model bundle (default: the one shipped)")
     add("--allow-unsigned", action="store_true", help="run a bundle that nobody vouches for, and mark it so")
     add("--profile", metavar="NAME or PATH", help="device profile (default: the one that fits this machine)")
-    add("--runtime", choices=("auto", "ort", "trt"), default=None, help="what runs the networks (default: auto)")
+    add("--runtime", choices=("auto", "ort", "trt"), help="what runs the networks (default: auto)")
     add("--um-per-px", type=_scale, default="auto", metavar="auto or NUMBER",
         help="micrometres per pixel on the slide (default: auto, measured from red cells)")  # fmt: skip
     add("--single-cell", action="store_true", help="each image is one leukocyte, in its middle")
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", metavar="PATH or -", help="write JSON lines")
     add("--labels", type=Path, metavar="DIR", help="write cells and nuclei of each frame as label images")
     records = parser.add_mutually_exclusive_group()
-    records.add_argument("--records", type=Path, metavar="PATH", help="record store (default: user's data folder)")
+    records.add_argument("--records", type=Path, metavar="PATH", help="default: in the user's data folder")
     records.add_argument("--no-records", action="store_true", help="keep no records")
     add("--max-frames", type=_at_least_one, metavar="N", help="stop after N frames")
     add("--max-seconds", type=_seconds, metavar="S", help="stop after S seconds")
@@ -83,7 +83,7 @@ def _scale(text: str) -> float | str:
         return text
     value = _number(text)
     if not 0.01 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"{text} is no scale of a microscope; give auto or 0.01 to 10 µm per pixel")
+        raise argparse.ArgumentTypeError(f"{text} is no scale of a microscope; give auto or 0.01 to 10 (µm)")
     return value
 
 
@@ -166,7 +166,7 @@ def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screenin
 
 def _store(arguments: argparse.Namespace) -> Store | Unrecorded:
     from edge.config import data_folder
-    from edge.records.store import Unrecorded, Store
+    from edge.records.store import Store, Unrecorded
 
     return Unrecorded() if arguments.no_records else Store(arguments.records or data_folder() / "records.db")
 

@@ -22,7 +22,7 @@ from edge.cameras import Camera, CameraError
 from edge.cameras.feed import Feed
 from edge.classify import Classifier
 from edge.optics import ScaleKeeper, Scales
-from edge.records.store import Unrecorded, SlideHeader, Store, new_slide_id
+from edge.records.store import SlideHeader, Store, Unrecorded, new_slide_id
 from edge.slidemap import Placement, Separate, SlideMap
 from edge.types import Cells, Frame, Reading, Tally
 

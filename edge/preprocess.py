@@ -91,7 +91,7 @@ def background(grid: U8, pitch_um: float) -> tuple[F32, float]:
 
     Returns
     -------
-    (h', w', 3) float32 grey levels on a coarse grid over the whole field, at least 1, and the fraction of glass.
+    (h', w', 3) float32 grey levels on a coarse grid over the whole field, at least 1; the fraction of glass.
     """
     coarse = resample(grid, min(pitch_um / _COARSE_UM, 1.0)).astype(np.float32)
     logs = np.log(np.maximum(coarse, 1.0))

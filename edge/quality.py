@@ -41,7 +41,7 @@ class Quality:
     Attributes
     ----------
     sharpness : 0 to 1; 0.5 at the blur limit; 0 where there is no edge to judge by.
-    brightness : 0 to 1, of the clear glass before correction.
+    brightness : 0 to 1, of the clear glass before correction, or of the whole picture without glass.
     problems : why the field cannot be read, in words; empty for a good one.
     blur_um : standard deviation of the edges' blur in µm, None where there is no edge to judge by.
     """
@@ -58,7 +58,8 @@ def assess(view: Specimen, frame: Frame) -> Quality:
         return Quality(0.0, 0.0, (f"unreadable: {frame.fault}",))
     step = max(min(frame.height, frame.width) // _SAMPLE_LINES, 1)
     sample = np.ascontiguousarray(frame.pixels[::step, ::step])
-    brightness = _brightness(view, sample)
+    lit = view.glass if view.glass_fraction > 0 else sample
+    brightness = min(float(lit.mean()) / 255, 1.0)
     problem = _exposure_problem(view, sample)
     if problem:
         return Quality(0.0, brightness, (problem,))
@@ -104,20 +105,16 @@ def _gradient_energy(grid: F32, smoothing_um: float) -> F32:
     return dx * dx + dy * dy
 
 
-def _brightness(view: Specimen, sample: U8) -> float:
-    if view.glass_fraction == 0:
-        return float(sample.max(axis=2).mean()) / 255
-    return float(np.clip(view.glass.mean() / 255, 0.0, 1.0))
-
-
 def _exposure_problem(view: Specimen, sample: U8) -> str | None:
-    brightest = sample.max(axis=2)
-    if float(np.percentile(brightest, 98)) < _DARK_PICTURE:
+    red, green, blue = cv2.split(sample)
+    brightest = np.sort(cv2.max(cv2.max(red, green), blue), axis=None)
+    if brightest[int(0.98 * brightest.size)] < _DARK_PICTURE:
         return "too dark"
     if view.glass_fraction > 0 and float(view.glass.max()) < _DARK_GLASS:
         return "too dark"
-    if float(np.mean(sample.min(axis=2) >= _BURNT)) > _BURNT_SHARE:
+    burnt = cv2.min(cv2.min(red, green), blue) >= _BURNT
+    if np.count_nonzero(burnt) > _BURNT_SHARE * burnt.size:
         return "too bright"
-    if float(sample[..., 1].std()) < _FLAT:
+    if float(green.std()) < _FLAT:
         return "no contrast"
     return None

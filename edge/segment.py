@@ -9,19 +9,22 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.outline import measure, outlines
+from edge.outline import Nucleus, measured, outlines
 from edge.preprocess import Specimen
-from edge.stain import LOBE_GAP_UM, Stain
+from edge.stain import LOBE_GAP_UM, Stain, density, disc
 from edge.types import F32, I32, U8, Bools, Cells
 
 MIN_NUCLEUS_UM2 = 14.0  # a small lymphocyte's nucleus is 6 µm across (28 µm²), a platelet 2 to 3 µm (7 µm²)
 MIN_LOBE_UM2 = 2.0
 WHOLE_NUCLEUS_UM2 = 28.0  # lobes of granulocytes are mostly smaller, nuclei of lymphocytes and blasts larger
-JOINED_NUCLEUS_UM2 = 140.0  # a flattened granulocyte's whole nucleus is smaller, two large blasts' larger
+ONE_NUCLEUS_UM2 = 75.0  # what two lobes have together; more may be two nuclei
+LARGEST_JOINED_UM2 = 160.0  # and more than this is
 CONVEX = 0.93  # area by that of the convex hull; two equal circles that touch have 0.88
-SHARED_CYTOPLASM = 0.8  # of the hollow between two lobes
+FILLED = 0.93  # share of cytoplasm in the hollow between two lobes
+FILLED_AROUND = 0.7  # and in the hollow 1.25 µm further out, where two touching cells part
+SHARP = 0.4  # least rise of the stain at a nucleus' edge, in levels; uneven light rises slowly
 MIDDLE_UM = 2.0  # how far from the middle of its picture a single cell may lie
-DISC_UM = 6.0  # radius of a leukocyte
+CELL_RADIUS_UM = 6.0
 
 
 def segment(view: Specimen, frame_size: tuple[int, int]) -> Cells:
@@ -33,53 +36,51 @@ def segment(view: Specimen, frame_size: tuple[int, int]) -> Cells:
     frame_size : height and width of the frame in its own pixels.
     """
     stain = Stain.of(view)
-    nuclei = np.zeros(view.pixels.shape[:2], np.int32)
-    made = 0
-    for box, near in stain.candidates():
-        for nucleus in _nuclei(stain, stain.colours(box), near):
-            made += 1
-            nuclei[box][nucleus] = made
-    return outlines(view, stain, nuclei, frame_size)
+    nuclei = [
+        Nucleus.of(mask, box) for box, near in stain.neighbourhoods() for mask in _nuclei(stain, box, near)
+    ]
+    return outlines(stain, nuclei, frame_size)
 
 
-def _nuclei(stain: Stain, colours: F32, near: Bools) -> list[Bools]:
+def _nuclei(stain: Stain, box: tuple[slice, slice], near: Bools) -> list[Bools]:
     """Masks of the nuclei in a box, of which only what is `near` a candidate counts."""
-    pitch_um = stain.pitch_um
-    strength = colours @ stain.axis
-    mask = cv2.morphologyEx(((strength > stain.level) & near).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    pieces = _split(mask, colours, stain, pitch_um)
-    empty = stain.glass.distance(colours) < 3.0
-    joined = _join(pieces, empty, pitch_um)
-    return [n for n in joined if np.count_nonzero(n) * pitch_um**2 >= MIN_NUCLEUS_UM2]
+    colours = density(stain.smooth[box])
+    mask = ((colours @ stain.axis > stain.level) & near).astype(np.uint8)
+    mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), np.uint8)
+    joined = _join(_split(mask, colours, stain), stain.empty(colours), stain.pitch_um)
+    return [n for n in joined if np.count_nonzero(n) * stain.pitch_um**2 >= MIN_NUCLEUS_UM2]
 
 
-def _split(mask: U8, colours: F32, stain: Stain, pitch_um: float) -> list[Bools]:
+def _split(mask: U8, colours: F32, stain: Stain) -> list[Bools]:
     """Pieces of a nuclear mask: lobes, and nuclei cut where two touch."""
     pieces = []
-    for blob, _ in _bodies(mask):
-        for part in _at_necks(blob, pitch_um):
-            for piece, size in _bodies(_sharpened(part, colours, stain, pitch_um)):
-                if size * pitch_um**2 >= MIN_LOBE_UM2:
-                    pieces += _at_necks(piece, pitch_um)
+    for blob in _bodies(mask, stain.pitch_um):
+        for part in _at_necks(blob, stain.pitch_um):
+            for piece in _bodies(_sharpened(part, mask, colours, stain), stain.pitch_um):
+                pieces += _at_necks(piece, stain.pitch_um)
     return pieces
 
 
-def _bodies(mask: U8) -> list[tuple[Bools, int]]:
-    """The connected parts of a mask, each with its number of pixels."""
+def _bodies(mask: U8, pitch_um: float, least_um2: float = MIN_LOBE_UM2) -> list[Bools]:
+    """The connected parts of a mask that are large enough."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
-    return [(labels == i, int(stats[i, cv2.CC_STAT_AREA])) for i in range(1, count)]
+    return [labels == i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] * pitch_um**2 >= least_um2]
 
 
-def _sharpened(blob: Bools, colours: F32, stain: Stain, pitch_um: float) -> U8:
-    """A nucleus up to where the light is half-way between inside and surroundings: a blurred picture's edge."""
-    reach = round(1.0 / pitch_um) * 2 + 1
-    ring = (cv2.dilate(blob.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0) & ~blob
-    if not ring.any():
-        return blob.astype(np.uint8)
-    inside, outside = np.median(colours[blob], axis=0), np.median(colours[ring], axis=0)
+def _sharpened(part: Bools, mask: U8, colours: F32, stain: Stain) -> U8:
+    """A nucleus up to where the light is half-way between inside and surroundings: a blurred picture's edge.
+
+    Nothing of it remains where there is no such edge.
+    """
+    around = cv2.dilate(part.astype(np.uint8), disc(2.0, stain.pitch_um)) > mask
+    if not around.any():
+        return part.astype(np.uint8)
+    inside, outside = np.median(colours[part], axis=0), np.median(colours[around], axis=0)
+    if (inside - outside) @ stain.axis < SHARP * stain.level:
+        return np.zeros(part.shape, np.uint8)
     edge = -np.log((np.exp(-inside) + np.exp(-outside)) / 2)
-    sharp = blob & (colours @ stain.axis > edge @ stain.axis)
-    return np.asarray(cv2.morphologyEx(sharp.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))
+    sharp = (part & (colours @ stain.axis > edge @ stain.axis)).astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(sharp, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
 
 
 def _at_necks(piece: Bools, pitch_um: float) -> list[Bools]:
@@ -89,11 +90,10 @@ def _at_necks(piece: Bools, pitch_um: float) -> list[Bools]:
         return [piece]
     depth = cv2.distanceTransform(np.pad(piece.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     for share in (0.5, 0.6, 0.7, 0.8):
-        seeds = [s for s, _ in _bodies((depth > share * depth.max()).astype(np.uint8))]
+        seeds = _bodies((depth > share * depth.max()).astype(np.uint8), pitch_um, least_um2=0)
         if len(seeds) < 2:
             continue
-        away = [cv2.distanceTransform((~s).astype(np.uint8), cv2.DIST_L2, 3) for s in seeds]
-        nearest = np.stack(away).argmin(axis=0)
+        nearest = np.stack([_away(s) for s in seeds]).argmin(axis=0)
         parts = [piece & (nearest == k) for k in range(len(seeds))]
         parts = [p for p in parts if np.count_nonzero(p) * pitch_um**2 >= WHOLE_NUCLEUS_UM2]
         if len(parts) > 1:
@@ -108,46 +108,51 @@ def _hull(mask: Bools) -> Bools:
     return hull > 0
 
 
+def _away(mask: Bools) -> F32:
+    """Distance of each pixel from a mask, in pixels."""
+    return np.asarray(cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 3), np.float32)
+
+
 def _join(pieces: list[Bools], empty: Bools, pitch_um: float) -> list[Bools]:
     """Join pieces that are lobes of one nucleus, nearest pairs first."""
-    groups = list(pieces)
-    apart: set[tuple[int, int]] = set()
-    while len(groups) > 1:
-        gaps = [
-            (gap, a, b)
-            for b in range(len(groups))
-            for a, gap in enumerate(_gaps(groups[:b], groups[b], pitch_um))
-            if gap <= LOBE_GAP_UM and (id(groups[a]), id(groups[b])) not in apart
-        ]
-        if not gaps:
-            break
-        _, a, b = min(gaps)
-        if _one_nucleus(groups[a], groups[b], empty, pitch_um):
-            groups[a] = groups[a] | groups.pop(b)
-        else:
-            apart.add((id(groups[a]), id(groups[b])))
-    return groups
-
-
-def _gaps(others: list[Bools], piece: Bools, pitch_um: float) -> list[float]:
-    """Shortest distance from a piece to each of the others, µm."""
-    if not others:
-        return []
-    away = cv2.distanceTransform((~piece).astype(np.uint8), cv2.DIST_L2, 3) * pitch_um
-    return [float(away[other].min()) for other in others]
+    groups = dict(enumerate(pieces))
+    away = {k: _away(p) * pitch_um for k, p in groups.items()} if len(groups) > 1 else {}
+    gaps = {(a, b): float(away[a][groups[b]].min()) for a in groups for b in groups if a < b}
+    gaps = {pair: gap for pair, gap in gaps.items() if gap <= LOBE_GAP_UM}
+    while gaps:
+        a, b = min(gaps, key=lambda pair: gaps[pair])
+        del gaps[a, b]
+        if not _one_nucleus(groups[a], groups[b], empty, pitch_um):
+            continue
+        groups[a] = groups[a] | groups.pop(b)
+        for c in groups:
+            gap = gaps.pop((min(b, c), max(b, c)), None)
+            if gap is not None:
+                pair = (min(a, c), max(a, c))
+                gaps[pair] = min(gap, gaps.get(pair, gap))
+    return list(groups.values())
 
 
 def _one_nucleus(a: Bools, b: Bools, empty: Bools, pitch_um: float) -> bool:
     """Whether two pieces are lobes of one nucleus: the hollows between them are filled with cytoplasm.
 
-    Two cells that touch leave glass or red cells in the hollows between their nuclei.
+    Two cells that touch leave glass in the hollows between their nuclei, at least further out.
     """
     both = a | b
-    if np.count_nonzero(both) * pitch_um**2 > JOINED_NUCLEUS_UM2:
+    area_um2, smaller_um2 = (np.count_nonzero(m) * pitch_um**2 for m in (both, min(a, b, key=np.count_nonzero)))
+    if area_um2 > LARGEST_JOINED_UM2 or _filled(both, empty) < FILLED:
         return False
-    hollow = _hull(both) & ~both
+    if area_um2 <= ONE_NUCLEUS_UM2 or smaller_um2 < WHOLE_NUCLEUS_UM2:
+        return True
+    wide = cv2.dilate(both.astype(np.uint8), disc(2.5, pitch_um)) > 0
+    return _filled(wide, empty) >= FILLED_AROUND
+
+
+def _filled(body: Bools, empty: Bools) -> float:
+    """Share of a body's hollows (its convex hull less itself) that is not glass, 1 without hollows."""
+    hollow = _hull(body) & ~body
     size = np.count_nonzero(hollow)
-    return np.count_nonzero(hollow & ~empty) >= SHARED_CYTOPLASM * size
+    return 1 - np.count_nonzero(hollow & empty) / size if size else 1.0
 
 
 def single(view: Specimen, frame_size: tuple[int, int]) -> Cells:
@@ -166,11 +171,11 @@ def single(view: Specimen, frame_size: tuple[int, int]) -> Cells:
     cells = segment(view, frame_size)
     i = _middle(cells.labels, view.pitch_um)
     if i:
-        labels = (cells.labels == i).astype(np.int32)
-        nuclei = labels * cells.nuclei
+        cell = cells.labels == i
+        nucleus = cell & cells.nuclei
     else:
-        labels, nuclei = _something(view)
-    return measure(view, labels, nuclei, frame_size)
+        cell, nucleus = _something(view)
+    return measured(cell.astype(np.int32), nucleus, view.pitch_um, frame_size)
 
 
 def _middle(labels: I32, pitch_um: float) -> int:
@@ -183,18 +188,18 @@ def _middle(labels: I32, pitch_um: float) -> int:
     return int(labels[y[nearest], x[nearest]]) if away[nearest] <= MIDDLE_UM else 0
 
 
-def _something(view: Specimen) -> tuple[I32, I32]:
+def _something(view: Specimen) -> tuple[Bools, Bools]:
     """Cell and nucleus where no leukocyte was found: a dark body in the middle, or a disc."""
     height, width = view.pixels.shape[:2]
-    dark = 255 - cv2.GaussianBlur(view.pixels, (0, 0), 0.5 / view.pitch_um).mean(axis=2).astype(np.uint8)
+    smooth = cv2.GaussianBlur(view.pixels, (0, 0), 0.5 / view.pitch_um)
+    dark = 255 - smooth.mean(axis=2).astype(np.uint8)
     _, mask = cv2.threshold(dark, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     _, bodies, stats, _ = cv2.connectedComponentsWithStats(mask)
     i = _middle(bodies, view.pitch_um)
-    area_um2 = stats[i, cv2.CC_STAT_AREA] * view.pitch_um**2
-    if i and MIN_NUCLEUS_UM2 <= area_um2 <= 600:
+    if i and MIN_NUCLEUS_UM2 <= stats[i, cv2.CC_STAT_AREA] * view.pitch_um**2 <= 600:
         cell = bodies == i
-        return cell.astype(np.int32), (cell & (dark >= np.median(dark[cell]))).astype(np.int32)
+        return cell, cell & (dark >= np.median(dark[cell]))
     y, x = np.ogrid[:height, :width]
-    radius = min(DISC_UM / view.pitch_um, 0.4 * min(height, width))
     away = np.hypot(y - (height - 1) / 2, x - (width - 1) / 2)
-    return (away <= max(radius, 1)).astype(np.int32), (away <= max(radius * 0.7, 1)).astype(np.int32)
+    radius = max(min(CELL_RADIUS_UM / view.pitch_um, 0.4 * min(height, width)), 1.0)
+    return away <= radius, away <= max(0.7 * radius, 1.0)

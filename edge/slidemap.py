@@ -92,7 +92,9 @@ class SlideMap:
         prints = _fingerprints(thumb, centres_um)
         here, overlap = self._locate(thumb, prints, centres_um)
         before = len(self._known.counted)
-        ids = np.array([self._identify(here, um, p) for um, p in zip(centres_um, prints, strict=True)], np.int32)
+        ids = np.array(
+            [self._identify(here, um, p) for um, p in zip(centres_um, prints, strict=True)], np.int32
+        )
         new = ids > before
         uncounted = np.array([not self._known.counted[i - 1] for i in ids], np.bool_)
         self._last = here

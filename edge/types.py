@@ -38,9 +38,7 @@ def _check(name: str, array: NDArray[Any], shape: tuple[int | None, ...], dtype:
     )
     if not fits or array.dtype != dtype:
         want = tuple("any" if n is None else n for n in shape)
-        raise ValueError(
-            f"{name}: shape {array.shape} {array.dtype}, expected {want} {np.dtype(dtype)}"
-        )
+        raise ValueError(f"{name}: shape {array.shape} {array.dtype}, expected {want} {np.dtype(dtype)}")
 
 
 @dataclass(frozen=True, eq=False)

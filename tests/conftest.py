@@ -92,7 +92,9 @@ def manifest(**changes: Any) -> dict[str, Any]:
 
 def pack(path: Path, about: dict[str, Any], members: dict[str, bytes]) -> Path:
     """Write a bundle, with the hashes of its members unless `about` brings its own."""
-    about = {"files": {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}} | about
+    about = {
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
+    } | about
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.json", json.dumps(about))

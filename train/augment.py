@@ -50,7 +50,9 @@ class Augmentation:
     edge_um: tuple[float, float] = (5.0, 12.0)
 
 
-def augment(windows: Tensor, settings: Augmentation, size_px: int, pitch_um: float, random: torch.Generator) -> Tensor:
+def augment(
+    windows: Tensor, settings: Augmentation, size_px: int, pitch_um: float, random: torch.Generator
+) -> Tensor:
     """(n, S, S, 3) uint8 windows -> (n, 3, size_px, size_px) float32 crops, grey levels 0 to 255."""
     x = windows.permute(0, 3, 1, 2).float()
     x = _place(x, settings, size_px, pitch_um, random)
@@ -61,7 +63,9 @@ def augment(windows: Tensor, settings: Augmentation, size_px: int, pitch_um: flo
     return _edge(x, settings, pitch_um, random)
 
 
-def _place(x: Tensor, settings: Augmentation, size_px: int, pitch_um: float, random: torch.Generator) -> Tensor:
+def _place(
+    x: Tensor, settings: Augmentation, size_px: int, pitch_um: float, random: torch.Generator
+) -> Tensor:
     """Turn, mirror, zoom and shift, in one resampling."""
     n, window_px = len(x), x.shape[-1]
     low, high = settings.zoom
@@ -71,7 +75,10 @@ def _place(x: Tensor, settings: Augmentation, size_px: int, pitch_um: float, ran
     reach = size_px / window_px / zoom  # a larger zoom looks at less of the window
     cos, sin = torch.cos(angle) * reach, torch.sin(angle) * reach
     shift = (torch.rand((n, 2), generator=random) * 2 - 1) * settings.shift_um / pitch_um * 2 / window_px
-    rows = (torch.stack([cos * mirror, -sin, shift[:, 0]], 1), torch.stack([sin * mirror, cos, shift[:, 1]], 1))
+    rows = (
+        torch.stack([cos * mirror, -sin, shift[:, 0]], 1),
+        torch.stack([sin * mirror, cos, shift[:, 1]], 1),
+    )
     grid = functional.affine_grid(torch.stack(rows, 1), [n, 3, size_px, size_px], align_corners=False)
     return functional.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
@@ -99,7 +106,9 @@ def _stain(x: Tensor, settings: Augmentation, random: torch.Generator) -> Tensor
     density = torch.log(BACKGROUND / x.clamp(min=1.0))
     strength = torch.exp(normal(n, 1, 1) * settings.stain_strength + normal(n, 3, 1) * settings.stain_channel)
     mix = torch.eye(3).expand(n, 3, 3) + normal(n, 3, 3) * settings.stain_mix
-    pale = (torch.rand((n, 1, 1), generator=random) < settings.pale_share) * torch.rand((n, 1, 1), generator=random)
+    pale = (torch.rand((n, 1, 1), generator=random) < settings.pale_share) * torch.rand(
+        (n, 1, 1), generator=random
+    )
     mix = (1 - pale) * mix + pale / 3  # towards the mean of the channels
     density = torch.bmm(mix * strength, density.flatten(2)).view_as(x)
     background = BACKGROUND * torch.exp(normal(n, 3, 1, 1) * settings.light)

@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
     fit.add_argument("--device", default="cpu", help="PyTorch device (default: cpu)")
     fit.add_argument("--epochs", type=_count, metavar="N", help="instead of the recipe's")
-    fit.add_argument("--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set")
+    fit.add_argument(
+        "--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set"
+    )
     fit.add_argument("--cache", type=Path, metavar="DIR", help="keep cut cells here (default: RUN_DIR/cache)")
     fit.set_defaults(run=_fit)
 
@@ -76,13 +78,17 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = _command(commands, "evaluate", "a bundle's figures on a data set", example)
     evaluate.add_argument("--bundle", type=Path, help="default: the one that ships with the program")
     evaluate.add_argument("--dataset", required=True, metavar="NAME", help="see edge-train datasets")
-    evaluate.add_argument("--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets")
+    evaluate.add_argument(
+        "--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets"
+    )
     evaluate.add_argument(
         "--split", default="test", choices=("train", "validation", "test", "all"), help="part (default: test)"
     )
     evaluate.add_argument("--limit", type=_count, default=0, metavar="N", help="at most N pictures")
     evaluate.add_argument("--json", metavar="OUT", help="write the figures as JSON; - for standard output")
-    evaluate.add_argument("--pictures", type=Path, metavar="DIR", help="write curves and confusion matrix as PNG")
+    evaluate.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="write curves and confusion matrix as PNG"
+    )
     evaluate.set_defaults(run=_evaluate)
     return parser
 
@@ -174,7 +180,9 @@ def _print(result: Evaluation, opened: Bundle) -> None:
         f"{opened.manifest.name} {opened.manifest.version} on {result.dataset}, {result.split}: "
         f"{sum(result.cells.values())} cells in {result.groups} groups ({result.groups_are})"
     )
-    print(f"intervals: 95%, bootstrap by {result.groups_are}; positive: {', '.join(opened.manifest.positive)}")
+    print(
+        f"intervals: 95%, bootstrap by {result.groups_are}; positive: {', '.join(opened.manifest.positive)}"
+    )
     print(f"the classifier abstains on {result.abstained:.1%}; the second column leaves those out")
     for name, figure in result.figures.items():
         line = f"  {name.replace('_', ' '):<18} {figure.value:6.3f} ({figure.low:.3f} to {figure.high:.3f})"

@@ -121,7 +121,7 @@ def judge(bundle: Bundle, source: DataSet, data: Path, split: str, notice: Notic
     classifier.close()
     if not truth:
         raise DataError(
-            f"data set {source.name}: no readable cell of the bundle's classes in its part {split!r} under {data}"
+            f"data set {source.name}: no readable cell of the bundle's classes in part {split!r} of {data}"
         )
     return Judged(np.concatenate(probabilities), np.asarray(truth, np.int32), tuple(groups), tuple(files))
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from math import cos, pi
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,6 @@ from train.operation import OperatingPoint, choose, softmax
 from train.pictures import curves
 from train.recipe import Recipe, Training, parse
 from train.windows import Windows, cached, middle
-
 
 Indices = NDArray[np.int64]
 
@@ -82,7 +82,10 @@ def fit(
     if not len(training):
         raise FitError(f"data {data}: no cell falls into the training part; raise --limit")
     bar = tqdm(
-        range(state.epoch, recipe.training.epochs), desc="epochs", unit="epoch", disable=not sys.stderr.isatty()
+        range(state.epoch, recipe.training.epochs),
+        desc="epochs",
+        unit="epoch",
+        disable=not sys.stderr.isatty(),
     )
     for epoch in bar:
         loss = _epoch(state, recipe, training, epoch, device)
@@ -134,7 +137,9 @@ def _write_settings(recipe: Recipe, limit: int, out: Path) -> None:
 def _gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice) -> Windows:
     parts = []
     for name in recipe.shares:
-        part = cached(dataset(name), data, recipe.input.pitch_um, recipe.input.window_px, notice, limit, cache)
+        part = cached(
+            dataset(name), data, recipe.input.pitch_um, recipe.input.window_px, notice, limit, cache
+        )
         parts.append(part)
     return Windows.join(parts)
 
@@ -332,6 +337,7 @@ def _finish(state: _State, recipe: Recipe, windows: Windows, out: Path, device: 
             **_validate(state.average, recipe, windows.of("validation"), device),
         },
         "epochs": state.epoch,
+        "finished": datetime.now(UTC).date().isoformat(),
         "data": _census(windows),
     }
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")

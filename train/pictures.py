@@ -9,12 +9,12 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import numpy as np  # noqa: E402 - the backend must be chosen before pyplot is imported
-from matplotlib import pyplot  # noqa: E402
-from numpy.typing import NDArray  # noqa: E402
+import numpy as np
+from matplotlib import pyplot
+from numpy.typing import NDArray
 
-from edge.types import F32, I32, Bools  # noqa: E402
-from train.metrics import Figure, precision_recall, roc  # noqa: E402
+from edge.types import F32, I32, Bools
+from train.metrics import Figure, precision_recall, roc
 
 _INK = "#24425c"
 

@@ -40,7 +40,9 @@ class Input:
         if not self.pitch_um > 0:
             raise RecipeError(f"input.pitch_um: {self.pitch_um} is not a size")
         if not 32 <= self.size_px <= self.window_px:
-            raise RecipeError(f"input.size_px: {self.size_px} is not between 32 and window_px {self.window_px}")
+            raise RecipeError(
+                f"input.size_px: {self.size_px} is not between 32 and window_px {self.window_px}"
+            )
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,9 @@ def load(name: str) -> Recipe:
     elif name in names():
         text = (_folder() / f"{name}.toml").read_text(encoding="utf-8")
     else:
-        raise RecipeError(f"recipe {name!r}: unknown; choose one of {', '.join(names())} or give a .toml file")
+        raise RecipeError(
+            f"recipe {name!r}: unknown; choose one of {', '.join(names())} or give a .toml file"
+        )
     try:
         return parse(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

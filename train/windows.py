@@ -75,7 +75,9 @@ def cut(picture: Picture, pitch_um: float, size_px: int) -> U8:
     return crops(view, np.asarray(centres, np.float32), size_px)
 
 
-def read(source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Notice, limit: int = 0) -> Windows:
+def read(
+    source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Notice, limit: int = 0
+) -> Windows:
     """Cut every labelled cell of a data set that training may look at: test cells are not opened.
 
     Parameters
@@ -99,7 +101,9 @@ def read(source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Not
             continue
         kept.append(picture)
     if not kept:
-        raise DataError(f"data set {source.name}: no readable picture in {data}; the layout is {source.layout}")
+        raise DataError(
+            f"data set {source.name}: no readable picture in {data}; the layout is {source.layout}"
+        )
     spots = [(spot, picture.name) for picture in kept for spot in picture.spots]
     return Windows(
         pixels=np.concatenate(pixels),

@@ -161,7 +161,7 @@ def draw_monocyte(c: Canvas, diameter: float) -> None:
         c.thin(np.minimum(holes, 1), 0.8)
     n = 4
     points = _arc(c, n, radius * c.rng.uniform(0.26, 0.42), c.rng.uniform(2.0, 4.0), 0.04 * radius)
-    bulk = radius * c.rng.uniform(0.29, 0.4) * c.rng.uniform(0.8, 1.15, n)
+    bulk = radius * c.rng.uniform(0.35, 0.47) * c.rng.uniform(0.8, 1.15, n)
     shape = c.chain(points, bulk.astype(np.float32)) + 0.3 * c.noise(2.5)
     inside = _nucleus(c, shape, amount=c.rng.uniform(0.44, 0.68), clump_um=0.8, contrast=0.3)
     fold = c.chain(_arc(c, 3, 0.3 * radius, 2.0, 0.2), np.full(3, 0.12, np.float32))
@@ -211,7 +211,7 @@ def draw_immature_granulocyte(c: Canvas, diameter: float) -> None:
     _cytoplasm(
         c, outline, blue=float(np.interp(stage, [0, 0.4, 1], [0.6, 0.3, 0.12])), eosin=0.12 + 0.16 * stage
     )
-    share = float(np.interp(stage, [0, 1], [0.7, 0.56])) + c.rng.uniform(-0.03, 0.03)
+    share = float(np.interp(stage, [0, 1], [0.74, 0.6])) + c.rng.uniform(-0.03, 0.03)
     shift = 0.8 * radius * (1 - share)
     hof = c.ellipse(0.3 * radius, 1, (shift - 0.9 * radius * share, 0.1 * radius))
     c.thin(c.inside(hof, 2.0), 0.3)
@@ -264,6 +264,7 @@ def draw(
     offset_px: tuple[float, float] = (0.0, 0.0),
 ) -> Canvas:
     """A canvas with one cell of this class and diameter, in a random pose, at its origin."""
-    canvas = Canvas(rng, um_per_px, 0.72 * diameter_um + 1.2, offset_px)
+    ragged = class_name in ("smudge-cell", "artefact")
+    canvas = Canvas(rng, um_per_px, (0.8 if ragged else 0.6) * diameter_um + 1.4, offset_px)
     DRAWINGS[class_name](canvas, diameter_um)
     return canvas

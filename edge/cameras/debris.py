@@ -22,12 +22,12 @@ def draw_platelet(c: Canvas, diameter: float) -> None:
 def draw_smudge(c: Canvas, diameter: float) -> None:
     """A burst nucleus without cytoplasm: reddish-purple smear with a ragged, streaming border."""
     radius = diameter / 2
-    torn = c.rng.uniform(0.08, 0.2) * radius
-    outline = c.ellipse(0.86 * radius, c.rng.uniform(1.0, 1.7), rough=torn) + 0.35 * torn * c.noise(0.7)
+    torn = c.rng.uniform(0.05, 0.14) * radius
+    outline = c.ellipse(0.86 * radius, c.rng.uniform(1.0, 1.5), rough=torn) + 0.2 * torn * c.noise(0.7)
     strands = 0.6 * c.noise(0.7) + 0.6 * c.noise(1.2) + 0.4 * c.noise(0.5)
-    inside = c.inside(outline + 0.1 * strands, c.rng.uniform(0.4, 1.4))
+    inside = c.inside(outline + 0.12 * strands, c.rng.uniform(0.3, 1.2))
     tail = smoothstep(0.7, 1.6, strands) * smoothstep(-0.3 * radius, -0.05 * radius, -outline)
-    amount = c.rng.uniform(0.35, 0.65) * np.clip(1 + 0.25 * strands + 0.15 * c.noise(0.35), 0.1, 2)
+    amount = c.rng.uniform(0.35, 0.65) * np.clip(1 + 0.17 * strands + 0.13 * c.noise(0.35), 0.2, 2)
     tone = c.rng.uniform(0.3, 0.8)
     c.lay(np.maximum(inside, 0.35 * tail), chromatin=0.9 * amount, azure=tone * amount)
     c.nucleus |= outline < 0

@@ -53,11 +53,12 @@ def _illumination(scope: Scope) -> U8:
     off_x, off_y = rng.uniform(-0.12, 0.12, 2)
     across = (np.linspace(-1, 1, width, dtype=np.float32) - np.float32(off_x))[None, :] * width
     down = (np.linspace(-1, 1, height, dtype=np.float32) - np.float32(off_y))[:, None] * height
-    corner2 = np.float32(width**2 + height**2)
-    fall = (across**2 + down**2) / corner2
-    lost = np.array(scope.vignetting, np.float32)
-    flat = np.array(scope.white, np.float32) * (1 - lost * fall[..., None])
-    return np.rint(flat).clip(1, FULL_SCALE).astype(np.uint8)
+    fall = (across**2 + down**2) / np.float32(width**2 + height**2)
+    flat = np.empty((height, width, 3), np.uint8)
+    for channel, (white, lost) in enumerate(zip(scope.white, scope.vignetting, strict=True)):
+        level = np.float32(white) * (1 - np.float32(lost) * fall)
+        flat[..., channel] = np.rint(level).clip(1, FULL_SCALE)
+    return flat
 
 
 def _blur(light: U8, sigma_px: float) -> U8:

@@ -20,7 +20,7 @@ from edge.cameras.scope import Scope
 from edge.types import F32, U8
 
 TILE_PX = 256
-TILES_KEPT, CELLS_KEPT, BLOCKS_KEPT = 96, 40, 24
+TILES_KEPT, CELLS_KEPT, BLOCKS_KEPT = 72, 40, 24
 CLEAR = 235  # tile value of clear glass; refraction can be brighter
 RED_CELL_LOOKS = 56
 NATURAL_LOSS = np.float32(-np.log(10))  # from decadic optical density to the logarithm of light
@@ -57,7 +57,7 @@ class Smear:
         self.scope = scope
         self.layout = lay_out(scope)
         self._red_cells = RedCellField(scope, self.layout)
-        self._radii_um = 0.72 * self.layout.diameters_um + 1.5
+        self._radii_um = 0.8 * self.layout.diameters_um + 1.6
         self._looks = self._draw_red_cell_looks()
         self._tiles, self._cells, self._blocks = _Kept(TILES_KEPT), _Kept(CELLS_KEPT), _Kept(BLOCKS_KEPT)
 

@@ -23,7 +23,9 @@ class JsonLines:
     def __init__(self, target: str) -> None:
         self._target = target
         try:
-            self._stream: TextIO = sys.stdout if target == "-" else Path(target).open("w", encoding="utf-8")
+            self._stream: TextIO = sys.stdout
+            if target != "-":
+                self._stream = Path(target).open("w", encoding="utf-8")  # noqa: SIM115 (closed by close)
         except OSError as error:
             raise LeukoscopeError(f"--json {target}: cannot be written ({error.strerror})") from None
 

@@ -19,7 +19,7 @@ KINDS: Mapping[str, str] = {"ort": "edge.runtimes.ort:OnnxRuntime"}
 """Name of a kind -> module and class. Only the chosen one is imported."""
 
 
-class RuntimeFailure(LeukoscopeError):
+class GraphError(LeukoscopeError):
     """The runtime cannot be had or cannot run this graph. Says what to install or what did not fit."""
 
 
@@ -38,7 +38,7 @@ class Runtime(Protocol):
     outputs: tuple[str, ...]
 
     def run(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Run the graph once. Raises RuntimeFailure for a missing name, a wrong shape or dtype."""
+        """Run the graph once. Raises GraphError for a missing name, a wrong shape or dtype."""
 
     def close(self) -> None:
         """Let go of memory and device. Closing twice does nothing."""
@@ -56,15 +56,15 @@ def open_runtime(kind: str, graph: bytes, *, precision: str, threads: int) -> Ru
 
     Raises
     ------
-    RuntimeFailure : unknown kind, not installed, or the graph does not load.
+    GraphError : unknown kind, not installed, or the graph does not load.
     """
     name = "ort" if kind == "auto" else kind
     if name not in KINDS:
-        raise RuntimeFailure(f"runtime {kind}: not one of auto, {', '.join(KINDS)}")
+        raise GraphError(f"runtime {kind}: not one of auto, {', '.join(KINDS)}")
     module, cls = KINDS[name].split(":")
     try:
         runtime_class = getattr(import_module(module), cls)
     except ImportError as error:
-        raise RuntimeFailure(f"runtime {name}: {error}; install it or choose another with --runtime") from None
+        raise GraphError(f"runtime {name}: {error}; install it or choose another with --runtime") from None
     runtime: Runtime = runtime_class(graph, precision=precision, threads=threads)
     return runtime

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from edge.runtimes import RuntimeFailure
+from edge.runtimes import GraphError
 
 _DTYPES = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32, "tensor(int64)": np.int64}
 
@@ -33,7 +33,7 @@ class OnnxRuntime:
                 graph, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime raises classes of its own for every kind of bad graph
-            raise RuntimeFailure(f"runtime ort: the graph does not load ({_first_line(error)})") from None
+            raise GraphError(f"runtime ort: the graph does not load ({_first_line(error)})") from None
         self.name = f"ort-{precision}"
         nodes = self._session.get_inputs()
         self.inputs: Mapping[str, tuple[int | None, ...]] = {
@@ -45,22 +45,22 @@ class OnnxRuntime:
     def run(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Run the graph once; see `edge.runtimes.Runtime.run`."""
         if self._session is None:
-            raise RuntimeFailure("runtime ort: closed")
+            raise GraphError("runtime ort: closed")
         for name, shape in self.inputs.items():
             if name not in arrays:
-                raise RuntimeFailure(f"runtime ort: input {name} is missing")
+                raise GraphError(f"runtime ort: input {name} is missing")
             array = arrays[name]
             fits = array.ndim == len(shape) and all(
                 want in (None, have) for want, have in zip(shape, array.shape, strict=True)
             )
             if not fits or array.dtype != self._dtypes[name]:
-                raise RuntimeFailure(
+                raise GraphError(
                     f"runtime ort: input {name} is {array.shape} {array.dtype}, the graph takes {shape}"
                 )
         try:
             results = self._session.run(None, dict(arrays))
         except Exception as error:  # see above
-            raise RuntimeFailure(f"runtime ort: the graph failed ({_first_line(error)})") from None
+            raise GraphError(f"runtime ort: the graph failed ({_first_line(error)})") from None
         return dict(zip(self.outputs, results, strict=True))
 
     def close(self) -> None:

@@ -60,7 +60,7 @@ class ScreeningApp(App[Reading]):
     #left { width: 1fr; margin-right: 1; }
     #right { width: 30%; min-width: 35; max-width: 60; }
     #warning { height: auto; max-height: 2; color: black; background: yellow; }
-    #live { height: 1fr; }
+    LiveView { height: 1fr; }
     State, Meters { height: 1; }
     Gallery, Failure { height: 6; }
     Verdict { height: 1fr; }
@@ -86,34 +86,40 @@ class ScreeningApp(App[Reading]):
         self._left_slide: str | None = None  # the slide that readings may still come of
         self._aspect = 0.625  # height / width of a frame; the true one comes with the first
 
-    def compose(self) -> ComposeResult:
-        screening = self.screening
         colours = class_colours(screening.classes, screening.positives, screening.leukocytes)
-        made_with = {
-            "camera": screening.camera,
-            "bundle": screening.bundle,
-            "runtime": screening.runtime,
-        }
-        yield TitleBar()
+        self._title = TitleBar()
+        self._live = LiveView(colours)
+        self._state = State()
+        self._meters = Meters()
+        self._gallery = Gallery(colours)
+        self._lost = Failure()
+        self._verdict = Verdict(screening.positives, screening.referral_fraction)
+        self._counts = Counts(colours, screening.leukocytes)
+        self._details = Details(
+            {"camera": screening.camera, "bundle": screening.bundle, "runtime": screening.runtime}
+        )
+
+    def compose(self) -> ComposeResult:
+        yield self._title
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                yield LiveView(colours, id="live")
-                if screening.warning:
-                    yield Static(f"! {screening.warning}", id="warning", markup=False)
-                yield State()
-                yield Meters()
-                yield Gallery(colours)
-                yield Failure()
+                yield self._live
+                if self.screening.warning:
+                    yield Static(f"! {self.screening.warning}", id="warning", markup=False)
+                yield self._state
+                yield self._meters
+                yield self._gallery
+                yield self._lost
             with Vertical(id="right"):
-                yield Verdict(screening.positives, screening.referral_fraction)
-                yield Counts(colours, screening.leukocytes)
-                yield Details(made_with)
+                yield self._verdict
+                yield self._counts
+                yield self._details
         with Horizontal(id="foot"):
             yield Footer(show_command_palette=False)
             yield Static("research use only", id="notice")
 
     def on_mount(self) -> None:
-        self.query_one(Failure).display = False
+        self._lost.display = False
         self._show(None)
         self.set_interval(1 / REFRESHES_PER_S, self._tick)
         for ending in (signal.SIGTERM, signal.SIGHUP):  # the second comes when the terminal is closed
@@ -145,43 +151,38 @@ class ScreeningApp(App[Reading]):
 
     def _show(self, reading: Reading | None) -> None:
         tally = reading.tally if reading else Tally(counts={})
-        screen = self.screen_stack[0]
         self._show_title(self.screening.slide)
         if reading is not None and reading.frame.pixels.size:
             aspect = reading.frame.height / reading.frame.width
             if abs(aspect - self._aspect) > 0.01:
                 self._aspect = aspect
                 self._share_left(*self.size)
-        screen.query_one(LiveView).show_reading(reading)
-        screen.query_one(Gallery).show_cells(self._latest.cells)
-        screen.query_one(Verdict).show(reading.finding if reading else None, tally)
-        screen.query_one(Counts).show(tally)
-        screen.query_one(Meters).show(reading)
-        screen.query_one(Details).show(reading, self._latest.frames_per_s)
+        self._live.show_reading(reading)
+        self._gallery.show_cells(self._latest.cells)
+        self._verdict.show(reading.finding if reading else None, tally)
+        self._counts.show(tally)
+        self._meters.show(reading)
+        self._details.show(reading, self._latest.frames_per_s)
         self._show_state(reading)
 
     def _show_state(self, reading: Reading | None) -> None:
-        screen = self.screen_stack[0]
         failed = self._failure is not None
-        screen.query_one(State).show(reading, paused=self._paused, ended=self._ended, failed=failed)
+        self._state.show(reading, paused=self._paused, ended=self._ended, failed=failed)
         if self._failure is not None:
-            failure = screen.query_one(Failure)
-            screen.query_one(Gallery).display = False
-            failure.display = True
-            failure.show(self._failure)
+            self._gallery.display = False
+            self._lost.display = True
+            self._lost.show(self._failure)
 
     def _show_title(self, slide: str) -> None:
         screening = self.screening
-        self.screen_stack[0].query_one(TitleBar).show(
-            f"slide {slide}", screening.camera, screening.bundle, screening.runtime
-        )
+        self._title.show(f"slide {slide}", screening.camera, screening.bundle, screening.runtime)
 
     def _share_left(self, width: int, height: int) -> None:
         """Give the picture the height its width asks for, and the small pictures the rest."""
         left = width - min(max(width * 30 // 100, 35), 60) - 1
         rows = height - 4 - round(left * self._aspect / 2)
-        for widget in (Gallery, Failure):
-            self.screen_stack[0].query_one(widget).styles.height = min(max(rows, 6), 16)
+        for widget in (self._gallery, self._lost):
+            widget.styles.height = min(max(rows, 6), 16)
 
     def action_pause(self) -> None:
         """Hold the line or let it go on."""

@@ -16,8 +16,8 @@ from edge.types import Tally
 class Counts(Panel):
     """Leukocytes first, then, under a line and dim, what does not count among them."""
 
-    def __init__(self, colours: dict[str, RGB], leukocytes: Sequence[str], *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, colours: dict[str, RGB], leukocytes: Sequence[str]) -> None:
+        super().__init__()
         self._colours = colours
         self._leukocytes = [name for name in colours if name in leukocytes]
         self._others = [name for name in colours if name not in leukocytes]

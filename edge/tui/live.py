@@ -22,8 +22,8 @@ class LiveView(PictureView):
     class, for colours alone do not reach everyone.
     """
 
-    def __init__(self, colours: dict[str, RGB], *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, colours: dict[str, RGB]) -> None:
+        super().__init__()
         self._colours = colours
         self._names = tuple(colours)
         self.shown: Reading | None = None

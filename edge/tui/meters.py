@@ -49,8 +49,8 @@ class Details(Panel):
     _reading: Reading | None = None
     _frames_per_s: float | None = None
 
-    def __init__(self, made_with: dict[str, str], *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, made_with: dict[str, str]) -> None:
+        super().__init__()
         self._made_with = made_with
 
     def show(self, reading: Reading | None, frames_per_s: float | None) -> None:

@@ -69,7 +69,7 @@ def _became(reading: Reading | None) -> tuple[str, str]:
         return f"○ {counted} new cell{'s' if counted > 1 else ''} counted", "#5fd75f"
     if reading.repeated:
         return "○ seen before: move to an unseen field", "#5fd75f"
-    return "○ no new cells here: move on", "#5fd75f"
+    return "○ no new leukocytes here: move on", "#5fd75f"
 
 
 class Failure(Panel):

@@ -29,8 +29,8 @@ _SCALES = (0.1, 0.2, 0.5, 1.0)
 class Verdict(Panel):
     """The finding, the fraction of positives and its interval."""
 
-    def __init__(self, positives: Sequence[str], referral_fraction: float, *, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, positives: Sequence[str], referral_fraction: float) -> None:
+        super().__init__()
         self._positives = " or ".join(title(name, 20) for name in positives)
         self._referral_fraction = referral_fraction
         self._finding: Finding | None = None

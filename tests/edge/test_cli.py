@@ -157,7 +157,10 @@ def test_truth_of_the_demo(screen: Callable[..., list[dict[str, Any]]], tmp_path
 
 
 def test_an_unsigned_bundle_is_marked(
-    screen: Callable[..., list[dict[str, Any]]], make_bundle: Callable[..., Path], fields: Path, tmp_path: Path
+    screen: Callable[..., list[dict[str, Any]]],
+    make_bundle: Callable[..., Path],
+    fields: Path,
+    tmp_path: Path,
 ) -> None:
     store = tmp_path / "r.db"
     lines = screen("--camera", fields, "--bundle", make_bundle(), "--allow-unsigned", "--records", store)
@@ -202,7 +205,9 @@ def test_one_clear_line_for_every_mistake(
     names = {"empty": "empty", "folder": "folder", "file": "file", "odd": "odd.toml"}
     filled = [a.format(**{k: tmp_path / v for k, v in names.items()}) for a in arguments]
     try:
-        said = cli.main([*filled, "--headless", "--max-seconds", "20"] if "--max-seconds" not in filled else filled)
+        said = cli.main(
+            [*filled, "--headless", "--max-seconds", "20"] if "--max-seconds" not in filled else filled
+        )
     except SystemExit as wrong_usage:
         said = wrong_usage.code
     error = capsys.readouterr().err.strip().splitlines()
@@ -233,7 +238,18 @@ def test_lines_to_a_pipe_and_no_progress_there(fields: Path) -> None:
 def test_a_signal_ends_the_slide_properly(tmp_path: Path, name: str) -> None:
     out, store = tmp_path / "out.jsonl", tmp_path / "r.db"
     process = subprocess.Popen(
-        [sys.executable, "-m", "edge.cli", "--camera", "demo", "--headless", "--json", out, "--records", store],
+        [
+            sys.executable,
+            "-m",
+            "edge.cli",
+            "--camera",
+            "demo",
+            "--headless",
+            "--json",
+            out,
+            "--records",
+            store,
+        ],
         stdout=subprocess.DEVNULL,
     )
     _wait(lambda: out.exists() and out.read_text().count("\n") > 3, process)
@@ -251,7 +267,18 @@ def test_a_signal_ends_the_slide_properly(tmp_path: Path, name: str) -> None:
 def test_nothing_shown_is_lost_when_the_program_is_killed(tmp_path: Path) -> None:
     out, store = tmp_path / "out.jsonl", tmp_path / "r.db"
     process = subprocess.Popen(
-        [sys.executable, "-m", "edge.cli", "--camera", "demo", "--headless", "--json", out, "--records", store],
+        [
+            sys.executable,
+            "-m",
+            "edge.cli",
+            "--camera",
+            "demo",
+            "--headless",
+            "--json",
+            out,
+            "--records",
+            store,
+        ],
         stdout=subprocess.DEVNULL,
     )
     _wait(lambda: out.exists() and out.read_text().count("\n") > 6, process)

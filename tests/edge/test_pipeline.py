@@ -175,8 +175,7 @@ def test_a_camera_that_fails_loses_nothing(
     with Store(tmp_path / "r.db") as store:
         work = screening(_Frames(frames, failure="camera frames: unplugged"), store)
         with pytest.raises(CameraError, match="unplugged"):
-            for reading in work.readings():
-                given.append(reading.frame.index)
+            given.extend(reading.frame.index for reading in work.readings())
         assert given == [0, 1, 2, 3]
         assert len(store.readings(work.slide)) == 4
         assert store.slides()[0]["finding"] is not None

@@ -30,9 +30,7 @@ def _taken(field: np.ndarray, lamp: tuple[float, float, float], vignetting: floa
 
 @pytest.mark.parametrize("lamp", [(250, 250, 250), (250, 225, 190), (150, 160, 200), (90, 80, 70)])
 @pytest.mark.parametrize("vignetting", [0.0, 0.5])
-def test_glass_comes_out_the_same_under_any_lamp(
-    lamp: tuple[float, float, float], vignetting: float
-) -> None:
+def test_glass_comes_out_the_same_under_any_lamp(lamp: tuple[float, float, float], vignetting: float) -> None:
     field = _smear()
     view = preprocess.specimen(_taken(field, lamp, vignetting), 0.1, 0.25)
     glass = preprocess.resample((field.min(axis=2, keepdims=True) * 255).astype(np.uint8), 0.4) > 250

@@ -70,7 +70,7 @@ def test_places_that_have_nothing_to_do_with_each_other() -> None:
     slide_map = SlideMap()
     centres = np.array([[40.0, 40.0], [90.0, 60.0]])
     ids = [slide_map.place(_view(_slide(seed, 700), 50, 50), centres).ids.tolist() for seed in range(8)]
-    assert sorted(sum(ids, [])) == list(range(1, 17))
+    assert sorted(number for several in ids for number in several) == list(range(1, 17))
 
 
 def test_a_cell_that_was_uncertain_may_be_counted_later() -> None:

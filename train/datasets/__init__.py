@@ -94,7 +94,9 @@ class DataSet:
             return inside
         if data.name == self.folder and data.is_dir():
             return data
-        raise DataError(f"data set {self.name}: no folder {inside}; get it from {self.home}, laid out as {self.layout}")
+        raise DataError(
+            f"data set {self.name}: no folder {inside}; get it from {self.home}, laid out as {self.layout}"
+        )
 
 
 DATASETS: dict[str, str] = {

@@ -30,7 +30,11 @@ def red_density(pixels: U8, um_per_px: float) -> tuple[F32, float]:
 
 
 def artefact_spots(
-    pixels: U8, um_per_px: float, labelled: Sequence[tuple[float, float]], count: int, rng: np.random.Generator
+    pixels: U8,
+    um_per_px: float,
+    labelled: Sequence[tuple[float, float]],
+    count: int,
+    rng: np.random.Generator,
 ) -> list[tuple[float, float]]:
     """Up to `count` places, x and y in picture px, half of them at random and half where stain is densest."""
     density, scale = red_density(pixels, um_per_px)
@@ -38,7 +42,12 @@ def artefact_spots(
     reach = 2 * int(_REACH_UM / _PITCH_UM) + 1
     allowed = cv2.blur(nuclear, (reach, reach)) < _MAX_NUCLEAR_SHARE
     margin = int(_REACH_UM / _PITCH_UM)
-    allowed[:margin], allowed[-margin:], allowed[:, :margin], allowed[:, -margin:] = False, False, False, False
+    allowed[:margin], allowed[-margin:], allowed[:, :margin], allowed[:, -margin:] = (
+        False,
+        False,
+        False,
+        False,
+    )
     y, x = np.mgrid[: density.shape[0], : density.shape[1]].astype(np.float32)
     for cx, cy in labelled:
         allowed &= np.hypot(x - cx * scale, y - cy * scale) > _DISTANCE_UM / _PITCH_UM
@@ -58,7 +67,9 @@ def artefact_spots(
 def nucleated_spots(pixels: U8, um_per_px: float, count: int) -> list[tuple[float, float]]:
     """Up to `count` places of compact nuclei, largest first, x and y in picture px."""
     density, scale = red_density(pixels, um_per_px)
-    mask = cv2.morphologyEx((density > _SURE_DENSITY).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    mask = cv2.morphologyEx(
+        (density > _SURE_DENSITY).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
+    )
     total, _, stats, centres = cv2.connectedComponentsWithStats(mask)
     found = []
     for i in range(1, total):

@@ -61,7 +61,9 @@ def _picture(field: _Field, root: Path, notice: Notice) -> Picture | None:
     return Picture(name, field.um_per_px, tuple(spots), partial(load_picture, field.path))
 
 
-def _read_with(fields: Callable[[Path, Notice], Iterator[_Field]]) -> Callable[[Path, Notice], Iterator[Picture]]:
+def _read_with(
+    fields: Callable[[Path, Notice], Iterator[_Field]],
+) -> Callable[[Path, Notice], Iterator[Picture]]:
     def read(root: Path, notice: Notice) -> Iterator[Picture]:
         for field in fields(root, notice):
             picture = _picture(field, root, notice)
@@ -78,7 +80,9 @@ def _folder(root: Path, *parts: str) -> Path:
     return folder
 
 
-def _yolo(label_file: Path, pixels_size: tuple[int, int], names: dict[int, str], notice: Notice) -> tuple[Box, ...]:
+def _yolo(
+    label_file: Path, pixels_size: tuple[int, int], names: dict[int, str], notice: Notice
+) -> tuple[Box, ...]:
     """Boxes of a YOLO text file: class, centre and size as fractions of the picture."""
     if not label_file.is_file():
         return ()
@@ -152,7 +156,9 @@ def _stretched(path: Path) -> U8:
     """A field of aria_all at its true shape: it was squeezed from 4:3 to a square."""
     picture = load_picture(path)
     height = picture.shape[0]
-    return np.asarray(cv2.resize(picture, (round(height * 4 / 3), height), interpolation=cv2.INTER_CUBIC), np.uint8)
+    return np.asarray(
+        cv2.resize(picture, (round(height * 4 / 3), height), interpolation=cv2.INTER_CUBIC), np.uint8
+    )
 
 
 _ARIA_STEP = 6  # neighbours are near-identical frames
@@ -224,7 +230,7 @@ TXL_PBC = DataSet(
 
 ARIA = DataSet(
     name="aria",
-    title="fields of acute lymphoblastic leukemia and hematogones; read for artefacts and nuclei, not for types",
+    title="fields of acute lymphoblastic leukemia and hematogones, read for artefacts and nuclei only",
     folder="aria_all",
     home="https://www.kaggle.com/datasets/mehradaria/leukemia",
     licence="free for research",

@@ -60,7 +60,7 @@ PBC = DataSet(
     "automatic recognition systems, Data in Brief 2020",
     layout="PBC_dataset_normal_DIB/<class>/*",
     groups="block of file numbers",
-    split=f"by blocks of {_BLOCK} consecutive file numbers within a class (the names tell no person), by a hash "
-    "of the block: about 65% train, 15% validation, 20% test",
+    split=f"by blocks of {_BLOCK} consecutive file numbers within a class (the names tell no person), "
+    "by a hash of the block: about 65% train, 15% validation, 20% test",
     read=_read,
 )

@@ -48,7 +48,9 @@ def _expose(seed: int, centre_um: tuple[float, float]) -> U8:
 def _bare_places(smear: Smear, rng: np.random.Generator) -> Iterator[tuple[float, float]]:
     places = rng.uniform(_WINDOW_UM, np.asarray(smear.scope.slide_um) - _WINDOW_UM, (400, 2))
     layout = smear.layout
-    apart = np.hypot(*(places[:, None] - layout.centres_um[None]).transpose(2, 0, 1)) - layout.diameters_um / 2
+    apart = (
+        np.hypot(*(places[:, None] - layout.centres_um[None]).transpose(2, 0, 1)) - layout.diameters_um / 2
+    )
     for place in places[apart.min(axis=1) > _BARE_UM][:_BARE_PER_SLIDE]:
         yield float(place[0]), float(place[1])
 
@@ -58,7 +60,9 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
         smear = _slide(seed)
         rng = np.random.default_rng([seed, 71])
         layout = smear.layout
-        inside = (layout.centres_um > _WINDOW_UM) & (layout.centres_um < np.asarray(smear.scope.slide_um) - _WINDOW_UM)
+        inside = (layout.centres_um > _WINDOW_UM) & (
+            layout.centres_um < np.asarray(smear.scope.slide_um) - _WINDOW_UM
+        )
         places: list[tuple[str, tuple[float, float]]] = []
         for name in CLASSES:
             members = np.flatnonzero((layout.names == name) & inside.all(axis=1))

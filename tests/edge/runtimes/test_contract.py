@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edge.runtimes import Runtime, RuntimeFailure, open_runtime
+from edge.runtimes import GraphError, Runtime, open_runtime
 from tests.conftest import CLASSES, graph
 
 RUNTIMES = ["ort", "auto"]
@@ -50,22 +50,22 @@ def test_batches_of_any_size_agree_with_one_by_one(runtime: Runtime, n: int) -> 
     ],
 )
 def test_wrong_input_is_named(runtime: Runtime, arrays: dict[str, np.ndarray], words: str) -> None:
-    with pytest.raises(RuntimeFailure, match=words):
+    with pytest.raises(GraphError, match=words):
         runtime.run(arrays)
 
 
 def test_closing_twice_is_fine_and_running_then_is_not(runtime: Runtime) -> None:
     runtime.close()
     runtime.close()
-    with pytest.raises(RuntimeFailure, match="closed"):
+    with pytest.raises(GraphError, match="closed"):
         runtime.run({"crops": _crops(1)})
 
 
 def test_a_graph_that_does_not_load() -> None:
-    with pytest.raises(RuntimeFailure, match="does not load"):
+    with pytest.raises(GraphError, match="does not load"):
         open_runtime("ort", b"no graph", precision="fp32", threads=1)
 
 
 def test_an_unknown_kind() -> None:
-    with pytest.raises(RuntimeFailure, match="not one of"):
+    with pytest.raises(GraphError, match="not one of"):
         open_runtime("abacus", graph(), precision="fp32", threads=1)

@@ -238,7 +238,7 @@ def test_the_end_of_a_folder_is_told_and_the_screen_stays() -> None:
         (reading(problems=("file cut short",)), "file cut short"),
         (reading(repeated=True), "seen before: move to an unseen field"),
         (reading(), "4 new cells counted"),
-        (replace(reading(), counted=np.zeros(6, np.bool_)), "no new cells here"),
+        (replace(reading(), counted=np.zeros(6, np.bool_)), "no new leukocytes here"),
     ],
 )
 def test_what_became_of_a_field(given: Reading, words: str) -> None:

@@ -1,0 +1,28 @@
+"""Members → one bundle file, the same bytes whenever and wherever it is packed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can tell
+
+
+def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes:
+    """A zip of `manifest.json` and the members, whose sha256 are added to the manifest as `files`."""
+    files = {name: hashlib.sha256(members[name]).hexdigest() for name in sorted(members)}
+    text = json.dumps({**manifest, "files": files}, indent=1, ensure_ascii=False) + "\n"
+    everything = {"manifest.json": text.encode(), **members}
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(everything):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.create_system = 3  # Unix, wherever it is packed
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, everything[name])
+    return out.getvalue()

@@ -1,0 +1,131 @@
+"""The model card and the weights' licence that travel in a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from train.datasets import DataSet
+
+LICENCE_NAME = "Leukoscope weights, research use"
+
+LICENCE = """Leukoscope weights: research use
+
+These weights were learned in part from pictures whose owners allow research and nothing more (the model
+card names every data set with its licence). The weights therefore go no further than that:
+
+1. You may use, copy, change and pass on the weights, free of charge, for research and teaching.
+2. You may not use them to diagnose, treat or screen people outside a study that the competent authority or
+   ethics board has approved, nor sell them or a service built on them.
+3. Whoever receives the weights or weights fitted from them receives this licence and the model card too.
+4. They come as they are. Nobody who made them answers for any harm that comes of their use.
+
+The program around the weights has a licence of its own (Apache-2.0), which does not extend to them.
+"""
+
+
+def model_card(manifest: Mapping[str, Any], sources: Sequence[DataSet], metrics: Mapping[str, Any]) -> str:
+    """The model card, Markdown, from the run's own figures."""
+    return "\n".join(
+        (
+            f"# {manifest['name']} {manifest['version']}",
+            "",
+            "Names leukocytes of stained blood smears and tells blasts from the rest. For research use only: it",
+            "does not replace a haematologist, and no regulator has seen it.",
+            "",
+            _use(manifest),
+            _data(sources, metrics["data"]),
+            _figures(manifest, metrics),
+            _LIMITS,
+            f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
+            "",
+        )
+    )
+
+
+def _use(manifest: Mapping[str, Any]) -> str:
+    given, limits = manifest["input"], manifest["thresholds"]
+    size, width_um = given["size_px"], given["size_px"] * given["pitch_um"]
+    positive = " or ".join(manifest["positive"])
+    return f"""## What goes in and what comes out
+
+In: crops of {size} × {size} px at {given["pitch_um"]} µm ({width_um:g} µm across), a cell in the middle, after
+the steps {", ".join(given["steps"])} of the program's preprocessing. Out: a probability for each of the
+{len(manifest["classes"])} classes: {", ".join(manifest["classes"])}.
+
+A cell is called {positive} from a probability of {limits["positive"]} on, and beyond doubt from
+{limits["certain"]} on; below {limits["confidence"]} for the decided side the classifier abstains.
+"""
+
+
+def _data(sources: Sequence[DataSet], census: Mapping[str, Any]) -> str:
+    lines = [
+        "## Data",
+        "",
+        "| data set | licence | cells to train / validate | split |",
+        "|---|---|---|---|",
+    ]
+    for source in sources:
+        counts = [
+            sum(census[source.name].get(part, {}).get("cells", {}).values())
+            for part in ("train", "validation")
+        ]
+        lines.append(
+            f"| {source.name}: {source.title}. {source.citation}. {source.home} | {source.licence} "
+            f"| {counts[0]} / {counts[1]} | {source.split} |"
+        )
+    lines += [
+        "",
+        "Test parts were read neither while training nor while thresholds and temperature were chosen.",
+        "Promyelocytes and promonocytes of deepapl count as blasts (all its patients have acute leukemia);",
+        "promyelocytes of healthy people are among the immature granulocytes. Artefacts are places in fields,",
+        "far from any label.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _figures(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    lines = [
+        "## Figures on validation cells",
+        "",
+        "These cells chose the thresholds, so the figures flatter.",
+        "",
+    ]
+    for name, value in metrics["validation"].items():
+        if isinstance(value, Mapping):
+            lines += [f"- {key.replace('_', ' ')}, all of them: {v:.3f}" for key, v in value.items()]
+        else:
+            lines.append(f"- {name.replace('_', ' ')}: {value:.3f}")
+    lines.append(f"- calibration error: {manifest['calibration']['ece']:.3f}")
+    for result in metrics.get("test", []):
+        lines += _test_lines(result)
+    return "\n".join(lines) + "\n"
+
+
+def _test_lines(result: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "",
+        f"## Figures on {result['dataset']}, {result['split']}: {sum(result['cells'].values())} cells, "
+        f"{result['groups']} groups",
+        "",
+        f"With intervals ({result['interval']}). The classifier abstains on {result['abstained']:.1%}.",
+        "",
+    ]
+    for name, figure in result["figures"].items():
+        if figure["value"] is not None:
+            interval = f"({figure['low']:.3f} to {figure['high']:.3f})"
+            lines.append(f"- {name.replace('_', ' ')}: {figure['value']:.3f} {interval}")
+    return lines
+
+
+_LIMITS = """## Limits
+
+- The blasts it learned are of acute myeloid and promyelocytic leukemia. Lymphoblasts were not among them and
+  are often taken for lymphocytes.
+- Nearly all typed cells come from two laboratories with one make of camera. Under another stain, camera or
+  scale expect less, and other probabilities than here: check on your own slides before believing anything.
+- Rare classes (basophils, immature granulocytes of patients, platelet clumps) rest on few pictures.
+- It has also learned cells drawn by a program. Figures on drawn slides say that the line works, and nothing
+  about patients.
+"""

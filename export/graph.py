@@ -1,0 +1,99 @@
+"""PyTorch network → ONNX graph: the same bytes from the same weights, and proven to compute the same."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+import torch
+
+from edge.runtimes import open_runtime
+from edge.types import U8, LeukoscopeError
+from train.model import DeviceGraph, Network
+
+OPSET = 20
+PARITY = 1e-4
+"""Largest difference in any probability between PyTorch and ONNX Runtime that passes."""
+
+
+class ExportError(LeukoscopeError):
+    """The run cannot become a bundle. Says what differs and by how much."""
+
+
+def to_onnx(network: Network, temperature: float, size_px: int) -> bytes:
+    """The device's graph: `crops` (n, size_px, size_px, 3) uint8 → `probabilities` (n, C) float32."""
+    device_graph = DeviceGraph(network, temperature).eval()
+    example = torch.zeros((2, size_px, size_px, 3), dtype=torch.uint8)
+    with _quiet():
+        program = torch.onnx.export(
+            device_graph,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            input_names=["crops"],
+            output_names=["probabilities"],
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _strip(model)
+    onnx.checker.check_model(model, full_check=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def parity(network: Network, temperature: float, graph: bytes, crops: U8) -> float:
+    """Largest difference in probability between PyTorch and the exported graph.
+
+    Raises
+    ------
+    ExportError
+        When it is above `PARITY`.
+    """
+    with torch.inference_mode():
+        wanted = DeviceGraph(network, temperature).eval()(torch.from_numpy(crops)).numpy()
+    runtime = open_runtime("ort", graph, precision="fp32", threads=1)
+    given = runtime.run({"crops": crops})["probabilities"]
+    runtime.close()
+    difference = float(np.abs(wanted - given).max())
+    if not difference <= PARITY:
+        raise ExportError(f"the ONNX graph differs from the network by {difference:.2g}, more than {PARITY}")
+    return difference
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Take out what depends on the exporting machine: source paths, stack traces, versions."""
+    model.producer_version = ""
+    model.doc_string = ""
+    graph = model.graph
+    graph.doc_string = ""
+    del model.metadata_props[:]
+    del graph.metadata_props[:]
+    for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    # shapes in between can be inferred again, and their symbols are numbered by the exporter's mood
+    del graph.value_info[:]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter reports every step it takes; only its errors matter here."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
