@@ -77,7 +77,9 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     scores = {}
-    print(f"{'set':20}{'pictures':>9}{'measured':>10}{'µm per px':>11}{'IQR/median':>12}{'cells':>7}{'ms':>6}")
+    print(
+        f"{'set':20}{'pictures':>9}{'measured':>10}{'µm per px':>11}{'IQR/median':>12}{'cells':>7}{'ms':>6}"
+    )
     for name in SETS:
         s = scores[name] = score(arguments.data, name, arguments.limit)
         if not s["pictures"]:

@@ -187,11 +187,13 @@ class Screening:
         self.bundle = f"{classifier.manifest.name} {classifier.manifest.version}"
         self.warning = None if bundle.trusted else "unsigned model: not for patients"
         self._last: Reading | None = None
+        self._feed = Feed(camera)
 
     def stop(self) -> None:
         """Let `readings` end after the frame in hand."""
         self._stopped.set()
         self._go_on.set()
+        self._feed.close(timeout_s=0)  # a silent camera must not hold up whoever wants to leave
 
     def pause(self, on: bool) -> None:
         """Hold the line, or let it go on."""
@@ -210,10 +212,17 @@ class Screening:
         ------
         LeukoscopeError : the camera is lost or the records cannot be written. What was given is kept.
         """
-        self._begin()
-        try:
-            with Feed(self._camera) as feed:
-                for frame in self._frames(feed):
+        end = monotonic() + (self._order.max_seconds or float("inf"))
+        with self._feed as feed:
+            self._begin()
+            try:
+                for n in count(1):
+                    if not self._go_on.is_set():
+                        yield from self._given(self._store.flush())
+                        self._go_on.wait()
+                    frame = None if self._stopped.is_set() else feed.get()
+                    if frame is None:
+                        break
                     if self._change.is_set() or (self._order.independent and self._last):
                         yield from self._given(self._store.flush())
                         self._finish()
@@ -221,25 +230,15 @@ class Screening:
                     self._last = self._line.read(frame)
                     self._store.add(self._last)
                     yield from self._given(self._store.committed())
-        except CameraError:
-            yield from self._given(self._store.flush())
-            raise
-        else:
-            yield from self._given(self._store.flush())
-        finally:
-            self._finish()
-
-    def _frames(self, feed: Feed) -> Iterator[Frame]:
-        """The camera's frames until it ends, a limit is reached or somebody stops the screening."""
-        end = self._order.max_seconds and monotonic() + self._order.max_seconds
-        for n in count(1):
-            self._go_on.wait()
-            frame = None if self._stopped.is_set() else feed.get()
-            if frame is None:
-                return
-            yield frame
-            if n == self._order.max_frames or (end and monotonic() >= end):
-                return
+                    if n == self._order.max_frames or monotonic() >= end:
+                        break
+            except CameraError:
+                yield from self._given(self._store.flush())
+                raise
+            else:
+                yield from self._given(self._store.flush())
+            finally:
+                self._finish()
 
     def _given(self, stored: Sequence[Reading]) -> Iterator[Reading]:
         for reading in stored:

@@ -20,9 +20,9 @@ WHOLE_NUCLEUS_UM2 = 28.0  # lobes of granulocytes are mostly smaller, nuclei of 
 ONE_NUCLEUS_UM2 = 75.0  # what two lobes have together; more may be two nuclei
 LARGEST_JOINED_UM2 = 160.0  # and more than this is
 CONVEX = 0.93  # area by that of the convex hull; two equal circles that touch have 0.88
-FILLED = 0.93  # share of cytoplasm in the hollow between two lobes
+FILLED = 0.9  # share of cytoplasm in the hollow between two lobes
 FILLED_AROUND = 0.7  # and in the hollow 1.25 µm further out, where two touching cells part
-SHARP = 0.4  # least rise of the stain at a nucleus' edge, in levels; uneven light rises slowly
+SHARP = 0.15  # least rise of the stain at the edge of a nucleus, in levels; uneven light rises slowly
 MIDDLE_UM = 2.0  # how far from the middle of its picture a single cell may lie
 CELL_RADIUS_UM = 6.0
 

@@ -179,8 +179,9 @@ def threshold(stain: F32, pitch_um: float) -> float:
         k = int(np.clip(np.searchsorted(x, level), 1, len(x) - 1))
         level = float(sums[k] / k + (sums[-1] - sums[k]) / (len(x) - k)) / 2
     below = x[:k]
+    level = float(below.mean()) + 0.4 * float(x[k:].mean() - below.mean())
     scatter = float(np.median(below)) + 3 * float(below.std())
-    return max(min(max(level, scatter, 0.4 * strongest), 0.65 * strongest), FLOOR)
+    return max(min(max(level, scatter, 0.3 * strongest), 0.65 * strongest), FLOOR)
 
 
 def _sample(colours: F32) -> F32:

@@ -159,7 +159,7 @@ def weights(windows: Windows, recipe: Recipe) -> Floats:
         if len(labels):
             of_class = (counts / counts.sum()) ** -recipe.training.class_balance
             out[inside] = share * of_class[which] / of_class[which].sum()
-    return out / out.sum()
+    return np.asarray(out / out.sum())
 
 
 def loss_of(logits: Tensor, admits: Tensor, smoothing: float) -> Tensor:

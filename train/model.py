@@ -19,13 +19,15 @@ class Architecture:
 
     Attributes
     ----------
+    stem : channels of the first convolution, at half of the input's size.
     widths : channels of the three stages, at a quarter, an eighth and a sixteenth of the input's size.
     blocks : residual blocks in each stage.
     dropout : share of the pooled features dropped while training.
     """
 
-    widths: tuple[int, int, int] = (24, 48, 96)
-    blocks: tuple[int, int, int] = (1, 2, 2)
+    stem: int = 16
+    widths: tuple[int, int, int] = (32, 64, 128)
+    blocks: tuple[int, int, int] = (1, 1, 2)
     dropout: float = 0.2
 
 
@@ -61,10 +63,10 @@ class Network(nn.Module):
         super().__init__()
         w = architecture.widths
         self.stem = nn.Sequential(
-            nn.Conv2d(3, w[0], 3, 2, padding=1, bias=False),
-            nn.BatchNorm2d(w[0]),
+            nn.Conv2d(3, architecture.stem, 3, 2, padding=1, bias=False),
+            nn.BatchNorm2d(architecture.stem),
             nn.ReLU(),
-            nn.Conv2d(w[0], w[0], 3, 2, padding=1, bias=False),
+            nn.Conv2d(architecture.stem, w[0], 3, 2, padding=1, bias=False),
             nn.BatchNorm2d(w[0]),
             nn.ReLU(),
         )

@@ -80,4 +80,4 @@ def _confidence(probabilities: Floats, positive: Bools, columns: list[int]) -> F
     """What speaks for the decided side, as `edge.classify` has it."""
     others = probabilities.copy()
     others[:, columns] = -1.0
-    return np.where(positive, probabilities[:, columns].sum(axis=1), others.max(axis=1))
+    return np.asarray(np.where(positive, probabilities[:, columns].sum(axis=1), others.max(axis=1)))

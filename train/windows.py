@@ -134,9 +134,10 @@ def cached(
 
 def _key(source: DataSet, data: Path, pitch_um: float, size_px: int, limit: int) -> str:
     digest = hashlib.sha256(f"{pitch_um} {size_px} {limit}".encode())
-    modules = (edge.preprocess, train.split, inspect.getmodule(source.read))
-    for code in (*(m for m in modules if m is not None), read, cut):
-        digest.update(inspect.getsource(code).encode())
+    reader = sys.modules[source.read.__module__]
+    for module in (edge.preprocess, train.split, reader):
+        digest.update(inspect.getsource(module).encode())
+    digest.update((inspect.getsource(read) + inspect.getsource(cut)).encode())
     if source.folder is not None:
         root = source.root(data)
         for path in sorted(p for p in root.rglob("*") if p.is_file()):

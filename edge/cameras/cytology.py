@@ -49,9 +49,17 @@ def _cytoplasm(c: Canvas, outline: F32, *, mottle: float = 0.12, **amounts: floa
 
 
 def _nucleus(
-    c: Canvas, outline: F32, *, amount: float, clump_um: float, contrast: float, membrane: float = 0.2
+    c: Canvas,
+    shape: F32,
+    cell: F32,
+    *,
+    amount: float,
+    clump_um: float,
+    contrast: float,
+    membrane: float = 0.2,
 ) -> F32:
-    """Lay chromatin in clumps of `clump_um` and return how much of each pixel is nucleus."""
+    """Lay chromatin in clumps of `clump_um`, kept within the cell; return how much of each pixel is nucleus."""
+    outline = np.maximum(shape, cell + np.float32(0.3))
     inside = c.inside(outline, 0.25)
     clumps = np.tanh(1.3 * c.noise(clump_um)) + np.float32(0.5) * c.noise(0.25)
     envelope = np.exp(-(((outline + 0.25) / 0.22) ** 2))
@@ -103,7 +111,7 @@ def draw_neutrophil(c: Canvas, diameter: float) -> None:
         shape = band + 0.12 * c.noise(2.5)
     else:
         shape = _lobes(c, radius, int(c.rng.choice([2, 3, 4, 5], p=[0.14, 0.46, 0.32, 0.08])))
-    _nucleus(c, shape, amount=c.rng.uniform(0.66, 0.94), clump_um=1.0, contrast=0.34)
+    _nucleus(c, shape, outline, amount=c.rng.uniform(0.66, 0.94), clump_um=1.0, contrast=0.34)
 
 
 def draw_eosinophil(c: Canvas, diameter: float) -> None:
@@ -115,7 +123,7 @@ def draw_eosinophil(c: Canvas, diameter: float) -> None:
     grains = c.granules(outline, spacing, size, c.rng.uniform(0.85, 1.0))
     c.lay(grains, eosin=c.rng.uniform(0.7, 1.0), haemoglobin=0.4)
     shape = _lobes(c, radius, 2 if c.rng.random() < 0.8 else 3) + 0.05 * radius * c.rng.uniform(-1, 0.3)
-    inside = _nucleus(c, shape, amount=c.rng.uniform(0.6, 0.85), clump_um=1.0, contrast=0.34)
+    inside = _nucleus(c, shape, outline, amount=c.rng.uniform(0.6, 0.85), clump_um=1.0, contrast=0.34)
     c.lay(grains * inside, eosin=0.18)
 
 
@@ -125,7 +133,7 @@ def draw_basophil(c: Canvas, diameter: float) -> None:
     outline = _outline(c, radius, rough=0.3)
     _cytoplasm(c, outline, blue=c.rng.uniform(0.1, 0.25), azure=c.rng.uniform(0.12, 0.25))
     shape = _lobes(c, radius, int(c.rng.choice([2, 3]))) - 0.08 * radius
-    _nucleus(c, shape, amount=c.rng.uniform(0.5, 0.75), clump_um=1.2, contrast=0.12)
+    _nucleus(c, shape, outline, amount=c.rng.uniform(0.5, 0.75), clump_um=1.2, contrast=0.12)
     c.thin(c.granules(outline, 1.6, 0.45, 0.2), 0.6)
     coarse = c.granules(outline, 0.85, c.rng.uniform(0.34, 0.44), c.rng.uniform(0.65, 1.0))
     small = c.granules(outline, 0.8, 0.24, 0.5)
@@ -145,7 +153,7 @@ def draw_lymphocyte(c: Canvas, diameter: float) -> None:
     if c.rng.random() < 0.25:
         shape = c.dent(shape, c.ellipse(0.3 * radius, 1, (shift - 1.1 * radius * share, 0.2 * radius)))
     c.thin(c.inside(shape - 0.3, 0.5), 0.3)
-    _nucleus(c, shape, amount=c.rng.uniform(0.62, 0.92), clump_um=1.3, contrast=0.34)
+    _nucleus(c, shape, outline, amount=c.rng.uniform(0.62, 0.92), clump_um=1.3, contrast=0.34)
     if large and c.rng.random() < 0.5:
         c.lay(c.granules(np.maximum(outline, -shape), 1.4, 0.22, 0.35), azure=0.8)
 
@@ -163,7 +171,7 @@ def draw_monocyte(c: Canvas, diameter: float) -> None:
     points = _arc(c, n, radius * c.rng.uniform(0.26, 0.42), c.rng.uniform(2.0, 4.0), 0.04 * radius)
     bulk = radius * c.rng.uniform(0.35, 0.47) * c.rng.uniform(0.8, 1.15, n)
     shape = c.chain(points, bulk.astype(np.float32)) + 0.3 * c.noise(2.5)
-    inside = _nucleus(c, shape, amount=c.rng.uniform(0.44, 0.68), clump_um=0.8, contrast=0.3)
+    inside = _nucleus(c, shape, outline, amount=c.rng.uniform(0.44, 0.68), clump_um=0.8, contrast=0.3)
     fold = c.chain(_arc(c, 3, 0.3 * radius, 2.0, 0.2), np.full(3, 0.12, np.float32))
     c.lay(c.inside(fold, 0.7) * inside, chromatin=0.16)
 
@@ -196,7 +204,7 @@ def draw_blast(c: Canvas, diameter: float) -> None:
         shape = c.dent(shape, hollow, 1.5)
     c.thin(c.inside(c.ellipse(1.4, 1, (shift - 0.9 * radius * share, 0)), 2.0), 0.3)
     amount, clump_um = c.rng.uniform(0.36, 0.62), float(c.rng.choice([0.4, 0.55]))
-    inside = _nucleus(c, shape, amount=amount, clump_um=clump_um, contrast=0.26, membrane=0.32)
+    inside = _nucleus(c, shape, outline, amount=amount, clump_um=clump_um, contrast=0.26, membrane=0.32)
     _nucleoli(c, inside, 0.45 * radius * share, int(c.rng.integers(1, 5)))
     if c.rng.random() < 0.06:
         auer_rod = np.array([[-0.9 * radius, -1.2], [-0.75 * radius, 1.4]], np.float32)
@@ -221,7 +229,7 @@ def draw_immature_granulocyte(c: Canvas, diameter: float) -> None:
         shape = c.chain(points, bulk.astype(np.float32)) + 0.2 * c.noise(2.5)
     else:
         shape = c.ellipse(radius * share, 1.1 + 0.4 * stage, (shift, 0), rough=0.25)
-    inside = _nucleus(c, shape, amount=c.rng.uniform(0.5, 0.75), clump_um=0.8, contrast=0.28)
+    inside = _nucleus(c, shape, outline, amount=c.rng.uniform(0.5, 0.75), clump_um=0.8, contrast=0.28)
     if stage < 0.35:
         _nucleoli(c, inside, 0.4 * radius * share, int(c.rng.integers(1, 3)))
     density = float(np.interp(stage, [0, 0.4, 1], [0.75, 0.45, 0.35]))
@@ -238,7 +246,7 @@ def draw_erythroblast(c: Canvas, diameter: float) -> None:
     share = 0.66 - 0.2 * ripe
     shape = c.ellipse(radius * share, 1 + 0.1 * c.rng.random(), (0.6 * radius * (1 - share), 0), rough=0.08)
     contrast = 0.28 * (1 - ripe) + 0.04
-    _nucleus(c, shape, amount=c.rng.uniform(0.9, 1.2), clump_um=0.9, contrast=contrast, membrane=0.1)
+    _nucleus(c, shape, outline, amount=c.rng.uniform(0.9, 1.2), clump_um=0.9, contrast=contrast, membrane=0.1)
 
 
 DRAWINGS: Mapping[str, Callable[[Canvas, float], None]] = {

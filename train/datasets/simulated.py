@@ -19,8 +19,8 @@ from train.split import split_of
 
 FIRST_SEED = 1000
 SLIDES = 24
-_CELLS_PER_CLASS = 4  # of each class on each slide
-_BARE_PER_SLIDE = 6  # places with red cells and glass only
+_CELLS_PER_CLASS = 8  # of each class on each slide
+_BARE_PER_SLIDE = 8  # places with red cells and glass only
 _WINDOW_UM = 48.0
 _BARE_UM = 12.0  # from the edge of the nearest cell
 _DEFOCUS_UM = 0.25  # softer than this and the quality check turns the frame down

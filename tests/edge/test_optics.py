@@ -1,0 +1,214 @@
+"""Which scale a frame gets, and who says so."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge import optics, redcells
+from edge.optics import Calibration, CalibrationError, CalibrationStore, Scales
+from edge.redcells import RedCells
+from edge.types import U8, Frame
+
+NOMINAL = 0.2
+
+
+@dataclass
+class Eyepiece:
+    name: str = "scope"
+    live: bool = False
+
+
+@pytest.fixture(autouse=True)
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Red cells as the frame's first two pixels say: how many, and how many px across. Counts the looks."""
+    looked: list[int] = []
+
+    def find(pixels: U8) -> RedCells:
+        count, across = int(pixels[0, 0, 0]), float(pixels[0, 1, 0])
+        looked.append(count)
+        ellipses = np.full((count, 5), across, np.float32)
+        return RedCells(ellipses, np.ones(count, np.float32))
+
+    monkeypatch.setattr(redcells, "find", find)
+    return looked
+
+
+def field(cells: int, across: int = 75, at_s: float = 0.0, size: tuple[int, int] = (48, 64)) -> Frame:
+    pixels = np.zeros((*size, 3), np.uint8)
+    pixels[0, 0, 0], pixels[0, 1, 0] = cells, across
+    return Frame(pixels, 0, "field", datetime.now(UTC), at_s)
+
+
+def saved(um_per_px: float = 0.1, width: int = 64) -> Calibration:
+    return Calibration("scope", width, 48, um_per_px, 0.02, "2026-11-20T10:00:00+00:00", "red-cells")
+
+
+def scales(folder: Path | None = None, live: bool = False, **more: object) -> Scales:
+    plain = Scales("auto", NOMINAL, Eyepiece(live=live), folder=folder)
+    return replace(plain, **more)  # type: ignore[arg-type]
+
+
+def test_given_wins_and_nothing_is_measured(looks: list[int]) -> None:
+    scale = scales(asked=0.11).for_slide().scale(field(50))
+    assert (scale.um_per_px, scale.source) == (0.11, "given")
+    assert looks == []
+
+
+def test_red_cells_are_measured_until_sure_and_then_kept(looks: list[int]) -> None:
+    keeper = scales().for_slide()
+    answers = [keeper.scale(field(25, across)) for across in (70, 75, 75, 150, 150)]
+    assert {a.source for a in answers} == {"red-cells"}
+    assert len(looks) == 3
+    assert answers[-1].um_per_px == answers[2].um_per_px == pytest.approx(0.1, rel=0.01)
+    assert answers[-1].cells == 75
+    assert answers[0].uncertainty is not None
+    assert answers[2].uncertainty is not None
+    assert answers[2].uncertainty <= answers[0].uncertainty
+
+
+def test_too_few_red_cells_leave_the_nominal_scale() -> None:
+    scale = scales().for_slide().scale(field(2))
+    assert (scale.um_per_px, scale.source, scale.uncertainty) == (NOMINAL, "nominal", None)
+
+
+def test_fields_without_red_cells_are_looked_at_less_and_less(looks: list[int]) -> None:
+    keeper = scales().for_slide()
+    for _ in range(100):
+        keeper.scale(field(0))
+    assert len(looks) < 25
+    for _ in range(40):
+        scale = keeper.scale(field(40))
+    assert scale.source == "red-cells"
+
+
+def test_each_slide_is_measured_anew() -> None:
+    both = scales()
+    first, second = both.for_slide(), both.for_slide()
+    assert first.scale(field(30, 75)).um_per_px == pytest.approx(0.1, rel=0.01)
+    assert second.scale(field(30, 150)).um_per_px == pytest.approx(0.05, rel=0.01)
+
+
+def test_independent_frames_share_nothing() -> None:
+    keeper = scales(independent=True).for_slide()
+    answers = [keeper.scale(field(n, across)) for n, across in ((90, 75), (90, 150), (1, 150), (90, 75))]
+    assert [a.source for a in answers] == ["red-cells", "red-cells", "nominal", "red-cells"]
+    assert answers[1].um_per_px == pytest.approx(0.05, rel=0.01)
+    assert answers[3].um_per_px == pytest.approx(0.1, rel=0.01)
+
+
+def test_unreadable_frame_is_not_measured(looks: list[int]) -> None:
+    keeper = scales().for_slide()
+    lost = Frame(np.zeros((0, 0, 3), np.uint8), 0, "lost", datetime.now(UTC), 0.0, fault="truncated image")
+    assert keeper.scale(lost).source == "nominal"
+    assert looks == []
+    keeper.scale(field(30))
+    assert keeper.scale(lost).source == "red-cells"
+
+
+def test_live_camera_looks_once_a_second(looks: list[int]) -> None:
+    keeper = scales(live=True).for_slide()
+    for tenth in range(25):
+        keeper.scale(field(5, at_s=100 + tenth / 10))
+    assert len(looks) == 3
+
+
+def test_live_camera_keeps_its_scale_for_the_next_run(tmp_path: Path) -> None:
+    keeper = scales(tmp_path, live=True).for_slide()
+    for second in range(4):
+        scale = keeper.scale(field(30, at_s=float(second)))
+    assert scale.source == "red-cells"
+    again = scales(tmp_path, live=True).for_slide()
+    assert again.scale(field(0)).source == "calibration"
+    assert again.scale(field(0)).um_per_px == pytest.approx(0.1, rel=0.01)
+    other_size = again.scale(field(0, size=(96, 128)))
+    assert other_size.source == "nominal"
+
+
+def test_files_leave_no_calibration_behind(tmp_path: Path) -> None:
+    keeper = scales(tmp_path).for_slide()
+    for _ in range(5):
+        keeper.scale(field(40))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("across", "told"), [(75, False), (82, False), (90, True), (60, True)])
+def test_disagreement_with_the_calibration_is_told_once(tmp_path: Path, across: int, told: bool) -> None:
+    CalibrationStore(tmp_path / "calibrations.json").save(saved(0.1))
+    keeper = scales(tmp_path, live=True).for_slide()
+    answers = [keeper.scale(field(30, across, at_s=float(s))) for s in range(6)]
+    assert {(a.um_per_px, a.source) for a in answers} == {(0.1, "calibration")}
+    notes = [a.note for a in answers if a.note]
+    assert len(notes) == told
+    assert all("0.1000" in note and "%" in note and "--um-per-px" in note for note in notes)
+
+
+def test_store_keeps_cameras_and_resolutions_apart(tmp_path: Path) -> None:
+    store = CalibrationStore(tmp_path / "deeper" / "calibrations.json")
+    assert store.find("scope", 64, 48) is None
+    store.save(saved(0.1))
+    store.save(saved(0.05, width=128))
+    store.save(saved(0.12))
+    assert store.find("scope", 64, 48) == saved(0.12)
+    assert store.find("scope", 128, 48) == saved(0.05, width=128)
+    assert store.find("other", 64, 48) is None
+    assert [p.name for p in store.path.parent.iterdir()] == ["calibrations.json"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": 9, "calibrations": []}',
+        '{"format": 1, "calibrations": [{"camera": "scope"}]}',
+    ],
+)
+def test_damaged_store_is_named_with_a_way_out(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "calibrations.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CalibrationError, match="calibrate") as told:
+        scales(tmp_path, live=True).for_slide().scale(field(10))
+    assert str(path) in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.1, "0.1", None])
+def test_impossible_saved_scale_is_refused(tmp_path: Path, value: object) -> None:
+    store = CalibrationStore(tmp_path / "calibrations.json")
+    store.save(saved())
+    content = json.loads(store.path.read_text(encoding="utf-8"))
+    content["calibrations"][0]["um_per_px"] = value
+    store.path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(CalibrationError):
+        store.find("scope", 64, 48)
+
+
+def test_a_store_that_cannot_be_written_does_not_stop_the_slide(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way", encoding="utf-8")
+    keeper = scales(blocked, live=True).for_slide()
+    with pytest.raises(CalibrationError, match="cannot be"):
+        CalibrationStore(blocked / "calibrations.json").save(saved())
+    answers = []
+    try:
+        answers = [keeper.scale(field(30, at_s=float(s))) for s in range(4)]
+    except CalibrationError:
+        pytest.fail("the slide was stopped")
+    assert answers[-1].source == "red-cells"
+    assert [a.note is not None for a in answers].count(True) == 1
+
+
+def test_measure_takes_several_fields_together() -> None:
+    measured = optics.measure([field(20), field(20), field(0)])
+    assert measured is not None
+    assert (measured.cells, measured.fields) == (40, 2)
+    calibration = optics.calibration_from(measured, "scope", 64, 48)
+    assert calibration.um_per_px == measured.um_per_px
+    assert datetime.fromisoformat(calibration.measured_at).tzinfo is not None

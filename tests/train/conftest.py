@@ -1,0 +1,44 @@
+"""Small data sets laid out like the originals, with pictures that are quick to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+COLOURS = {"blast": (120, 60, 160), "lymphocyte": (70, 60, 150), "neutrophil": (190, 120, 190)}
+
+
+def draw(path: Path, colour: tuple[int, int, int], seed: int, size: int = 120) -> None:
+    """A disc of a colour on a light ground, with noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    picture = np.full((size, size, 3), 230, np.uint8)
+    radius = int(rng.integers(size // 5, size // 3))
+    cv2.circle(picture, (size // 2, size // 2), radius, colour, -1)
+    noisy = picture.astype(int) + rng.integers(-6, 7, picture.shape)
+    cv2.imwrite(str(path), cv2.cvtColor(noisy.clip(0, 255).astype(np.uint8), cv2.COLOR_RGB2BGR))
+
+
+@pytest.fixture
+def deepapl(tmp_path: Path) -> Callable[..., Path]:
+    """Make a data folder with a tiny deepapl in it."""
+
+    def make(patients: int = 30, each: int = 2) -> Path:
+        data = tmp_path / "data"
+        folders = {
+            "Blast, no lineage spec": "blast",
+            "Lymphocyte": "lymphocyte",
+            "Band neutrophils": "neutrophil",
+        }
+        for patient in range(patients):
+            slides = data / "deepapl" / "Data" / "All" / f"Patient_{patient:02d}" / "Signed slides"
+            for folder, name in folders.items():
+                for i in range(each):
+                    draw(slides / folder / f"{i}.png", COLOURS[name], 100 * patient + i)
+        return data
+
+    return make

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import torch
+
+from edge.preprocess import BACKGROUND
+from train.augment import Augmentation, augment
+
+NOTHING = Augmentation(
+    zoom=(1.0, 1.0),
+    shift_um=0,
+    stain_strength=0,
+    stain_channel=0,
+    stain_mix=0,
+    pale_share=0,
+    light=0,
+    blur_px=0.4,
+    sharpen=0,
+    noise=0,
+    edge_share=0,
+)
+
+
+def _windows(n: int = 32) -> torch.Tensor:
+    """A dark disc in the middle of clear glass."""
+    y, x = torch.meshgrid(torch.arange(136) - 67.5, torch.arange(136) - 67.5, indexing="ij")
+    disc = torch.hypot(x, y) < 20
+    picture = torch.where(disc[..., None], torch.tensor([90, 60, 150]), torch.tensor([BACKGROUND] * 3))
+    return picture.to(torch.uint8).expand(n, -1, -1, -1).clone()
+
+
+def _augmented(settings: Augmentation, seed: int = 0) -> torch.Tensor:
+    return augment(_windows(), settings, 96, 0.25, torch.Generator().manual_seed(seed))
+
+
+def test_without_strength_only_the_pose_changes() -> None:
+    crops = _augmented(NOTHING)
+    assert crops.shape == (32, 3, 96, 96)
+    middle = crops[:, :, 38:58, 38:58].mean(dim=(2, 3))
+    assert torch.allclose(middle, torch.tensor([90.0, 60.0, 150.0]).expand(32, 3), atol=1.5)
+    assert torch.allclose(crops[:, :, :4, :4], torch.tensor(float(BACKGROUND)), atol=1.0)
+
+
+def test_zoom_stays_within_its_ends() -> None:
+    crops = _augmented(Augmentation(**{**NOTHING.__dict__, "zoom": (0.75, 1.35)}))
+    area = (crops[:, 1] < 150).sum(dim=(1, 2)).float()
+    factor = (area / (torch.pi * 20**2)).sqrt()
+    assert factor.min() > 0.72
+    assert factor.max() < 1.39
+    assert factor.max() - factor.min() > 0.3
+
+
+def test_stain_changes_the_cell_and_not_the_glass() -> None:
+    crops = _augmented(Augmentation(**{**NOTHING.__dict__, "stain_strength": 0.3, "stain_channel": 0.2}))
+    assert crops[:, 0, 48, 48].std() > 8
+    assert torch.allclose(crops[:, :, :4, :4], torch.tensor(float(BACKGROUND)), atol=1.0)
+
+
+def test_the_field_may_end_beside_the_cell() -> None:
+    dark = torch.zeros((64, 136, 136, 3), dtype=torch.uint8)
+    crops = augment(
+        dark, Augmentation(edge_share=1.0, edge_um=(5.0, 12.0)), 96, 0.25, torch.Generator().manual_seed(1)
+    )
+    beyond = (crops == BACKGROUND).all(dim=1)
+    assert beyond.any(dim=(1, 2)).all()
+    assert not beyond[:, 30:66, 30:66].any()  # at least 5 µm of every side stays
+
+
+def test_the_same_seed_gives_the_same_crops() -> None:
+    assert torch.equal(_augmented(Augmentation(), 3), _augmented(Augmentation(), 3))
+    assert not torch.equal(_augmented(Augmentation(), 3), _augmented(Augmentation(), 4))
