@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -90,15 +89,14 @@ class CalibrationStore:
         text = json.dumps(
             {"format": _FORMAT, "calibrations": [asdict(c) for c in [*others, calibration]]}, indent=2
         )
+        draft = self.path.with_suffix(".new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self.path.parent, prefix=self.path.name, delete=False, encoding="utf-8"
-            ) as draft:
-                draft.write(text + "\n")
-                draft.flush()
-                os.fsync(draft.fileno())
-            os.replace(draft.name, self.path)
+            with draft.open("w", encoding="utf-8") as file:
+                file.write(text + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, self.path)
         except OSError as error:
             raise CalibrationError(
                 f"calibrations {self.path}: cannot be written ({error.strerror});"

@@ -1,8 +1,8 @@
 """The whole cell round each nucleus: the best closed outline, by dynamic programming in polar coordinates.
 
-Rays go out from the middle of each nucleus. Along a ray every sample is rated as the cell's own or not (glass,
-red cell, another cell's nucleus); the outline cuts each ray where the sum of ratings inside is greatest and the
-picture changes most, and neighbouring rays near to each other.
+Rays go out from the middle of each nucleus. Along a ray every sample is rated as the cell's own or not
+(glass, red cell, another cell's nucleus); the outline cuts each ray where the sum of ratings inside is
+greatest and the picture changes most, and neighbouring rays near to each other.
 """
 
 from __future__ import annotations
@@ -67,12 +67,13 @@ def outlines(stain: Stain, nuclei: list[Nucleus], frame_size: tuple[int, int]) -
     middles = np.array([n.middle for n in nuclei], np.float32)
     turn = np.arange(ANGLES, dtype=np.float32) * np.float32(2 * np.pi / ANGLES)
     ways = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
-    radii = np.arange(1, round(REACH_UM / STEP_UM) + 1, dtype=np.float32) * np.float32(STEP_UM / stain.pitch_um)
+    steps = np.arange(1, round(REACH_UM / STEP_UM) + 1, dtype=np.float32)
+    radii = steps * np.float32(STEP_UM / stain.pitch_um)
     samples = middles[:, None, None] + ways[None, :, None] * radii[:, None]
     cut = _best_cut(_value(stain, number, samples))
     radius = radii[cut]
     radius = (np.roll(radius, 1, axis=1) + 2 * radius + np.roll(radius, -1, axis=1)) / 4
-    labels = _draw(number, middles[:, None] + ways * radius[..., None])
+    labels = _draw(nuclei, number, middles[:, None] + ways * radius[..., None])
     return measured(labels, number > 0, stain.pitch_um, frame_size)
 
 
@@ -113,17 +114,17 @@ def _belonging(stain: Stain, colours: F32, ring: Bools) -> F32:
     rating = np.clip((glass - 3.0) / 1.5, -1, 1)
     ring = ring & (glass > 3.5)
     unlike = ring & (red > 4)
-    cytoplasm = unlike if np.count_nonzero(unlike) > 0.05 * ring.size * 0.9 else ring
+    cytoplasm = unlike if np.count_nonzero(unlike) > 0.2 * np.count_nonzero(ring) else ring
     likelihood = red - 6
     if np.count_nonzero(cytoplasm) >= 30:
         typical = np.median(colours[cytoplasm], axis=0)
         share = colours @ (typical / (typical @ typical))
         rating = np.minimum(rating, np.clip((share - PALEST) / 0.1, -1, 1))
-        covariance = np.outer(typical, typical) * 0.3**2 + np.eye(3) * 0.03**2
+        covariance = np.outer(typical, typical).astype(np.float64) * 0.3**2 + np.eye(3) * 0.03**2
         likelihood = red - np.minimum(Cloud.shaped(typical, covariance).distance(colours) ** 2, 9)
     out = np.maximum.accumulate(rating < -0.5, axis=1)
     rating = np.minimum(rating, np.clip(likelihood / 3, -1, 1))
-    return np.where(out, np.minimum(rating, -0.1), rating)
+    return np.asarray(np.where(out, np.minimum(rating, -0.1), rating), np.float32)
 
 
 def _best_cut(value: F32) -> I32:
@@ -152,7 +153,7 @@ def _best_cut(value: F32) -> I32:
     return np.asarray(path[lead : lead + angles].T)
 
 
-def _draw(number: NDArray[np.uint16], corners: F32) -> I32:
+def _draw(nuclei: list[Nucleus], number: NDArray[np.uint16], corners: F32) -> I32:
     """Labels from polygons (n, angles, 2) in x and y; where two overlap the nearer nucleus has it."""
     height, width = number.shape
     labels = np.zeros((height, width), np.int32)
@@ -168,7 +169,9 @@ def _draw(number: NDArray[np.uint16], corners: F32) -> I32:
             nearest = _nearest(number) if nearest is None else nearest
             inside &= (labels[box] == 0) | (nearest[box] == i + 1)
         labels[box][inside] = i + 1
-    return np.where(number > 0, number, labels).astype(np.int32)
+    for i, nucleus in enumerate(nuclei):
+        labels[nucleus.box][nucleus.mask] = i + 1
+    return labels
 
 
 def _nearest(number: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -183,8 +186,9 @@ def _nearest(number: NDArray[np.uint16]) -> NDArray[np.uint16]:
 def measured(labels: I32, nuclei: Bools, pitch_um: float, frame_size: tuple[int, int]) -> Cells:
     """Cells from their labels, (h, w) int32 with none of 1 to n missing, and the nuclear part of them."""
     height, width = labels.shape
-    y, x = np.nonzero(labels)
-    which = labels[y, x] - 1
+    where = np.flatnonzero(labels)
+    y, x = np.divmod(where, width)
+    which = labels.ravel()[where] - 1
     n = int(which.max()) + 1 if len(which) else 0
     size = np.bincount(which, minlength=n)
     low = np.full((n, 2), max(height, width), np.int64)
@@ -195,7 +199,7 @@ def measured(labels: I32, nuclei: Bools, pitch_um: float, frame_size: tuple[int,
     middle = np.stack([np.bincount(which, along + 0.5, n) for along in (x, y)], axis=-1) / size[:, None]
     scale = np.array([frame_size[1] / width, frame_size[0] / height])
     boxes = np.concatenate([np.floor(low * scale), np.ceil(high * scale)], axis=1).astype(np.int32)
-    nuclear = np.bincount(which[nuclei[y, x]], minlength=n)
+    nuclear = np.bincount(which[nuclei.ravel()[where]], minlength=n)
     return Cells(
         labels=labels,
         nuclei=nuclei,

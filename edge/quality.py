@@ -1,10 +1,11 @@
 """Whether a field can be read: in focus, exposed, a picture at all.
 
 Focus is measured as the blur of the edges in micrometres, whatever the stain, the contrast and what the
-field shows. A blurred step has a gradient that a further smoothing lowers by an amount that tells how
-blurred it was already: with gradients G at smoothings s and S, (G_s / G_S)² = (b² + S²) / (b² + s²), solved
-for b (the two-scale principle of Elder and Zucker, IEEE Transactions on Pattern Analysis and Machine
-Intelligence 20:699, 1998, on sums over the strongest edges).
+field shows. A further smoothing lowers the gradient of a step by an amount that tells how blurred it was
+already: with blur b and gradients G after smoothings s and S, (G_s / G_S)² = (b² + S²) / (b² + s²), so that
+b² + s² = (S² - s²) / ((G_s / G_S)² - 1). The principle of two scales is Elder and Zucker's (IEEE
+Transactions on Pattern Analysis and Machine Intelligence 20:699, 1998); sums over the strongest edges and
+the subtraction of the noise make it hold on weak, ringed and noisy fields.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ import numpy as np
 from edge.preprocess import Specimen
 from edge.types import F32, U8, Frame
 
-BLUR_LIMIT_UM = 1.0
-"""Blur (standard deviation) beyond which chromatin and nucleoli, about 1 µm, are lost."""
+BLUR_LIMIT_UM = 0.85
+"""Standard deviation of the blur; beyond it details closer than 2 µm (its full width at half height) merge,
+and chromatin, nucleoli and granules are lost."""
 
 _PITCH_UM = 0.5  # fine enough for blur near the limit, and averages the camera's noise away
 _FINE_UM, _COARSE_UM = 0.4, 1.2  # smoothings of the two gradients
+_OWN_UM2 = _FINE_UM**2 + _PITCH_UM**2 * 5 / 12  # and the variances of the resampling and of the difference
+_CREST = 0.9
 _EDGE_SHARE = 0.05  # of the field at most: its strongest edges
 _STRONG_SHARE = 0.005  # more than a speck of dust, less than the outline of one lymphocyte in an empty field
 _FAINTER = 0.1  # in energy: edges this much fainter than the strongest still tell
@@ -63,15 +67,17 @@ def assess(view: Specimen, frame: Frame) -> Quality:
     problem = _exposure_problem(view, sample)
     if problem:
         return Quality(0.0, brightness, (problem,))
-    blur = edge_blur_um(view)
-    if blur is None:
+    variance = _edge_variance_um2(view)
+    if variance is None:
         return Quality(0.0, brightness, ())
-    sharpness = BLUR_LIMIT_UM**2 / (BLUR_LIMIT_UM**2 + blur**2)
-    return Quality(sharpness, brightness, ("out of focus",) if blur > BLUR_LIMIT_UM else (), blur)
+    limit = BLUR_LIMIT_UM**2 + _OWN_UM2
+    sharpness = limit**2 / (limit**2 + variance**2)
+    blur = float(np.sqrt(max(variance - _OWN_UM2, 0.0)))
+    return Quality(sharpness, brightness, ("out of focus",) if variance > limit else (), blur)
 
 
-def edge_blur_um(view: Specimen) -> float | None:
-    """Blur of the strongest edges in µm, as a Gaussian's standard deviation; None without edges."""
+def _edge_variance_um2(view: Specimen) -> float | None:
+    """Variance of the strongest edges' blur in µm², the measurement's own included; None without edges."""
     green = cv2.extractChannel(view.pixels, 1)
     shrink = view.pitch_um / _PITCH_UM
     grid = cv2.resize(green, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -83,11 +89,11 @@ def edge_blur_um(view: Specimen) -> float | None:
     least = max(_upper(coarse, _EDGE_SHARE), _FAINTER * _upper(coarse, _STRONG_SHARE))
     if _upper(coarse, _STRONG_SHARE) < _FAINTEST_EDGE**2:
         return None
-    edges = coarse >= least
+    # along an edge's crest only: beside it the two gradients fall off differently
+    edges = (coarse >= least) & (coarse >= _CREST * cv2.dilate(coarse, np.ones((3, 3), np.uint8)))
     noise = _upper(fine, 0.75)  # where nothing is, the gradient is noise
     ratio = max((float(fine[edges].mean()) - noise) / float(coarse[edges].mean()), 1.01)
-    squared = (_COARSE_UM**2 - ratio * _FINE_UM**2) / (ratio - 1)
-    return float(np.sqrt(max(squared, 0.0)))
+    return (_COARSE_UM**2 - _FINE_UM**2) / (ratio - 1)
 
 
 def _upper(energy: F32, share: float) -> float:

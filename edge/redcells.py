@@ -137,14 +137,13 @@ def find(pixels: U8) -> RedCells:
     ----------
     pixels : (H, W, 3) uint8 RGB of unknown scale, red cells from about 15 px across.
     """
-    longest = max(pixels.shape[:2])
     if min(pixels.shape[:2]) < _MIN_FRAME_PX:
         return _as_red_cells([], 1.0)
-    scale = min(_WORK_PX / longest, 2.0)
+    scale = min(_WORK_PX / max(pixels.shape[:2]), 1.0)
     cells = _as_red_cells(_candidates(preprocess.resample(pixels, scale)), scale)
     small = not len(cells) or float(np.median(cells.diameters_px)) * scale < _MIN_WORK_DIAMETER_PX
-    if small and scale < 1:
-        scale = min(2 * scale, 1.0)
+    if small:
+        scale *= 2
         cells = _as_red_cells(_candidates(preprocess.resample(pixels, scale)), scale)
     return cells
 
@@ -180,13 +179,19 @@ def _candidates(grid: U8) -> list[_Candidate]:
         for smoothing in _SMOOTHING_PX:
             outlines = _fit_arcs(closed, smoothing, width, height)
             found += [_candidate(outline, density, level) for outline in outlines]
-    kept: list[_Candidate] = []
-    for new in sorted(found, key=lambda c: -c.score):
-        o = new.outline
-        reach = 0.12 * o.axis_a * o.axis_b
-        if all((o.x - k.outline.x) ** 2 + (o.y - k.outline.y) ** 2 >= reach for k in kept):
-            kept.append(new)
-    return kept
+    return _each_once(found)
+
+
+def _each_once(found: list[_Candidate]) -> list[_Candidate]:
+    """The best of those that share a centre."""
+    found = sorted(found, key=lambda c: -c.score)
+    centres = np.array([c.outline[:2] for c in found], np.float32).reshape(-1, 2)
+    kept: list[int] = []
+    for i, candidate in enumerate(found):
+        reach = 0.12 * candidate.outline.axis_a * candidate.outline.axis_b
+        if not kept or float(((centres[kept] - centres[i]) ** 2).sum(axis=1).min()) >= reach:
+            kept.append(i)
+    return [found[i] for i in kept]
 
 
 def _candidate(outline: _Outline, density: F32, level: float) -> _Candidate:
@@ -197,12 +202,12 @@ def _candidate(outline: _Outline, density: F32, level: float) -> _Candidate:
     part = density[top : int(y) + reach, left : int(x) + reach]
     mask = np.zeros(part.shape[:2], np.uint8)
     cv2.ellipse(mask, ((x - left, y - top), (0.9 * a, 0.9 * b), angle), 1, -1)
-    inside = part[mask > 0]
-    if not len(inside):
+    greens = part[..., 1][mask > 0]
+    if not len(greens):
         return _Candidate(outline, np.inf, np.inf, -np.inf)
-    red, green, blue = (float(v) for v in inside.mean(axis=0))
-    rank = int(0.8 * len(inside))
-    rim = max(float(np.partition(inside[:, 1], rank)[rank]), 1e-3)
+    red, green, blue, _ = cv2.mean(part, mask)
+    rank = int(0.8 * len(greens))
+    rim = max(float(np.partition(greens, rank)[rank]), 1e-3)
     mislevel = abs(float(np.log(2 * level / rim)))
     purple = green / max(red + blue + 0.05, 0.05)
     return _Candidate(outline, purple, rim, cover - 4 * roughness - 0.3 * mislevel)

@@ -17,13 +17,14 @@ from edge.types import F32, I32, U8, Bools, Cells
 MIN_NUCLEUS_UM2 = 14.0  # a small lymphocyte's nucleus is 6 µm across (28 µm²), a platelet 2 to 3 µm (7 µm²)
 MIN_LOBE_UM2 = 2.0
 WHOLE_NUCLEUS_UM2 = 28.0  # lobes of granulocytes are mostly smaller, nuclei of lymphocytes and blasts larger
-ONE_NUCLEUS_UM2 = 75.0  # what two lobes have together; more may be two nuclei
-LARGEST_JOINED_UM2 = 160.0  # and more than this is
-CONVEX = 0.93  # area by that of the convex hull; two equal circles that touch have 0.88
+LARGEST_LOBED_UM2 = 160.0  # a flattened granulocyte's nucleus with all its lobes
+LARGEST_TWO_LOBES_UM2 = 100.0  # two round lobes of one nucleus; two round blasts have more
+CONVEX = 0.93  # area by that of the convex hull; two circles that touch have 0.88
+ROUND = 0.95  # the same of a whole round nucleus
 FILLED = 0.9  # share of cytoplasm in the hollow between two lobes
-FILLED_AROUND = 0.7  # and in the hollow 1.25 µm further out, where two touching cells part
+FILLED_AROUND = 0.8  # and for round ones 1.25 µm further out
 SHARP = 0.15  # least rise of the stain at the edge of a nucleus, in levels; uneven light rises slowly
-MIDDLE_UM = 2.0  # how far from the middle of its picture a single cell may lie
+MIDDLE_UM = 4.0  # how far from the middle of its picture the edge of a single cell may lie
 CELL_RADIUS_UM = 6.0
 
 
@@ -45,7 +46,7 @@ def segment(view: Specimen, frame_size: tuple[int, int]) -> Cells:
 def _nuclei(stain: Stain, box: tuple[slice, slice], near: Bools) -> list[Bools]:
     """Masks of the nuclei in a box, of which only what is `near` a candidate counts."""
     colours = density(stain.smooth[box])
-    mask = ((colours @ stain.axis > stain.level) & near).astype(np.uint8)
+    mask = ((stain.nuclear(colours) > stain.level) & near).astype(np.uint8)
     mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)), np.uint8)
     joined = _join(_split(mask, colours, stain), stain.empty(colours), stain.pitch_um)
     return [n for n in joined if np.count_nonzero(n) * stain.pitch_um**2 >= MIN_NUCLEUS_UM2]
@@ -70,17 +71,22 @@ def _bodies(mask: U8, pitch_um: float, least_um2: float = MIN_LOBE_UM2) -> list[
 def _sharpened(part: Bools, mask: U8, colours: F32, stain: Stain) -> U8:
     """A nucleus up to where the light is half-way between inside and surroundings: a blurred picture's edge.
 
-    Nothing of it remains where there is no such edge.
+    What the first round cuts off may be dense cytoplasm, which is then the surroundings of the second.
+    Nothing remains where there is no such edge.
     """
-    around = cv2.dilate(part.astype(np.uint8), disc(2.0, stain.pitch_um)) > mask
-    if not around.any():
-        return part.astype(np.uint8)
-    inside, outside = np.median(colours[part], axis=0), np.median(colours[around], axis=0)
-    if (inside - outside) @ stain.axis < SHARP * stain.level:
-        return np.zeros(part.shape, np.uint8)
-    edge = -np.log((np.exp(-inside) + np.exp(-outside)) / 2)
-    sharp = (part & (colours @ stain.axis > edge @ stain.axis)).astype(np.uint8)
-    return np.asarray(cv2.morphologyEx(sharp, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+    strength = stain.nuclear(colours)
+    others = (mask > 0) & ~part
+    sharp = part
+    for _ in range(2):
+        around = (cv2.dilate(sharp.astype(np.uint8), disc(2.0, stain.pitch_um)) > 0) & ~sharp & ~others
+        if not around.any():
+            break
+        inside, outside = np.median(colours[sharp], axis=0), np.median(colours[around], axis=0)
+        if (inside - outside) @ stain.axis < SHARP * stain.level:
+            return np.zeros(part.shape, np.uint8)
+        edge = -np.log((np.exp(-inside) + np.exp(-outside)) / 2)
+        sharp = sharp & (strength > edge @ stain.axis)
+    return np.asarray(cv2.morphologyEx(sharp.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
 
 
 def _at_necks(piece: Bools, pitch_um: float) -> list[Bools]:
@@ -134,25 +140,32 @@ def _join(pieces: list[Bools], empty: Bools, pitch_um: float) -> list[Bools]:
 
 
 def _one_nucleus(a: Bools, b: Bools, empty: Bools, pitch_um: float) -> bool:
-    """Whether two pieces are lobes of one nucleus: the hollows between them are filled with cytoplasm.
+    """Whether two pieces are lobes of one nucleus.
 
-    Two cells that touch leave glass in the hollows between their nuclei, at least further out.
+    The hollow between lobes is filled with cytoplasm; between two cells that touch there is glass, at least
+    further out. Large round pieces are nuclei of their own unless much speaks against it.
     """
     both = a | b
-    area_um2, smaller_um2 = (np.count_nonzero(m) * pitch_um**2 for m in (both, min(a, b, key=np.count_nonzero)))
-    if area_um2 > LARGEST_JOINED_UM2 or _filled(both, empty) < FILLED:
+    if _filled(both, empty) < FILLED:
         return False
-    if area_um2 <= ONE_NUCLEUS_UM2 or smaller_um2 < WHOLE_NUCLEUS_UM2:
-        return True
+    area_um2 = float(np.count_nonzero(both)) * pitch_um**2
+    if not all(_round(piece, pitch_um) for piece in (a, b)):
+        return area_um2 <= LARGEST_LOBED_UM2
     wide = cv2.dilate(both.astype(np.uint8), disc(2.5, pitch_um)) > 0
-    return _filled(wide, empty) >= FILLED_AROUND
+    return area_um2 <= LARGEST_TWO_LOBES_UM2 and _filled(wide, empty) >= FILLED_AROUND
+
+
+def _round(piece: Bools, pitch_um: float) -> bool:
+    """Whether a piece looks like a whole round nucleus."""
+    size = int(np.count_nonzero(piece))
+    return size * pitch_um**2 >= WHOLE_NUCLEUS_UM2 and size > ROUND * int(np.count_nonzero(_hull(piece)))
 
 
 def _filled(body: Bools, empty: Bools) -> float:
     """Share of a body's hollows (its convex hull less itself) that is not glass, 1 without hollows."""
     hollow = _hull(body) & ~body
     size = np.count_nonzero(hollow)
-    return 1 - np.count_nonzero(hollow & empty) / size if size else 1.0
+    return 1 - float(np.count_nonzero(hollow & empty)) / size if size else 1.0
 
 
 def single(view: Specimen, frame_size: tuple[int, int]) -> Cells:
@@ -195,8 +208,9 @@ def _something(view: Specimen) -> tuple[Bools, Bools]:
     dark = 255 - smooth.mean(axis=2).astype(np.uint8)
     _, mask = cv2.threshold(dark, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     _, bodies, stats, _ = cv2.connectedComponentsWithStats(mask)
-    i = _middle(bodies, view.pitch_um)
-    if i and MIN_NUCLEUS_UM2 <= stats[i, cv2.CC_STAT_AREA] * view.pitch_um**2 <= 600:
+    i = _middle(np.asarray(bodies, np.int32), view.pitch_um)
+    size = int(stats[i, cv2.CC_STAT_AREA])
+    if i and MIN_NUCLEUS_UM2 <= size * view.pitch_um**2 <= 600 and size < 0.8 * dark.size:
         cell = bodies == i
         return cell, cell & (dark >= np.median(dark[cell]))
     y, x = np.ogrid[:height, :width]

@@ -1,10 +1,11 @@
 """Where a field lies on the slide, so that each cell is counted once.
 
-The stage is moved by hand and nothing measures it, so the map is built from what the fields show. A cell
-seen before is recognised by its surroundings (a small picture of 24 µm round it: the red cells about a
-leukocyte are as good as a fingerprint); otherwise the field is laid against the one before it by phase
-correlation. Either guess is believed only if the overlap of the two fields looks alike. A field that fits
-nowhere starts an island of its own.
+The stage is moved by hand and nothing measures it, so the map is built from what the fields show: it is a
+graph of fields that overlap. A new field is laid against those in which one of its cells is recognised by
+its surroundings (the red cells about a leukocyte are as good as a fingerprint), against the one before it by
+phase correlation, and from there against the neighbours of whatever fits. A guess is believed only if the
+overlap of the two fields looks alike. Cells keep their identity across every overlap; there are no
+coordinates of the whole slide, so errors do not add up along the way.
 """
 
 from __future__ import annotations
@@ -18,13 +19,19 @@ from numpy.typing import NDArray
 from edge.preprocess import BACKGROUND, Specimen
 from edge.types import F32, I32, U8, Bools
 
+Point = NDArray[np.float64]
+
 _THUMB_UM = 1.5  # µm per pixel: a red cell is five pixels, enough to tell one field from another
-_PRINT_PX = 16  # a fingerprint is 16 × 16 pixels of 1.5 µm
+_DARKEST = 150  # grey level of a red cell: nuclei, alike everywhere, must not outshout the red cells' pattern
+_PRINT_PX = 14  # a fingerprint is 14 × 14 pixels, 21 µm
 _SAME_SURROUNDINGS = 0.8  # correlation of two fingerprints of one cell, focus and centring differing a little
-_SAME_OVERLAP = 0.5  # correlation of two views of one place; two different places stay below 0.3
-_LEAST_OVERLAP = 0.12  # of a field: less than this proves nothing
+_SAME_OVERLAP = 0.4  # correlation of two views of one place, however large the overlap
+_BY_CHANCE = 1.5  # standard deviations that two different places may seem alike
+_LEAST_OVERLAP = 0.12  # of a field, when nothing but the overlap speaks for a place
+_LEAST_OVERLAP_OF_KNOWN = 0.03  # when a cell was recognised or a neighbour fits as well
+_REPEATED = 0.8  # of a field: what overlaps more and shows no new cell is a repetition
 _SAME_CELL_UM = 4.0  # half a lymphocyte: no two whole leukocytes have their centres this close
-_CANDIDATES = 6  # fields that a frame is compared with before it is called new
+_GUESSES, _NEIGHBOURS = 6, 16  # fields that a frame is compared with
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,37 +57,29 @@ class Placement:
         return cls(np.zeros(0, np.int32), none, none, False)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Field:
-    """A place that has been looked at: its island, its corner there in µm, and a small picture."""
+    """A place that was looked at: a small picture, its cells, and the fields that it overlaps.
 
-    island: int
-    corner_um: NDArray[np.float64]
+    `links` hold for each of those the corner of this field in that one's coordinates, µm.
+    """
+
     thumb: U8
-
-
-@dataclass
-class _Known:
-    """Cells on the map, one row each."""
-
-    island: list[int] = field(default_factory=list)
-    place_um: list[NDArray[np.float64]] = field(default_factory=list)
-    seen_in: list[_Field] = field(default_factory=list)
-    at_um: list[NDArray[np.float64]] = field(default_factory=list)  # within that field
-    prints: list[F32] = field(default_factory=list)
-    counted: list[bool] = field(default_factory=list)
+    cells: dict[int, Point] = field(default_factory=dict)
+    links: dict[_Field, Point] = field(default_factory=dict)
 
 
 class SlideMap:
     """The map of one slide. `place` each accepted frame in turn, then `mark` the cells that were counted."""
 
     def __init__(self) -> None:
-        self._known = _Known()
         self._last: _Field | None = None
-        self._islands = 0
+        self._prints: list[F32] = []
+        self._printed: list[tuple[_Field, Point]] = []
+        self._counted: list[bool] = []
         self._undecided: set[int] = set()
 
-    def place(self, view: Specimen, centres_um: NDArray[np.float64]) -> Placement:
+    def place(self, view: Specimen, centres_um: Point) -> Placement:
         """Lay a frame on the map.
 
         Parameters
@@ -88,22 +87,26 @@ class SlideMap:
         view : the frame's specimen.
         centres_um : (n, 2) float64, x and y of its cells in µm from the frame's corner.
         """
-        thumb = _thumbnail(view)
-        prints = _fingerprints(thumb, centres_um)
-        here, overlap = self._locate(thumb, prints, centres_um)
-        before = len(self._known.counted)
-        ids = np.array(
-            [self._identify(here, um, p) for um, p in zip(centres_um, prints, strict=True)], np.int32
-        )
+        here = _Field(_thumbnail(view))
+        prints = _fingerprints(here.thumb, centres_um)
+        overlap = self._link(here, prints, centres_um)
+        before = len(self._counted)
+        ids = self._identify(here, centres_um)
         new = ids > before
-        uncounted = np.array([not self._known.counted[i - 1] for i in ids], np.bool_)
+        uncounted = np.array([not self._counted[i - 1] for i in ids], np.bool_)
+        here.cells = dict(zip(ids.tolist(), centres_um, strict=True))
+        if overlap < _REPEATED or new.any():
+            for earlier, corner in here.links.items():
+                earlier.links[here] = -corner
+            self._prints += list(prints)
+            self._printed += [(here, centre) for centre in centres_um]
         self._last = here
-        return Placement(ids, new, uncounted, overlap > 0.8 and not uncounted.any())
+        return Placement(ids, new, uncounted, overlap >= _REPEATED and not uncounted.any())
 
     def mark(self, settled: I32, undecided: I32) -> None:
         """These cells have entered the tally; of those the classifier was not sure."""
         for i in settled.tolist():
-            self._known.counted[i - 1] = True
+            self._counted[i - 1] = True
         self._undecided |= set(undecided.tolist())
         self._undecided -= set(settled.tolist())
 
@@ -112,53 +115,76 @@ class SlideMap:
         """Cells of which no view so far was sure."""
         return len(self._undecided)
 
-    def _locate(self, thumb: U8, prints: F32, centres_um: NDArray[np.float64]) -> tuple[_Field, float]:
-        """The frame's place, and the share of it that an earlier field shows."""
-        for earlier, shift_um in self._guesses(thumb, prints, centres_um):
-            overlap, likeness = _compare(thumb, earlier.thumb, shift_um / _THUMB_UM)
-            if overlap >= _LEAST_OVERLAP and likeness >= _SAME_OVERLAP:
-                return _Field(earlier.island, earlier.corner_um + shift_um, thumb), overlap
-        self._islands += 1
-        return _Field(self._islands, np.zeros(2), thumb), 0.0
+    def _link(self, here: _Field, prints: F32, centres_um: Point) -> float:
+        """Link the frame to the fields it overlaps; the largest share of it that one of them shows."""
+        most = 0.0
+        tried: set[_Field] = set()
+        guesses = self._recognised(prints, centres_um) + self._after_the_last(here)
+        while guesses and len(tried) < _NEIGHBOURS:
+            earlier, corner, least = guesses.pop(0)
+            if earlier in here.links:
+                continue
+            tried.add(earlier)
+            overlap, likeness, corner = _compare(here.thumb, earlier.thumb, corner)
+            if overlap < least or likeness < _wanted(overlap * here.thumb.size):
+                continue
+            here.links[earlier] = corner
+            most = max(most, overlap)
+            guesses += [
+                (other, corner + step, _LEAST_OVERLAP_OF_KNOWN)
+                for other, step in earlier.links.items()
+                if other not in tried
+            ]
+        return most
 
-    def _guesses(
-        self, thumb: U8, prints: F32, centres_um: NDArray[np.float64]
-    ) -> list[tuple[_Field, NDArray[np.float64]]]:
-        """Earlier fields that this one may overlap, with its corner relative to theirs in µm."""
-        guesses: list[tuple[float, _Field, NDArray[np.float64]]] = []
-        if len(prints) and self._known.prints:
-            likeness = prints @ np.stack(self._known.prints).T
-            rows, columns = np.nonzero(likeness >= _SAME_SURROUNDINGS)
-            for i, j in zip(rows, columns, strict=True):
-                shift = self._known.at_um[j] - centres_um[i]
-                guesses.append((float(likeness[i, j]), self._known.seen_in[j], shift))
-        guesses = sorted(guesses, key=lambda guess: -guess[0])[:_CANDIDATES]
-        found = [(earlier, shift) for _, earlier, shift in guesses]
-        if self._last is not None and self._last.thumb.shape == thumb.shape:
-            a, b = (part.astype(np.float32) for part in (thumb, self._last.thumb))
-            window = cv2.createHanningWindow(thumb.shape[::-1], cv2.CV_32F)
-            (dx, dy), _ = cv2.phaseCorrelate(a, b, window)
-            # the correlation is cyclic: a shift by d cannot be told from one by d less the field's size
-            height, width = thumb.shape
-            for x in (dx, dx - np.copysign(width, dx)):
-                for y in (dy, dy - np.copysign(height, dy)):
-                    found.append((self._last, np.array([x, y]) * _THUMB_UM))
-        return found
+    def _recognised(self, prints: F32, centres_um: Point) -> list[tuple[_Field, Point, float]]:
+        """Fields with a cell whose surroundings one of these cells has; where the frame's corner lies."""
+        if not len(prints) or not self._prints:
+            return []
+        likeness = prints @ np.stack(self._prints).T
+        rows, columns = np.nonzero(likeness >= _SAME_SURROUNDINGS)
+        best = np.argsort(-likeness[rows, columns])[:_GUESSES]
+        return [
+            (self._printed[j][0], self._printed[j][1] - centres_um[i], _LEAST_OVERLAP_OF_KNOWN)
+            for i, j in zip(rows[best], columns[best], strict=True)
+        ]
 
-    def _identify(self, here: _Field, centre_um: NDArray[np.float64], fingerprint: F32) -> int:
-        """Number of the cell at this place, entered on the map if it is not there."""
-        known = self._known
-        place = here.corner_um + centre_um
-        for i in range(len(known.island) - 1, -1, -1):
-            if known.island[i] == here.island and np.hypot(*(known.place_um[i] - place)) < _SAME_CELL_UM:
-                return i + 1
-        known.island.append(here.island)
-        known.place_um.append(place)
-        known.seen_in.append(here)
-        known.at_um.append(centre_um)
-        known.prints.append(fingerprint)
-        known.counted.append(False)
-        return len(known.island)
+    def _after_the_last(self, here: _Field) -> list[tuple[_Field, Point, float]]:
+        """Where the frame would lie in the one before it, by phase correlation."""
+        if self._last is None or self._last.thumb.shape != here.thumb.shape:
+            return []
+        a, b = (part.astype(np.float32) for part in (here.thumb, self._last.thumb))
+        window = cv2.createHanningWindow(a.shape[::-1], cv2.CV_32F)
+        (dx, dy), _ = cv2.phaseCorrelate(a, b, window)
+        # the correlation is cyclic: a shift by d cannot be told from one by d less the field's size
+        height, width = a.shape
+        return [
+            (self._last, np.array([x, y]) * _THUMB_UM, _LEAST_OVERLAP)
+            for x in (dx, dx - np.copysign(width, dx))
+            for y in (dy, dy - np.copysign(height, dy))
+        ]
+
+    def _identify(self, here: _Field, centres_um: Point) -> I32:
+        """Numbers of the cells: those that lie where a linked field has them, else new ones."""
+        known = [
+            (number, place - corner)
+            for earlier, corner in here.links.items()
+            for number, place in earlier.cells.items()
+        ]
+        pairs = sorted(
+            (float(np.hypot(*(place - centre))), i, number)
+            for i, centre in enumerate(centres_um)
+            for number, place in known
+        )
+        ids: dict[int, int] = {}
+        for distance, i, number in pairs:
+            if distance < _SAME_CELL_UM and i not in ids and number not in ids.values():
+                ids[i] = number
+        for i in range(len(centres_um)):
+            if i not in ids:
+                self._counted.append(False)
+                ids[i] = len(self._counted)
+        return np.array([ids[i] for i in range(len(centres_um))], np.int32)
 
 
 class Separate:
@@ -185,20 +211,18 @@ def _thumbnail(view: Specimen) -> U8:
     green = view.pixels[..., 1]
     scale = view.pitch_um / _THUMB_UM
     size = (max(round(green.shape[1] * scale), 8), max(round(green.shape[0] * scale), 8))
-    return np.asarray(cv2.resize(green, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(cv2.resize(green, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.maximum(small, np.uint8(_DARKEST))
 
 
-def _fingerprints(thumb: U8, centres_um: NDArray[np.float64]) -> F32:
-    """(n, 256) float32, zero mean and unit length each: the surroundings of every cell."""
+def _fingerprints(thumb: U8, centres_um: Point) -> F32:
+    """(n, 196) float32, zero mean and unit length each: the surroundings of every cell."""
     prints = np.zeros((len(centres_um), _PRINT_PX * _PRINT_PX), np.float32)
+    light = thumb.astype(np.float32)
     for row, (x, y) in zip(prints, centres_um / _THUMB_UM, strict=True):
-        patch = np.full((_PRINT_PX, _PRINT_PX), BACKGROUND, np.float32)
         move = np.array([[1, 0, _PRINT_PX / 2 - x], [0, 1, _PRINT_PX / 2 - y]], np.float64)
-        cv2.warpAffine(
-            thumb.astype(np.float32), move, (_PRINT_PX, _PRINT_PX), patch,
-            flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(BACKGROUND,),
-        )  # fmt: skip
-        row[:] = _standardised(patch)
+        patch = cv2.warpAffine(light, move, (_PRINT_PX, _PRINT_PX), borderValue=(BACKGROUND,))
+        row[:] = _standardised(np.asarray(patch, np.float32))
     return prints
 
 
@@ -208,13 +232,33 @@ def _standardised(patch: F32) -> F32:
     return flat / length if length > 1.0 else np.zeros_like(flat)
 
 
-def _compare(a: U8, b: U8, shift_px: NDArray[np.float64]) -> tuple[float, float]:
-    """Share of `a` that overlaps `b` when a's corner lies at `shift_px` in b, and their correlation there."""
-    dx, dy = (round(float(v)) for v in shift_px)
-    x0, x1 = max(dx, 0), min(b.shape[1], dx + a.shape[1])
-    y0, y1 = max(dy, 0), min(b.shape[0], dy + a.shape[0])
-    if x1 - x0 < 4 or y1 - y0 < 4:
-        return 0.0, 0.0
-    theirs = _standardised(b[y0:y1, x0:x1].astype(np.float32))
-    ours = _standardised(a[y0 - dy : y1 - dy, x0 - dx : x1 - dx].astype(np.float32))
-    return (x1 - x0) * (y1 - y0) / a.size, float(ours @ theirs)
+def _compare(a: U8, b: U8, corner_um: Point) -> tuple[float, float, Point]:
+    """Share of `a` that overlaps `b` with its corner at `corner_um` there, likeness, the corner refined."""
+    ours, theirs = _overlap(a, b, corner_um)
+    if min(ours.shape) >= 12:
+        window = cv2.createHanningWindow(ours.shape[::-1], cv2.CV_32F)
+        off, _ = cv2.phaseCorrelate(ours, theirs, window)
+        if np.hypot(*off) < 3:
+            corner_um = corner_um + np.array(off) * _THUMB_UM
+            ours, theirs = _overlap(a, b, corner_um)
+    if min(ours.shape) < 4:
+        return 0.0, 0.0, corner_um
+    likeness = float(_standardised(ours) @ _standardised(theirs))
+    return ours.size / a.size, likeness, corner_um
+
+
+def _wanted(pixels: float) -> float:
+    """Correlation that an overlap of so many pixels must reach: a small one looks alike more easily.
+
+    Two pictures of red cells have about one independent pixel in nine (a red cell is five across, with an
+    edge), and the correlation of n independent pairs scatters by 1/√n round zero.
+    """
+    return _SAME_OVERLAP + _BY_CHANCE / float(np.sqrt(max(pixels / 9, 1.0)))
+
+
+def _overlap(a: U8, b: U8, corner_um: Point) -> tuple[F32, F32]:
+    """The parts of two thumbnails that show the same place, float32."""
+    dx, dy = (round(float(v)) for v in corner_um / _THUMB_UM)
+    x0, x1 = max(dx, 0), max(min(b.shape[1], dx + a.shape[1]), max(dx, 0))
+    y0, y1 = max(dy, 0), max(min(b.shape[0], dy + a.shape[0]), max(dy, 0))
+    return a[y0 - dy : y1 - dy, x0 - dx : x1 - dx].astype(np.float32), b[y0:y1, x0:x1].astype(np.float32)

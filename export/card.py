@@ -30,8 +30,8 @@ def model_card(manifest: Mapping[str, Any], sources: Sequence[DataSet], metrics:
         (
             f"# {manifest['name']} {manifest['version']}",
             "",
-            "Names leukocytes of stained blood smears and tells blasts from the rest. For research use only: it",
-            "does not replace a haematologist, and no regulator has seen it.",
+            "Names leukocytes of stained blood smears and tells blasts from the rest. For research use only:",
+            "it does not replace a haematologist, and no regulator has seen it.",
             "",
             _use(manifest),
             _data(sources, metrics["data"]),
@@ -49,9 +49,9 @@ def _use(manifest: Mapping[str, Any]) -> str:
     positive = " or ".join(manifest["positive"])
     return f"""## What goes in and what comes out
 
-In: crops of {size} × {size} px at {given["pitch_um"]} µm ({width_um:g} µm across), a cell in the middle, after
-the steps {", ".join(given["steps"])} of the program's preprocessing. Out: a probability for each of the
-{len(manifest["classes"])} classes: {", ".join(manifest["classes"])}.
+In: crops of {size} × {size} px at {given["pitch_um"]} µm ({width_um:g} µm across), a cell in the middle,
+after the preprocessing steps {", ".join(given["steps"])}. Out: a probability for each of these classes:
+{", ".join(manifest["classes"])}.
 
 A cell is called {positive} from a probability of {limits["positive"]} on, and beyond doubt from
 {limits["certain"]} on; below {limits["confidence"]} for the decided side the classifier abstains.
@@ -78,8 +78,8 @@ def _data(sources: Sequence[DataSet], census: Mapping[str, Any]) -> str:
         "",
         "Test parts were read neither while training nor while thresholds and temperature were chosen.",
         "Promyelocytes and promonocytes of deepapl count as blasts (all its patients have acute leukemia);",
-        "promyelocytes of healthy people are among the immature granulocytes. Artefacts are places in fields,",
-        "far from any label.",
+        "promyelocytes of healthy people are among the immature granulocytes. Artefacts are places in",
+        "fields, far from any label.",
         "",
     ]
     return "\n".join(lines)

@@ -19,7 +19,8 @@ from edge.cameras.simulated import SimulatedCamera
 from edge.classify import Classifier
 from edge.preprocess import crops, specimen
 from edge.segment import segment
-from edge.types import F32, U8, LeukoscopeError
+from edge.types import F32, U8
+from export.graph import ExportError
 
 SEEDS = (0, 1)
 WINDOW_PX = (300, 400)  # height and width: two or three cells
@@ -28,7 +29,8 @@ PROBABILITY_TOLERANCE = 0.02
 CROP_TOLERANCE = 2
 """Grey levels, for nine tenths and more of a crop's values."""
 
-_FRAMES_SEARCHED = 12
+_FRAMES_SEARCHED = 10
+_SHARP_UM = 0.15  # defocus, as the simulated microscope's truth tells it
 _STEP_PX = 50
 
 
@@ -43,38 +45,50 @@ class Field:
 
 
 def draw_fields(pitch_um: float) -> list[Field]:
-    """The sharpest early field of each of `SEEDS`, cut to where most whole cells are."""
+    """Of each of `SEEDS` the early field, cut to a window, that shows most whole cells in good focus.
+
+    Raises
+    ------
+    ExportError
+        No whole cell was found in any of them.
+    """
     fields = []
     for number, seed in enumerate(SEEDS):
         camera = SimulatedCamera(seed)
         camera.open()
-        soft = [f["defocus_um"] for f in camera.truth()["fields"][:_FRAMES_SEARCHED]]
-        frames = [camera.read() for _ in range(int(np.argmin(soft)) + 1)]
+        truth = camera.truth()["fields"]
+        um_per_px = camera.um_per_px or 0.0
+        frames = [camera.read().pixels for _ in range(_FRAMES_SEARCHED)]
         camera.close()
-        assert camera.um_per_px is not None
-        fields.append(_cut(f"golden/{number}.png", frames[-1].pixels, camera.um_per_px, pitch_um))
+        sharp = [f for f, t in zip(frames, truth, strict=False) if t["defocus_um"] < _SHARP_UM]
+        name = f"golden/{number}.png"
+        windows = [_window(name, pixels, um_per_px, pitch_um) for pixels in sharp]
+        best = max(windows, key=lambda field: len(field.centres_px), default=None)
+        if best is None or not len(best.centres_px):
+            raise ExportError(
+                f"golden cases: no whole cell in the first {_FRAMES_SEARCHED} fields of demo:{seed}"
+            )
+        fields.append(best)
     return fields
 
 
-def _cut(name: str, pixels: U8, um_per_px: float, pitch_um: float) -> Field:
-    cells = segment(specimen(pixels, um_per_px, pitch_um), pixels.shape[:2])
-    boxes = cells.boxes_px[~cells.cut]
+def _window(name: str, pixels: U8, um_per_px: float, pitch_um: float) -> Field:
+    """The window of a frame that holds most whole cells."""
+    cells = segment(specimen(pixels, um_per_px, pitch_um), (pixels.shape[0], pixels.shape[1]))
+    boxes, centres = cells.boxes_px[~cells.cut], cells.centres_px[~cells.cut]
     height, width = WINDOW_PX
     corners = [
-        (x, y)
+        np.array((x, y))
         for y in range(0, pixels.shape[0] - height + 1, _STEP_PX)
         for x in range(0, pixels.shape[1] - width + 1, _STEP_PX)
     ]
-
-    def whole(corner: tuple[int, int]) -> int:
-        low = np.array(corner)
-        high = low + np.array((width, height))
-        return int(((boxes[:, :2] > low) & (boxes[:, 2:] < high)).all(axis=1).sum()) if len(boxes) else 0
-
-    x, y = max(corners, key=whole)
+    inside = [((boxes[:, :2] > c) & (boxes[:, 2:] < np.add(c, (width, height)))).all(axis=1) for c in corners]
+    best = int(np.argmax([chosen.sum() for chosen in inside]))
+    x, y = corners[best].tolist()
     window = np.ascontiguousarray(pixels[y : y + height, x : x + width])
-    found = segment(specimen(window, um_per_px, pitch_um), (height, width))
-    return Field(name, window, um_per_px, np.round(found.centres_px[~found.cut], 1))
+    return Field(
+        name, window, um_per_px, np.round(centres[inside[best]] - corners[best], 1).astype(np.float32)
+    )
 
 
 def expected(fields: list[Field], classifier: Classifier, manifest: Manifest) -> dict[str, bytes]:
@@ -152,7 +166,7 @@ def _png(pixels: U8) -> bytes:
         ".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9]
     )
     if not done:
-        raise LeukoscopeError(f"a golden picture of {pixels.shape} cannot be written as PNG")
+        raise ExportError(f"a golden picture of {pixels.shape} cannot be written as PNG")
     return data.tobytes()
 
 

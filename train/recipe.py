@@ -62,14 +62,14 @@ class Training:
     seed : of everything that is drawn at random.
     """
 
-    epochs: int = 20
+    epochs: int = 18
     samples: int = 9000
     batch: int = 64
     learning_rate: float = 2e-3
     warm_up: float = 0.05
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
-    average_decay: float = 0.998
+    average_decay: float = 0.996
     class_balance: float = 0.5
     seed: int = 1
 

@@ -58,7 +58,7 @@ def _nucleus(
     contrast: float,
     membrane: float = 0.2,
 ) -> F32:
-    """Lay chromatin in clumps of `clump_um`, kept within the cell; return how much of each pixel is nucleus."""
+    """Lay chromatin in clumps of `clump_um` within the cell; return how much of each pixel is nucleus."""
     outline = np.maximum(shape, cell + np.float32(0.3))
     inside = c.inside(outline, 0.25)
     clumps = np.tanh(1.3 * c.noise(clump_um)) + np.float32(0.5) * c.noise(0.25)

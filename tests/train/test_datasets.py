@@ -61,7 +61,8 @@ def test_the_authors_validation_cohort_is_never_trained_on(deepapl: Callable[...
 
 def test_odd_files_are_told_and_left_out(deepapl: Callable[..., Path]) -> None:
     data = deepapl(patients=8)
-    slides = data / "deepapl" / "Data" / "All" / "Patient_00" / "Signed slides"
+    trained = next(f"Patient_{i:02d}" for i in range(8) if split_of(f"Patient_{i:02d}") == "train")
+    slides = data / "deepapl" / "Data" / "All" / trained / "Signed slides"
     draw(slides / "Mystery cells" / "0.png", (1, 2, 3), 0)
     (slides / "Basophil").mkdir()
     (slides / "Lymphocyte" / "notes.txt").write_text("not a picture")
@@ -179,7 +180,7 @@ def test_the_simulated_slides_offer_every_class(monkeypatch: pytest.MonkeyPatch)
     assert {"neutrophil", "lymphocyte", "artefact"} <= labels
     neutrophil = next(p for p in pictures if p.spots[0].label == "neutrophil")
     pixels = neutrophil.load()
-    assert pixels.shape[0] == pixels.shape[1] == round(48 / neutrophil.um_per_px)
+    assert pixels.shape[0] == pixels.shape[1] == round(36 / neutrophil.um_per_px)
     middle_part = pixels[pixels.shape[0] // 2 - 30 : pixels.shape[0] // 2 + 30, :, :]
     assert middle_part.min() < 150
     np.testing.assert_array_equal(pixels, neutrophil.load())
@@ -189,6 +190,6 @@ def test_real_pictures_are_read(shared_data: Path) -> None:
     source = dataset("pbc")
     windows = read(source, shared_data, 0.25, 96, pytest.fail, limit=8)
     assert windows.pixels.shape[1:] == (96, 96, 3)
-    # the ground is brought to one grey whatever the laboratory
-    corner = np.median(windows.pixels[:, :8, :8].reshape(-1, 3), axis=0)
-    assert np.abs(corner - BACKGROUND).max() < 25
+    # the ground is brought to one grey in every channel; cells are darker, so it is the brightest there is
+    ground = np.percentile(windows.pixels.reshape(len(windows), -1, 3), 90, axis=1)
+    assert np.abs(ground - BACKGROUND).max() < 12

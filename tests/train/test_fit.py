@@ -38,16 +38,16 @@ def test_an_interrupted_run_ends_like_one_that_was_not(deepapl: Callable[..., Pa
     data = deepapl()
     whole = _fit(SMALL, data, tmp_path / "whole")
 
-    class Interrupted(Exception):
+    class PowerCutError(Exception):
         pass
 
     calls = []
 
     def stop_after_the_first(message: str) -> None:
         calls.append(message)
-        raise Interrupted
+        raise PowerCutError
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(PowerCutError):
         fit.fit(SMALL, data, tmp_path / "broken", cache=data.parent / "cache", notice=stop_after_the_first)
     assert not (tmp_path / "broken" / "model.pt").exists()
     with pytest.raises(FitError, match="not finished"):
@@ -68,7 +68,7 @@ def test_the_loss_falls(deepapl: Callable[..., Path], tmp_path: Path) -> None:
     recipe = replace(SMALL, training=replace(SMALL.training, epochs=3, samples=96))
     fit.fit(recipe, deepapl(), tmp_path / "run", cache=tmp_path / "cache", notice=told.append)
     losses = [float(line.split("loss ")[1].split(",")[0]) for line in told]
-    assert losses[-1] < losses[0] - 0.2
+    assert losses[-1] < losses[0] - 0.1
 
 
 def test_a_folder_holds_one_run(deepapl: Callable[..., Path], tmp_path: Path) -> None:

@@ -18,29 +18,31 @@ from train.datasets import DataSet, Notice, Picture, Spot
 from train.split import split_of
 
 FIRST_SEED = 1000
-SLIDES = 24
-_CELLS_PER_CLASS = 8  # of each class on each slide
-_BARE_PER_SLIDE = 8  # places with red cells and glass only
-_WINDOW_UM = 48.0
+SLIDES = 32
+_CELLS_PER_CLASS = 6  # of each class on each slide
+_BARE_PER_SLIDE = 6  # places with red cells and glass only
+_WINDOW_UM = 36.0
 _BARE_UM = 12.0  # from the edge of the nearest cell
 _DEFOCUS_UM = 0.25  # softer than this and the quality check turns the frame down
 
 
 @lru_cache(maxsize=1)
-def _slide(seed: int) -> Smear:
-    return Smear(scope_of(seed))
+def _slide(seed: int) -> tuple[Smear, Sensor]:
+    """The slide, and its camera with a field just large enough for a window."""
+    smear = Smear(scope_of(seed))
+    side = round(_WINDOW_UM / smear.scope.um_per_px)
+    return smear, Sensor(replace(smear.scope, field_px=(side, side)))
 
 
 def _expose(seed: int, centre_um: tuple[float, float]) -> U8:
     """A square picture round a place of the slide, as the simulated camera sees it."""
-    smear = _slide(seed)
+    smear, sensor = _slide(seed)
     um = smear.scope.um_per_px
     side = round(_WINDOW_UM / um)
     x, y = (int(c / um) - side // 2 for c in centre_um)
     light = smear.window(x, y, side, side)
     rng = np.random.default_rng([seed, abs(x), abs(y)])
     shift = rng.integers(0, SLACK_PX, 2).tolist()
-    sensor = Sensor(replace(smear.scope, field_px=(side, side)))
     exposure = float(rng.uniform(0.9, 1.05))
     return sensor.expose(light, float(rng.uniform(0, _DEFOCUS_UM)), exposure, (shift[0], shift[1]))
 
@@ -57,7 +59,7 @@ def _bare_places(smear: Smear, rng: np.random.Generator) -> Iterator[tuple[float
 
 def _read(root: Path, notice: Notice) -> Iterator[Picture]:
     for seed in range(FIRST_SEED, FIRST_SEED + SLIDES):
-        smear = _slide(seed)
+        smear, _ = _slide(seed)
         rng = np.random.default_rng([seed, 71])
         layout = smear.layout
         inside = (layout.centres_um > _WINDOW_UM) & (

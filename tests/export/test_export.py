@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from edge import bundle
+from edge.classify import Classifier
+from export.archive import pack
+from export.bundle import build
+from export.cli import main
+from export.graph import OPSET, ExportError, parity, to_onnx
+from train.fit import load_network
+
+
+def _altered(path: Path, out: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    """A copy with members changed and every hash made right again."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: change(name, archive.read(name)) for name in archive.namelist()}
+    manifest = json.loads(members.pop("manifest.json"))
+    out.write_bytes(pack(manifest, members))
+    return out
+
+
+def test_the_same_run_gives_the_same_bytes(run: Path, built: Path) -> None:
+    assert build(run) == built.read_bytes()
+
+
+def test_the_device_opens_what_was_built(built: Path) -> None:
+    opened = bundle.load(built, allow_unsigned=True)
+    assert opened.manifest.version == "2026.01.31"
+    assert opened.manifest.thresholds.positive == 0.4
+    assert {"MODEL_CARD.md", "LICENSE", "golden.json", "classifier.onnx"} <= set(opened.members)
+    card = opened.members["MODEL_CARD.md"].decode()
+    for named in ("deepapl", "pbc", "CC BY 4.0", "by patient", "research use"):
+        assert named in card
+
+
+def test_the_graph_computes_what_the_network_does(run: Path, built: Path) -> None:
+    network, _ = load_network(run)
+    opened = bundle.load(built, allow_unsigned=True)
+    crops = np.random.default_rng(1).integers(0, 256, (5, 96, 96, 3), np.uint8)
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(crops).permute(0, 3, 1, 2).float()) / 1.3
+        wanted = torch.softmax(logits, dim=1).numpy()
+    classifier = Classifier(opened)
+    given = classifier.probabilities(crops)
+    classifier.close()
+    np.testing.assert_allclose(given, wanted, atol=1e-4)
+    assert wanted.max(axis=1).min() > 0.15
+
+
+def test_a_graph_that_computes_something_else_is_refused(run: Path) -> None:
+    network, _ = load_network(run)
+    graph = to_onnx(network, 1.3, 96)
+    crops = np.random.default_rng(1).integers(0, 256, (2, 96, 96, 3), np.uint8)
+    assert parity(network, 1.3, graph, crops) < 1e-5
+    with pytest.raises(ExportError, match="differs"):
+        parity(network, 2.0, graph, crops)
+
+
+def test_the_graph_tells_nothing_of_the_exporting_machine(built: Path) -> None:
+    graph = bundle.load(built, allow_unsigned=True).members["classifier.onnx"]
+    model = onnx.load_from_string(graph)
+    assert [o.version for o in model.opset_import if not o.domain] == [OPSET]
+    assert not model.metadata_props
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+    assert str(Path(__file__).parents[2]).encode() not in graph
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
+
+
+def test_golden_cases_hold_cells(built: Path) -> None:
+    cases = json.loads(bundle.load(built, allow_unsigned=True).members["golden.json"])["cases"]
+    assert len(cases) == 2
+    for case in cases:
+        assert case["cells"]
+        for cell in case["cells"]:
+            assert sum(cell["probabilities"]) == pytest.approx(1, abs=1e-3)
+
+
+def test_verify_accepts_a_good_bundle(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(built)]) == 0
+    out = capsys.readouterr().out
+    assert "golden cases: found again" in out
+    assert "nobody vouches" in out
+
+
+def test_verify_tells_other_weights(
+    run: Path, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network, _ = load_network(run)
+    with torch.no_grad():
+        network.head.weight.mul_(-1)
+    graph = to_onnx(network, 1.3, 96)
+    wrong = _altered(built, tmp_path / "w.bundle", lambda n, c: graph if n == "classifier.onnx" else c)
+    assert main(["verify", str(wrong)]) == 3
+    assert "a probability differs" in capsys.readouterr().err
+
+
+def test_verify_tells_another_picture(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(built) as archive:
+        other = archive.read("golden/1.png")
+    wrong = _altered(built, tmp_path / "p.bundle", lambda n, c: other if n == "golden/0.png" else c)
+    assert main(["verify", str(wrong)]) == 3
+    assert "golden/0.png: the crops differ" in capsys.readouterr().err
+
+
+def test_verify_tells_a_damaged_bundle(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "d.bundle"
+    damaged.write_bytes(built.read_bytes()[:-500])
+    assert main(["verify", str(damaged)]) == 1
+    assert main(["verify", str(tmp_path / "gone.bundle")]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 2
+    assert "damaged" in lines[0]
+    assert "no such file" in lines[1]
+
+
+def test_an_unfinished_run_is_told(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(run / "settings.json", tmp_path)
+    out = tmp_path / "x.bundle"
+    assert main(["bundle", "--run", str(tmp_path), "--out", str(out)]) == 1
+    assert "not finished" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_the_command_writes_the_bundle(run: Path, built: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "x.bundle"
+    assert main(["bundle", "--run", str(run), "--out", str(out)]) == 0
+    assert out.read_bytes() == built.read_bytes()
+
+
+def test_packing_does_not_depend_on_order() -> None:
+    members = {"b": b"2", "a": b"1"}
+    content = pack({"format": 1}, members)
+    assert content == pack({"format": 1}, dict(reversed(members.items())))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == ["a", "b", "manifest.json"]
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+@pytest.mark.parametrize("arguments", [[], ["bundle"], ["verify"], ["melt"]])
+def test_wrong_usage_is_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
