@@ -1,26 +1,35 @@
-"""How well leukocytes are found in fields of three public data sets.
+"""How well leukocytes are found in fields of three public data sets, by the line itself.
 
-A find counts when the centre of one found cell lies in a labelled box, one to one. What the frame's edge
-cuts, labelled or found, is neither asked for nor counted false. In `chula_wbc` only the cells of the file's
-type are labelled, so only recall and the number found beyond the labels mean something there.
+Each field goes through the line as a slide of its own, scale from its red cells; what the classifier calls
+artefact is left out, and so is everything in a field that the quality checks reject. A find counts when the
+centre of one found cell lies in a labelled box, one to one. What the frame's edge cuts, labelled or found, is
+neither asked for nor counted false. In `chula_wbc` only the cells of the file's type are labelled, so only
+recall and the number found beyond the labels mean something there.
 
     python benchmarks/detection.py --data ../shared/data --set bccd --split test --pictures out/
+    python benchmarks/detection.py --data ../shared/data --segmentation-only --um-per-px nominal
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from edge import preprocess, segment
-from edge.types import F32, I32, U8, Bools, Cells
+from edge import bundle, preprocess, segment
+from edge.classify import Classifier
+from edge.optics import Scales
+from edge.pipeline import Line
+from edge.types import F32, I32, U8, Bools, Cells, Frame
 
 PITCH_UM = 0.25
 UM_PER_PX = {"bccd": 0.077, "txl_pbc": 0.058, "chula_wbc": 0.085}
@@ -53,9 +62,7 @@ def fields(name: str, data: Path, split: str) -> Iterator[Field]:
         root = data / "bccd" / "BCCD"
         listed = root / "ImageSets" / "Main" / ("test.txt" if split == "test" else "trainval.txt")
         for stem in listed.read_text().split():
-            yield Field(
-                root / "JPEGImages" / f"{stem}.jpg", _voc_boxes(root / "Annotations" / f"{stem}.xml")
-            )
+            yield Field(root / "JPEGImages" / f"{stem}.jpg", _voc_boxes(root / "Annotations" / f"{stem}.xml"))
         return
     images = data / name / "images" / (split if name == "txl_pbc" else "")
     for path in sorted(images.iterdir()):
@@ -82,8 +89,8 @@ def _yolo_boxes(path: Path, image: Path, leukocyte: str | None) -> F32:
         kind, *numbers = line.split()
         if leukocyte is None or kind == leukocyte:
             x, y, w, h = map(float, numbers)
-            boxes.append([(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height])
-    return np.array(boxes, np.float32).reshape(-1, 4)
+            boxes.append([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+    return np.array(boxes, np.float32).reshape(-1, 4) * np.array([width, height] * 2, np.float32)
 
 
 def read(path: Path) -> U8:
@@ -95,15 +102,41 @@ def read(path: Path) -> U8:
 
 
 def find(pixels: U8, um_per_px: float) -> Cells:
-    """The line's own cells of a field."""
+    """The segmentation's cells of a field."""
     view = preprocess.specimen(pixels, um_per_px, PITCH_UM)
     return segment.segment(view, (pixels.shape[0], pixels.shape[1]))
 
 
-def score(field: Field, size: tuple[int, int], cells: Cells) -> tuple[Score, Bools, Bools]:
-    """Match finds to labels one to one: the score, which labels were found, and which finds are true."""
+class WholeLine:
+    """Fields through the line, each a slide of its own."""
+
+    live = False
+
+    def __init__(self, path: Path | None, um_per_px: float | str, nominal: float) -> None:
+        self.name = "fields"
+        self._classifier = Classifier(bundle.load(path, allow_unsigned=True))
+        self._scales = Scales(asked=um_per_px, nominal=nominal, camera=self, independent=True)
+
+    def find(self, pixels: U8, source: str) -> tuple[Cells, Bools]:
+        """The cells of a field, and which of them are not called artefact."""
+        line = Line(self._classifier, self._scales.for_slide(), mapped=False)
+        reading = line.read(Frame(pixels, 0, source, datetime.now(UTC), time.monotonic()))
+        artefact = self._classifier.manifest.classes.index("artefact")
+        return reading.cells, reading.classes != artefact
+
+
+def score(
+    field: Field, size: tuple[int, int], cells: Cells, kept: Bools | None = None
+) -> tuple[Score, Bools, Bools]:
+    """Match finds (those `kept`) to labels one to one; what is not kept is neither true nor false.
+
+    Returns
+    -------
+    The score, which labels were found (or are cut), and which finds are true (or do not count).
+    """
+    left_out = np.zeros(len(cells), np.bool_) if kept is None else ~kept
     labelled_cut = _at_edge(field.boxes, size)
-    inside = _inside(field.boxes, cells.centres_px)
+    inside = _inside(field.boxes, cells.centres_px) & ~left_out
     found = np.zeros(len(field.boxes), np.bool_)
     true = np.zeros(len(cells), np.bool_)
     middle = (field.boxes[:, :2] + field.boxes[:, 2:]) / 2
@@ -113,7 +146,7 @@ def score(field: Field, size: tuple[int, int], cells: Cells) -> tuple[Score, Boo
             distance = np.linalg.norm(cells.centres_px[candidates] - middle[i], axis=1)
             found[i] = True
             true[candidates[np.argmin(distance)]] = True
-    false = ~true & ~cells.cut & ~_at_edge(cells.boxes_px, size)
+    false = np.asarray(~true & ~left_out & ~cells.cut & ~_at_edge(cells.boxes_px, size), np.bool_)
     result = Score(int((~labelled_cut).sum()), int((found & ~labelled_cut).sum()), int(false.sum()))
     return result, found | labelled_cut, ~false
 
@@ -126,8 +159,8 @@ def _inside(boxes: F32, centres: F32) -> Bools:
 
 
 def _at_edge(boxes: F32 | I32, size: tuple[int, int], within: int = 2) -> Bools:
-    edge: Bools = (boxes[:, :2] <= within).any(1) | (boxes[:, 2:] >= np.array(size[::-1]) - within).any(1)
-    return edge
+    low, high = boxes[:, :2] <= within, boxes[:, 2:] >= np.array(size[::-1]) - within
+    return np.asarray(np.concatenate([low, high], axis=1).any(axis=1), np.bool_)
 
 
 def interval(scores: list[Score], seed: int = 0) -> dict[str, tuple[float, float, float]]:
@@ -137,10 +170,11 @@ def interval(scores: list[Score], seed: int = 0) -> dict[str, tuple[float, float
     draws = table[rng.integers(0, len(table), (BOOTSTRAPS, len(table)))].sum(axis=1)
     whole = _figures(table.sum(axis=0)[None], len(table))
     spread = _figures(draws, len(table))
-    return {k: (float(v[0]), *map(float, np.nanpercentile(spread[k], [2.5, 97.5]))) for k, v in whole.items()}
+    ends = {k: np.percentile(v, [2.5, 97.5]) for k, v in spread.items()}
+    return {k: (float(v[0]), float(ends[k][0]), float(ends[k][1])) for k, v in whole.items()}
 
 
-def _figures(sums: np.ndarray, n: int) -> dict[str, np.ndarray]:
+def _figures(sums: NDArray[np.float64], n: int) -> dict[str, NDArray[np.float64]]:
     asked, found, beyond = sums.T
     recall, precision = found / np.maximum(asked, 1), found / np.maximum(found + beyond, 1)
     f1 = 2 * recall * precision / np.maximum(recall + precision, 1e-9)
@@ -163,21 +197,33 @@ def draw(field: Field, pixels: U8, cells: Cells, found: Bools, true: Bools) -> U
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
+    about, form = __doc__, argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=about, formatter_class=form)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--set", choices=sorted(UM_PER_PX), action="append", dest="sets")
     parser.add_argument("--split", choices=("train", "test"), default="test")
-    parser.add_argument("--scale", type=float, default=1.0, help="multiply the pixel size, to see what an error does")
-    parser.add_argument("--pictures", type=Path, metavar="OUT", help="write each field with outlines and boxes")
-    parser.add_argument("--wrong", action="store_true", help="with --pictures: only fields with something wrong")
+    parser.add_argument("--bundle", type=Path, help="model bundle; without it the one that ships")
+    parser.add_argument("--um-per-px", choices=("auto", "nominal"), default="auto", help="scale of a field")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiply the nominal pixel size")
+    parser.add_argument("--segmentation-only", action="store_true", help="no quality check, no classifier")
+    parser.add_argument("--pictures", type=Path, metavar="OUT", help="write fields with outlines and boxes")
+    parser.add_argument("--wrong", action="store_true", help="with --pictures: only fields with an error")
     args = parser.parse_args()
     for name in args.sets or sorted(UM_PER_PX):
+        nominal = UM_PER_PX[name] * args.scale
+        asked = nominal if args.um_per_px == "nominal" else "auto"
+        line = None if args.segmentation_only else WholeLine(args.bundle, asked, nominal)
         scores = []
         listed = list(fields(name, args.data, args.split))
         for n, field in enumerate(listed):
             pixels = read(field.path)
-            cells = find(pixels, UM_PER_PX[name] * args.scale)
-            result, found, true = score(field, pixels.shape[:2], cells)
+            if line is None:
+                cells = find(pixels, nominal)
+                kept = np.ones(len(cells), np.bool_)
+            else:
+                cells, kept = line.find(pixels, field.path.name)
+            size = (pixels.shape[0], pixels.shape[1])
+            result, found, true = score(field, size, cells, kept)
             scores.append(result)
             if args.pictures and not (args.wrong and found.all() and true.all()):
                 folder = args.pictures / name
@@ -185,8 +231,9 @@ def main() -> None:
                 picture = draw(field, pixels, cells, found, true)
                 cv2.imwrite(str(folder / f"{field.path.stem}.png"), picture[..., ::-1])
             if sys.stderr.isatty():
-                print(f"\r{name} {n + 1}/{len(listed)}", end="", file=sys.stderr)
-        print(f"{name} {args.split}: {len(listed)} fields, {sum(s.asked for s in scores)} leukocytes asked for")
+                print(f"\r{name} {n + 1}/{len(listed)} ", end="", file=sys.stderr)
+        asked_for = sum(s.asked for s in scores)
+        print(f"{name} {args.split}: {len(listed)} fields, {asked_for} leukocytes asked for")
         for figure, (value, low, high) in interval(scores).items():
             print(f"  {figure:30s} {value:.3f}  [{low:.3f}, {high:.3f}]")
 

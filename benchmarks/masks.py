@@ -1,6 +1,6 @@
 """How well outlines fit those drawn by hand: Dice of whole cell and nucleus on `segmentation_WBC`.
 
-    python benchmarks/masks.py --data ../shared/data --pictures out/
+python benchmarks/masks.py --data ../shared/data --pictures out/
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from edge import preprocess, segment
 from edge.types import U8, Bools
 
 PITCH_UM = 0.25
-UM_PER_PX = {"Dataset 1": 0.15, "Dataset 2": 0.09}
-"""From the red cells in the pictures, 50 and 83 px across."""
+UM_PER_PX = {"Dataset 1": 0.18, "Dataset 2": 0.10}
+"""Roughly, from red cells of about 40 px (ghosts, in the first) and 75 px."""
 
 NUCLEUS, CYTOPLASM = 200, 60
 
@@ -46,15 +46,17 @@ def draw(pixels: U8, masks: list[tuple[Bools, tuple[int, int, int]]]) -> U8:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    about, form = __doc__, argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=about, formatter_class=form)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--scale", type=float, default=1.0, help="multiply the pixel size, to see what an error does")
-    parser.add_argument("--pictures", type=Path, metavar="OUT", help="write outlines: ours yellow, drawn green")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiply the pixel size")
+    parser.add_argument("--pictures", type=Path, metavar="OUT", help="found yellow, drawn green")
     args = parser.parse_args()
     for name, um_per_px in UM_PER_PX.items():
         scores = []
         for path in sorted((args.data / "segmentation_WBC" / name).glob("*.bmp")):
-            picture, drawn = cv2.imread(str(path)), cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
+            picture = cv2.imread(str(path))
+            drawn = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
             if picture is None or drawn is None:
                 raise SystemExit(f"{path}: not a picture, or no mask beside it")
             pixels = np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)
@@ -64,13 +66,15 @@ def main() -> None:
                 folder = args.pictures / name.replace(" ", "")
                 folder.mkdir(parents=True, exist_ok=True)
                 green, yellow = (0, 200, 0), (255, 230, 0)
-                masks = [(drawn > CYTOPLASM, green), (drawn > NUCLEUS, green), (cell, yellow), (nucleus, yellow)]
+                masks = [(drawn > CYTOPLASM, green), (drawn > NUCLEUS, green)]
+                masks += [(cell, yellow), (nucleus, yellow)]
                 file = f"{round(scores[-1][0] * 1000):04d}-{round(scores[-1][1] * 1000):04d}-{path.stem}.png"
                 cv2.imwrite(str(folder / file), draw(pixels, masks)[..., ::-1])
         table = np.array(scores)
         for part, column in (("cell", table[:, 0]), ("nucleus", table[:, 1])):
             tenth, middle = np.percentile(column, [10, 50])
-            print(f"{name} {part:8s} Dice mean {column.mean():.3f}  median {middle:.3f}  lowest tenth below {tenth:.3f}")
+            line = f"mean {column.mean():.3f}  median {middle:.3f}  lowest tenth below {tenth:.3f}"
+            print(f"{name} {part:8s} Dice {line}")
 
 
 if __name__ == "__main__":

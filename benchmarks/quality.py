@@ -58,7 +58,7 @@ def main() -> None:
             continue
         refused = np.mean([[bool(q.problems) for q in row] for row in rows], axis=0)
         falling = np.mean([all(a.sharpness > b.sharpness for a, b in pairwise(row)) for row in rows])
-        own = np.median([row[0].blur_um or np.nan for row in rows])
+        own = np.median([row[0].blur_um for row in rows if row[0].blur_um is not None])
         print(f"{name:22}" + "".join(f"{r:>7.1%}" for r in refused) + f"{falling:>13.1%}{own:>7.2f}")
 
 

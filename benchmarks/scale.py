@@ -47,7 +47,7 @@ def pictures(data: Path, name: str, limit: int) -> Iterator[U8]:
         yield np.ascontiguousarray(image[..., ::-1], np.uint8)
 
 
-def score(data: Path, name: str, limit: int) -> dict[str, float | int | None]:
+def score(data: Path, name: str, limit: int) -> dict[str, float]:
     """Share of pictures measured, quartiles of µm per pixel, red cells and milliseconds a picture."""
     scales, cells, times = [], [], []
     for picture in pictures(data, name, limit):
@@ -58,12 +58,12 @@ def score(data: Path, name: str, limit: int) -> dict[str, float | int | None]:
         cells.append(len(found))
         if measured is not None:
             scales.append(measured.um_per_px)
-    low, middle, high = np.percentile(scales, [25, 50, 75]) if scales else (None, None, None)
+    low, middle, high = np.percentile(scales, [25, 50, 75]) if scales else np.full(3, np.nan)
     return {
         "pictures": len(times),
         "measured": len(scales),
-        "um_per_px": middle,
-        "iqr": None if middle is None else (high - low) / middle,
+        "um_per_px": float(middle),
+        "iqr": float((high - low) / middle),
         "cells": float(np.median(cells)),
         "ms": float(np.median(times)),
     }
@@ -77,16 +77,18 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     scores = {}
+    present = [name for name in SETS if next(pictures(arguments.data, name, 1), None) is not None]
+    if not present:
+        parser.error(f"--data {arguments.data}: none of the data sets lies there")
     print(
         f"{'set':20}{'pictures':>9}{'measured':>10}{'µm per px':>11}{'IQR/median':>12}{'cells':>7}{'ms':>6}"
     )
-    for name in SETS:
+    for name in present:
         s = scores[name] = score(arguments.data, name, arguments.limit)
-        if not s["pictures"]:
-            continue
-        share = f"{(s['measured'] or 0) / s['pictures']:.0%}"
-        scale, iqr = ("-", "-") if s["iqr"] is None else (f"{s['um_per_px']:.4f}", f"{s['iqr']:.3f}")
-        print(f"{name:20}{s['pictures']:>9}{share:>10}{scale:>11}{iqr:>12}{s['cells']:>7.0f}{s['ms']:>6.0f}")
+        print(
+            f"{name:20}{s['pictures']:>9.0f}{s['measured'] / s['pictures']:>10.0%}{s['um_per_px']:>11.4f}"
+            f"{s['iqr']:>12.3f}{s['cells']:>7.0f}{s['ms']:>6.0f}"
+        )
     if arguments.json:
         arguments.json.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
 

@@ -204,6 +204,8 @@ def _headless(screening: Screening, arguments: argparse.Namespace) -> Reading | 
     watched = sys.stderr.isatty()
     last = None
     for last in screening.readings():
+        if last.note:
+            print(f"edge-run: {last.note}", file=sys.stderr)
         if watched:
             tally = last.tally
             of = f" of {arguments.max_frames}" if arguments.max_frames else ""

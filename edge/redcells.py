@@ -96,7 +96,7 @@ class _Outline(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """An outline with what is inside: densities, and how good an outline of a red cell it is."""
+    """An outline, the stain inside, and how good an outline of a red cell it is."""
 
     outline: _Outline
     purple: float
@@ -141,8 +141,7 @@ def find(pixels: U8) -> RedCells:
         return _as_red_cells([], 1.0)
     scale = min(_WORK_PX / max(pixels.shape[:2]), 1.0)
     cells = _as_red_cells(_candidates(preprocess.resample(pixels, scale)), scale)
-    small = not len(cells) or float(np.median(cells.diameters_px)) * scale < _MIN_WORK_DIAMETER_PX
-    if small:
+    if not len(cells) or float(np.median(cells.diameters_px)) * scale < _MIN_WORK_DIAMETER_PX:
         scale *= 2
         cells = _as_red_cells(_candidates(preprocess.resample(pixels, scale)), scale)
     return cells

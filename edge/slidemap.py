@@ -212,7 +212,7 @@ def _thumbnail(view: Specimen) -> U8:
     scale = view.pitch_um / _THUMB_UM
     size = (max(round(green.shape[1] * scale), 8), max(round(green.shape[0] * scale), 8))
     small = np.asarray(cv2.resize(green, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.maximum(small, np.uint8(_DARKEST))
+    return np.asarray(np.maximum(small, _DARKEST), np.uint8)
 
 
 def _fingerprints(thumb: U8, centres_um: Point) -> F32:
@@ -238,7 +238,7 @@ def _compare(a: U8, b: U8, corner_um: Point) -> tuple[float, float, Point]:
     if min(ours.shape) >= 12:
         window = cv2.createHanningWindow(ours.shape[::-1], cv2.CV_32F)
         off, _ = cv2.phaseCorrelate(ours, theirs, window)
-        if np.hypot(*off) < 3:
+        if float(np.linalg.norm(off)) < 3:
             corner_um = corner_um + np.array(off) * _THUMB_UM
             ours, theirs = _overlap(a, b, corner_um)
     if min(ours.shape) < 4:

@@ -50,6 +50,12 @@ def disc(diameter_um: float, pitch_um: float) -> U8:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
 
 
+def typical(colours: F32) -> F32:
+    """The median of (n, 3) colours, channel by channel, (3,) float32."""
+    middle = len(colours) // 2
+    return np.asarray(np.partition(colours.T, middle)[:, middle], np.float32)
+
+
 def smoothed(pixels: U8, sigma_um: float, pitch_um: float) -> U8:
     """A picture less its noise: two box filters, in the sum as wide as a Gaussian and much faster."""
     width = round(float(np.sqrt(6 * (sigma_um / pitch_um) ** 2 + 1))) | 1
@@ -70,13 +76,18 @@ class Cloud:
     whitening: F32
 
     @classmethod
-    def of(cls, colours: F32, noise: float) -> Cloud:
-        """The cloud of (n, 3) optical densities, at least `noise` wide in every direction."""
+    def of(cls, colours: F32, noise: float, thickness: float = 0.0) -> Cloud:
+        """The cloud of (n, 3) optical densities, at least `noise` wide in every direction.
+
+        `thickness` is by how much the layer of stain varies, relative to its mean.
+        """
         some = _sample(colours)
-        return cls.shaped(some.mean(axis=0), np.cov(some.T) + np.eye(3) * noise**2)
+        mean = some.mean(axis=0, dtype=np.float64)
+        spread = np.eye(3) * noise**2 + np.outer(mean, mean) * thickness**2
+        return cls.shaped(some.mean(axis=0), np.cov(some.T) + spread)
 
     @classmethod
-    def shaped(cls, mean: F32, covariance: NDArray[np.float64]) -> Cloud:
+    def shaped(cls, mean: F32 | NDArray[np.float64], covariance: NDArray[np.float64]) -> Cloud:
         """The cloud with this mean and (3, 3) covariance."""
         whitening = np.linalg.cholesky(np.linalg.inv(covariance)).T
         return cls(np.asarray(mean, np.float32), np.asarray(whitening, np.float32))
@@ -120,19 +131,22 @@ class Stain:
         coarse = density(smoothed(small, _BODY_UM, pitch_um))
         mean = _weighted(coarse, np.full(3, 1 / 3, np.float32))
         solid = mean > NOTHING
-        glass = _glass(coarse[~solid])
         stain, level, thick = _nuclear(coarse, _NUCLEAR, solid, pitch_um)
-        axis, nuclei = _NUCLEAR, thick > 0
-        red = _red(coarse, mean, nuclei, pitch_um)
+        few = np.s_[::2, ::2]  # enough to learn from
+        colours, present = coarse[few], solid[few]
+        glass = _glass(colours[~present])
+        axis, nuclei = _NUCLEAR, thick[few] > 0
+        red = _red(colours, mean[few], _bare(solid, thick, pitch_um)[few], pitch_um * 2)
         if red is not None and nuclei.any():
-            direction, _ = _fisher(coarse[nuclei], stain[nuclei] - level, red, glass)
-            typical = np.average(coarse[nuclei], axis=0, weights=stain[nuclei] - level)
-            axis = direction * np.float32((typical @ _NUCLEAR) / (typical @ direction))
+            found, weights = colours[nuclei], stain[few][nuclei] - level
+            direction, _ = _fisher(found, weights, red, glass)
+            mean_nucleus = np.average(found, axis=0, weights=weights)
+            axis = direction * np.float32((mean_nucleus @ _NUCLEAR) / (mean_nucleus @ direction))
             stain, level, thick = _nuclear(coarse, axis, solid, pitch_um)
-            nuclei = thick > 0
-        rest = solid & ~nuclei
+            nuclei = thick[few] > 0
+        rest = present & ~nuclei
         if nuclei.any() and rest.any():
-            _, apart = _fisher(coarse[nuclei], stain[nuclei] - level, coarse[rest], glass)
+            _, apart = _fisher(colours[nuclei], stain[few][nuclei] - level, colours[rest], glass)
             thick *= apart >= DISTINCT
         return cls(
             smoothed(view.pixels, _NOISE_UM, view.pitch_um),
@@ -141,7 +155,7 @@ class Stain:
             level,
             thick,
             Cloud.of(glass, 0.012),
-            None if red is None else Cloud.of(red, 0.02),
+            None if red is None else Cloud.of(red, 0.02, 0.3),
         )
 
     def neighbourhoods(self) -> Iterator[tuple[Box, Bools]]:
@@ -195,8 +209,11 @@ def threshold(stain: F32, solid: Bools, pitch_um: float) -> float:
     below, sums = counts.cumsum(), (counts * x).cumsum()
     middle, strongest = (float(x[np.searchsorted(below, n)]) for n in (below[-1] / 2, below[-1] - top))
     level = (middle + strongest) / 2
+    k = 0
     for _ in range(20):
-        k = min(max(int(np.searchsorted(x, level)), 1), _BINS - 1)
+        before, k = k, min(max(int(np.searchsorted(x, level)), 1), _BINS - 1)
+        if k == before:
+            break
         n = float(below[k - 1])
         low_mean = float(sums[k - 1]) / max(n, 1.0)
         high_mean = float(sums[-1] - sums[k - 1]) / max(float(below[-1]) - n, 1.0)
@@ -231,19 +248,24 @@ def _glass(colours: F32) -> F32:
     return clear if len(clear) >= 20 else np.zeros((20, 3), np.float32)
 
 
-def _red(coarse: F32, mean: F32, nuclei: Bools, pitch_um: float) -> F32 | None:
-    """Colours of red cells: bodies without a nucleus or far from any, less their pallor and rims."""
-    near = cv2.distanceTransform((~nuclei).astype(np.uint8), cv2.DIST_L2, 3) * pitch_um < _AWAY_UM
-    solid = mean > NOTHING
-    count, bodies = cv2.connectedComponents(cv2.erode(solid.astype(np.uint8), np.ones((3, 3), np.uint8)))
-    bare = np.ones(count, np.bool_)
-    bare[bodies[nuclei]] = False
-    bare[0] = False
-    where = (solid & ~near) | bare[bodies]
-    dense = mean[where]
+def _bare(solid: Bools, nuclei: U8, pitch_um: float) -> Bools:
+    """Where there are red cells: what is far from any nucleus, else what has none."""
+    far = cv2.distanceTransform(1 - nuclei, cv2.DIST_L2, 3) * pitch_um > _AWAY_UM
+    bare: Bools = solid & far
+    if np.count_nonzero(bare) * pitch_um**2 < 10 * _ENOUGH_UM2:
+        count, bodies = cv2.connectedComponents(cv2.erode(solid.astype(np.uint8), np.ones((3, 3), np.uint8)))
+        nucleated = np.zeros(count, np.bool_)
+        nucleated[bodies[nuclei > 0]] = True
+        bare |= (bodies > 0) & ~nucleated[bodies]
+    return bare
+
+
+def _red(colours: F32, mean: F32, bare: Bools, pitch_um: float) -> F32 | None:
+    """Colours of red cells without their pallor and rims, None where there are too few."""
+    dense = mean[bare]
     if len(dense) * pitch_um**2 < _ENOUGH_UM2:
         return None
-    red: F32 = coarse[where][dense > 0.6 * np.percentile(dense, 80)]
+    red: F32 = colours[bare][dense > 0.6 * np.percentile(dense, 80)]
     return red
 
 

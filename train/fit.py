@@ -233,9 +233,13 @@ def _epoch(state: _State, recipe: Recipe, windows: Windows, epoch: int, device: 
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         crops = crops.to(device, memory_format=torch.channels_last)
+        keep, partner = _partners(len(batch), settings.mix, rng)
+        crops = keep * crops + (1 - keep) * crops[partner]
         with torch.autocast(torch.device(device).type, torch.bfloat16):
-            logits = state.network(crops)
-        loss = loss_of(logits.float(), admits[batch].to(device), settings.label_smoothing)
+            logits = state.network(crops).float()
+        one, other = admits[batch].to(device), admits[batch[partner]].to(device)
+        loss = keep * loss_of(logits, one, settings.label_smoothing)
+        loss += (1 - keep) * loss_of(logits, other, settings.label_smoothing)
         state.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
@@ -245,6 +249,12 @@ def _epoch(state: _State, recipe: Recipe, windows: Windows, epoch: int, device: 
         _follow(state.average, state.network, min(settings.average_decay, done / (done + 10)))
         total += float(loss.detach()) * len(batch)
     return total / settings.samples
+
+
+def _partners(n: int, mix: float, rng: np.random.Generator) -> tuple[float, Indices]:
+    """How much of each crop is kept, and whose picture and label the rest comes from (mixup, ICLR 2018)."""
+    keep = float(rng.beta(mix, mix)) if mix else 1.0
+    return keep, rng.permutation(n)
 
 
 def _crops(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Generator) -> Tensor:

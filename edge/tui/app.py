@@ -138,6 +138,8 @@ class ScreeningApp(App[Reading]):
             for reading in self.screening.readings():
                 if self.screening.slide != self._left_slide:
                     self._latest.put(reading)
+                if reading.note:
+                    self.call_from_thread(self.notify, reading.note, severity="warning", timeout=30)
         except LeukoscopeError as error:
             self._failure = str(error)
         self._ended = True

@@ -136,7 +136,7 @@ def test_real_fields_pass_and_blurred_ones_do_not(shared_data: Path, pattern: st
         assert picture is not None
         picture = np.ascontiguousarray(picture[..., ::-1], np.uint8)
         blurred = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.2 / um_per_px), np.uint8)
-        passed.append(not assess(picture, um_per_px).problems)
+        passed.append(not assess(np.asarray(picture, np.uint8), um_per_px).problems)
         stopped.append("out of focus" in assess(blurred, um_per_px).problems)
     assert np.mean(passed) >= 0.9
     assert np.mean(stopped) >= 0.9

@@ -93,7 +93,8 @@ def test_leukocytes_among_red_cells_are_found_in_any_stain(stain: str) -> None:
 @pytest.mark.parametrize("error", [0.8, 1.2])
 def test_a_wrong_scale_does_not_matter_much(error: float) -> None:
     places = [(25.0, 20.0), (70.0, 22.0)]
-    smear = Smear().red_cells(places).leukocyte(places[0], LYMPHOCYTE, 4.6).leukocyte(places[1], NEUTROPHIL, 6.5)
+    smear = Smear().red_cells(places)
+    smear.leukocyte(places[0], LYMPHOCYTE, 4.6).leukocyte(places[1], NEUTROPHIL, 6.5)
     assert len(_found(smear.pixels(), UM_PER_PX * error)) == 2
 
 
@@ -119,7 +120,7 @@ def test_lobes_in_one_cytoplasm_are_one_cell(lobes: list[tuple[float, float, flo
     smear = Smear().red_cells([(50.0, 35.0)]).leukocyte((50.0, 35.0), lobes, 7.0)
     cells = _found(smear.pixels())
     assert len(cells) == 1
-    drawn = sum(smear.disc((50.0 + x, 35.0 + y), r) for x, y, r in lobes) > 0
+    drawn = np.any([smear.disc((50.0 + x, 35.0 + y), r) for x, y, r in lobes], axis=0)
     assert cells.nucleus_area_um2[0] == pytest.approx(drawn.sum() * UM_PER_PX**2, rel=0.2)
 
 
@@ -180,7 +181,7 @@ def _pictures() -> dict[str, NDArray[np.uint8]]:
         "cell": cell,
         "blurred": np.asarray(cv2.GaussianBlur(cell, (0, 0), 20), np.uint8),
         "on white": masked.pixels((255, 255, 255)),
-        "on black": np.where(masked.density.any(axis=2)[..., None], masked.pixels(), np.uint8(0)),
+        "on black": masked.pixels() * (masked.density.max(axis=2, keepdims=True) > 0).astype(np.uint8),
         "red cell": red.pixels(),
         "empty": blank.pixels(),
         "black": np.zeros((100, 100, 3), np.uint8),
@@ -218,7 +219,7 @@ def test_of_two_cells_the_middle_one_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "recall", "beyond"), [("bccd", 0.97, 0.07), ("txl_pbc", 0.95, 0.05), ("chula_wbc", 0.95, 1.5)]
+    ("name", "recall", "beyond"), [("bccd", 0.97, 0.07), ("txl_pbc", 0.95, 0.08), ("chula_wbc", 0.95, 1.5)]
 )
 def test_real_fields(shared_data: Path, name: str, recall: float, beyond: float) -> None:
     sys.path.insert(0, str(Path(__file__).parents[2]))

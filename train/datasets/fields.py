@@ -129,8 +129,9 @@ def _bccd(root: Path, notice: Notice) -> Iterator[_Field]:
 
 
 _CHULA_TYPES = {0: "neutrophil", 1: "eosinophil", 2: "basophil", 3: "lymphocyte", 4: "monocyte"}
-_CHULA_TRAIN = frozenset({"B-30", "B-42", "E-11", "E-12", "L-8"})
-"""Slides that may be trained on; the others stay unseen."""
+_CHULA_TRAIN = frozenset({"B-30", "E-11", "E-12", "L-8", "M-8", "N-2B"})
+"""Slides that may be trained on, of all five types: were one missing, the network would learn that this
+laboratory's stain rules that type out. The others stay unseen."""
 
 
 def _chula(root: Path, notice: Notice) -> Iterator[_Field]:

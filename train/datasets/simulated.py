@@ -18,12 +18,12 @@ from train.datasets import DataSet, Notice, Picture, Spot
 from train.split import split_of
 
 FIRST_SEED = 1000
-SLIDES = 32
+SLIDES = 96
 _CELLS_PER_CLASS = 6  # of each class on each slide
 _BARE_PER_SLIDE = 6  # places with red cells and glass only
 _WINDOW_UM = 36.0
 _BARE_UM = 12.0  # from the edge of the nearest cell
-_DEFOCUS_UM = 0.25  # softer than this and the quality check turns the frame down
+_DEFOCUS_UM = 0.7  # softer than this and the quality check turns the frame down
 
 
 @lru_cache(maxsize=1)

@@ -270,6 +270,15 @@ def test_every_finding_has_its_words_and_symbol(kind: str, words: str) -> None:
     drive(FakeScreening([reading(finding=finding)]), script)
 
 
+def test_what_the_line_has_to_tell_is_told() -> None:
+    note = "saved calibration 0.1 but the red cells say 0.13"
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        assert [told.message for told in pilot.app._notifications] == [note]
+
+    drive(FakeScreening([replace(reading(), note=note)]), script)
+
+
 def test_a_warning_stays_in_sight() -> None:
     screening = FakeScreening([reading()], warning="unsigned bundle")
 
