@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import __version__
+from edge.allocator import give_back_pictures
 from edge.types import LeukoscopeError, Reading
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
@@ -34,6 +35,7 @@ For research use only. It does not replace a haematologist.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (0 done, 1 could not, 2 wrong usage)."""
     arguments = _parser().parse_args(argv)
+    give_back_pictures()
     try:
         with ExitStack() as held:
             return _run(arguments, held)
