@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from edge import __version__
 from edge.allocator import give_back_pictures
@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be 
     from edge.cameras import Camera
     from edge.pipeline import Screening, Sink
     from edge.records.store import Store, Unrecorded
+    from edge.records.summary import Summary
 
 EXAMPLES = """\
 examples:
@@ -34,7 +35,14 @@ For research use only. It does not replace a haematologist.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (0 done, 1 could not, 2 wrong usage)."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown and all(map(os.path.exists, unknown)):
+        parser.error("--camera takes one path; put a pattern in quotes, as in --camera 'fields/*.jpg'")
+    if unknown:
+        parser.error(f"unknown: {' '.join(unknown)}")
+    if conflict := _conflict(arguments):
+        parser.error(conflict)
     give_back_pictures()
     try:
         with ExitStack() as held:
@@ -42,13 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LeukoscopeError as error:
         print(f"edge-run: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains while it shuts down
-        return 1
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, as for every other mistake, instead of argparse's whole usage."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="edge-run",
         description="Screen a stained blood smear for blasts: camera → cells → classes → finding.",
         epilog=EXAMPLES,
@@ -73,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", metavar="PATH or -", help="write JSON lines")
     add("--labels", type=Path, metavar="DIR", help="write cells and nuclei of each frame as label images")
     records = parser.add_mutually_exclusive_group()
-    records.add_argument("--records", type=Path, metavar="PATH", help="default: in the user's data folder")
+    records.add_argument("--records", type=Path, metavar="PATH",
+                         help="record store (default: in the user's data folder)")  # fmt: skip
     records.add_argument("--no-records", action="store_true", help="keep no records")
     add("--max-frames", type=_at_least_one, metavar="N", help="stop after N frames")
     add("--max-seconds", type=_seconds, metavar="S", help="stop after S seconds")
@@ -109,19 +121,49 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
+def _conflict(arguments: argparse.Namespace) -> str | None:
+    """What cannot be had together, or not in this place; None where nothing is in the way."""
+    files = {"--json": arguments.json, "--truth": arguments.truth, "--records": arguments.records}
+    taken: dict[str, str] = {}
+    for flag, path in files.items():
+        if path not in (None, "", "-") and (other := taken.setdefault(os.path.realpath(path), flag)) != flag:
+            return f"{other} and {flag} are both {path}; give each a file of its own"
+    if arguments.headless:
+        return None
+    # Textual reads keys from standard input and draws on standard error
+    if not (sys.__stdin__ and sys.__stdin__.isatty() and sys.__stderr__ and sys.__stderr__.isatty()):
+        return "no terminal to draw the screen on; add --headless"
+    if os.environ.get("TERM") == "dumb":
+        return "this terminal (TERM=dumb) cannot show the screen; add --headless"
+    if arguments.json == "-" and sys.stdout.isatty():
+        return "--json -: the screen is on the same terminal; add --headless, or give a file"
+    return None
+
+
 def _run(arguments: argparse.Namespace, held: ExitStack) -> int:
-    screening, camera = _screening(arguments, held)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # before the line runs there is nothing to end properly
+    screening, camera, summary = _screening(arguments, held)
     if arguments.truth is not None:
         _write_truth(arguments.truth, camera)
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), lambda *_: screening.stop())
-    last = _headless(screening, arguments) if arguments.headless else _screen(screening)
-    if last is not None and arguments.json != "-":
-        print(f"slide {screening.slide}: {last.finding.kind}. {last.finding.reason}")
+    try:
+        _headless(screening, arguments) if arguments.headless else _screen(screening)
+    finally:
+        if summary.line and arguments.json != "-":
+            _say(summary.line)
     return 0
 
 
-def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screening, Camera]:
+def _say(line: str) -> None:
+    """Print on standard output; whoever went away or has no room for it did not want it."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains while it shuts down
+
+
+def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screening, Camera, Summary]:
     """Everything that the arguments ask for, opened; what must be closed again is in `held`."""
     from edge.cameras.selection import camera_for
     from edge.config import load_profile
@@ -138,6 +180,7 @@ def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screenin
     from edge.classify import Classifier
     from edge.config import data_folder
     from edge.pipeline import Order, Screening
+    from edge.records.summary import Summary
 
     cv2.setNumThreads(profile.images.threads)
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned)
@@ -160,10 +203,12 @@ def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screenin
         independent=arguments.independent,
         folder=data_folder(),
     )
-    return Screening(
+    summary = Summary()
+    screening = Screening(
         camera=camera, bundle=model, classifier=classifier, scales=scales, store=store,
-        profile=profile.name, order=order, sinks=_sinks(arguments, held),
-    ), camera  # fmt: skip
+        profile=profile.name, order=order, sinks=[*_sinks(arguments, camera, held), summary],
+    )  # fmt: skip
+    return screening, camera, summary
 
 
 def _store(arguments: argparse.Namespace) -> Store | Unrecorded:
@@ -173,7 +218,7 @@ def _store(arguments: argparse.Namespace) -> Store | Unrecorded:
     return Unrecorded() if arguments.no_records else Store(arguments.records or data_folder() / "records.db")
 
 
-def _sinks(arguments: argparse.Namespace, held: ExitStack) -> list[Sink]:
+def _sinks(arguments: argparse.Namespace, camera: Camera, held: ExitStack) -> list[Sink]:
     from edge.records.jsonl import JsonLines
     from edge.records.labels import LabelImages
 
@@ -183,7 +228,7 @@ def _sinks(arguments: argparse.Namespace, held: ExitStack) -> list[Sink]:
         held.callback(lines.close)
         sinks.append(lines)
     if arguments.labels:
-        sinks.append(LabelImages(arguments.labels))
+        sinks.append(LabelImages(arguments.labels, getattr(camera, "holds", lambda _path: False)))
     return sinks
 
 
@@ -192,33 +237,46 @@ def _write_truth(path: Path, camera: Camera) -> None:
     try:
         path.write_text(json.dumps(truth) + "\n", encoding="utf-8")
     except OSError as error:
-        raise LeukoscopeError(f"--truth {path}: cannot be written ({error.strerror})") from None
+        raise LeukoscopeError(f"--truth {path}: cannot be written ({error.strerror}); give another") from None
 
 
-def _screen(screening: Screening) -> Reading | None:
+def _screen(screening: Screening) -> None:
     from edge.tui.app import ScreeningApp
 
-    return ScreeningApp(screening).run()
+    app = ScreeningApp(screening)
+    app.run()
+    if app.failure is not None:
+        raise app.failure
 
 
-def _headless(screening: Screening, arguments: argparse.Namespace) -> Reading | None:
+def _headless(screening: Screening, arguments: argparse.Namespace) -> None:
     """Run to the end; a line of progress on a terminal, none in a pipe."""
-    watched = sys.stderr.isatty()
-    last = None
-    for last in screening.readings():
-        if last.note:
-            print(f"edge-run: {last.note}", file=sys.stderr)
+    watched = sys.stderr is not None and sys.stderr.isatty()
+    clear = "\r\x1b[K" if watched else ""
+    try:
+        for reading in screening.readings():
+            if told := _told(reading):
+                print(f"{clear}edge-run: {told}", file=sys.stderr)
+            if watched:
+                print(clear + _progress(reading, arguments.max_frames), end="", file=sys.stderr, flush=True)
+    finally:
         if watched:
-            tally = last.tally
-            of = f" of {arguments.max_frames}" if arguments.max_frames else ""
-            print(
-                f"\rframe {tally.frames}{of}, {tally.leukocytes} leukocytes, {tally.positives} blasts, "
-                f"{tally.rejected} rejected, {last.ms['total']:.0f} ms \x1b[K",
-                end="", file=sys.stderr, flush=True,
-            )  # fmt: skip
-    if watched and last is not None:
-        print(file=sys.stderr)
-    return last
+            print(clear, end="", file=sys.stderr, flush=True)
+
+
+def _told(reading: Reading) -> str | None:
+    """What somebody must know of a reading, though the slide goes on."""
+    if reading.frame.fault is not None:
+        return f"{reading.frame.source}: {reading.frame.fault}; counted as rejected".replace("\n", " ")
+    return reading.note
+
+
+def _progress(reading: Reading, frames: int | None) -> str:
+    tally, of = reading.tally, f" of {frames}" if frames else ""
+    return (
+        f"frame {reading.frame.index + 1}{of}, {tally.leukocytes} leukocytes, {tally.positives} blasts, "
+        f"{tally.rejected} rejected, {reading.ms['total']:.0f} ms"
+    )
 
 
 if __name__ == "__main__":

@@ -206,7 +206,7 @@ def _read(file: Path | Traversable) -> Profile:
         return _build(Profile, table, "")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(f"profile {file}: cannot be read: {reason}") from error
+        raise ConfigError(f"profile {file}: cannot be read: {reason}; give another with --profile") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"profile {file}: not valid TOML: {error}") from error
     except ValueError as error:

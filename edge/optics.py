@@ -155,6 +155,11 @@ class Scales:
     folder: Path | None = None
 
     @property
+    def expected(self) -> float:
+        """µm per pixel before the first frame: what was asked for, else the nominal value."""
+        return self.nominal if isinstance(self.asked, str) else self.asked
+
+    @property
     def store(self) -> CalibrationStore | None:
         """Where this camera's calibrations are kept, None where they are not."""
         return CalibrationStore(self.folder / _FILE) if self.folder and self.camera.live else None

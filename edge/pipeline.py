@@ -64,12 +64,15 @@ class Line:
         else:
             cells = segment.single(view, size) if self._single_cell else segment.segment(view, size)
         clock.end("segment")
-        crops = preprocess.crops(view, cells.centres_px, self._manifest.size_px)
+        centres = cells.centres_px
+        if self._single_cell and len(cells):  # whoever cut the picture knew where the cell's middle is
+            centres = np.array([[frame.width / 2, frame.height / 2]], np.float32)
+        crops = preprocess.crops(view, centres, self._manifest.size_px)
         calls = self._classify(crops)
         clock.end("classify")
         centres_um = cells.centres_px.astype(np.float64) * scale.um_per_px
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um)
-        fresh = placed.uncounted & ~cells.cut
+        fresh = placed.uncounted & (~cells.cut | self._single_cell)
         settled = fresh & ~calls.uncertain
         self._map.mark(placed.ids[settled], placed.ids[fresh & calls.uncertain])
         clock.end("map")
@@ -126,7 +129,7 @@ class Sink(Protocol):
     """Something that follows a screening: JSON lines, label images."""
 
     def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
-        """A slide begins; `um_per_px` is assumed until something better is known."""
+        """A slide begins; `um_per_px` is given, or assumed until something better is known."""
 
     def reading(self, reading: Reading) -> None:
         """A reading was stored."""
@@ -185,7 +188,12 @@ class Screening:
         self.referral_fraction = classifier.manifest.finding.refer_fraction
         self.camera, self.runtime = camera.name, classifier.runtime
         self.bundle = f"{classifier.manifest.name} {classifier.manifest.version}"
-        self.warning = None if bundle.trusted else "unsigned model: not for patients"
+        self.recorded = isinstance(store, Store)
+        warnings = [
+            *(["unsigned model: not for patients"] if not bundle.trusted else []),
+            *(["nothing is recorded (--no-records)"] if not self.recorded else []),
+        ]
+        self.warning = "; ".join(warnings) or None
         self._last: Reading | None = None
         self._feed = Feed(camera)
 
@@ -266,7 +274,7 @@ class Screening:
             single_cell=self._order.single_cell, mapped=not self._order.independent,
         )  # fmt: skip
         for sink in self._sinks:
-            sink.start(self.slide, header, self._scales.nominal)
+            sink.start(self.slide, header, self._scales.expected)
 
     def _finish(self) -> None:
         self._store.flush()

@@ -21,7 +21,7 @@ BACKGROUND = 240
 _COARSE_UM = 1.0  # illumination varies over tens of µm; 1 µm per pixel still resolves gaps between red cells
 _SMALL_FIELD_UM = 60.0  # below this a field holds too little glass to tell a gradient from a cell
 _GLASS_TOLERANCE = 0.06  # in log intensity: red cells absorb three times as much
-_FITTED_PIXELS = 4000  # enough for six coefficients
+_FITTED_PIXELS = 2000  # enough for six coefficients
 _BEND_UM = 4  # grid on which the background follows the glass more closely than the surface does
 _BLACK = 12  # grey level that no lit specimen stays under in all three channels
 _MASKED_SHARE = 0.4  # of a picture black: its makers cut the cell out, there is no glass to measure
@@ -71,12 +71,21 @@ def specimen(pixels: U8, um_per_px: float, pitch_um: float) -> Specimen:
 
 
 def resample(pixels: U8, scale: float) -> U8:
-    """Scale a picture, averaging over areas when it shrinks so that texture does not alias."""
+    """Scale a picture, averaging when it shrinks so that texture does not alias.
+
+    Shrinking averages whole boxes of pixels first and interpolates the rest: a fifth of the time of an
+    area average over fractions of pixels, and within half a grey level of it.
+    """
     height, width = pixels.shape[:2]
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     if size == (width, height):
         return pixels
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    box = min(int(1 / scale), width, height) if scale < 1 else 1
+    if box > 1:
+        across, down = width // box, height // box
+        whole = pixels[: down * box, : across * box]
+        pixels = np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
+    how = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
 
 
@@ -95,16 +104,14 @@ def background(grid: U8, pitch_um: float) -> tuple[F32, float]:
     """
     coarse = resample(grid, min(pitch_um / _COARSE_UM, 1.0)).astype(np.float32)
     logs = np.log(np.maximum(coarse, 1.0))
-    lit = coarse.max(axis=2) > _BLACK
+    lit = np.maximum(np.maximum(coarse[..., 0], coarse[..., 1]), coarse[..., 2]) > _BLACK
     if np.count_nonzero(lit) < (1 - _MASKED_SHARE) * lit.size:
         return np.full((1, 1, 3), 255, np.float32), 0.0
     height, width = lit.shape
     large = min(height, width) * max(pitch_um, _COARSE_UM) >= _SMALL_FIELD_UM
     terms = _surface_terms(height, width, degree=2 if large else 0)
     glass = _glass_pixels(logs[..., 1], terms, lit)
-    weights = glass.ravel()[:, None]
-    surface = np.stack([terms @ _fit(terms, logs[..., c], weights) for c in range(3)], axis=-1)
-    surface = surface.reshape(height, width, 3)
+    surface = (terms @ _fit(terms, logs.reshape(-1, 3), glass.ravel()[:, None])).reshape(logs.shape)
     if large:
         surface = _bent_to_glass(surface, logs, glass)
     return np.maximum(np.exp(surface), 1.0), float(np.count_nonzero(glass)) / glass.size
@@ -118,10 +125,10 @@ def _surface_terms(height: int, width: int, degree: int) -> F32:
 
 
 def _fit(terms: F32, values: F32, weights: F32 | Bools) -> F32:
-    """Weighted least squares of `values` (raveled) on (n, terms), weights (n, 1): the coefficients."""
+    """Weighted least squares of (n, k) or (n,) values on (n, terms), weights (n, 1): the coefficients."""
     weighted = terms * weights
     normal = terms.T @ weighted + 1e-3 * np.eye(terms.shape[1], dtype=np.float32)
-    return np.asarray(np.linalg.solve(normal, weighted.T @ values.ravel()), np.float32)
+    return np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float32)
 
 
 def _glass_pixels(log_green: F32, terms: F32, lit: Bools) -> Bools:
@@ -129,7 +136,7 @@ def _glass_pixels(log_green: F32, terms: F32, lit: Bools) -> Bools:
     stride = max(lit.size // _FITTED_PIXELS, 1) | 1  # odd, or it would fall into step with the columns
     sparse, values, within = terms[::stride], log_green.ravel()[::stride], lit.ravel()[::stride]
     weights = within.astype(np.float32)[:, None]
-    for _ in range(12):
+    for _ in range(10):
         coefficients = _fit(sparse, values, weights)
         above = values > sparse @ coefficients
         weights = (np.where(above, 1.0, 0.03).astype(np.float32) * within)[:, None]

@@ -22,6 +22,7 @@ BLUR_LIMIT_UM = 0.85
 """Standard deviation of the blur; beyond it details closer than 2 µm (its full width at half height) merge,
 and chromatin, nucleoli and granules are lost."""
 
+_LEAST_PX = 16  # a smaller picture, at `_PITCH_UM`, is all border
 _PITCH_UM = 0.5  # fine enough for blur near the limit, and averages the camera's noise away
 _FINE_UM, _COARSE_UM = 0.4, 1.2  # smoothings of the two gradients
 _OWN_UM2 = _FINE_UM**2 + _PITCH_UM**2 * 5 / 12  # and the variances of the resampling and of the difference
@@ -80,9 +81,9 @@ def _edge_variance_um2(view: Specimen) -> float | None:
     """Variance of the strongest edges' blur in µm², the measurement's own included; None without edges."""
     green = cv2.extractChannel(view.pixels, 1)
     shrink = view.pitch_um / _PITCH_UM
-    grid = cv2.resize(green, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA).astype(np.float32)
-    if min(grid.shape) < 16:
+    if min(green.shape) * shrink < _LEAST_PX:
         return None
+    grid = cv2.resize(green, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA).astype(np.float32)
     fine, coarse = _gradient_energy(grid, _FINE_UM), _gradient_energy(grid, _COARSE_UM)
     border = round(2 * _COARSE_UM / _PITCH_UM)
     fine, coarse = fine[border:-border, border:-border], coarse[border:-border, border:-border]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -40,6 +41,8 @@ FINDING = {
 def build(run: Path) -> bytes:
     """The bundle of a finished run, as bytes; the same run always gives the same.
 
+    What `edge-train evaluate --json RUN_DIR/evaluation-NAME.json` found goes into the model card.
+
     Raises
     ------
     FitError
@@ -47,6 +50,7 @@ def build(run: Path) -> bytes:
     """
     recipe, _ = settings_of(run)
     network, metrics = load_network(run)
+    metrics["test"] = [json.loads(path.read_text()) for path in sorted(run.glob("evaluation-*.json"))]
     unknown = [step for step in recipe.input.steps if step not in STEPS]
     if unknown:
         raise ExportError(f"run {run}: preprocessing step {unknown[0]!r} is not one the device knows")
@@ -108,9 +112,17 @@ def _manifest(recipe: Recipe, metrics: Mapping[str, Any]) -> dict[str, Any]:
         "finding": FINDING,
         "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
         "training": {"recipe": asdict(recipe), "data": _data(recipe, metrics)},
-        "metrics": {"validation": metrics["validation"], "test": metrics.get("test", [])},
+        "metrics": {
+            "validation": metrics["validation"],
+            "test": [_brief(found) for found in metrics["test"]],
+        },
         "licence": card.LICENCE_NAME,
     }
+
+
+def _brief(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest tells of an evaluation."""
+    return {name: found[name] for name in ("dataset", "split", "interval", "groups", "cells", "figures")}
 
 
 def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:

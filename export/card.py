@@ -76,7 +76,7 @@ def _data(sources: Sequence[DataSet], census: Mapping[str, Any]) -> str:
         )
     lines += [
         "",
-        "Test parts were read neither while training nor while thresholds and temperature were chosen.",
+        "No test cell was trained on or used to fit the temperature and the thresholds.",
         "Promyelocytes and promonocytes of deepapl count as blasts (all its patients have acute leukemia);",
         "promyelocytes of healthy people are among the immature granulocytes. Artefacts are places in",
         "fields, far from any label.",
@@ -98,7 +98,7 @@ def _figures(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         else:
             lines.append(f"- {name.replace('_', ' ')}: {value:.3f}")
     lines.append(f"- calibration error: {manifest['calibration']['ece']:.3f}")
-    for result in metrics.get("test", []):
+    for result in metrics["test"]:
         lines += _test_lines(result)
     return "\n".join(lines) + "\n"
 

@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser(
         "bundle",
         help=summary,
-        description=summary,
+        description=f"{summary}; figures in RUN_DIR/evaluation-*.json go into the model card",
         epilog="example: edge-export bundle --run runs/leukocytes --out leukocytes.bundle",
     )
     build.add_argument(

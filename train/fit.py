@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from math import cos, pi
 from pathlib import Path
@@ -20,38 +18,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from edge.types import F32, I32, LeukoscopeError
-from train.augment import augment
-from train.classes import CLASSES, POSITIVE, admitted
+from train.checkpoint import State, resume, save, start
+from train.classes import CLASSES, POSITIVE
 from train.datasets import Notice, dataset
-from train.metrics import Floats, confusion, decisions, roc_area
+from train.metrics import confusion, decisions, roc_area
 from train.model import Network
 from train.operation import OperatingPoint, choose, softmax
 from train.pictures import curves
 from train.recipe import Recipe, Training, parse
+from train.sampling import ahead, crops_of, targets, weights
 from train.windows import Windows, cached, middle
-
-Indices = NDArray[np.int64]
 
 
 class FitError(LeukoscopeError):
     """The run cannot be started, or not be resumed. Says what to change."""
-
-
-@dataclass
-class _State:
-    """What a checkpoint holds."""
-
-    network: Network
-    average: Network
-    optimiser: torch.optim.AdamW
-    epoch: int
-    history: list[dict[str, float]]
 
 
 def fit(
@@ -78,7 +63,7 @@ def fit(
     _write_settings(recipe, limit, out)
     windows = _gather(recipe, data, limit, cache, notice)
     training, validation = windows.of("train"), windows.of("validation")
-    state = _resume(recipe, out, device) or _start(recipe, device)
+    state = resume(recipe, out, device) or start(recipe, device)
     if not len(training):
         raise FitError(f"data {data}: no cell falls into the training part; raise --limit")
     bar = tqdm(
@@ -92,7 +77,7 @@ def fit(
         figures = {"loss": loss, **_validate(state.average, recipe, validation, device)}
         state.history.append(figures)
         state.epoch = epoch + 1
-        _save(state, out)
+        save(state, out)
         curves(state.history, out / "curves.png")
         bar.set_postfix(figures)
         if bar.disable:
@@ -144,24 +129,6 @@ def _gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice)
     return Windows.join(parts)
 
 
-def targets(windows: Windows) -> Tensor:
-    """(n, C) bool: the classes that each label admits."""
-    table = {label: [c in admitted(label) for c in CLASSES] for label in np.unique(windows.labels).tolist()}
-    return torch.tensor([table[label] for label in windows.labels.tolist()])
-
-
-def weights(windows: Windows, recipe: Recipe) -> Floats:
-    """(n,) probabilities of drawing each window: data sets by their shares, rare classes evened out."""
-    out = np.zeros(len(windows))
-    for name, share in recipe.shares.items():
-        inside = windows.datasets == name
-        labels, which, counts = np.unique(windows.labels[inside], return_inverse=True, return_counts=True)
-        if len(labels):
-            of_class = (counts / counts.sum()) ** -recipe.training.class_balance
-            out[inside] = share * of_class[which] / of_class[which].sum()
-    return np.asarray(out / out.sum())
-
-
 def loss_of(logits: Tensor, admits: Tensor, smoothing: float) -> Tensor:
     """Negative log of the probability of the admitted classes together, with label smoothing."""
     logs = functional.log_softmax(logits, dim=1)
@@ -169,52 +136,7 @@ def loss_of(logits: Tensor, admits: Tensor, smoothing: float) -> Tensor:
     return -((1 - smoothing) * right + smoothing * logs.mean(dim=1)).mean()
 
 
-def _start(recipe: Recipe, device: str) -> _State:
-    torch.manual_seed(recipe.training.seed)
-    network = Network(recipe.architecture, len(CLASSES)).to(device)
-    average = Network(recipe.architecture, len(CLASSES)).to(device)
-    average.load_state_dict(network.state_dict())
-    return _State(network, average, _optimiser(network, recipe.training), 0, [])
-
-
-def _optimiser(network: nn.Module, settings: Training) -> torch.optim.AdamW:
-    flat = [p for p in network.parameters() if p.ndim < 2]
-    deep = [p for p in network.parameters() if p.ndim >= 2]
-    kinds: list[dict[str, Any]] = [
-        {"params": deep, "weight_decay": settings.weight_decay},
-        {"params": flat, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(kinds, lr=settings.learning_rate)
-
-
-def _resume(recipe: Recipe, out: Path, device: str) -> _State | None:
-    path = out / "checkpoint.pt"
-    if not path.is_file():
-        return None
-    kept = torch.load(path, map_location=device, weights_only=True)
-    state = _start(recipe, device)
-    state.network.load_state_dict(kept["network"])
-    state.average.load_state_dict(kept["average"])
-    state.optimiser.load_state_dict(kept["optimiser"])
-    return replace(state, epoch=kept["epoch"], history=kept["history"])
-
-
-def _save(state: _State, out: Path) -> None:
-    partial = out / "checkpoint.part"
-    torch.save(
-        {
-            "network": state.network.state_dict(),
-            "average": state.average.state_dict(),
-            "optimiser": state.optimiser.state_dict(),
-            "epoch": state.epoch,
-            "history": state.history,
-        },
-        partial,
-    )
-    partial.replace(out / "checkpoint.pt")
-
-
-def _epoch(state: _State, recipe: Recipe, windows: Windows, epoch: int, device: str) -> float:
+def _epoch(state: State, recipe: Recipe, windows: Windows, epoch: int, device: str) -> float:
     """One pass of `samples` crops; returns the mean loss."""
     settings = recipe.training
     rng = np.random.default_rng([settings.seed, epoch])
@@ -225,7 +147,7 @@ def _epoch(state: _State, recipe: Recipe, windows: Windows, epoch: int, device: 
     batches = np.array_split(drawn, max(round(settings.samples / settings.batch), 1))
     total = 0.0
     state.network.train()
-    crops_ahead = _ahead(lambda batch: _crops(windows, batch, recipe, random), batches)
+    crops_ahead = ahead(lambda batch: crops_of(windows, batch, recipe, random), batches)
     hidden = not sys.stderr.isatty()
     bar = tqdm(crops_ahead, desc=f"epoch {epoch + 1}", total=len(batches), leave=False, disable=hidden)
     for step, (batch, crops) in enumerate(bar):
@@ -233,13 +155,9 @@ def _epoch(state: _State, recipe: Recipe, windows: Windows, epoch: int, device: 
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         crops = crops.to(device, memory_format=torch.channels_last)
-        keep, partner = _partners(len(batch), settings.mix, rng)
-        crops = keep * crops + (1 - keep) * crops[partner]
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             logits = state.network(crops).float()
-        one, other = admits[batch].to(device), admits[batch[partner]].to(device)
-        loss = keep * loss_of(logits, one, settings.label_smoothing)
-        loss += (1 - keep) * loss_of(logits, other, settings.label_smoothing)
+        loss = loss_of(logits, admits[batch].to(device), settings.label_smoothing)
         state.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
@@ -249,27 +167,6 @@ def _epoch(state: _State, recipe: Recipe, windows: Windows, epoch: int, device: 
         _follow(state.average, state.network, min(settings.average_decay, done / (done + 10)))
         total += float(loss.detach()) * len(batch)
     return total / settings.samples
-
-
-def _partners(n: int, mix: float, rng: np.random.Generator) -> tuple[float, Indices]:
-    """How much of each crop is kept, and whose picture and label the rest comes from (mixup, ICLR 2018)."""
-    keep = float(rng.beta(mix, mix)) if mix else 1.0
-    return keep, rng.permutation(n)
-
-
-def _crops(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Generator) -> Tensor:
-    pixels = torch.from_numpy(windows.pixels[batch])
-    return augment(pixels, recipe.augmentation, recipe.input.size_px, recipe.input.pitch_um, random)
-
-
-def _ahead(make: Callable[[Indices], Tensor], batches: Sequence[Indices]) -> Iterator[tuple[Indices, Tensor]]:
-    """Each batch with what is made of it, made in order by another thread while the last one is used."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = deque(pool.submit(make, batch) for batch in batches[:2])
-        for i, batch in enumerate(batches):
-            if i + 2 < len(batches):
-                waiting.append(pool.submit(make, batches[i + 2]))
-            yield batch, waiting.popleft().result()
 
 
 def _rate(settings: Training, step: int, steps: int) -> float:
@@ -297,8 +194,8 @@ def logits_of(network: Network, windows: Windows, recipe: Recipe, device: str) -
     network.eval()
     crops = middle(windows.pixels, recipe.input.size_px)
     parts = []
-    for start in range(0, len(crops), 128):
-        batch = torch.from_numpy(np.ascontiguousarray(crops[start : start + 128])).to(device)
+    for first in range(0, len(crops), 128):
+        batch = torch.from_numpy(np.ascontiguousarray(crops[first : first + 128])).to(device)
         parts.append(network(batch.permute(0, 3, 1, 2).float()).float().cpu().numpy())
     return np.concatenate(parts) if parts else np.zeros((0, len(CLASSES)), np.float32)
 
@@ -332,7 +229,7 @@ def _validate(network: Network, recipe: Recipe, validation: Windows, device: str
     return out
 
 
-def _finish(state: _State, recipe: Recipe, windows: Windows, out: Path, device: str) -> None:
+def _finish(state: State, recipe: Recipe, windows: Windows, out: Path, device: str) -> None:
     """Choose the operating point and write the model and what is known of it."""
     validation = _typed(windows.of("validation"), recipe.operation.datasets)
     if not len(validation):

@@ -57,7 +57,6 @@ class Training:
     learning_rate : at its highest. warm_up : share of all steps until it gets there; then a cosine to 0.
     weight_decay : of AdamW, on everything but biases and normalisation.
     label_smoothing : probability given to the classes that a label does not admit.
-    mix : crops are blended in pairs with a share drawn from Beta(mix, mix); 0 blends none.
     average_decay : of the running average of the weights, per step; the average is what is kept.
     class_balance : how far rare classes are evened out: 0 as they come, 1 all alike.
     seed : of everything that is drawn at random.
@@ -70,7 +69,6 @@ class Training:
     warm_up: float = 0.05
     weight_decay: float = 0.05
     label_smoothing: float = 0.05
-    mix: float = 0.0
     average_decay: float = 0.996
     class_balance: float = 0.5
     seed: int = 1

@@ -182,7 +182,7 @@ def _nucleoli(c: Canvas, inside: F32, reach: float, n: int) -> None:
         angle, far = c.rng.uniform(0, 2 * np.pi), reach * c.rng.random() ** 0.5
         spot = c.ellipse(c.rng.uniform(0.6, 1.15), 1.2, (far * np.cos(angle), far * np.sin(angle)))
         where = c.inside(spot, 0.4) * inside
-        c.thin(where, c.rng.uniform(0.22, 0.42))
+        c.thin(where, c.rng.uniform(0.35, 0.55))
         c.lay(where, blue=0.22)
         c.lay(np.exp(-((spot / 0.25) ** 2)) * inside, chromatin=0.07)
 
@@ -196,16 +196,16 @@ def draw_blast(c: Canvas, diameter: float) -> None:
         at = (0.97 * radius * np.cos(angle), 0.97 * radius * np.sin(angle))
         np.minimum(outline, c.ellipse(radius * c.rng.uniform(0.1, 0.18), 1.3, at, rough=0.15), out=outline)
     _cytoplasm(c, outline, blue=c.rng.uniform(0.4, 0.8), azure=c.rng.uniform(0, 0.08), mottle=0.14)
-    share = c.rng.uniform(0.78, 0.9)
+    share = c.rng.uniform(0.82, 0.92)
     shift = radius * (1 - share) * c.rng.uniform(0.2, 0.9)
-    shape = c.ellipse(radius * share, 1 + 0.25 * c.rng.random(), (shift, 0), rough=c.rng.uniform(0.15, 0.4))
-    if c.rng.random() < 0.35:
-        hollow = c.ellipse(radius * c.rng.uniform(0.2, 0.45), 1, (shift - radius * share * 1.15, 0))
+    shape = c.ellipse(radius * share, 1 + 0.2 * c.rng.random(), (shift, 0), rough=c.rng.uniform(0.15, 0.35))
+    if c.rng.random() < 0.15:
+        hollow = c.ellipse(radius * c.rng.uniform(0.2, 0.35), 1, (shift - radius * share * 1.15, 0))
         shape = c.dent(shape, hollow, 1.5)
     c.thin(c.inside(c.ellipse(1.4, 1, (shift - 0.9 * radius * share, 0)), 2.0), 0.3)
-    amount, clump_um = c.rng.uniform(0.36, 0.62), float(c.rng.choice([0.4, 0.55]))
+    amount, clump_um = c.rng.uniform(0.36, 0.56), float(c.rng.choice([0.4, 0.55]))
     inside = _nucleus(c, shape, outline, amount=amount, clump_um=clump_um, contrast=0.26, membrane=0.32)
-    _nucleoli(c, inside, 0.45 * radius * share, int(c.rng.integers(1, 5)))
+    _nucleoli(c, inside, 0.5 * radius * share, int(c.rng.integers(2, 5)))
     if c.rng.random() < 0.06:
         auer_rod = np.array([[-0.9 * radius, -1.2], [-0.75 * radius, 1.4]], np.float32)
         c.lay(c.inside(c.chain(auer_rod, np.full(2, 0.14, np.float32)), 0.3), azure=0.9)

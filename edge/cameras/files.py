@@ -30,8 +30,8 @@ class FileCamera:
 
     A folder is read with its sub-folders, hidden files left out, in natural order (Im2 before Im10).
     The source of a frame is the path below the given folder, or below the folder where a glob's first
-    wildcard stands; of a video its name. An image that cannot be read, and a video that ends before
-    the number of frames it announces, come as a frame with a fault.
+    wildcard stands; of a video its name. An image that cannot be read comes as a frame with a fault, and so
+    does the end of a video that has fewer frames than it announces.
 
     Parameters
     ----------
@@ -42,9 +42,10 @@ class FileCamera:
     um_per_px: float | None = None
 
     def __init__(self, path: str) -> None:
-        self.path = str(Path(path).expanduser())
-        self.name = Path(path).name or self.path
+        self.path = os.path.expanduser(path)
+        self.name = _readable(Path(path).name or self.path)
         self._pictures: Iterator[Picture] | None = None
+        self._files: frozenset[str] = frozenset()
         self._index = 0
 
     def open(self) -> None:
@@ -56,7 +57,9 @@ class FileCamera:
         if path.suffix.lower() in VIDEOS and path.is_file():
             self._pictures = _frames_of_video(path, _open_video(path))
         else:
-            self._pictures = _decoded(*self._images())
+            root, names = self._images()
+            self._files = frozenset(os.path.join(os.path.realpath(root), name) for name in names)
+            self._pictures = _decoded(root, names)
         self._index = 0
 
     def read(self) -> Frame | None:
@@ -81,6 +84,10 @@ class FileCamera:
     def close(self) -> None:
         """Forget the files."""
         self._pictures = None
+
+    def holds(self, path: Path) -> bool:
+        """Whether `path` is one of the pictures that an open camera reads, which nobody may overwrite."""
+        return os.path.join(os.path.realpath(path.parent), path.name) in self._files
 
     def _images(self) -> tuple[Path, list[str]]:
         """The folder that sources are named from, and the paths below it, in natural order."""
@@ -138,14 +145,20 @@ def _natural(path: str) -> tuple[list[list[str | int]], str]:
     ], path
 
 
+def _readable(path: str) -> str:
+    """The path as text that can be written anywhere: bytes that are no UTF-8 as `\\xff`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def _decoded(root: Path, names: list[str]) -> Iterator[Picture]:
     for name in names:
+        source = _readable(Path(name).as_posix())
         try:
-            yield Path(name).as_posix(), decode((root / name).read_bytes())
+            yield source, decode((root / name).read_bytes())
         except OSError as error:
-            yield Path(name).as_posix(), f"the file cannot be read: {error.strerror}"
+            yield source, f"the file cannot be read: {error.strerror}"
         except ValueError as error:
-            yield Path(name).as_posix(), str(error)
+            yield source, str(error)
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:
@@ -157,17 +170,26 @@ def _open_video(path: Path) -> cv2.VideoCapture:
 
 
 def _frames_of_video(path: Path, capture: cv2.VideoCapture) -> Iterator[Picture]:
+    source = _readable(path.name)
     announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     count = 0
+    last: U8 | None = None
     try:
         while True:
             ok, pixels = capture.read()
             if not ok:
                 break
+            if last is not None:
+                yield source, last
+            last = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
             count += 1
-            yield path.name, np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
         # containers count from duration and rate, and are often off by one or two
-        if count < announced - max(2, announced // 50):
-            yield path.name, f"the video ends after {count} of {announced} frames; the rest cannot be read"
+        if count >= announced - max(2, announced // 50):
+            if last is not None:
+                yield source, last
+        else:
+            # where a file is cut off, decoders fill the last frame up with parts of the one before
+            whole = max(count - 1, 0)
+            yield source, f"the video ends after {whole} of {announced} frames; the rest cannot be read"
     finally:
         capture.release()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from importlib import import_module
-from pathlib import Path
 from typing import Any, cast
 
 from edge.cameras import Camera, CameraError
@@ -62,8 +62,8 @@ def parse(spec: str, settings: CameraSettings) -> tuple[str, dict[str, Any]]:
     scheme = spec.partition(":")[0].lower()
     if scheme in NOT_READ and ":" in spec:
         raise CameraError(f"camera {spec}: {NOT_READ[scheme]} are not supported by this version; use {WAYS}")
-    if re.search(r"[*?\[]", spec) or (spec and Path(spec).expanduser().exists()):
+    if re.search(r"[*?\[]", spec) or os.path.exists(os.path.expanduser(spec)):
         return "files", {"path": spec}
-    if scheme in ("demo", "usb"):
+    if scheme in ("demo", "usb") and ":" in spec:
         raise CameraError(f"camera {spec}: what follows the colon must be a whole number, as in {scheme}:1")
     raise CameraError(f"camera {spec!r}: no such file, folder or kind of camera; use {WAYS}")

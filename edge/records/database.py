@@ -156,4 +156,5 @@ def explain(path: Path, error: sqlite3.Error) -> str:
         "SQLITE_IOERR": "the disk does not read or write it; check the disk and its space",
     }
     reason = next((text for start, text in reasons.items() if name.startswith(start)), str(error))
-    return f"records {path}: {reason}, or choose another file with --records"
+    otherwise = ", or" if ";" in reason else ";"
+    return f"records {path}: {reason}{otherwise} choose another file with --records"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +16,8 @@ from edge.types import LeukoscopeError, Reading
 class JsonLines:
     """Follows a screening and writes it to a file, or to standard output for `-`.
 
+    What the file held before is kept until the first slide begins.
+
     Raises
     ------
     LeukoscopeError : the file cannot be written.
@@ -22,16 +25,22 @@ class JsonLines:
 
     def __init__(self, target: str) -> None:
         self._target = target
+        self._old = target != "-" and Path(target).is_file()
+        self._stream: TextIO | None = sys.stdout  # None where it is closed
         try:
-            self._stream: TextIO = sys.stdout
             if target != "-":
-                self._stream = Path(target).open("w", encoding="utf-8")  # noqa: SIM115 (closed by close)
+                self._stream = Path(target).open("a", encoding="utf-8")  # noqa: SIM115 (closed by close)
         except OSError as error:
-            raise LeukoscopeError(f"--json {target}: cannot be written ({error.strerror})") from None
+            raise self._refused(error.strerror) from None
+        if self._stream is None:
+            raise self._refused("standard output is closed")
 
     def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
         """The line before the first reading of a slide."""
         self._slide, self._classes = slide, header.classes
+        if self._old and self._stream is not None:
+            self._stream.truncate(0)
+            self._old = False
         self._write(start_record(slide, header, um_per_px))
 
     def reading(self, reading: Reading) -> None:
@@ -44,16 +53,24 @@ class JsonLines:
 
     def close(self) -> None:
         """Close the file."""
-        if self._stream is not sys.stdout:
-            self._stream.close()
+        stream, self._stream = self._stream, None
+        if stream is not None and stream is not sys.stdout:
+            with suppress(OSError):  # every line was flushed, or its failure told
+                stream.close()
 
     def _write(self, record: Mapping[str, Any]) -> None:
         """One line, on its way to the reader before this returns."""
+        if self._stream is None:  # after a failure nothing may follow half a line
+            return
         try:
             self._stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
             self._stream.flush()
         except OSError as error:
-            raise LeukoscopeError(f"--json {self._target}: cannot be written ({error.strerror})") from None
+            self.close()
+            raise self._refused(error.strerror) from None
+
+    def _refused(self, reason: str | None) -> LeukoscopeError:
+        return LeukoscopeError(f"--json {self._target}: cannot be written ({reason}); give another place")
 
 
 def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str, Any]:

@@ -34,6 +34,9 @@ REFRESHES_PER_S = 15
 class ScreeningApp(App[Reading]):
     """Shows a screening until q is pressed; `run` returns the slide's last Reading, or None without one.
 
+    What ended the screening before its time is in `failure`. When nothing was shown yet the screen closes
+    at once, else it stays until q.
+
     A thread of its own takes the readings; a clock shows the newest. Readings that come faster than the
     screen is painted are dropped from the view only.
     """
@@ -82,7 +85,7 @@ class ScreeningApp(App[Reading]):
         self._latest = Latest()
         self._paused = False
         self._ended = False
-        self._failure: str | None = None
+        self.failure: LeukoscopeError | None = None
         self._left_slide: str | None = None  # the slide that readings may still come of
         self._aspect = 0.625  # height / width of a frame; the true one comes with the first
 
@@ -92,7 +95,7 @@ class ScreeningApp(App[Reading]):
         self._state = State()
         self._meters = Meters()
         self._gallery = Gallery(colours)
-        self._lost = Failure()
+        self._lost = Failure(recorded=screening.recorded)
         self._verdict = Verdict(screening.positives, screening.referral_fraction)
         self._counts = Counts(colours, screening.leukocytes)
         self._details = Details(
@@ -134,6 +137,7 @@ class ScreeningApp(App[Reading]):
 
     @work(thread=True)
     def _take_readings(self) -> None:
+        reading = None
         try:
             for reading in self.screening.readings():
                 if self.screening.slide != self._left_slide:
@@ -141,7 +145,9 @@ class ScreeningApp(App[Reading]):
                 if reading.note:
                     self.call_from_thread(self.notify, reading.note, severity="warning", timeout=30)
         except LeukoscopeError as error:
-            self._failure = str(error)
+            self.failure = error
+            if reading is None:
+                self.call_from_thread(self.exit)
         self._ended = True
 
     def _tick(self) -> None:
@@ -168,12 +174,12 @@ class ScreeningApp(App[Reading]):
         self._show_state(reading)
 
     def _show_state(self, reading: Reading | None) -> None:
-        failed = self._failure is not None
+        failed = self.failure is not None
         self._state.show(reading, paused=self._paused, ended=self._ended, failed=failed)
-        if self._failure is not None:
+        if failed:
             self._gallery.display = False
             self._lost.display = True
-            self._lost.show(self._failure)
+            self._lost.show(str(self.failure))
 
     def _show_title(self, slide: str) -> None:
         screening = self.screening
@@ -198,14 +204,17 @@ class ScreeningApp(App[Reading]):
     def action_new_slide(self) -> None:
         """Start another slide, after a question when something was counted on this one."""
         reading = self._latest.reading
-        if reading is None or not any(reading.tally.counts.values()):
+        if self._ended:
+            self.notify("no more fields for a new slide: press q to finish, then start again", timeout=4)
+        elif reading is None or not any(reading.tally.counts.values()):
             self._start_slide(True)
         else:
-            question = NewSlideScreen(self.screening.slide, reading.tally.leukocytes)
+            leukocytes, recorded = reading.tally.leukocytes, self.screening.recorded
+            question = NewSlideScreen(self.screening.slide, leukocytes, recorded=recorded)
             self.push_screen(question, self._start_slide)
 
     def _start_slide(self, confirmed: bool | None) -> None:
-        if not confirmed:
+        if not confirmed or self._ended:  # the last field may have come while the question stood
             return
         self._left_slide = self.screening.slide
         slide = self.screening.new_slide()
@@ -226,7 +235,7 @@ class ScreeningApp(App[Reading]):
 
     def action_help(self) -> None:
         """Show the keys and how to read the screen."""
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(recorded=self.screening.recorded))
 
     def action_finish(self) -> None:
         """Stop the line and leave, with the last Reading as the result."""

@@ -29,8 +29,13 @@ _HELP = """\
  The bar shows between what percentages the slide's true value lies; the
  yellow mark is the referral limit.
 
+"""
+
+_RECORDED = """\
 Everything was recorded before it was shown: closing the terminal loses
-nothing. For research use only; it does not replace a haematologist."""
+nothing. """
+_UNRECORDED = "Nothing is recorded (--no-records). "
+_NOTICE = "For research use only; it does not replace a haematologist."
 
 
 class HelpScreen(ModalScreen[None]):
@@ -47,9 +52,13 @@ class HelpScreen(ModalScreen[None]):
     }
     """
 
+    def __init__(self, *, recorded: bool) -> None:
+        super().__init__()
+        self._recorded = recorded
+
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield Static(_HELP)
+            yield Static(_HELP + (_RECORDED if self._recorded else _UNRECORDED) + _NOTICE)
 
 
 class NewSlideScreen(ModalScreen[bool]):
@@ -67,12 +76,13 @@ class NewSlideScreen(ModalScreen[bool]):
     }
     """
 
-    def __init__(self, slide: str, leukocytes: int) -> None:
+    def __init__(self, slide: str, leukocytes: int, *, recorded: bool) -> None:
         super().__init__()
+        self._records = "Its records are kept." if recorded else "It is not recorded (--no-records)."
         self._slide = slide
         self._leukocytes = leukocytes
 
     def compose(self) -> ComposeResult:
         question = f"Close slide {self._slide} with {self._leukocytes} leukocytes and start a new one?"
         keys = "y  yes, new slide     n  no, go on"
-        yield Static(f"{question}\n\nIts records are kept.\n\n{keys}", markup=False)
+        yield Static(f"{question}\n\n{self._records}\n\n{keys}", markup=False)

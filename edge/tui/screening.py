@@ -23,6 +23,7 @@ class Screening(Protocol):
     referral_fraction : the blast fraction, 0 to 1, that the interval is held against.
     camera, runtime, bundle : what to call them on the screen.
     warning : something to keep in sight (an unsigned bundle), or None.
+    recorded : False when nothing is written down.
     """
 
     @property
@@ -43,6 +44,8 @@ class Screening(Protocol):
     def bundle(self) -> str: ...
     @property
     def warning(self) -> str | None: ...
+    @property
+    def recorded(self) -> bool: ...
 
     def readings(self) -> Iterator[Reading]:
         """Readings as they come, each already recorded.

@@ -43,7 +43,7 @@ class State(Panel):
 
     def show(self, reading: Reading | None, *, paused: bool, ended: bool, failed: bool) -> None:
         if failed:
-            self._text, self._style = "▲ the camera stopped", "bold yellow"
+            self._text, self._style = "▲ the screening stopped", "bold yellow"
         elif ended:
             self._text, self._style = "■ no more fields: press q to finish", "bold cyan"
         elif paused:
@@ -62,6 +62,8 @@ def _became(reading: Reading | None) -> tuple[str, str]:
         return "waiting for the camera", "dim"
     if reading.problems:
         problem = reading.problems[0]
+        if reading.frame.fault is not None:
+            return f"▲ {reading.frame.source}: {problem}", "bold yellow"
         advice = _ADVICE.get(problem)
         return f"▲ {problem}: {advice}" if advice else f"▲ {problem}", "bold yellow"
     counted = int(reading.counted.sum())
@@ -73,16 +75,21 @@ def _became(reading: Reading | None) -> tuple[str, str]:
 
 
 class Failure(Panel):
-    """That the camera is gone, what it said, and what to do."""
+    """What ended the screening, such as a lost camera, and what to do."""
 
-    _message = ""
+    def __init__(self, *, recorded: bool) -> None:
+        super().__init__()
+        self._message = ""
+        self._recorded = recorded
 
     def show(self, message: str) -> None:
         self._message = message
         self.update()
 
     def lay_out(self, width: int, height: int) -> list[Content]:
-        advice = "All cells counted so far are recorded. Press q to finish, then start again."
+        advice = "Press q to finish, then start again."
+        if self._recorded:
+            advice = f"All cells counted so far are recorded. {advice}"
         lines = [Content.styled(line, "bold yellow") for line in wrap(f"▲ {self._message}", width)]
         room = max(height - 2, 1)
         return [*lines[:room], *(Content(line) for line in wrap(advice, width))][: max(height, 1)]

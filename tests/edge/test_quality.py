@@ -46,6 +46,12 @@ def test_a_good_field_has_no_problems() -> None:
     assert 0.7 < seen.brightness < 1
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (2, 900), (8, 8), (41, 41)])
+def test_a_picture_too_small_to_judge_focus_by_is_not_blamed_for_it(size: tuple[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(60, 230, (*size, 3), np.uint8)
+    assert "out of focus" not in assess(pixels).problems
+
+
 def test_sharpness_falls_at_every_step_of_defocus() -> None:
     sharpness = [assess(field(blur_um=b)).sharpness for b in (0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.0)]
     assert all(a > b for a, b in pairwise(sharpness))

@@ -44,6 +44,21 @@ def test_the_device_opens_what_was_built(built: Path) -> None:
         assert named in card
 
 
+def test_figures_of_an_evaluation_go_into_the_card(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    figure = {"value": 0.875, "low": 0.75, "high": 0.925}
+    found = {
+        "dataset": "deepapl", "split": "test", "interval": "95%, bootstrap by patient", "groups": 14,
+        "cells": {"blast": 3}, "abstained": 0.04, "figures": {"roc_area": figure},
+    }  # fmt: skip
+    (copy / "evaluation-deepapl.json").write_text(json.dumps(found))
+    out = tmp_path / "x.bundle"
+    out.write_bytes(build(copy))
+    opened = bundle.load(out, allow_unsigned=True)
+    assert "roc area: 0.875 (0.750 to 0.925)" in opened.members["MODEL_CARD.md"].decode()
+    assert opened.manifest.everything["metrics"]["test"][0]["figures"]["roc_area"] == figure
+
+
 def test_the_graph_computes_what_the_network_does(run: Path, built: Path) -> None:
     network, _ = load_network(run)
     opened = bundle.load(built, allow_unsigned=True)

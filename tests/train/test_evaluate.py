@@ -81,8 +81,8 @@ def test_real_fields_are_evaluated(shared_data: Path, make_bundle: Callable[...,
 
 
 def test_a_part_without_cells_is_told(deepapl: Callable[..., Path], make_bundle: Callable[..., Path]) -> None:
-    opened = bundle.load(make_bundle(classes=[f"c{i}" for i in range(11)], leukocytes=["c0"], positive=["c0"]),
-                         allow_unsigned=True)  # fmt: skip
+    strange = make_bundle(classes=[f"c{i}" for i in range(11)], leukocytes=["c0"], positive=["c0"])
+    opened = bundle.load(strange, allow_unsigned=True)
     with pytest.raises(DataError, match="deepapl"):
         evaluate(opened, dataset("deepapl"), deepapl(), notice=pytest.fail)
 
@@ -111,9 +111,7 @@ def test_bad_input_is_one_line(
     assert named in lines[0]
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["fit"], ["evaluate", "--split", "some"], ["x"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["fit"], ["evaluate", "--split", "some"], ["x"]])
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)

@@ -20,6 +20,8 @@ from train.split import split_of
 FIRST_SEED = 1000
 SLIDES = 96
 _CELLS_PER_CLASS = 6  # of each class on each slide
+_CELLS_HARD = 20  # of those that a drawing tells apart by little
+_HARD = ("blast", "immature-granulocyte", "monocyte", "lymphocyte")
 _BARE_PER_SLIDE = 6  # places with red cells and glass only
 _WINDOW_UM = 36.0
 _BARE_UM = 12.0  # from the edge of the nearest cell
@@ -68,7 +70,7 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
         places: list[tuple[str, tuple[float, float]]] = []
         for name in CLASSES:
             members = np.flatnonzero((layout.names == name) & inside.all(axis=1))
-            for i in rng.permutation(members)[:_CELLS_PER_CLASS]:
+            for i in rng.permutation(members)[: _CELLS_HARD if name in _HARD else _CELLS_PER_CLASS]:
                 places.append((name, (float(layout.centres_um[i, 0]), float(layout.centres_um[i, 1]))))
         places += [("artefact", place) for place in _bare_places(smear, rng)]
         group = f"demo:{seed}"
@@ -86,6 +88,7 @@ SIMULATED = DataSet(
     citation="edge/cameras/simulated.py",
     layout=f"no files: {SLIDES} slides are drawn, demo:{FIRST_SEED} and on",
     groups="slide",
-    split="by slide, by a hash of its name: about 65% train, 15% validation, 20% test",
+    split="by slide, by a hash of its name: about 65% train, 15% validation, 20% test; drawn slides were "
+    "looked at throughout development, so test figures flatter",
     read=_read,
 )

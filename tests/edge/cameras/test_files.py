@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -205,6 +206,46 @@ def test_a_video_that_ends_early_says_so(tmp_path: Path) -> None:
     assert {frame.fault for frame in frames} == {None}
     assert last.fault == f"the video ends after {len(frames)} of 60 frames; the rest cannot be read"
     assert last.index == len(frames)
+
+
+def test_a_frame_that_a_video_is_cut_in_is_not_given(tmp_path: Path) -> None:
+    path = tmp_path / "slide.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240))
+    rng = np.random.default_rng(4)
+    for _ in range(12):
+        writer.write(cv2.GaussianBlur(rng.integers(0, 255, (240, 320, 3), np.uint8), (0, 0), 1))
+    writer.release()
+    intact = [frame.pixels for frame in frames_of(path)]
+    whole = path.read_bytes()
+    for share in (0.4, 0.45, 0.5, 0.55, 0.6):
+        path.write_bytes(whole[: int(share * len(whole))])
+        *frames, last = frames_of(path)
+        assert last.fault == f"the video ends after {len(frames)} of 12 frames; the rest cannot be read"
+        for frame, pixels in zip(frames, intact, strict=False):
+            np.testing.assert_array_equal(frame.pixels, pixels)
+
+
+def test_a_name_that_is_no_text_is_given_as_text(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff1.png"
+    with open(path, "wb") as file:
+        file.write(encoded(".png"))
+    (frame,) = frames_of(tmp_path)
+    assert frame.fault is None
+    assert frame.source == "\\xff1.png"
+    assert FileCamera(os.fsdecode(path)).name == "\\xff1.png"
+
+
+def test_it_knows_which_files_it_reads(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.png", "sub/b.png"):
+        write_image(tmp_path / name, 1)
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    with closing(FileCamera(str(tmp_path / "*.png"))) as camera:
+        camera.open()
+        assert camera.holds(tmp_path / "a.png")
+        assert camera.holds(tmp_path / "link" / "a.png")
+        assert not camera.holds(tmp_path / "sub" / "b.png")
+        assert not camera.holds(tmp_path / "a_nuclei.png")
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ def test_the_simulated_microscope_and_its_seed(spec: str, seed: dict[str, int]) 
         ("usb:", "must be a whole number, as in usb:1"),
         ("fieldz/", "no such file, folder or kind of camera; use a number"),
         ("webcam", "no such file, folder or kind of camera"),
+        ("~nobody-of-this-name/fields", "no such file, folder or kind of camera"),
+        ("DEMO", "no such file, folder or kind of camera"),
         ("", "no such file, folder or kind of camera"),
         ("²", "no such file, folder or kind of camera"),
     ],

@@ -243,7 +243,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 def test_another_kind_of_file_is_refused_and_left_alone(path: Path) -> None:
     path.write_bytes(b"name,age\n" * 1000)
-    assert "is not a record store" in refusal(path)
+    assert "is not a record store; choose another" in refusal(path)
     assert path.read_bytes() == b"name,age\n" * 1000
 
 

@@ -130,6 +130,7 @@ class FakeScreening:
     camera = "demo:1"
     runtime = "ort-int8"
     bundle = "leukocytes-1"
+    recorded = True
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from edge.tui.app import REFRESHES_PER_S, ScreeningApp
 from edge.tui.dialogs import HelpScreen, NewSlideScreen
@@ -204,20 +205,60 @@ def test_a_lost_camera_is_told_and_the_screen_stays() -> None:
         told = " ".join(text_of(pilot, "Failure").split())
         assert message in told
         assert "Press q" in told
-        assert "the camera stopped" in text_of(pilot, "State")
+        assert "the screening stopped" in text_of(pilot, "State")
+        assert "are recorded" in told
         assert "61" in text_of(pilot, "Counts")
         await pilot.press("space")
         assert screening.pauses == []
         await pilot.press("q")
 
-    assert drive(screening, script).return_value is screening.given[-1]
+    app = drive(screening, script)
+    assert app.return_value is screening.given[-1]
+    assert str(app.failure) == message
 
 
-def test_a_camera_that_never_came_is_told() -> None:
+def test_a_camera_that_never_came_closes_the_screen() -> None:
+    message = "camera 3: there are only 2; see edge-device cameras"
+
+    async def run() -> ScreeningApp:
+        app = ScreeningApp(FakeScreening([], failure=message))
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause(0.3)
+            assert not app.is_running
+        return app
+
+    app = asyncio.run(run())
+    assert str(app.failure) == message
+    assert app.return_value is None
+
+
+def test_no_new_slide_after_the_last_field() -> None:
+    screening = FakeScreening([reading(0)], ends=True)
+
     async def script(pilot: Pilot[Reading]) -> None:
-        assert "camera 3" in text_of(pilot, "Failure")
+        await pilot.press("n")
+        await pilot.pause()
+        assert screening.next is None
+        assert "61" in text_of(pilot, "Counts")
+        assert any("no more fields" in str(n.message) for n in pilot.app._notifications)
+        await pilot.press("q")
 
-    drive(FakeScreening([], failure="camera 3: there are only 2; see edge-device cameras"), script)
+    drive(screening, script)
+
+
+def test_nothing_is_said_to_be_recorded_where_it_is_not() -> None:
+    message = "camera 0: /dev/video0 was unplugged; plug it in again"
+    screening = FakeScreening([reading(0)], failure=message)
+    screening.recorded = False
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        assert "recorded" not in text_of(pilot, "Failure")
+        await pilot.press("h")
+        await pilot.pause()
+        assert "Nothing is recorded" in str(pilot.app.screen.query_one(Static).render())
+        await pilot.press("h", "q")
+
+    drive(screening, script)
 
 
 def test_the_end_of_a_folder_is_told_and_the_screen_stays() -> None:

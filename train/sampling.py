@@ -1,0 +1,54 @@
+"""Which windows an epoch draws, what their labels admit, and their crops, made ahead of their use."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from train.augment import augment
+from train.classes import CLASSES, admitted
+from train.metrics import Floats
+from train.recipe import Recipe
+from train.windows import Windows
+
+Indices = NDArray[np.int64]
+
+
+def targets(windows: Windows) -> Tensor:
+    """(n, C) bool: the classes that each label admits."""
+    table = {label: [c in admitted(label) for c in CLASSES] for label in np.unique(windows.labels).tolist()}
+    return torch.tensor([table[label] for label in windows.labels.tolist()])
+
+
+def weights(windows: Windows, recipe: Recipe) -> Floats:
+    """(n,) probabilities of drawing each window: data sets by their shares, rare classes evened out."""
+    out = np.zeros(len(windows))
+    for name, share in recipe.shares.items():
+        inside = windows.datasets == name
+        labels, which, counts = np.unique(windows.labels[inside], return_inverse=True, return_counts=True)
+        if len(labels):
+            of_class = (counts / counts.sum()) ** -recipe.training.class_balance
+            out[inside] = share * of_class[which] / of_class[which].sum()
+    return np.asarray(out / out.sum())
+
+
+def crops_of(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Generator) -> Tensor:
+    """Augmented crops of a batch, (n, 3, S, S) float32."""
+    pixels = torch.from_numpy(windows.pixels[batch])
+    return augment(pixels, recipe.augmentation, recipe.input.size_px, recipe.input.pitch_um, random)
+
+
+def ahead(make: Callable[[Indices], Tensor], batches: Sequence[Indices]) -> Iterator[tuple[Indices, Tensor]]:
+    """Each batch with what is made of it, made in order by another thread while the last one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = deque(pool.submit(make, batch) for batch in batches[:2])
+        for i, batch in enumerate(batches):
+            if i + 2 < len(batches):
+                waiting.append(pool.submit(make, batches[i + 2]))
+            yield batch, waiting.popleft().result()
