@@ -72,19 +72,19 @@ def judge(tally: Tally, rule: FindingRule) -> Finding:
     if interval and interval[0] > limit:
         return finding(
             "refer",
-            f"{k} blasts among {n} leukocytes: more than {limit:.0%} beyond doubt. "
+            f"{_counted(k, n)}: clearly more than {limit:.0%}. "
             "Refer the patient; keep the slide.",
         )
     if tally.certain_positives >= rule.certain_cells and n < rule.certain_within:
         return finding(
             "refer",
-            f"{tally.certain_positives} certain blasts in only {n} leukocytes. "
+            f"{tally.certain_positives} certain blasts in only {_many(n, 'leukocyte')}. "
             "Refer the patient; keep the slide.",
         )
     if interval and interval[1] < limit:
         return finding(
             "no-blasts-seen",
-            f"{k} blasts among {n} leukocytes: fewer than {limit:.0%}. "
+            f"{_counted(k, n)}: clearly fewer than {limit:.0%}. "
             "This does not rule out leukemia; refer if the patient is ill.",
         )
     if tally.rejected > rule.rejected_fraction * tally.frames:
@@ -96,6 +96,14 @@ def judge(tally: Tally, rule: FindingRule) -> Finding:
     needed = cells_needed(k, n, rule)
     more = f"{needed} more" if needed is not None else "many more"
     return finding("keep-scanning", f"Too few cells to say: about {more} leukocytes are needed.", needed)
+
+
+def _counted(blasts: int, leukocytes: int) -> str:
+    return f"{_many(blasts, 'blast')} among {_many(leukocytes, 'leukocyte')}"
+
+
+def _many(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
 def cells_needed(positives: int, total: int, rule: FindingRule) -> int | None:

@@ -59,6 +59,11 @@ def fit(
     FitError : `out` holds a run with other settings, or too little is left to train on.
     DataError : a data set is absent or unreadable.
     """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # builds without CUDA fail an assertion
+        reason = str(error).splitlines()[0]
+        raise FitError(f"device {device}: cannot be used ({reason}); try --device cpu") from None
     out.mkdir(parents=True, exist_ok=True)
     _write_settings(recipe, limit, out)
     windows = _gather(recipe, data, limit, cache, notice)

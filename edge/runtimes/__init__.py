@@ -60,7 +60,9 @@ def open_runtime(kind: str, graph: bytes, *, precision: str, threads: int) -> Ru
     """
     name = "ort" if kind == "auto" else kind
     if name not in KINDS:
-        raise GraphError(f"runtime {kind}: not one of auto, {', '.join(KINDS)}")
+        raise GraphError(
+            f"runtime {kind}: not one of those in this version ({', '.join(KINDS)}); choose with --runtime"
+        )
     module, cls = KINDS[name].split(":")
     try:
         runtime_class = getattr(import_module(module), cls)

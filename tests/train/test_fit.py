@@ -94,3 +94,8 @@ def test_partial_labels_ask_for_no_one_class() -> None:
     uniform = torch.zeros((1, len(CLASSES)))
     expected = -torch.log(torch.tensor(3 / len(CLASSES)))
     assert torch.isclose(loss_of(uniform, first_three, 0.0), expected)
+
+
+def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FitError, match="device nope"):
+        fit.fit(SMALL, tmp_path, tmp_path / "run", device="nope", cache=tmp_path, notice=print)

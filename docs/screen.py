@@ -1,0 +1,48 @@
+"""Draws docs/screen.svg: the screen after some fields of the simulated slide with blasts.
+
+python docs/screen.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from edge import bundle
+from edge.cameras.simulated import SimulatedCamera
+from edge.classify import Classifier
+from edge.config import load_profile
+from edge.optics import Scales
+from edge.pipeline import Order, Screening
+from edge.records.store import Unrecorded
+from edge.records.summary import Summary
+from edge.tui.app import ScreeningApp
+from edge.tui.snapshot import svg
+
+FIELDS = 44
+SIZE = (132, 42)
+
+
+async def draw(target: Path) -> None:
+    """Screen the slide in a terminal that nobody sees, and keep its last picture."""
+    profile, model, camera, summary = load_profile(), bundle.load(), SimulatedCamera(1), Summary()
+    screening = Screening(
+        camera=camera,
+        bundle=model,
+        classifier=Classifier(model, threads=profile.runtime.threads),
+        scales=Scales(asked="auto", nominal=0.1, camera=camera),
+        store=Unrecorded(),
+        profile=profile.name,
+        order=Order(slide="demo", max_frames=FIELDS),
+        sinks=[summary],
+    )
+    app = ScreeningApp(screening)
+    async with app.run_test(size=SIZE) as pilot:
+        while not summary.line:
+            await pilot.pause(0.2)
+        await pilot.pause(1)
+        target.write_text(svg(app))
+
+
+if __name__ == "__main__":
+    asyncio.run(draw(Path(__file__).with_suffix(".svg")))
