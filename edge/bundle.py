@@ -175,7 +175,9 @@ def load(path: Path | None = None, *, allow_unsigned: bool = False) -> Bundle:
     except FileNotFoundError:
         raise BundleError(f"bundle {path}: no such file; give another with --bundle") from None
     except OSError as error:
-        raise BundleError(f"bundle {path}: cannot be read ({error.strerror}); give another with --bundle") from None
+        raise BundleError(
+            f"bundle {path}: cannot be read ({error.strerror}); give another with --bundle"
+        ) from None
     sha256 = hashlib.sha256(content).hexdigest()
     trusted = sha256 in trusted_hashes()
     if not trusted and not allow_unsigned:

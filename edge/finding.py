@@ -72,8 +72,7 @@ def judge(tally: Tally, rule: FindingRule) -> Finding:
     if interval and interval[0] > limit:
         return finding(
             "refer",
-            f"{_counted(k, n)}: clearly more than {limit:.0%}. "
-            "Refer the patient; keep the slide.",
+            f"{_counted(k, n)}: clearly more than {limit:.0%}. Refer the patient; keep the slide.",
         )
     if tally.certain_positives >= rule.certain_cells and n < rule.certain_within:
         return finding(

@@ -72,7 +72,7 @@ class Line:
         clock.end("classify")
         centres_um = cells.centres_px.astype(np.float64) * scale.um_per_px
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um)
-        fresh = placed.uncounted & (~cells.cut | self._single_cell)
+        fresh = placed.countable & (~cells.cut | self._single_cell)
         settled = fresh & ~calls.uncertain
         self._map.mark(placed.ids[settled], placed.ids[fresh & calls.uncertain])
         clock.end("map")

@@ -31,6 +31,8 @@ _LEAST_OVERLAP = 0.12  # of a field, when nothing but the overlap speaks for a p
 _LEAST_OVERLAP_OF_KNOWN = 0.03  # when a cell was recognised or a neighbour fits as well
 _REPEATED = 0.8  # of a field: what overlaps more and shows no new cell is a repetition
 _SAME_CELL_UM = 4.0  # half a lymphocyte: no two whole leukocytes have their centres this close
+_GUARD_UM = 10.0  # half the largest leukocyte
+_SMALL_FIELD_UM = 60.0  # a field too small to give a margin away
 _GUESSES, _NEIGHBOURS = 6, 16  # fields that a frame is compared with
 
 
@@ -41,13 +43,13 @@ class Placement:
     Attributes
     ----------
     ids : (n,) int32, identity on the slide. new : (n,) bool, not seen before.
-    uncounted : (n,) bool, never entered the tally so far.
+    countable : (n,) bool, may enter the tally now: it has not so far, and lies well inside the field.
     repeated : the frame shows a place already counted and no cell beyond.
     """
 
     ids: I32
     new: Bools
-    uncounted: Bools
+    countable: Bools
     repeated: bool
 
     @classmethod
@@ -93,7 +95,8 @@ class SlideMap:
         before = len(self._counted)
         ids = self._identify(here, centres_um)
         new = ids > before
-        uncounted = np.array([not self._counted[i - 1] for i in ids], np.bool_)
+        countable = np.array([not self._counted[i - 1] for i in ids], np.bool_)
+        countable &= _well_inside(centres_um, view)
         here.cells = dict(zip(ids.tolist(), centres_um, strict=True))
         if overlap < _REPEATED or new.any():
             for earlier, corner in here.links.items():
@@ -101,7 +104,7 @@ class SlideMap:
             self._prints += list(prints)
             self._printed += [(here, centre) for centre in centres_um]
         self._last = here
-        return Placement(ids, new, uncounted, overlap >= _REPEATED and not uncounted.any())
+        return Placement(ids, new, countable, overlap >= _REPEATED and not new.any())
 
     def mark(self, settled: I32, undecided: I32) -> None:
         """These cells have entered the tally; of those the classifier was not sure."""
@@ -204,6 +207,21 @@ class Separate:
     def mark(self, settled: I32, undecided: I32) -> None:
         """See `SlideMap.mark`."""
         self.undecided += len(undecided)
+
+
+def _well_inside(centres_um: Point, view: Specimen) -> Bools:
+    """(n,) bool: cells that would lie inside the field whatever their size.
+
+    The larger a cell, the likelier the field's edge cuts it; counting whole cells wherever they lie would
+    count too few blasts, which are large. With a guard area every size has the same chance (Gundersen,
+    J Microsc 1977;111:219-223). What lies in the margin is counted when the stage has moved on.
+    """
+    height, width = view.pixels.shape[:2]
+    field_um = np.array([width, height]) * view.pitch_um
+    if field_um.min() < _SMALL_FIELD_UM:
+        return np.ones(len(centres_um), np.bool_)
+    inside = (centres_um >= _GUARD_UM) & (centres_um <= field_um - _GUARD_UM)
+    return np.asarray(inside.all(axis=1), np.bool_)
 
 
 def _thumbnail(view: Specimen) -> U8:

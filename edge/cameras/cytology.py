@@ -25,7 +25,7 @@ LEUKOCYTES = (
 )
 
 DIAMETER_UM: Mapping[str, tuple[float, float]] = {
-    "blast": (12.0, 20.0),
+    "blast": (13.5, 20.0),
     "immature-granulocyte": (13.0, 20.0),
     "lymphocyte": (9.0, 12.0),
     "monocyte": (15.0, 20.0),
@@ -180,9 +180,9 @@ def _nucleoli(c: Canvas, inside: F32, reach: float, n: int) -> None:
     """Pale bluish round nucleoli, each with a faint dark ring, within `reach` µm of the nucleus' middle."""
     for _ in range(n):
         angle, far = c.rng.uniform(0, 2 * np.pi), reach * c.rng.random() ** 0.5
-        spot = c.ellipse(c.rng.uniform(0.6, 1.15), 1.2, (far * np.cos(angle), far * np.sin(angle)))
+        spot = c.ellipse(c.rng.uniform(0.8, 1.35), 1.2, (far * np.cos(angle), far * np.sin(angle)))
         where = c.inside(spot, 0.4) * inside
-        c.thin(where, c.rng.uniform(0.35, 0.55))
+        c.thin(where, c.rng.uniform(0.4, 0.6))
         c.lay(where, blue=0.22)
         c.lay(np.exp(-((spot / 0.25) ** 2)) * inside, chromatin=0.07)
 

@@ -63,7 +63,7 @@ def test_a_standing_stage_repeats() -> None:
     assert again.repeated
     assert again.ids.tolist() == first.ids.tolist()
     assert not again.new.any()
-    assert not again.uncounted.any()
+    assert not again.countable.any()
 
 
 def test_places_that_have_nothing_to_do_with_each_other() -> None:
@@ -81,7 +81,7 @@ def test_a_cell_that_was_uncertain_may_be_counted_later() -> None:
     assert slide_map.undecided == 1
     second = slide_map.place(_view(slide, 340, 300), centre - (10.0, 0.0))
     assert second.ids.tolist() == first.ids.tolist()
-    assert second.uncounted.all()
+    assert second.countable.all()
     assert not second.new.any()
     slide_map.mark(second.ids, second.ids[:0])
     assert slide_map.undecided == 0
@@ -111,3 +111,11 @@ def test_the_simulated_stage_with_its_truth() -> None:
     assert len(identity) > 30
     assert len(numbers) == len(set(numbers)), "two cells took the same identity"
     assert len(numbers) <= len(identity) * 1.02, "a cell was counted twice"
+
+
+def test_large_and_small_cells_have_the_same_chance_to_be_counted() -> None:
+    centres = np.array([[9.0, 45.0], [11.0, 45.0], [72.0, 81.0], [72.0, 79.0]])
+    placed = SlideMap().place(_view(_slide(), 300, 300), centres)
+    assert placed.countable.tolist() == [False, True, False, True]
+    small = Specimen(_slide()[:200, :230], PITCH_UM, 1.0, np.full(3, 240, np.float32), 0.5)
+    assert SlideMap().place(small, np.array([[5.0, 5.0]])).countable.all()
