@@ -138,7 +138,9 @@ def _key(source: DataSet, data: Path, pitch_um: float, size_px: int, limit: int)
     for module in (edge.preprocess, train.split, reader):
         digest.update(inspect.getsource(module).encode())
     digest.update((inspect.getsource(read) + inspect.getsource(cut)).encode())
-    if source.folder is not None:
+    if source.folder is None:  # drawn: whatever changes the drawing changes its first picture
+        digest.update(next(iter(source.read(data, print))).load().tobytes())
+    else:
         root = source.root(data)
         for path in sorted(p for p in root.rglob("*") if p.is_file()):
             digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
