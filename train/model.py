@@ -1,7 +1,7 @@
 """The classifier: a small residual convolutional network, and the graph that the device runs.
 
-Plain 3×3 convolutions rather than depthwise ones: at this size they are as fast on one core of the device
-and several times faster to train, and batch normalisation folds into them on export.
+Plain 3×3 convolutions rather than depthwise ones: simple to train on few cores, and batch normalisation
+folds into them on export.
 """
 
 from __future__ import annotations

@@ -128,8 +128,8 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None) -> No
 def test_where_records_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("LEUKOSCOPE_HOME", raising=False)
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
-    monkeypatch.setenv("HOME", "/home/someone")
-    assert data_folder() == Path("/home/someone/.local/share/leukoscope")
+    monkeypatch.setenv("HOME", "/somebody")
+    assert data_folder() == Path("/somebody/.local/share/leukoscope")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert data_folder() == tmp_path / "leukoscope"
     monkeypatch.setenv("LEUKOSCOPE_HOME", str(tmp_path / "stick"))

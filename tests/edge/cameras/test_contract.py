@@ -117,6 +117,8 @@ def test_closing_twice_and_before_opening_does_nothing(camera: Camera) -> None:
     camera.open()
     camera.close()
     camera.close()
+    with pytest.raises(CameraError, match="not open"):
+        camera.read()
 
 
 def test_it_opens_again_and_counts_from_zero(camera: Camera) -> None:
