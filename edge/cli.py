@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from edge import __version__
+from edge import command
 from edge.allocator import give_back_pictures
 from edge.types import LeukoscopeError, Reading
 
@@ -44,34 +44,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     if conflict := _conflict(arguments):
         parser.error(conflict)
     give_back_pictures()
-    try:
-        with ExitStack() as held:
-            return _run(arguments, held)
-    except LeukoscopeError as error:
-        print(f"edge-run: {error}", file=sys.stderr)
-        return 1
+    return command.run("edge-run", lambda: _run(arguments))
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line, as for every other mistake, instead of argparse's whole usage."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> command.Parser:
+    parser = command.Parser(
         prog="edge-run",
         description="Screen a stained blood smear for blasts: camera → cells → classes → finding.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        example=EXAMPLES,
     )
     add = parser.add_argument
-    add("--version", action="version", version=f"leukoscope {__version__}")
     add("--camera", required=True, metavar="SPEC",
         help="N, /dev/videoN, usb:N, a video file, a folder or glob of images, demo[:SEED]")  # fmt: skip
-    add("--bundle", type=Path, metavar="PATH", help="model bundle (default: the one shipped)")
-    add("--allow-unsigned", action="store_true", help="run a bundle that nobody vouches for, and mark it so")
+    add("--bundle", type=Path, metavar="PATH", help="model bundle (default: the one in use)")
+    add(
+        "--allow-unsigned",
+        action="store_true",
+        help="run a bundle that nobody vouches for; every record says so",
+    )
     add("--profile", metavar="NAME or PATH", help="device profile (default: the one that fits this machine)")
     add("--runtime", choices=("auto", "ort", "trt"), help="what runs the networks (default: auto)")
     add("--um-per-px", type=_scale, default="auto", metavar="auto or NUMBER",
@@ -140,19 +130,20 @@ def _conflict(arguments: argparse.Namespace) -> str | None:
     return None
 
 
-def _run(arguments: argparse.Namespace, held: ExitStack) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # before the line runs there is nothing to end properly
-    screening, camera, summary = _screening(arguments, held)
-    if arguments.truth is not None:
-        _write_truth(arguments.truth, camera)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), lambda *_: screening.stop())
-    try:
-        _headless(screening, arguments) if arguments.headless else _screen(screening)
-    finally:
-        if summary.line and arguments.json != "-":
-            _say(summary.line)
-    return 0
+    with ExitStack() as held:
+        screening, camera, summary = _screening(arguments, held)
+        if arguments.truth is not None:
+            _write_truth(arguments.truth, camera)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            signal.signal(getattr(signal, name), lambda *_: screening.stop())
+        try:
+            _headless(screening, arguments) if arguments.headless else _screen(screening)
+        finally:
+            if summary.line and arguments.json != "-":
+                _say(summary.line)
+    return command.DONE
 
 
 def _say(line: str) -> None:
@@ -176,17 +167,13 @@ def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screenin
 
     import cv2
 
-    from edge import bundle, optics
-    from edge.classify import Classifier
+    from edge import bundle, optics, selftest
     from edge.config import data_folder
     from edge.pipeline import Order, Screening
     from edge.records.summary import Summary
 
     cv2.setNumThreads(profile.images.threads)
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned)
-    runtime = arguments.runtime or profile.runtime.kind
-    classifier = Classifier(model, runtime=runtime, threads=profile.runtime.threads)
-    held.callback(classifier.close)
     store = _store(arguments)
     held.callback(store.close)
     order = Order(
@@ -204,11 +191,25 @@ def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screenin
         folder=data_folder(),
     )
     summary = Summary()
+    sinks: list[Sink] = [*_sinks(arguments, camera, held), summary]
+    # last, for an engine may take minutes to build
+    classifier = selftest.choose(
+        model,
+        runtime=arguments.runtime or profile.runtime.kind,
+        threads=profile.runtime.threads,
+        folder=data_folder(),
+        tell=_tell,
+    )
+    held.callback(classifier.close)
     screening = Screening(
         camera=camera, bundle=model, classifier=classifier, scales=scales, store=store,
-        profile=profile.name, order=order, sinks=[*_sinks(arguments, camera, held), summary],
+        profile=profile.name, order=order, sinks=sinks,
     )  # fmt: skip
     return screening, camera, summary
+
+
+def _tell(line: str) -> None:
+    command.say("edge-run", line)
 
 
 def _store(arguments: argparse.Namespace) -> Store | Unrecorded:

@@ -6,63 +6,41 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.types import LeukoscopeError
+from edge import command
+from edge.command import DONE
 
 if TYPE_CHECKING:
     from edge.bundle import Bundle
     from train.evaluate import Evaluation
 
-DONE, FAILED = 0, 1
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `edge-train`; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    try:
-        status: int = arguments.run(arguments)
-    except LeukoscopeError as error:
-        print(f"edge-train: {error}", file=sys.stderr)
-        return FAILED
-    except ImportError as error:
-        print(f"edge-train: {error}; install it with: pip install 'leukoscope[train]'", file=sys.stderr)
-        return FAILED
-    except OSError as error:
-        print(f"edge-train: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("edge-train: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
-        return FAILED
-    return status
+    return command.run(
+        "edge-train",
+        lambda: int(arguments.run(arguments)),
+        extras="train",
+        interrupted="stopped; the same command goes on from the last finished epoch",
+    )
 
 
-def _version() -> str:
-    try:
-        return version("leukoscope")
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> command.Parser:
+    parser = command.Parser(
         prog="edge-train",
         description="Train and evaluate the cell classifier. For research use only.",
-        epilog="example: edge-train fit --recipe leukocytes --data ../data --out runs/leukocytes",
+        example="example: edge-train fit --recipe leukocytes --data ../data --out runs/leukocytes",
     )
-    parser.add_argument("--version", action="version", version=f"edge-train {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    datasets = _command(commands, "datasets", "which data sets it reads", "edge-train datasets")
-    datasets.set_defaults(run=_datasets)
-
-    recipes = _command(commands, "recipes", "which recipes there are", "edge-train recipes")
-    recipes.set_defaults(run=_recipes)
+    command.add(commands, "datasets", "which data sets it reads", "edge-train datasets", _datasets)
+    command.add(commands, "recipes", "which recipes there are", "edge-train recipes", _recipes)
 
     example = "edge-train fit --recipe leukocytes --data ../data --out runs/leukocytes"
-    fit = _command(commands, "fit", "train a recipe, or go on after an interruption", example)
+    fit = command.add(commands, "fit", "train a recipe, or go on after an interruption", example, _fit)
     fit.add_argument("--recipe", required=True, metavar="NAME", help="a shipped recipe, or a .toml file")
     fit.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
     fit.add_argument("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
@@ -72,11 +50,10 @@ def _parser() -> argparse.ArgumentParser:
         "--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set"
     )
     fit.add_argument("--cache", type=Path, metavar="DIR", help="keep cut cells here (default: RUN_DIR/cache)")
-    fit.set_defaults(run=_fit)
 
     example = "edge-train evaluate --dataset deepapl --data ../data --json deepapl.json --pictures figures"
-    evaluate = _command(commands, "evaluate", "a bundle's figures on a data set", example)
-    evaluate.add_argument("--bundle", type=Path, help="default: the one that ships with the program")
+    evaluate = command.add(commands, "evaluate", "a bundle's figures on a data set", example, _evaluate)
+    evaluate.add_argument("--bundle", type=Path, help="default: the one in use on this machine")
     evaluate.add_argument("--dataset", required=True, metavar="NAME", help="see edge-train datasets")
     evaluate.add_argument(
         "--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets"
@@ -89,14 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--pictures", type=Path, metavar="DIR", help="write curves and confusion matrix as PNG"
     )
-    evaluate.set_defaults(run=_evaluate)
     return parser
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, example: str
-) -> argparse.ArgumentParser:
-    return commands.add_parser(name, help=summary, description=summary, epilog=f"example: {example}")
 
 
 def _count(text: str) -> int:

@@ -18,7 +18,9 @@ import numpy as np
 import pytest
 
 from edge import cli
+from edge.bundle import Bundle
 from edge.cameras.simulated import SimulatedCamera
+from tests.conftest import graph
 
 
 def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -161,12 +163,28 @@ def test_an_unsigned_bundle_is_marked(
     make_bundle: Callable[..., Path],
     fields: Path,
     tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     store = tmp_path / "r.db"
     lines = screen("--camera", fields, "--bundle", make_bundle(), "--allow-unsigned", "--records", store)
     assert lines[0]["bundle"]["trusted"] is False
+    assert {line["trusted"] for line in lines[1:]} == {False}
+    assert capsys.readouterr().out.endswith("(unsigned model: not for patients)\n")
     with sqlite3.connect(store) as database:
         assert database.execute("SELECT trusted FROM slides").fetchall() == [(0,)]
+
+
+def test_a_precision_that_fails_its_selftest_is_told_and_passed_over(
+    screen: Callable[..., list[dict[str, Any]]],
+    two_precisions: Callable[..., Bundle],
+    fields: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = two_precisions({"int8.onnx": graph(seed=1)}).path
+    lines = screen("--camera", fields, "--bundle", path, "--allow-unsigned", "--no-records")
+    assert lines[0]["runtime"] == "ort-fp32"
+    (told,) = capsys.readouterr().err.strip().splitlines()
+    assert told.startswith("edge-run: ort-int8 does not pass its self-test on this machine")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +247,7 @@ def test_a_slide_that_exists_is_refused(
 def test_lines_to_a_pipe_and_no_progress_there(fields: Path) -> None:
     done = _run("--camera", fields, "--headless", "--json", "-", "--no-records")
     assert done.returncode == 0
-    assert done.stderr == ""
+    assert all("on this machine: not used" in line for line in done.stderr.splitlines())
     kinds = [json.loads(line)["kind"] for line in done.stdout.splitlines()]
     assert kinds == ["start", "reading", "reading", "reading", "finding"]
 
