@@ -137,6 +137,83 @@ def test_touching_blasts_are_two_cells(gap_um: float) -> None:
     assert cells.area_um2.min() > 0.8 * cells.area_um2.max()
 
 
+def _crowd(across: int, down: int, apart_um: float, radius_um: float, cell_um: float) -> tuple[Smear, int]:
+    """Blasts in rows, nuclei and cells of these radii."""
+    smear = Smear(width_um=apart_um * across + 10.0, height_um=apart_um * down + 10.0)
+    places = [
+        (5 + apart_um * (i + 0.5), 5 + apart_um * (j + 0.5)) for j in range(down) for i in range(across)
+    ]
+    for at in places:
+        smear.density[smear.disc(at, cell_um)] = smear.cytoplasm
+    for at in places:
+        smear.density[smear.disc(at, radius_um)] = smear.nucleus
+    return smear, len(places)
+
+
+@pytest.mark.parametrize("apart_um", [8.0, 9.0, 11.0])
+def test_a_crowd_of_blasts_is_told_apart(apart_um: float) -> None:
+    smear, drawn = _crowd(7, 5, apart_um, 4.2, 5.5)
+    cells = _found(smear.pixels())
+    assert len(cells) == drawn
+    assert cells.nuclei.sum() * PITCH_UM**2 == pytest.approx(float(cells.nucleus_area_um2.sum()))
+    own = np.bincount(cells.labels[cells.nuclei], minlength=drawn + 1)
+    assert own[0] == 0
+    assert own[1:] * PITCH_UM**2 == pytest.approx(cells.nucleus_area_um2)
+    assert cells.area_um2.max() < 1.6 * cells.area_um2.min()
+
+
+def test_a_small_lymphocyte_that_touches_a_large_blast_is_a_cell_of_its_own() -> None:
+    large, small = (45.0, 35.0), (56.6, 35.0)
+    smear = Smear().red_cells([large, small], reach_um=14.0)
+    smear.leukocyte(large, [(0.0, 0.0, 8.2)], 8.6).leukocyte(small, [(0.0, 0.0, 3.6)], 3.9)
+    smear.density[smear.disc(large, 8.2)] = smear.nucleus
+    cells = _found(smear.pixels())
+    assert len(cells) == 2
+    assert sorted(cells.nucleus_area_um2) == pytest.approx([np.pi * 3.6**2, np.pi * 8.2**2], rel=0.15)
+
+
+def test_where_cells_overlap_the_nearer_nucleus_has_it() -> None:
+    smear, _ = _crowd(2, 1, 11.0, 3.6, 7.5)
+    cells = _found(smear.pixels())
+    assert len(cells) == 2
+    left, right = np.argsort(cells.centres_px[:, 0]) + 1
+    seam = smear.shape[1] * UM_PER_PX / PITCH_UM / 2
+    assert np.nonzero(cells.labels == left)[1].max() < seam + 3
+    assert np.nonzero(cells.labels == right)[1].min() > seam - 3
+
+
+def test_a_field_of_a_hundred_cells_loses_none() -> None:
+    smear, drawn = _crowd(8, 12, 10.0, 4.2, 4.9)
+    assert drawn == 96
+    assert len(_found(smear.pixels())) == drawn
+
+
+def test_a_field_smeared_with_nuclear_material_gives_no_more_bodies_than_fit() -> None:
+    noise = np.random.default_rng(1).normal(size=(800, 1200)).astype(np.float32)
+    texture = np.asarray(cv2.GaussianBlur(noise, (0, 0), 14), np.float32)
+    smear = Smear(width_um=120.0, height_um=80.0)
+    covered = texture > -0.3 * texture.std()
+    covered[:, :300] = False
+    smear.density[covered] = smear.nucleus
+    cells = _found(smear.pixels())
+    assert len(cells) < 120 * 80 / 50  # a leukocyte covers 50 µm² at least
+    assert cells.area_um2.sum() <= 120 * 80
+
+
+@pytest.mark.parametrize("size", [(401, 403), (403, 400), (400, 401)])
+def test_an_odd_picture_is_segmented_to_its_edge(size: tuple[int, int]) -> None:
+    smear = Smear(width_um=size[1] * PITCH_UM, height_um=size[0] * PITCH_UM)
+    corner = (size[1] * PITCH_UM - 2.5, size[0] * PITCH_UM - 2.5)
+    beside = (corner[0] - 12.0, corner[1])
+    for at in (corner, beside):
+        smear.leukocyte(at, LYMPHOCYTE, 7.0)
+    pixels = cv2.resize(smear.pixels(), size[::-1], interpolation=cv2.INTER_AREA)
+    cells = _found(np.asarray(pixels, np.uint8), PITCH_UM)
+    assert cells.labels.shape == size
+    assert len(cells) == 2
+    assert cells.cut.all()
+
+
 def test_area_box_and_labels_are_those_of_the_cell_drawn() -> None:
     at, radius = (52.0, 33.0), 6.5
     cells = _found(Smear().red_cells([at]).leukocyte(at, LYMPHOCYTE, radius).pixels())
