@@ -1,6 +1,11 @@
 """Leukoscope on the device: camera → cells → classes → finding, with no network and no PyTorch."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
+
+# The line's matrices are small: handing them to OpenBLAS's threads takes ten times as long on a busy machine
+# as multiplying them. Read when NumPy is first imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 try:
     __version__ = version("leukoscope")

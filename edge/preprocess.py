@@ -8,10 +8,12 @@ nothing. Training calls these same functions and augments afterwards.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.types import F32, U8, Bools
 
@@ -24,6 +26,7 @@ _GLASS_TOLERANCE = 0.06  # in log intensity: red cells absorb three times as muc
 _FITTED_PIXELS = 2000  # enough for six coefficients
 _BEND_UM = 4  # grid on which the background follows the glass more closely than the surface does
 _BLACK = 12  # grey level that no lit specimen stays under in all three channels
+_LOG = np.log(np.maximum(np.arange(256), 1)).astype(np.float32)
 _MASKED_SHARE = 0.4  # of a picture black: its makers cut the cell out, there is no glass to measure
 
 
@@ -46,6 +49,17 @@ class Specimen:
     glass: F32
     glass_fraction: float
 
+    @cached_property
+    def half(self) -> U8:
+        """The specimen at twice the pitch, boxes of 2 × 2 pixels averaged, (h // 2, w // 2, 3) uint8 RGB.
+
+        An odd last row or column is left out; a single one stays.
+        """
+        height, width = self.pixels.shape[:2]
+        down, across = max(height // 2, 1), max(width // 2, 1)
+        whole = self.pixels[: down * 2, : across * 2]
+        return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
+
 
 def specimen(pixels: U8, um_per_px: float, pitch_um: float) -> Specimen:
     """Resample a frame to `pitch_um` and correct its illumination and white balance.
@@ -61,13 +75,23 @@ def specimen(pixels: U8, um_per_px: float, pitch_um: float) -> Specimen:
         return Specimen(pixels, pitch_um, scale, np.zeros(3, np.float32), 0.0)
     grid = resample(pixels, scale)
     glass_map, glass_fraction = background(grid, pitch_um)
-    height, width = grid.shape[:2]
     if glass_fraction == 0.0:
         grid = np.where(grid.max(axis=2, keepdims=True) <= _BLACK, np.uint8(255), grid)
-    gain = cv2.resize(BACKGROUND / glass_map, (width, height), interpolation=cv2.INTER_LINEAR)
-    corrected = cv2.multiply(grid, gain, dtype=cv2.CV_8U)
+    corrected = _multiplied(grid, np.float32(BACKGROUND) / glass_map)
     glass = glass_map.reshape(-1, 3).mean(axis=0)
-    return Specimen(np.asarray(corrected, np.uint8), pitch_um, scale, glass, glass_fraction)
+    return Specimen(corrected, pitch_um, scale, glass, glass_fraction)
+
+
+def _multiplied(grid: U8, gain: F32) -> U8:
+    """A picture times a smooth gain given on a coarser grid.
+
+    With gains of eight bits instead of floating point: a quarter of the memory to pass, and within half a
+    grey level.
+    """
+    step = float(gain.max()) / 255
+    coarse = np.minimum(gain * (256 / step), 65535).astype(np.uint16)
+    fine = cv2.resize(coarse, grid.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.multiply(grid, cv2.convertScaleAbs(fine, alpha=1 / 256), scale=step), np.uint8)
 
 
 def resample(pixels: U8, scale: float) -> U8:
@@ -81,12 +105,21 @@ def resample(pixels: U8, scale: float) -> U8:
     if size == (width, height):
         return pixels
     box = min(int(1 / scale), width, height) if scale < 1 else 1
-    if box > 1:
-        across, down = width // box, height // box
-        whole = pixels[: down * box, : across * box]
-        pixels = np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
+    if box % 4 == 0:
+        # twice two is by far faster; halves are rounded up, so the second time the negative is averaged
+        pixels, box = ~_box_average(~_box_average(pixels, 2), 2), box // 4
+    pixels = _box_average(pixels, box)
     how = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+
+
+def _box_average(pixels: U8, box: int) -> U8:
+    """Means of boxes of `box` × `box` pixels; what does not fill one at the far edges is left out."""
+    if box == 1:
+        return pixels
+    across, down = pixels.shape[1] // box, pixels.shape[0] // box
+    whole = pixels[: down * box, : across * box]
+    return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def background(grid: U8, pitch_um: float) -> tuple[F32, float]:
@@ -102,64 +135,108 @@ def background(grid: U8, pitch_um: float) -> tuple[F32, float]:
     -------
     (h', w', 3) float32 grey levels on a coarse grid over the whole field, at least 1; the fraction of glass.
     """
-    coarse = resample(grid, min(pitch_um / _COARSE_UM, 1.0)).astype(np.float32)
-    logs = np.log(np.maximum(coarse, 1.0))
-    lit = np.maximum(np.maximum(coarse[..., 0], coarse[..., 1]), coarse[..., 2]) > _BLACK
+    coarse = resample(grid, min(pitch_um / _COARSE_UM, 1.0))
+    red, green, blue = cv2.split(coarse)
+    lit = np.maximum(np.maximum(red, green), blue) > _BLACK
     if np.count_nonzero(lit) < (1 - _MASKED_SHARE) * lit.size:
         return np.full((1, 1, 3), 255, np.float32), 0.0
+    logs = np.asarray(np.stack(cv2.split(cv2.LUT(coarse, _LOG))), np.float32)
     height, width = lit.shape
     large = min(height, width) * max(pitch_um, _COARSE_UM) >= _SMALL_FIELD_UM
-    terms = _surface_terms(height, width, degree=2 if large else 0)
-    glass = _glass_pixels(logs[..., 1], terms, lit)
-    surface = (terms @ _fit(terms, logs.reshape(-1, 3), glass.ravel()[:, None])).reshape(logs.shape)
+    shape = _Polynomial.over(height, width, degree=2 if large else 0)
+    glass = _glass_pixels(logs[1], shape, lit)
+    surface = shape.at(shape.fitted(logs, glass.astype(np.float32)))
     if large:
         surface = _bent_to_glass(surface, logs, glass)
-    return np.maximum(np.exp(surface), 1.0), float(np.count_nonzero(glass)) / glass.size
+    grey = np.maximum(np.exp(surface), 1.0)
+    return np.ascontiguousarray(grey.transpose(1, 2, 0)), float(np.count_nonzero(glass)) / glass.size
 
 
-def _surface_terms(height: int, width: int, degree: int) -> F32:
-    """(h * w, terms) polynomial terms over coordinates in -1..1."""
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
-    return np.stack([(x**i * y**j).ravel() for i, j in powers], axis=1)
+@dataclass(frozen=True, eq=False)
+class _Polynomial:
+    """Polynomials in x and y over a grid, coordinates in -1..1.
+
+    Attributes
+    ----------
+    down, across : (h, 2 d + 1) and (w, 2 d + 1) float32, powers of each row's y and each column's x.
+    y_power, x_power : (terms,) of each term.
+    """
+
+    down: F32
+    across: F32
+    y_power: NDArray[np.intp]
+    x_power: NDArray[np.intp]
+
+    @classmethod
+    @lru_cache(maxsize=4)
+    def over(cls, height: int, width: int, degree: int) -> _Polynomial:
+        """Those of this degree over a grid of this size."""
+        exponents = np.arange(2 * degree + 1)
+        down, across = (
+            np.asarray(np.linspace(-1, 1, n)[:, None] ** exponents, np.float32) for n in (height, width)
+        )
+        powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
+        y_power, x_power = np.array(powers, np.intp).T
+        return cls(down, across, y_power, x_power)
+
+    def every(self, step: int) -> _Polynomial:
+        """The same over every `step`-th row and column."""
+        return replace(self, down=self.down[::step], across=self.across[::step])
+
+    def fitted(self, values: F32, weights: F32) -> F32:
+        """Weighted least squares of (..., h, w) values: the (..., d + 1, d + 1) coefficients of y^i x^j.
+
+        The sums are separable, so they need no matrix of all terms at all pixels.
+        """
+        i, j = self.y_power, self.x_power
+        moments = self.down.T @ weights @ self.across
+        normal = moments[i[:, None] + i, j[:, None] + j] + 1e-3 * np.eye(len(i), dtype=np.float32)
+        order = int(i.max()) + 1
+        right = self.down[:, :order].T @ (values * weights) @ self.across[:, :order]
+        out = np.zeros_like(right)
+        out[..., i, j] = np.linalg.solve(normal, right[..., i, j].T).T
+        return out
+
+    def at(self, coefficients: F32) -> F32:
+        """Values of (..., d + 1, d + 1) coefficients, (..., h, w) float32."""
+        order = coefficients.shape[-1]
+        return np.asarray(self.down[:, :order] @ coefficients @ self.across[:, :order].T, np.float32)
 
 
-def _fit(terms: F32, values: F32, weights: F32 | Bools) -> F32:
-    """Weighted least squares of (n, k) or (n,) values on (n, terms), weights (n, 1): the coefficients."""
-    weighted = terms * weights
-    normal = terms.T @ weighted + 1e-3 * np.eye(terms.shape[1], dtype=np.float32)
-    return np.asarray(np.linalg.solve(normal, weighted.T @ values), np.float32)
-
-
-def _glass_pixels(log_green: F32, terms: F32, lit: Bools) -> Bools:
+def _glass_pixels(log_green: F32, shape: _Polynomial, lit: Bools) -> Bools:
     """Which pixels are clear glass: those near the upper envelope of the picture."""
-    stride = max(lit.size // _FITTED_PIXELS, 1) | 1  # odd, or it would fall into step with the columns
-    sparse, values, within = terms[::stride], log_green.ravel()[::stride], lit.ravel()[::stride]
-    weights = within.astype(np.float32)[:, None]
+    step = max(int(np.sqrt(lit.size / _FITTED_PIXELS)), 1)
+    few, values, within = shape.every(step), log_green[::step, ::step], lit[::step, ::step]
+    above = within
+    weights = within.astype(np.float32)
     for _ in range(10):
-        coefficients = _fit(sparse, values, weights)
-        above = values > sparse @ coefficients
-        weights = (np.where(above, 1.0, 0.03).astype(np.float32) * within)[:, None]
-    residual = log_green - (terms @ coefficients).reshape(log_green.shape)
-    level = np.median(residual[(residual > 0) & lit]) if (residual[lit] > 0).any() else np.float32(0)
-    glass: Bools = (np.abs(residual - level) < _GLASS_TOLERANCE) & lit
+        coefficients = few.fitted(values, weights)
+        residual = values - few.at(coefficients)
+        before, above = above, residual > 0
+        if np.array_equal(before, above):
+            break
+        weights = np.where(above, np.float32(1), np.float32(0.03)) * within
+    over = residual[above & within]
+    level = np.median(over) if over.size else np.float32(0)
+    glass: Bools = (np.abs(log_green - shape.at(coefficients) - level) < _GLASS_TOLERANCE) & lit
     return glass if glass.any() else lit
 
 
 def _bent_to_glass(surface: F32, logs: F32, glass: Bools) -> F32:
-    """The surface on a coarser grid, plus what it left over, averaged over nearby glass.
+    """The (3, h, w) surface on a coarser grid, plus what it left over, averaged over nearby glass.
 
     Far from any glass the left-over fades to nothing and the surface stands alone.
     """
     height, width = glass.shape
     size = (max(width // _BEND_UM, 1), max(height // _BEND_UM, 1))
     weight = glass.astype(np.float32)
-    near, residual, coarse = (
-        cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-        for part in (weight, (logs - surface) * weight[..., None], surface)
-    )
-    near, residual = (cv2.GaussianBlur(part, (0, 0), 3.0) for part in (near, residual))
-    return np.asarray(coarse + residual / (near + 0.05)[..., None], np.float32)
+    near = cv2.GaussianBlur(cv2.resize(weight, size, interpolation=cv2.INTER_AREA), (0, 0), 3.0) + 0.05
+    bent = []
+    for smooth, log in zip(surface, logs, strict=True):
+        residual = cv2.resize((log - smooth) * weight, size, interpolation=cv2.INTER_AREA)
+        coarse = cv2.resize(smooth, size, interpolation=cv2.INTER_AREA)
+        bent.append(coarse + cv2.GaussianBlur(residual, (0, 0), 3.0) / near)
+    return np.asarray(np.stack(bent), np.float32)
 
 
 def crops(view: Specimen, centres_px: F32, size: int) -> U8:

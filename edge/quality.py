@@ -34,6 +34,7 @@ _FAINTEST_EDGE = 1.0  # grey levels per µm after the coarse smoothing; less is 
 _SAMPLE_LINES = 80  # exposure needs no detail
 _DARK_GLASS = 45  # grey levels: a red cell then differs from glass by fewer than ten
 _DARK_PICTURE = 30  # brightest part of a picture without any glass
+_DARK_SHARE = 0.98  # the rest may be hot pixels
 _BURNT = 253
 _BURNT_SHARE = 0.95  # cameras often burn out clear glass, but not cells
 _FLAT = 0.5  # grey levels: any lit field varies more than this by its noise alone
@@ -79,29 +80,35 @@ def assess(view: Specimen, frame: Frame) -> Quality:
 
 def _edge_variance_um2(view: Specimen) -> float | None:
     """Variance of the strongest edges' blur in µm², the measurement's own included; None without edges."""
-    green = cv2.extractChannel(view.pixels, 1)
-    shrink = view.pitch_um / _PITCH_UM
-    if min(green.shape) * shrink < _LEAST_PX:
+    halved = 2 * view.pitch_um <= _PITCH_UM
+    pixels = view.half if halved else view.pixels
+    shrink = view.pitch_um * (2 if halved else 1) / _PITCH_UM
+    if min(pixels.shape[:2]) * shrink < _LEAST_PX:
         return None
-    grid = cv2.resize(green, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA).astype(np.float32)
+    green = cv2.resize(
+        cv2.extractChannel(pixels, 1), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA
+    )
+    grid = green.astype(np.float32)
     fine, coarse = _gradient_energy(grid, _FINE_UM), _gradient_energy(grid, _COARSE_UM)
     border = round(2 * _COARSE_UM / _PITCH_UM)
     fine, coarse = fine[border:-border, border:-border], coarse[border:-border, border:-border]
-    least = max(_upper(coarse, _EDGE_SHARE), _FAINTER * _upper(coarse, _STRONG_SHARE))
-    if _upper(coarse, _STRONG_SHARE) < _FAINTEST_EDGE**2:
+    sample = coarse[::2, ::2].ravel()  # one pixel in four tells what is exceeded where
+    strong = _upper(sample, _STRONG_SHARE)
+    if strong < _FAINTEST_EDGE**2:
         return None
+    least = max(_upper(sample, _EDGE_SHARE), _FAINTER * strong)
     # along an edge's crest only: beside it the two gradients fall off differently
-    edges = (coarse >= least) & (coarse >= _CREST * cv2.dilate(coarse, np.ones((3, 3), np.uint8)))
-    noise = _upper(fine, 0.75)  # where nothing is, the gradient is noise
-    ratio = max((float(fine[edges].mean()) - noise) / float(coarse[edges].mean()), 1.01)
+    crest = np.maximum(cv2.dilate(coarse, np.ones((3, 3), np.uint8)) * np.float32(_CREST), np.float32(least))
+    edges = cv2.compare(coarse, crest, cv2.CMP_GE)
+    noise = _upper(fine[::2, ::2].ravel(), 0.75)  # where nothing is, the gradient is noise
+    ratio = max((cv2.mean(fine, edges)[0] - noise) / cv2.mean(coarse, edges)[0], 1.01)
     return (_COARSE_UM**2 - _FINE_UM**2) / (ratio - 1)
 
 
-def _upper(energy: F32, share: float) -> float:
-    """The value that this share of the field exceeds, from one pixel in four."""
-    sample = energy[::2, ::2].ravel()
-    rank = int(sample.size * (1 - share))
-    return float(np.partition(sample, rank)[rank])
+def _upper(values: F32, share: float) -> float:
+    """What this share of the values exceeds."""
+    rank = int(values.size * (1 - share))
+    return float(np.partition(values, rank)[rank])
 
 
 def _gradient_energy(grid: F32, smoothing_um: float) -> F32:
@@ -109,13 +116,13 @@ def _gradient_energy(grid: F32, smoothing_um: float) -> F32:
     smooth = cv2.GaussianBlur(grid, (0, 0), smoothing_um / _PITCH_UM)
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=0.5 / _PITCH_UM)
     dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=0.5 / _PITCH_UM)
-    return dx * dx + dy * dy
+    return np.asarray(cv2.accumulateSquare(dy, cv2.multiply(dx, dx, dst=dx)), np.float32)
 
 
 def _exposure_problem(view: Specimen, sample: U8) -> str | None:
     red, green, blue = cv2.split(sample)
-    brightest = np.sort(cv2.max(cv2.max(red, green), blue), axis=None)
-    if brightest[int(0.98 * brightest.size)] < _DARK_PICTURE:
+    dark = cv2.max(cv2.max(red, green), blue) < _DARK_PICTURE
+    if np.count_nonzero(dark) > _DARK_SHARE * dark.size:
         return "too dark"
     if view.glass_fraction > 0 and float(view.glass.max()) < _DARK_GLASS:
         return "too dark"

@@ -30,6 +30,7 @@ _MIN_WORK_DIAMETER_PX = 24  # smaller, and the picture is looked at again at twi
 _MIN_FRAME_PX = 64
 _ASSUMED_WIDTH_UM = 150.0  # for the illumination only, which varies smoothly whatever the scale
 _LEVELS = (0.7, 1.0, 1.5)  # of the glass threshold: faint, usual and hazy red cells
+_FAINTEST = 0.004  # density of one grey level
 _SMOOTHING_PX = (1.5, 3.0, 5.0)  # along the outline: one suits small cells, another large or ragged ones
 _MIN_ARC_PX = 40
 _MIN_TURN = np.radians(170)
@@ -169,7 +170,7 @@ def _candidates(grid: U8) -> list[_Candidate]:
     smooth = np.maximum(cv2.GaussianBlur(grid, (0, 0), 1.0), 1)
     density = np.asarray(cv2.log(cv2.resize(glass, (width, height)) / smooth), np.float32)
     green = np.ascontiguousarray(density[..., 1])
-    threshold = _glass_threshold(green[::2, ::2])
+    threshold = max(_glass_threshold(green[::2, ::2]), _FAINTEST)
     found: list[_Candidate] = []
     for level in (threshold * factor for factor in _LEVELS):
         mask = (green > level).astype(np.uint8)

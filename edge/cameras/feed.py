@@ -10,8 +10,9 @@ from types import TracebackType
 from edge.cameras import Camera, CameraError
 from edge.types import Frame
 
-WAITING = 2
-"""Frames read ahead from a camera that is not live: enough to overlap, and no more memory than needed."""
+WAITING = 1
+"""Frames read ahead from a camera that is not live, beside the one that the reader has in hand: enough to
+overlap, and no more memory than needed."""
 
 
 class Feed:
@@ -90,8 +91,8 @@ class Feed:
     def _run(self) -> None:
         # whoever reads also closes: letting go of a device while a read is under way crashes drivers
         try:
-            while not self._stopped and (frame := self.camera.read()) is not None:
-                self._offer(frame)
+            while not self._stopped and self._offer(self.camera.read()):
+                pass  # nothing here may hold on to a frame while the next one is read
         except Exception as error:  # delivered to whoever waits for a frame
             self._error = error
         finally:
@@ -100,7 +101,10 @@ class Feed:
                 self._ended = True
                 self._changed.notify_all()
 
-    def _offer(self, frame: Frame) -> None:
+    def _offer(self, frame: Frame | None) -> bool:
+        """Put a frame where `get` finds it; False when it is none."""
+        if frame is None:
+            return False
         with self._changed:
             if self.camera.live:
                 self.dropped += len(self._frames)
@@ -110,3 +114,4 @@ class Feed:
             if not self._stopped:
                 self._frames.append(frame)
                 self._changed.notify_all()
+        return True

@@ -162,7 +162,8 @@ def _decoded(root: Path, names: list[str]) -> Iterator[Picture]:
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    # one thread: it decodes ahead while the line has the other cores
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
         raise CameraError(f"camera {path}: cannot be opened as a video; it may be damaged or of another kind")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # as for images: pixels as the camera stored them
@@ -181,7 +182,7 @@ def _frames_of_video(path: Path, capture: cv2.VideoCapture) -> Iterator[Picture]
                 break
             if last is not None:
                 yield source, last
-            last = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+            last = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels), np.uint8)
             count += 1
         # containers count from duration and rate, and are often off by one or two
         if count >= announced - max(2, announced // 50):

@@ -38,6 +38,7 @@ class JsonLines:
     def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
         """The line before the first reading of a slide."""
         self._slide, self._classes = slide, header.classes
+        self._trusted = header.trusted
         if self._old and self._stream is not None:
             self._stream.truncate(0)
             self._old = False
@@ -45,11 +46,11 @@ class JsonLines:
 
     def reading(self, reading: Reading) -> None:
         """One line a frame."""
-        self._write(reading_record(reading, self._classes))
+        self._write(reading_record(reading, self._classes) | {"trusted": self._trusted})
 
     def finding(self, last: Reading) -> None:
         """The line after the last reading of a slide."""
-        self._write(finding_record(self._slide, last))
+        self._write(finding_record(self._slide, last) | {"trusted": self._trusted})
 
     def close(self) -> None:
         """Close the file."""

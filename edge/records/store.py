@@ -27,7 +27,7 @@ GROUP_S = 0.1
 """Least time between commits, seconds: an SD card endures and manages few a second. A reading that comes
 after a pause is committed at once; one under load waits this long at most, plus the commit itself."""
 
-WAITING = 8
+WAITING = 6
 """Readings not yet on the disk at most, since each holds its frame in memory; then `add` waits."""
 
 
@@ -260,6 +260,7 @@ class Store:
                     self._durable += group
                     self._kept += len(group)
                 self._changed.notify_all()
+            group.clear()  # or their frames would stay in memory until the next ones come
             if failure:
                 return
 

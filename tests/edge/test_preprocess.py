@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from edge import preprocess
-from edge.preprocess import BACKGROUND
+from edge.preprocess import BACKGROUND, Specimen
 
 
 def _smear(height: int = 600, width: int = 960, um_per_px: float = 0.1, seed: int = 0) -> np.ndarray:
@@ -25,7 +26,8 @@ def _taken(field: np.ndarray, lamp: tuple[float, float, float], vignetting: floa
     height, width = field.shape[:2]
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     shade = 1 - vignetting * (x**2 + y**2) / 2
-    return np.clip(field * shade[..., None] * np.array(lamp), 0, 255).astype(np.uint8)
+    light = np.clip(field * shade[..., None] * np.array(lamp), 0, 255)
+    return np.asarray(light, np.uint8)
 
 
 @pytest.mark.parametrize("lamp", [(250, 250, 250), (250, 225, 190), (150, 160, 200), (90, 80, 70)])
@@ -48,6 +50,27 @@ def test_two_cameras_see_the_same_specimen() -> None:
     assert np.abs(a.pixels.astype(int) - b.pixels).mean() < 4
 
 
+@pytest.mark.parametrize("box", [2, 3, 4, 8])
+def test_shrinking_neither_brightens_nor_darkens(box: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (240, 240, 3), np.uint8)
+    small = preprocess.resample(picture, 1 / box)
+    whole = picture.reshape(240 // box, box, 240 // box, box, 3).mean(axis=(1, 3))
+    assert abs(float((small - whole).mean())) < 0.15
+    assert np.abs(small - whole).max() <= 1
+
+
+@pytest.mark.parametrize("vignetting", [0.0, 0.5])
+def test_the_correction_is_what_floating_point_gives(vignetting: float) -> None:
+    taken = _taken(_smear(), (200, 180, 150), vignetting)
+    grid = preprocess.resample(taken, 0.4)
+    glass, _ = preprocess.background(grid, 0.25)
+    gain = cv2.resize(BACKGROUND / glass, grid.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    exact = np.clip(grid * gain, 0, 255)
+    got = preprocess.specimen(taken, 0.1, 0.25).pixels
+    assert np.abs(got - exact).max() <= 1.6
+    assert abs(float((got - exact).mean())) < 0.1
+
+
 def test_a_cell_cut_out_on_black_is_laid_on_glass() -> None:
     picture = np.zeros((450, 450, 3), np.uint8)
     y, x = np.mgrid[:450, :450]
@@ -57,6 +80,18 @@ def test_a_cell_cut_out_on_black_is_laid_on_glass() -> None:
     assert np.abs(view.pixels[0, 0].astype(int) - BACKGROUND).max() <= 1
     middle = view.pixels[90, 90].astype(int)
     assert np.abs(middle - np.array([90, 40, 120]) * BACKGROUND / 255).max() <= 2
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 8), (7, 9), (1, 1), (2, 1), (1, 5)])
+def test_the_half_is_the_mean_of_boxes_at_twice_the_pitch(height: int, width: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    half = Specimen(pixels, 0.25, 1.0, np.full(3, 240, np.float32), 0.5).half
+    down, across = max(height // 2, 1), max(width // 2, 1)
+    assert half.shape == (down, across, 3)
+    for i in range(down):
+        for j in range(across):
+            box = pixels[2 * i : 2 * i + 2, 2 * j : 2 * j + 2].reshape(-1, 3).mean(axis=0)
+            assert np.abs(half[i, j] - box).max() <= 0.51
 
 
 @pytest.mark.parametrize("value", [0, 255])

@@ -64,6 +64,15 @@ def test_blur_is_measured_in_micrometres(blur_um: float, um_per_px: float) -> No
     assert seen.blur_um == pytest.approx(blur_um, rel=0.25)
 
 
+@pytest.mark.parametrize("pitch_um", [0.125, 0.2, 0.25, 0.4, 0.5])
+def test_blur_does_not_depend_on_the_specimens_pitch(pitch_um: float) -> None:
+    pixels = field(blur_um=1.0)
+    seen = quality.assess(
+        preprocess.specimen(pixels, 0.1, pitch_um), Frame(pixels, 0, "test", datetime.now(UTC), 0.0)
+    )
+    assert seen.blur_um == pytest.approx(1.0, rel=0.25)
+
+
 @pytest.mark.parametrize("contrast", [0.3, 0.6, 1.5])
 def test_contrast_is_not_sharpness(contrast: float) -> None:
     usual = assess(field(blur_um=0.7)).blur_um

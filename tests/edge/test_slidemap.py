@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from edge import preprocess
+from edge import preprocess, slidemap
 from edge.cameras.simulated import SimulatedCamera
 from edge.preprocess import Specimen
 from edge.slidemap import SlideMap
@@ -37,7 +38,8 @@ def test_a_wandering_stage_counts_every_cell_once() -> None:
     slide = _slide()
     rng = np.random.default_rng(1)
     cells = rng.uniform(100, 2300, (150, 2))
-    slide_map, identity = SlideMap(), {}
+    slide_map = SlideMap()
+    identity: dict[int, set[int]] = {}
     x, y = 900, 900
     for _ in range(60):
         x = int(np.clip(x + rng.integers(-350, 351), 0, 2400 - 576))
@@ -94,7 +96,8 @@ def test_the_simulated_stage_with_its_truth() -> None:
     um = truth["um_per_px"]
     wanted = [c for c in truth["cells"] if c["class"] in ("neutrophil", "lymphocyte", "monocyte")]
     places = np.array([[c["x_um"], c["y_um"]] for c in wanted])
-    slide_map, identity = SlideMap(), {}
+    slide_map = SlideMap()
+    identity: dict[int, set[int]] = {}
     for field in truth["fields"][:40]:
         frame = camera.read()
         if field["defocus_um"] > 0.5 or abs(field["exposure"] - 1) > 0.2:  # the line turns these down
@@ -119,3 +122,24 @@ def test_large_and_small_cells_have_the_same_chance_to_be_counted() -> None:
     assert placed.countable.tolist() == [False, True, False, True]
     small = Specimen(_slide()[:200, :230], PITCH_UM, 1.0, np.full(3, 240, np.float32), 0.5)
     assert SlideMap().place(small, np.array([[5.0, 5.0]])).countable.all()
+
+
+def test_what_the_map_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slidemap, "_FIELDS", 3)
+    monkeypatch.setattr(slidemap, "_PRINTS", 4)
+    slide_map, centres = SlideMap(), np.array([[40.0, 40.0], [90.0, 60.0]])
+    views = [_view(_slide(seed, 700), 50, 50) for seed in range(6)]
+    first = [slide_map.place(view, centres).ids.tolist() for view in views]
+    assert sorted(number for ids in first for number in ids) == list(range(1, 13))
+    assert slide_map.place(views[5], centres).ids.tolist() == first[5], "the newest is known"
+    assert slide_map.place(views[0], centres).new.all(), "the oldest is forgotten"
+
+
+def test_a_place_that_is_looked_at_again_is_remembered_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slidemap, "_FIELDS", 3)
+    slide_map, centres = SlideMap(), np.array([[40.0, 40.0], [90.0, 60.0]])
+    home, *others = (_view(_slide(seed, 700), 50, 50) for seed in range(7))
+    ids = slide_map.place(home, centres).ids.tolist()
+    for view in others:
+        slide_map.place(view, centres)
+        assert slide_map.place(home, centres).ids.tolist() == ids

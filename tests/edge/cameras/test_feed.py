@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -120,3 +121,22 @@ def test_closing_a_file_that_nobody_reads_ends_its_thread() -> None:
         until(lambda: camera.reads >= WAITING)
     until(lambda: camera.closed == 1, 2)
     assert feed.get() is None
+
+
+def test_a_frame_that_was_taken_is_not_kept_while_the_next_is_awaited() -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def step(index: int) -> bool:
+        if index == 1:
+            asked.set()
+            go_on.wait(5)
+        return index < 2
+
+    with Feed(ScriptedCamera(live=False, step=step)) as feed:
+        frame = feed.get()
+        assert frame is not None
+        gone = weakref.ref(frame)
+        assert asked.wait(5)
+        del frame
+        assert gone() is None, "the reading thread holds the frame"
+        go_on.set()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -298,3 +299,17 @@ def _opened_by_a_user(path: Path) -> str:
         code = code.replace(";", "; import os; os.setgid(65534); os.setuid(65534);", 1)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     return done.stderr.strip().splitlines()[-1].partition(": ")[2] if done.returncode else ""
+
+
+def test_no_frame_stays_in_memory_once_its_reading_is_handed_out(store: Store) -> None:
+    store.begin_slide("slide 1", HEADER)
+    one = reading(0)
+    frame = weakref.ref(one.frame)
+    store.add(one)
+    handed = store.flush()
+    assert handed == [one]
+    del one, handed
+    end = time.monotonic() + 5
+    while frame() is not None:
+        assert time.monotonic() < end, "somebody holds the frame"
+        time.sleep(0.002)

@@ -22,3 +22,11 @@ def test_of_several_slides_the_findings_are_counted() -> None:
         summary.start("S", HEADER, 0.1)
         summary.finding(replace(reading(0), finding=replace(FINDING, kind=kind)))
     assert summary.line == "3 slides: 2 keep-scanning, 1 refer"
+
+
+def test_an_unsigned_model_is_told_with_every_finding() -> None:
+    summary = Summary()
+    for _ in range(2):
+        summary.start("S", replace(HEADER, trusted=False), 0.1)
+        summary.finding(reading(0))
+        assert str(summary.line).endswith(" (unsigned model: not for patients)")
