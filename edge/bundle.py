@@ -1,128 +1,32 @@
 """Model bundle: one zip that says what a model reads, what its answers mean, and proves it is intact.
 
-Members: `manifest.json`, the ONNX graphs it names, golden cases, the model card and the licence. Every
-member but the manifest has its sha256 in the manifest; a bundle is trusted when the sha256 of the whole
-file is listed in the package (`edge/bundles/TRUSTED`).
+Members: `manifest.json`, the ONNX graphs it names, golden cases, the model card, the licence, and perhaps
+`signature.json`. The manifest holds the sha256 of every member but itself and the signature. A bundle is
+trusted when the sha256 of the whole file is listed in the package (`edge/bundles/TRUSTED`), or when a key
+that this machine trusts signed its manifest (`edge.signature`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import zipfile
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from edge.preprocess import STEPS
+from edge import archive, installed, manifest, onnxfile, signature
+from edge.manifest import FORMAT, FindingRule, Manifest, Thresholds
 from edge.types import LeukoscopeError
 
-FORMAT = 1
-"""Version of the bundle's layout. A bundle of a newer format is refused, never guessed at."""
+__all__ = ["FORMAT", "Bundle", "BundleError", "FindingRule", "Manifest", "Thresholds", "load"]
 
-_LARGEST_MEMBER = 64 * 1024 * 1024  # bytes; a model for this device is a few MB, a zip bomb is not
+_ROLLBACK = "edge-device update --rollback goes back to the model before"
 
 
 class BundleError(LeukoscopeError):
     """The bundle cannot be used. Names the file, what is wrong with it and what to do."""
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """The operating point, chosen on validation patients.
-
-    Attributes
-    ----------
-    positive : a cell is positive when the positive classes together reach this probability.
-    confidence : a cell is uncertain when the decided side stays below this probability.
-    certain : a positive cell is beyond doubt from this probability on.
-    """
-
-    positive: float
-    confidence: float
-    certain: float
-
-    def __post_init__(self) -> None:
-        for name in ("positive", "confidence", "certain"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"threshold {name} is {getattr(self, name)}, not within 0 to 1")
-
-
-@dataclass(frozen=True)
-class FindingRule:
-    """When a slide is referred, and when scanning may stop. See `edge.finding`.
-
-    Attributes
-    ----------
-    refer_fraction : blasts among leukocytes above which a slide is referred.
-    interval_level : confidence level of the interval that is compared with it.
-    certain_cells, certain_within : that many certain blasts among fewer leukocytes refer at once.
-    rejected_fraction : share of rejected frames above which a slide is not readable.
-    source : where these figures come from.
-    """
-
-    refer_fraction: float
-    interval_level: float
-    certain_cells: int
-    certain_within: int
-    rejected_fraction: float
-    source: str
-
-    def __post_init__(self) -> None:
-        for name in ("refer_fraction", "interval_level", "rejected_fraction"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"finding.{name} is {getattr(self, name)}, not between 0 and 1")
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a bundle says of itself.
-
-    Attributes
-    ----------
-    classes : names in the order of the graph's output.
-    leukocytes : those of them in the denominator of the differential.
-    positive : those of them that a referral is about (blasts).
-    pitch_um, size_px : specimen grid and crop size that the classifier was trained on.
-    steps : names of the preprocessing steps.
-    graphs : precision -> member name of the classifier's graph.
-    everything : the manifest as it stands in the file, for what is shown but not acted on.
-    """
-
-    name: str
-    version: str
-    classes: tuple[str, ...]
-    leukocytes: tuple[str, ...]
-    positive: tuple[str, ...]
-    pitch_um: float
-    size_px: int
-    steps: tuple[str, ...]
-    graphs: Mapping[str, str]
-    thresholds: Thresholds
-    finding: FindingRule
-    files: Mapping[str, str]
-    everything: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        if not self.classes or len(set(self.classes)) != len(self.classes):
-            raise ValueError("classes are missing or named twice")
-        for name, subset in (("leukocytes", self.leukocytes), ("positive", self.positive)):
-            stray = set(subset) - set(self.classes)
-            if stray or not subset:
-                raise ValueError(f"{name} names {sorted(stray) or 'nothing'}, not among the classes")
-        if not self.pitch_um > 0 or self.size_px < 8:
-            raise ValueError(f"input of {self.size_px} px at {self.pitch_um} µm makes no picture")
-        if self.steps != STEPS:
-            raise ValueError(f"input.steps are {list(self.steps)}; this program does {list(STEPS)}")
-        if "fp32" not in self.graphs:
-            raise ValueError("graphs.classifier has no fp32 graph")
-
-    @property
-    def positive_indices(self) -> tuple[int, ...]:
-        return tuple(self.classes.index(name) for name in self.positive)
 
 
 @dataclass(frozen=True)
@@ -131,19 +35,31 @@ class Bundle:
 
     Attributes
     ----------
-    path : where it came from. sha256 : of the whole file. trusted : shipped with this program.
+    path : where it came from. sha256 : of the whole file.
+    trusted : shipped with this program, or signed by a trusted key. signer : that key.
+    manifest : what it says of itself.
     members : the file contents by member name, each checked against its sha256.
     """
 
     path: Path
     sha256: str
     trusted: bool
+    signer: str | None
     manifest: Manifest
     members: Mapping[str, bytes]
 
-    def graph(self, precision: str = "fp32") -> bytes:
-        """The classifier's ONNX graph in this precision."""
-        return self.members[self.manifest.graphs[precision]]
+    def graph(self, variant: str = "ort-fp32") -> bytes:
+        """The classifier's ONNX graph for this runtime and precision.
+
+        Raises
+        ------
+        BundleError : it has none.
+        """
+        if variant not in self.manifest.graphs:
+            raise BundleError(
+                f"bundle {self.path}: has no graph for {variant}, only for {', '.join(self.manifest.graphs)}"
+            )
+        return self.members[self.manifest.graphs[variant]]
 
 
 def shipped_path() -> Path:
@@ -162,87 +78,130 @@ def load(path: Path | None = None, *, allow_unsigned: bool = False) -> Bundle:
 
     Parameters
     ----------
-    path : the file; None takes the one that ships with the program.
-    allow_unsigned : accept a bundle that nobody vouches for (it is marked so in every record).
+    path : the file; None takes the one in use: installed by `edge-device update`, else shipped. An installed
+        one that is damaged is refused: another model than yesterday's must be somebody's decision.
+    allow_unsigned : accept a bundle that nobody vouches for (it is marked so in every record). One with a
+        wrong signature is refused all the same.
 
     Raises
     ------
-    BundleError : missing, truncated, altered, of a newer format, or not trusted.
+    BundleError : missing, damaged, altered, of another format, or not trusted.
     """
-    path = shipped_path() if path is None else path
+    if path is not None:
+        return opened(path, read(path), allow_unsigned=allow_unsigned)
     try:
-        content = path.read_bytes()
+        in_use = installed.state().current
+    except ValueError as error:
+        raise BundleError(f"installed bundle: {error}; {_ROLLBACK}") from None
+    try:
+        return load_installed(in_use)
+    except BundleError as error:
+        if not in_use:
+            raise
+        raise BundleError(f"installed {error}; {_ROLLBACK}, or install it again") from None
+
+
+def load_installed(sha256: str) -> Bundle:
+    """Open the installed bundle with this hash, the shipped one for an empty hash.
+
+    Raises
+    ------
+    BundleError : as for `load`, and when it is not the file that was installed.
+    """
+    if not sha256:
+        return load(shipped_path())
+    path = installed.path_of(sha256)
+    found = read(path)
+    if hashlib.sha256(found).hexdigest() != sha256:
+        raise BundleError(f"bundle {path}: is not as it was installed (its sha256 differs)")
+    return opened(path, found)
+
+
+def read(path: Path) -> bytes:
+    """The bytes of a bundle's file.
+
+    Raises
+    ------
+    BundleError : missing, unreadable, empty, too large, or not a regular file.
+    """
+    try:
+        with open(path, "rb", opener=_without_waiting) as stream:
+            about = os.fstat(stream.fileno())
+            if not stat.S_ISREG(about.st_mode):
+                raise BundleError(f"bundle {path}: is a device or a pipe, not a file; give another")
+            if about.st_size > archive.LARGEST_FILE:
+                raise BundleError(
+                    f"bundle {path}: has {about.st_size / 1e6:,.0f} MB, {archive.LARGEST_FILE / 1e6:,.0f} MB "
+                    "are allowed; not opened"
+                )
+            found = stream.read(archive.LARGEST_FILE)
     except FileNotFoundError:
-        raise BundleError(f"bundle {path}: no such file; give another with --bundle") from None
-    except OSError as error:
-        raise BundleError(
-            f"bundle {path}: cannot be read ({error.strerror}); give another with --bundle"
-        ) from None
+        raise BundleError(f"bundle {path}: no such file; give another") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BundleError(f"bundle {path}: cannot be read ({reason}); give another") from None
+    if not found:
+        raise BundleError(f"bundle {path}: is empty; copy it again")
+    return found
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes to would otherwise hold the program for ever."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def opened(path: Path, content: bytes, *, allow_unsigned: bool = False) -> Bundle:
+    """Check the bytes of a bundle; `path` is what to call it. As `load` else."""
     sha256 = hashlib.sha256(content).hexdigest()
-    trusted = sha256 in trusted_hashes()
-    if not trusted and not allow_unsigned:
+    shipped = sha256 in trusted_hashes()
+    try:
+        members = archive.members(content)
+        if "manifest.json" not in members:
+            raise ValueError("manifest.json is missing; copy it again")
+        signer, why = (None, "") if shipped else _signer(members)
+    except ValueError as error:
+        raise BundleError(f"bundle {path}: {error}") from None
+    if why and not allow_unsigned:
         raise BundleError(
-            f"bundle {path}: not shipped with this program and not signed by a trusted key; "
-            "add --allow-unsigned to use it all the same (every record will say so)"
+            f"bundle {path}: {why}; --allow-unsigned runs it all the same, marked in every record"
         )
-    members = _members(path, content)
-    manifest = _manifest(path, members)
-    _check_hashes(path, manifest, members)
-    return Bundle(path, sha256, trusted, manifest, members)
-
-
-def _members(path: Path, content: bytes) -> dict[str, bytes]:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for info in archive.infolist():
-                if info.filename.startswith("/") or ".." in info.filename.split("/"):
-                    raise BundleError(f"bundle {path}: member {info.filename} points outside; not opened")
-                if info.file_size > _LARGEST_MEMBER:
-                    raise BundleError(f"bundle {path}: member {info.filename} is too large; not opened")
-            return {info.filename: archive.read(info) for info in archive.infolist() if not info.is_dir()}
-    except (zipfile.BadZipFile, EOFError, ValueError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        raise BundleError(f"bundle {path}: damaged or not a bundle ({error}); copy it again") from None
+        about = _manifest(members)
+        _check_members(about, members)
+    except ValueError as error:
+        raise BundleError(f"bundle {path}: {error}") from None
+    return Bundle(path, sha256, not why, signer, about, members)
 
 
-def _manifest(path: Path, members: Mapping[str, bytes]) -> Manifest:
-    if "manifest.json" not in members:
-        raise BundleError(f"bundle {path}: manifest.json is missing; copy it again")
+def _signer(members: Mapping[str, bytes]) -> tuple[str | None, str]:
+    """The trusted key that signed, or None and why not. A signature that is wrong raises ValueError."""
+    if signature.MEMBER not in members:
+        return None, "neither shipped with this program nor signed by a trusted key"
     try:
-        raw = json.loads(members["manifest.json"])
-        if raw["format"] > FORMAT:
-            raise BundleError(
-                f"bundle {path}: format {raw['format']} is newer than this program reads ({FORMAT}); "
-                "update the program"
-            )
-        if raw["task"] != "cell":
-            raise BundleError(f"bundle {path}: task {raw['task']!r} is not one this program runs (cell)")
-        return Manifest(
-            name=str(raw["name"]),
-            version=str(raw["version"]),
-            classes=tuple(raw["classes"]),
-            leukocytes=tuple(raw["leukocytes"]),
-            positive=tuple(raw["positive"]),
-            pitch_um=float(raw["input"]["pitch_um"]),
-            size_px=int(raw["input"]["size_px"]),
-            steps=tuple(raw["input"]["steps"]),
-            graphs=dict(raw["graphs"]["classifier"]),
-            thresholds=Thresholds(**raw["thresholds"]),
-            finding=FindingRule(**raw["finding"]),
-            files=dict(raw["files"]),
-            everything=raw,
-        )
-    except KeyError as error:
-        raise BundleError(f"bundle {path}: manifest.json has no {error}; copy it again") from None
-    except (ValueError, TypeError) as error:
-        raise BundleError(f"bundle {path}: manifest.json is not valid ({error})") from None
+        key, why = signature.signer(members["manifest.json"], members[signature.MEMBER])
+    except ValueError as error:
+        raise ValueError(f"its signature {error}; it was altered: do not use it") from None
+    return (str(key) if key else None), why
 
 
-def _check_hashes(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> None:
-    for name in {*manifest.files, *manifest.graphs.values()}:
+def _manifest(members: Mapping[str, bytes]) -> Manifest:
+    try:
+        return manifest.read(members["manifest.json"])
+    except ValueError as error:
+        raise ValueError(f"manifest.json: {error}") from None
+
+
+def _check_members(about: Manifest, members: Mapping[str, bytes]) -> None:
+    """Everything that the manifest lists is there and as it says, and nothing else."""
+    for name, sha256 in about.files.items():
         if name not in members:
-            raise BundleError(f"bundle {path}: member {name} is missing; copy it again")
-    for name, content in members.items():
-        if name == "manifest.json":
-            continue
-        if manifest.files.get(name) != hashlib.sha256(content).hexdigest():
-            raise BundleError(f"bundle {path}: member {name} does not match its sha256; copy it again")
+            raise ValueError(f"member {name} is missing; copy it again")
+        if hashlib.sha256(members[name]).hexdigest() != sha256:
+            raise ValueError(f"member {name} does not match its sha256; copy it again")
+    if stray := sorted(set(members) - set(about.files) - {"manifest.json", signature.MEMBER}):
+        raise ValueError(f"member {stray[0]} is not in its manifest; not opened")
+    for name in sorted(set(about.graphs.values())):
+        try:
+            onnxfile.check(members[name])
+        except ValueError as error:
+            raise ValueError(f"member {name} {error}; not opened") from None

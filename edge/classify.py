@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from edge.bundle import Bundle, BundleError, Manifest
-from edge.runtimes import Runtime, open_runtime
+from edge.runtimes import Runtime, Tell, open_runtime
 from edge.types import F32, I32, U8, Bools
-
-_LARGEST_BATCH = 64  # cells in one graph run: bounds the memory of a field full of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,40 +35,65 @@ class Classifier:
 
     Parameters
     ----------
-    bundle : what to run. runtime : kind of runtime ('auto', 'ort'). threads : for one graph run.
+    bundle : what to run.
+    variant : runtime and precision, 'ort-fp32' or another key of the manifest's graphs.
+    threads : for one graph run.
+    cache, tell : see `edge.runtimes.open_runtime`.
+
+    Attributes
+    ----------
+    runtime : name of runtime and precision, as the records show it.
+    version : of the library that computes.
+    note : why it does not run as it was first meant to, None where it does. See `edge.selftest`.
 
     Raises
     ------
-    BundleError : the graph does not take or give what the manifest says.
+    BundleError : no such graph, or it does not take or give what the manifest says.
+    GraphError : the runtime cannot be had, or cannot run the graph.
     """
 
-    def __init__(self, bundle: Bundle, *, runtime: str = "auto", threads: int = 1) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        variant: str = "ort-fp32",
+        threads: int = 1,
+        cache: Path | None = None,
+        tell: Tell | None = None,
+    ) -> None:
         self.manifest: Manifest = bundle.manifest
-        self._runtime: Runtime = open_runtime(runtime, bundle.graph(), precision="fp32", threads=threads)
-        size = self.manifest.size_px
+        self.note: str | None = None
+        kind, precision = variant.split("-", 1)
+        self._runtime: Runtime = open_runtime(
+            kind, bundle.graph(variant), precision=precision, threads=threads, cache=cache, tell=tell
+        )
+        self.runtime, self.version = self._runtime.name, self._runtime.version
+        try:
+            self._check(f"bundle {bundle.path}: its graph for {variant}")
+        except BundleError:
+            self.close()
+            raise
+
+    def _check(self, named: str) -> None:
+        size, classes = self.manifest.size_px, len(self.manifest.classes)
         takes = dict(self._runtime.inputs)
         if takes != {"crops": (None, size, size, 3)} or "probabilities" not in self._runtime.outputs:
-            raise BundleError(
-                f"bundle {bundle.path}: its graph takes {takes}, not crops of {size} px as its manifest says"
-            )
+            raise BundleError(f"{named} takes {takes}, not crops of {size} px as its manifest says")
         given = self.probabilities(np.zeros((1, size, size, 3), np.uint8))
-        if given.shape[1] != len(self.manifest.classes):
-            raise BundleError(
-                f"bundle {bundle.path}: its graph gives {given.shape[1]} classes, "
-                f"its manifest names {len(self.manifest.classes)}"
-            )
-
-    @property
-    def runtime(self) -> str:
-        """Name of the runtime and precision, e.g. 'ort-fp32'."""
-        return self._runtime.name
+        if given.shape != (1, classes):
+            raise BundleError(f"{named} gives {given.shape[1:]} classes, its manifest names {classes}")
 
     def probabilities(self, crops: U8) -> F32:
         """(n, size, size, 3) uint8 RGB specimen crops → (n, C) float32 calibrated probabilities."""
         if not len(crops):
             return np.zeros((0, len(self.manifest.classes)), np.float32)
-        batches = (crops[i : i + _LARGEST_BATCH] for i in range(0, len(crops), _LARGEST_BATCH))
+        bound = self._runtime.bound
+        batches = (crops[i : i + bound] for i in range(0, len(crops), bound))
         return np.concatenate([self._runtime.run({"crops": batch})["probabilities"] for batch in batches])
+
+    def warm_up(self) -> None:
+        """Run the smallest and the largest batch once, so that no later run pays for being the first."""
+        self._runtime.warm_up()
 
     def __call__(self, crops: U8) -> Calls:
         """Probabilities and decisions for (n, size, size, 3) uint8 RGB crops."""

@@ -175,8 +175,8 @@ class Screening:
         order: Order,
         sinks: Sequence[Sink] = (),
     ) -> None:
-        self._camera, self._bundle, self._classifier = camera, bundle, classifier
-        self._scales, self._store, self._profile = scales, store, profile
+        self._camera, self._classifier = camera, classifier
+        self._scales, self._store = scales, store
         self._order, self._sinks = order, sinks
         self._stopped, self._go_on, self._change = threading.Event(), threading.Event(), threading.Event()
         self._go_on.set()
@@ -188,9 +188,21 @@ class Screening:
         self.referral_fraction = classifier.manifest.finding.refer_fraction
         self.camera, self.runtime = camera.name, classifier.runtime
         self.bundle = f"{classifier.manifest.name} {classifier.manifest.version}"
+        # of the bundle itself nothing is kept: its graphs are megabytes
+        self._header = SlideHeader(
+            version=__version__,
+            profile=profile,
+            camera=self.camera,
+            runtime=self.runtime,
+            bundle=self.bundle,
+            bundle_sha256=bundle.sha256,
+            trusted=bundle.trusted,
+            classes=self.classes,
+        )
         self.recorded = isinstance(store, Store)
         warnings = [
             *(["unsigned model: not for patients"] if not bundle.trusted else []),
+            *([classifier.note] if classifier.note else []),
             *(["nothing is recorded (--no-records)"] if not self.recorded else []),
         ]
         self.warning = "; ".join(warnings) or None
@@ -256,17 +268,7 @@ class Screening:
 
     def _begin(self) -> None:
         self._change.clear()
-        header = SlideHeader(
-            version=__version__,
-            profile=self._profile,
-            camera=self.camera,
-            runtime=self.runtime,
-            bundle=self.bundle,
-            bundle_sha256=self._bundle.sha256,
-            trusted=self._bundle.trusted,
-            classes=self.classes,
-        )
-        self.slide = self._store.begin_slide(self._next_slide, header)
+        self.slide = self._store.begin_slide(self._next_slide, self._header)
         self._next_slide = new_slide_id()
         self._last = None
         self._line = Line(
@@ -274,7 +276,7 @@ class Screening:
             single_cell=self._order.single_cell, mapped=not self._order.independent,
         )  # fmt: skip
         for sink in self._sinks:
-            sink.start(self.slide, header, self._scales.expected)
+            sink.start(self.slide, self._header, self._scales.expected)
 
     def _finish(self) -> None:
         self._store.flush()

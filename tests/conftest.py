@@ -7,12 +7,17 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from edge.bundle import Bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,11 +42,11 @@ def shared_data() -> Path:
     return folder
 
 
-def graph(classes: int = len(CLASSES), size: int = 96) -> bytes:
-    """A small classifier: the crop's mean colour, a fixed linear map, softmax."""
+def graph(classes: int = len(CLASSES), size: int = 96, seed: int = 0) -> bytes:
+    """A small classifier: the crop's mean colour, a linear map fixed by `seed`, softmax."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
-    weights = np.random.default_rng(0).normal(0, 4, (3, classes)).astype(np.float32)
+    weights = np.random.default_rng(seed).normal(0, 4, (3, classes)).astype(np.float32)
     nodes = [
         helper.make_node("Cast", ["crops"], ["real"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["real", "axes"], ["mean"], keepdims=0),
@@ -70,18 +75,25 @@ def graph(classes: int = len(CLASSES), size: int = 96) -> bytes:
     return content
 
 
+usual_graph = cache(graph)
+
+
 def manifest(**changes: Any) -> dict[str, Any]:
     """A valid manifest but for `changes`; `files` is filled in by `pack`."""
     return {
-        "format": 1,
+        "format": 2,
         "name": "small",
         "version": "test",
         "task": "cell",
         "classes": CLASSES,
         "leukocytes": CLASSES[:7],
         "positive": ["blast"],
-        "input": {"pitch_um": 0.25, "size_px": 96, "steps": ["white-balance"]},
-        "graphs": {"classifier": {"fp32": "classifier.onnx"}},
+        "input": {
+            "pitch_um": 0.25, "size_px": 96, "crop_um": 24.0, "interpolation": "box-linear",
+            "scale": "red-cells", "steps": ["white-balance"],
+        },
+        "graphs": {"classifier": {"ort-fp32": "classifier.onnx"}},
+        "precisions": {},
         "thresholds": {"positive": 0.5, "confidence": 0.1, "certain": 0.9},
         "finding": {
             "refer_fraction": 0.05, "interval_level": 0.95, "certain_cells": 3, "certain_within": 100,
@@ -97,19 +109,127 @@ def pack(path: Path, about: dict[str, Any], members: dict[str, bytes]) -> Path:
     } | about
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("manifest.json", json.dumps(about))
-        for name, content in members.items():
-            archive.writestr(name, content)
+        for name, content in {"manifest.json": json.dumps(about).encode(), **members}.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)  # at no time of its own
     path.write_bytes(buffer.getvalue())
     return path
 
 
+@cache
+def drawn_field() -> tuple[bytes, bytes, np.ndarray, np.ndarray]:
+    """A drawn picture and its cells' crops as PNG, where the cells are, and the crops themselves."""
+    import cv2
+
+    from edge.cameras.simulated import SimulatedCamera
+    from edge.preprocess import crops, specimen
+    from edge.segment import segment
+
+    camera = SimulatedCamera(1)
+    camera.open()
+    pixels = np.ascontiguousarray(camera.read().pixels[:450, :700])
+    camera.close()
+    view = specimen(pixels, 0.1, 0.25)
+    centres = segment(view, pixels.shape[:2]).centres_px
+    assert len(centres)
+    windows = crops(view, centres, 96)
+    strip = np.concatenate(list(windows), axis=1)
+    picture, cut = (cv2.imencode(".png", part[..., ::-1])[1].tobytes() for part in (pixels, strip))
+    return picture, cut, centres, windows
+
+
+def golden(graphs: Mapping[str, bytes], classes: list[str] = CLASSES) -> dict[str, bytes]:
+    """Golden cases for graphs that take crops of 96 px and call a cell by the largest probability."""
+    from edge.runtimes import open_runtime
+
+    picture, strip, centres, windows = drawn_field()
+    said = {}
+    for name, content in graphs.items():
+        runtime = open_runtime("ort", content, precision="fp32", threads=1)
+        said[name] = runtime.run({"crops": windows})["probabilities"]
+        runtime.close()
+    called = next(iter(said.values())).argmax(axis=1)
+    cells = [
+        {
+            "centre_px": centre.tolist(),
+            "class": classes[called[i]],
+            "probabilities": {name: rows[i].tolist() for name, rows in said.items()},
+        }
+        for i, centre in enumerate(centres)
+    ]
+    case = {"picture": "golden/0.png", "crops": "golden/0-crops.png", "um_per_px": 0.1, "cells": cells}
+    about = {"cases": [case], "tolerance": {"probability": {"ort": 0.01, "trt": 0.03}, "crop": 2}}
+    return {
+        "golden.json": json.dumps(about).encode(), "golden/0.png": picture, "golden/0-crops.png": strip,
+    }  # fmt: skip
+
+
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a small bundle: `make_bundle(graph=bytes, members={...}, **changes to the manifest)`."""
+    """Makes a small bundle: `make_bundle(graph=bytes, members={...}, **changes to the manifest)`.
 
-    def make(graph: bytes = graph(), members: dict[str, bytes] | None = None, **changes: Any) -> Path:
-        members = {"classifier.onnx": graph} if members is None else members
+    Without either it is whole: the usual graph, and golden cases.
+    """
+
+    def make(graph: bytes | None = None, members: dict[str, bytes] | None = None, **changes: Any) -> Path:
+        if members is None and graph is None:
+            members = {"classifier.onnx": usual_graph()}
+            members |= golden(members)
+        elif members is None:
+            members = {"classifier.onnx": graph or b""}
         return pack(tmp_path / "small.bundle", manifest(**changes), members)
+
+    return make
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    """A private key whose public half this machine trusts, by the name of hospital."""
+    from edge.config import data_folder
+    from export.keys import generate
+
+    private, public, _ = generate(tmp_path / "keys", "hospital")
+    trusted = data_folder() / "keys"
+    trusted.mkdir(parents=True)
+    (trusted / "hospital.pub").write_bytes(public.read_bytes())
+    return private
+
+
+def add_signature(path: Path, key: Path, *, change: Callable[[bytes], bytes] = bytes) -> Path:
+    """The bundle with a signature by this key, over its manifest as `change` makes it."""
+    from export.keys import sign
+
+    with zipfile.ZipFile(path, "a") as archive:
+        manifest = archive.read("manifest.json")
+        archive.writestr("signature.json", sign(change(manifest), key))
+    return path
+
+
+@pytest.fixture
+def signed(tmp_path: Path, key: Path) -> Callable[..., Path]:
+    """Makes a small bundle of this version, signed by the trusted key: `signed("1", **members)`."""
+
+    def make(version: str = "1", **members: bytes) -> Path:
+        graphs = {"classifier.onnx": usual_graph()}
+        about = manifest(version=version)
+        path = pack(tmp_path / f"stick-{version}.bundle", about, graphs | golden(graphs) | members)
+        return add_signature(path, key)
+
+    return make
+
+
+@pytest.fixture
+def two_precisions(make_bundle: Callable[..., Path]) -> Callable[..., Bundle]:
+    """An opened bundle with an FP32 and a so-called INT8 graph; `members` replaces or adds some."""
+    from edge import bundle
+
+    def make(members: Mapping[str, bytes] = MappingProxyType({})) -> Bundle:
+        whole = {"classifier.onnx": usual_graph(), "int8.onnx": usual_graph()}
+        whole |= golden(whole) | members
+        path = make_bundle(
+            members=whole,
+            graphs={"classifier": {"ort-fp32": "classifier.onnx", "ort-int8": "int8.onnx"}},
+            precisions={"ort-int8": {"usable": True, "why": ""}},
+        )
+        return bundle.load(path, allow_unsigned=True)
 
     return make

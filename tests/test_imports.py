@@ -16,7 +16,10 @@ def _loaded(code: str) -> set[str]:
     return {name.split(".")[0] for name in done.stderr.split()} | set(done.stderr.split())
 
 
-@pytest.mark.parametrize("module", ["edge.pipeline", "edge.tui.app", "edge.cli", "edge.cameras.uvc"])
+@pytest.mark.parametrize(
+    "module",
+    ["edge.pipeline", "edge.tui.app", "edge.cli", "edge.device", "edge.selftest", "edge.cameras.uvc"],
+)
 def test_the_device_needs_no_workstation(module: str) -> None:
     assert not _loaded(f"import {module}") & set(WORKSTATION)
 
@@ -27,7 +30,7 @@ def test_headless_loads_no_textual_and_no_camera_but_the_chosen() -> None:
         "assert main(['--camera', 'demo', '--headless', '--no-records', '--max-frames', '2']) == 0"
     )
     assert "edge.pipeline" in loaded
-    assert not loaded & {"textual", "rich", "edge.tui", "edge.cameras.uvc", *WORKSTATION}
+    assert not loaded & {"textual", "rich", "cryptography", "edge.tui", "edge.cameras.uvc", *WORKSTATION}
 
 
 def test_help_and_wrong_usage_load_nothing_heavy() -> None:

@@ -56,8 +56,19 @@ def test_many_cells_go_in_batches(make_bundle: Callable[..., Path]) -> None:
     np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)
 
 
+def test_it_knows_what_it_runs_on(make_bundle: Callable[..., Path]) -> None:
+    opened = bundle.load(make_bundle(), allow_unsigned=True)
+    classifier = Classifier(opened, variant="ort-fp32")
+    classifier.warm_up()
+    assert classifier.runtime == "ort-fp32"
+    assert classifier.version.startswith("onnxruntime ")
+    assert classifier.note is None
+    with pytest.raises(BundleError, match="has no graph for ort-int8"):
+        Classifier(opened, variant="ort-int8")
+
+
 @pytest.mark.parametrize(("size", "classes"), [(64, len(CLASSES)), (96, 3)])
 def test_a_graph_of_another_shape(make_bundle: Callable[..., Path], size: int, classes: int) -> None:
     path = make_bundle(graph=graph(classes=classes, size=size))
-    with pytest.raises(BundleError, match="its graph"):
+    with pytest.raises(BundleError, match=r"its graph for ort-fp32 (takes|gives)"):
         Classifier(bundle.load(path, allow_unsigned=True))

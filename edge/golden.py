@@ -1,0 +1,155 @@
+"""Golden cases: drawn pictures in a bundle, and what this machine must find in them.
+
+`export.golden` draws them and writes down what was found at export; this compares. No patient's picture
+travels in a bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge import strictjson
+from edge.bundle import Bundle
+from edge.classify import Classifier, decide
+from edge.preprocess import crops, specimen
+from edge.segment import segment
+from edge.strictjson import Table
+from edge.types import F32, U8
+
+MEMBER = "golden.json"
+
+NEAR_UM = 1.0
+"""How far from its place at export a cell may be found: a seventh of a red cell."""
+
+_CROP_SHARE = 0.1  # of a crop's values that may differ by more than the tolerance: outlines move by a pixel
+_LARGEST_PX = 4096  # side of a picture; a small file may claim a picture that fills the memory
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A picture and what must be found in it.
+
+    Attributes
+    ----------
+    name : the picture's member. pixels : (H, W, 3) uint8 RGB. um_per_px : its scale.
+    crops : (n, S, S, 3) uint8 RGB, what the classifier saw at export.
+    centres_px : (n, 2) float32. classes : n names. probabilities : graph's member -> (n, C) float32.
+    """
+
+    name: str
+    pixels: U8
+    um_per_px: float
+    crops: U8
+    centres_px: F32
+    classes: tuple[str, ...]
+    probabilities: Mapping[str, F32]
+
+
+class Golden:
+    """A bundle's golden cases, cut into crops by this machine.
+
+    Raises
+    ------
+    ValueError : there are none, or they are not valid; one line.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        if MEMBER not in bundle.members:
+            raise ValueError(f"{MEMBER} is missing")
+        self._manifest = bundle.manifest
+        try:
+            table = strictjson.read(bundle.members[MEMBER])
+            limits = table.table("tolerance")
+            self._tolerance = {k: limits.table("probability").number(k, 0, 0.2) for k in ("ort", "trt")}
+            self._crop_tolerance = limits.number("crop", 0, 32)
+            self._cases = [_case(case, bundle) for case in table.tables("cases")]
+        except ValueError as error:
+            raise ValueError(f"{MEMBER}: {error}") from None
+        self._views = [specimen(c.pixels, c.um_per_px, self._manifest.pitch_um) for c in self._cases]
+        self._crops = [
+            crops(view, case.centres_px, self._manifest.size_px)
+            for view, case in zip(self._views, self._cases, strict=True)
+        ]
+
+    def unlike(self) -> list[str]:
+        """What preprocessing and segmentation find otherwise here, in words; empty when all is well."""
+        wrong = []
+        for case, view, windows in zip(self._cases, self._views, self._crops, strict=True):
+            off = np.abs(windows.astype(np.int16) - case.crops) > self._crop_tolerance
+            if off.mean(axis=(1, 2, 3)).max() > _CROP_SHARE:
+                wrong.append(
+                    f"{case.name}: the crops differ by more than {self._crop_tolerance:g} grey levels"
+                )
+            found = segment(view, case.pixels.shape[:2]).centres_px
+            apart = np.linalg.norm(case.centres_px[:, None] - found[None], axis=2) * case.um_per_px
+            lost = int((apart.min(axis=1, initial=np.inf) > NEAR_UM).sum())
+            if lost:
+                wrong.append(f"{case.name}: {lost} of {len(case.classes)} cells not found in their place")
+        return wrong
+
+    def differences(self, classifier: Classifier) -> list[str]:
+        """What the classifier says otherwise here, in words; empty when all is well."""
+        wrong = []
+        member = self._manifest.graphs[classifier.runtime]
+        limit = self._tolerance[classifier.runtime.split("-")[0]]
+        for case, windows in zip(self._cases, self._crops, strict=True):
+            if member not in case.probabilities:
+                wrong.append(f"{case.name}: nothing is known of what {member} must say")
+                continue
+            calls = decide(classifier.probabilities(windows), self._manifest)
+            worst = float(np.abs(calls.probabilities - case.probabilities[member]).max())
+            if not worst <= limit:
+                wrong.append(f"{case.name}: a probability differs by {worst:.3f}, more than {limit:g}")
+            said = [self._manifest.classes[i] for i in calls.classes]
+            for wanted, given in zip(case.classes, said, strict=True):
+                if given != wanted:
+                    wrong.append(f"{case.name}: a {wanted} is called {given}")
+        return wrong
+
+
+def _case(table: Table, bundle: Bundle) -> Case:
+    manifest = bundle.manifest
+    cells = table.tables("cells")
+    names = [cell.text("class") for cell in cells]
+    if stray := sorted(set(names) - set(manifest.classes)):
+        raise ValueError(f"class {strictjson.shown(stray[0])} is not one of the manifest's")
+    centres = [cell.numbers("centre_px", 2, -_LARGEST_PX, _LARGEST_PX) for cell in cells]
+    rows = [cell.table("probabilities") for cell in cells]
+    members = {member for row in rows for member in row.values}
+    size = manifest.size_px
+    strip = _picture(table.text("crops"), bundle.members)
+    if strip.shape != (size, size * len(cells), 3):
+        raise ValueError(f"{table.text('crops')} is {strip.shape}, not {len(cells)} crops of {size} px")
+    name = table.text("picture")
+    return Case(
+        name=name,
+        pixels=_picture(name, bundle.members),
+        um_per_px=table.number("um_per_px", 0.01, 10),
+        crops=strip.reshape(size, len(cells), size, 3).swapaxes(0, 1),
+        centres_px=np.array(centres, np.float32),
+        classes=tuple(names),
+        probabilities={
+            member: np.array([row.numbers(member, len(manifest.classes), 0, 1) for row in rows], np.float32)
+            for member in members
+        },
+    )
+
+
+def _picture(name: str, members: Mapping[str, bytes]) -> U8:
+    """(H, W, 3) uint8 RGB of a PNG."""
+    content = members.get(name)
+    if content is None:
+        raise ValueError(f"{strictjson.shown(name)} is missing")
+    width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))  # the header, IHDR
+    if not content.startswith(_PNG) or not 0 < max(width, height) <= _LARGEST_PX:
+        raise ValueError(f"{name} is not a PNG of {_LARGEST_PX} px at most")
+    picture: Any = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if picture is None:
+        raise ValueError(f"{name} is damaged")
+    return np.asarray(picture, np.uint8)

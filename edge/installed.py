@@ -1,0 +1,74 @@
+"""Which bundle this machine uses: the shipped one, or one installed by `edge-device update`.
+
+In `data_folder()/bundles` lie the installed bundles, each named by its sha256, and `current.json`, which says
+which of them is in use and which was before. That one file is replaced in one step, so that a power cut
+leaves either the old state or the new.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge import durable, strictjson
+from edge.config import data_folder
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class State:
+    """What is in use.
+
+    Attributes
+    ----------
+    current, previous : sha256 of an installed bundle; empty for the shipped one.
+    """
+
+    current: str = ""
+    previous: str = ""
+
+
+def folder() -> Path:
+    """Where installed bundles lie."""
+    return data_folder() / "bundles"
+
+
+def path_of(sha256: str) -> Path:
+    """The installed bundle with this hash."""
+    return folder() / f"{sha256}.bundle"
+
+
+def state() -> State:
+    """What is in use; the shipped bundle where nothing was ever installed.
+
+    Raises
+    ------
+    ValueError : `current.json` is there but cannot be read or is damaged. One line.
+    """
+    path = folder() / "current.json"
+    try:
+        table = strictjson.read(path.read_bytes())
+        found = State(table.text("current", empty=True), table.text("previous", empty=True))
+        if not all(_SHA256.fullmatch(sha256) for sha256 in (found.current, found.previous) if sha256):
+            raise ValueError("a sha256 in it is none")
+    except FileNotFoundError:
+        return State()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error})") from None
+    return found
+
+
+def switch(to: State) -> None:
+    """Make this the state, in one step that a power cut cannot tear.
+
+    Raises
+    ------
+    OSError : the old state stays.
+    """
+    content = json.dumps({"current": to.current, "previous": to.previous}) + "\n"
+    durable.write(folder() / "current.json", content.encode())

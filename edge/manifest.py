@@ -1,0 +1,208 @@
+"""What a bundle says of itself: `manifest.json`, read strictly, every field's type and range checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge import strictjson
+from edge.archive import is_member_name
+from edge.preprocess import STEPS
+from edge.strictjson import Table, shown
+
+FORMAT = 2
+"""Version of the bundle's layout. A bundle of any other format is refused, never guessed at."""
+
+VARIANTS = ("ort-fp32", "ort-int8", "trt-fp32", "trt-fp16", "trt-int8")
+"""Runtime and precision, as the records show them."""
+
+INTERPOLATION = "box-linear"
+"""How `edge.preprocess.resample` shrinks: whole boxes averaged, the rest interpolated."""
+
+SCALE = "red-cells"
+"""What the scale of training pictures was measured from; `edge.optics` measures it the same way."""
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The operating point, chosen on validation patients.
+
+    Attributes
+    ----------
+    positive : a cell is positive when the positive classes together reach this probability.
+    confidence : a cell is uncertain when the decided side stays below this probability.
+    certain : a positive cell is beyond doubt from this probability on.
+    """
+
+    positive: float
+    confidence: float
+    certain: float
+
+
+@dataclass(frozen=True)
+class FindingRule:
+    """When a slide is referred, and when scanning may stop. See `edge.finding`.
+
+    Attributes
+    ----------
+    refer_fraction : blasts among leukocytes above which a slide is referred.
+    interval_level : confidence level of the interval that is compared with it.
+    certain_cells, certain_within : that many certain blasts among fewer leukocytes refer at once.
+    rejected_fraction : share of rejected frames above which a slide is not readable.
+    source : where these figures come from.
+    """
+
+    refer_fraction: float
+    interval_level: float
+    certain_cells: int
+    certain_within: int
+    rejected_fraction: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle says of itself.
+
+    Attributes
+    ----------
+    classes : names in the order of the graph's output.
+    leukocytes : those of them in the denominator of the differential.
+    positive : those of the leukocytes that a referral is about (blasts).
+    pitch_um, size_px : specimen grid and crop size that the classifier was trained on.
+    steps : names of the preprocessing steps.
+    graphs : variant ('ort-int8') -> member name of the classifier's graph.
+    usable : variants that may be used: FP32, and those that passed the gate of the export.
+    files : member -> sha256.
+    everything : the manifest as it stands in the file, for what is shown but not acted on.
+    """
+
+    name: str
+    version: str
+    classes: tuple[str, ...]
+    leukocytes: tuple[str, ...]
+    positive: tuple[str, ...]
+    pitch_um: float
+    size_px: int
+    steps: tuple[str, ...]
+    graphs: Mapping[str, str]
+    usable: frozenset[str]
+    thresholds: Thresholds
+    finding: FindingRule
+    files: Mapping[str, str]
+    everything: Mapping[str, Any]
+
+    @property
+    def positive_indices(self) -> tuple[int, ...]:
+        return tuple(self.classes.index(name) for name in self.positive)
+
+
+def read(content: bytes) -> Manifest:
+    """The manifest that these bytes of JSON hold.
+
+    Raises
+    ------
+    ValueError : not JSON, another format, a field is missing, of the wrong type or out of range. Names the
+        field, its value and what it must be.
+    """
+    top = strictjson.read(content)
+    if "format" in top and (found := top.whole("format", 0)) != FORMAT:
+        raise ValueError(
+            f"format {found} is newer than this program reads ({FORMAT}); update the program"
+            if found > FORMAT
+            else f"format {found} is older than this program reads ({FORMAT}); get the bundle made anew"
+        )
+    top.only("format", FORMAT)
+    top.only("task", "cell")
+    classes = top.names("classes")
+    leukocytes = top.names("leukocytes", among=classes)
+    steps = top.table("input").names("steps", empty=True)
+    if steps != STEPS:
+        raise ValueError(f"input.steps is {shown(', '.join(steps))}; this program does {', '.join(STEPS)}")
+    pitch_um, size_px = _window(top.table("input"))
+    files = {name: _sha256(name, value) for name, value in top.table("files").values.items()}
+    graphs = _graphs(top.table("graphs").table("classifier"), files)
+    for key in ("calibration", "training", "metrics"):
+        if key in top:
+            top.table(key)
+    if "licence" in top:
+        top.text("licence")
+    return Manifest(
+        name=top.text("name"),
+        version=top.text("version"),
+        classes=classes,
+        leukocytes=leukocytes,
+        positive=top.names("positive", among=leukocytes),
+        pitch_um=pitch_um,
+        size_px=size_px,
+        steps=steps,
+        graphs=graphs,
+        usable=_usable(top.table("precisions"), graphs),
+        thresholds=_thresholds(top.table("thresholds")),
+        finding=_finding(top.table("finding")),
+        files=files,
+        everything=top.values,
+    )
+
+
+def _window(table: Table) -> tuple[float, int]:
+    pitch, size = table.number("pitch_um", 0.01, 10), table.whole("size_px", 8, 1024)
+    crop = table.number("crop_um", 0.1, 10_000)
+    if abs(crop - pitch * size) > 0.01 * crop:
+        raise ValueError(f"input.crop_um is {crop:g}; {size} px at {pitch:g} µm make {pitch * size:g}")
+    table.only("interpolation", INTERPOLATION)
+    table.only("scale", SCALE)
+    return pitch, size
+
+
+def _graphs(table: Table, files: Mapping[str, str]) -> dict[str, str]:
+    graphs = {variant: table.text(variant) for variant in table.keys_among(VARIANTS)}
+    if "ort-fp32" not in graphs:
+        raise ValueError("graphs.classifier has no ort-fp32 graph")
+    for variant, member in graphs.items():
+        if member not in files:
+            raise ValueError(f"graphs.classifier.{variant} is {shown(member)}, which files does not list")
+    return graphs
+
+
+def _usable(table: Table, graphs: Mapping[str, str]) -> frozenset[str]:
+    """Variants that passed the gate, and FP32, which is what the gate compares with."""
+    passed = set()
+    for variant in table.keys_among(VARIANTS):
+        figures = table.table(variant)
+        figures.text("why", empty=True)
+        for key in ("sensitivity_change", "roc_area_change", "worst_recall_change"):
+            if key in figures:
+                figures.number(key, -1, 1)
+        if figures.flag("usable"):
+            passed.add(variant)
+    if stray := sorted(passed - set(graphs)):
+        raise ValueError(f"precisions.{stray[0]}.usable is true, but graphs.classifier has no such graph")
+    return frozenset(passed | {variant for variant in graphs if variant.endswith("-fp32")})
+
+
+def _thresholds(table: Table) -> Thresholds:
+    return Thresholds(**{name: table.number(name, 0, 1) for name in ("positive", "confidence", "certain")})
+
+
+def _finding(table: Table) -> FindingRule:
+    return FindingRule(
+        refer_fraction=table.number("refer_fraction", 0.001, 0.999),
+        interval_level=table.number("interval_level", 0.5, 0.9999),
+        certain_cells=table.whole("certain_cells", 1),
+        certain_within=table.whole("certain_within", 1),
+        rejected_fraction=table.number("rejected_fraction", 0.001, 0.999),
+        source=table.text("source", longest=2000),
+    )
+
+
+def _sha256(member: str, value: Any) -> str:
+    if not is_member_name(member):
+        raise ValueError(f"files names {shown(member)}, which is no name of a member")
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise ValueError(f"files.{member} is {shown(value)}; it must be a sha256 of 64 hexadecimal digits")
+    return value

@@ -1,0 +1,88 @@
+"""What an ONNX file may not do: keep its weights in another file.
+
+The device has no onnx package, and ONNX Runtime decides by version what it reads from where. So the file is
+walked here, by the field numbers of onnx.proto (https://github.com/onnx/onnx, ONNX 1.21) and the wire format
+of protocol buffers (https://protobuf.dev/programming-guides/encoding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+_EXTERNAL = (13, 14)  # TensorProto.external_data and .data_location
+_FIELDS: Mapping[str, Mapping[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+"""Message -> field -> the message in it: every way from a model to a tensor."""
+
+_DEEPEST = 64  # messages within each other; protobuf itself stops at 100
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+def check(content: bytes) -> None:
+    """Refuse a file that is not ONNX, or that points at data outside itself.
+
+    Raises
+    ------
+    ValueError : says which.
+    """
+    graphs = _walk(memoryview(content), "model", 0)
+    if not graphs:
+        raise ValueError("is not an ONNX graph")
+
+
+def _walk(message: memoryview, kind: str, depth: int) -> int:
+    """Look through a message; how many known messages are right below it."""
+    if depth > _DEEPEST:
+        raise ValueError("is not an ONNX graph (nested too deeply)")
+    below = 0
+    for field, value in _fields(message):
+        if kind == "tensor" and field in _EXTERNAL and value != 0:
+            raise ValueError("keeps weights in another file (external data)")
+        inner = _FIELDS[kind].get(field)
+        if inner is not None and isinstance(value, memoryview):
+            below += 1
+            _walk(value, inner, depth + 1)
+    return below
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Number and value of each field in a message: an int, or the bytes."""
+    at, end = 0, len(message)
+    while at < end:
+        tag, at = _varint(message, at)
+        field, wire = tag >> 3, tag & 7
+        if wire == _VARINT:
+            value, at = _varint(message, at)
+            yield field, value
+            continue
+        if wire == _BYTES:
+            size, at = _varint(message, at)
+        elif wire in (_FIXED64, _FIXED32):
+            size = 8 if wire == _FIXED64 else 4
+        else:
+            raise ValueError(f"is not an ONNX graph (wire type {wire})")
+        if at + size > end:
+            raise ValueError("is not an ONNX graph (cut off)")
+        yield field, message[at : at + size]
+        at += size
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(message):
+            raise ValueError("is not an ONNX graph (cut off)")
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("is not an ONNX graph (a number without end)")

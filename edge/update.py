@@ -1,0 +1,253 @@
+"""`edge-device update`: install a model from a stick, go back to the one before, say which is in use.
+
+A bundle is checked before it is copied, and the copy is checked again: signature, hashes, format, golden
+cases on this machine. Only then is it put in use, in one step, and the one before stays for `--rollback`.
+Whatever is interrupted, by an error or by the power, leaves the old bundle in use or the new, whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge import command, installed
+from edge.installed import State
+from edge.types import LeukoscopeError
+
+if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
+    from edge.bundle import Bundle
+
+EXAMPLE = "edge-device update /media/stick/leukocytes.bundle"
+
+_SPARE = 2 * 1024 * 1024  # bytes to leave for the records of the slide under way
+_STEPS = ("reading", "checking", "copying", "golden cases", "switching")
+
+
+class UpdateError(LeukoscopeError):
+    """The update was not done; what was in use still is."""
+
+
+def add_to(commands: command.Commands[command.Parser]) -> None:
+    """Add `update` to the subcommands of `edge-device`."""
+    parser = command.add(
+        commands, "update", "install a signed model, go back to the one before, or say which is in use",
+        EXAMPLE, _run,
+    )  # fmt: skip
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("file", nargs="?", type=Path, metavar="FILE.bundle", help="the model to install")
+    what.add_argument("--rollback", action="store_true", help="go back to the model before; again: and forth")
+    what.add_argument("--status", action="store_true", help="say which model is in use, as without anything")
+    parser.add_argument("--runtime", choices=("auto", "ort", "trt"), help="what tries the golden cases")
+    parser.add_argument("--profile", metavar="NAME or PATH", help="device profile, as for edge-run")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.file is not None:
+        with command.Progress(len(_STEPS)) as progress:
+            bundle = install(
+                arguments.file,
+                _tester(arguments),
+                lambda i: progress.show(i, f"{_STEPS[i]} {arguments.file.name}"),
+            )
+        print(f"in use from the next start on: {named(bundle)}")
+    elif arguments.rollback:
+        print(f"in use from the next start on: {named(rollback(_say))}")
+    else:
+        for line in status():
+            print(line)
+    return command.DONE
+
+
+def _say(line: str) -> None:
+    command.say("edge-device", line)
+
+
+def _tester(arguments: argparse.Namespace) -> Callable[[Bundle], None]:
+    """What runs the golden cases as edge-run would, and keeps the outcome for it."""
+
+    def test(bundle: Bundle) -> None:
+        from edge import selftest
+        from edge.config import data_folder, load_profile
+
+        runtime = load_profile(arguments.profile).runtime
+        selftest.choose(
+            bundle,
+            runtime=arguments.runtime or runtime.kind,
+            threads=runtime.threads,
+            folder=data_folder(),
+            tell=_say,
+        ).close()
+
+    return test
+
+
+def install(file: Path, test: Callable[[Bundle], None], step: Callable[[int], None]) -> Bundle:
+    """Put this bundle in use and keep the one before.
+
+    Parameters
+    ----------
+    file : the bundle; shipped with this program, or signed by a trusted key.
+    test : raises LeukoscopeError where the bundle does not pass on this machine.
+    step : is told which of the steps begins.
+
+    Raises
+    ------
+    LeukoscopeError : it was not installed, and why; what was in use still is.
+    """
+    from edge import bundle
+
+    step(0)
+    content = bundle.read(file)
+    step(1)
+    found = bundle.opened(file, content)
+    before = _state()
+    shipped = found.sha256 == hashlib.sha256(bundle.read(bundle.shipped_path())).hexdigest()
+    new = State(current="" if shipped else found.sha256, previous=before.current)
+    try:
+        if not shipped:
+            step(2)
+            found = _copied(content, found.sha256)
+        step(3)
+        test(found)
+    except LeukoscopeError:
+        _tidy(before)
+        raise
+    step(4)
+    if new.current != before.current:
+        _switch(new)
+    return found
+
+
+def rollback(tell: Callable[[str], None]) -> Bundle:
+    """Put the bundle in use that was before the present one, and this one in its place.
+
+    Where neither can be read, the shipped bundle is taken, which is said to `tell`.
+
+    Raises
+    ------
+    LeukoscopeError : there is nothing to go back to, or it is damaged and the present one is not.
+    """
+    from edge import bundle
+
+    try:
+        now = installed.state()
+    except ValueError as error:
+        tell(f"{error}; the shipped bundle is taken")
+        _put_in_force(State())
+        return bundle.load(bundle.shipped_path())
+    if now == State():
+        raise UpdateError("update --rollback: nothing was installed; the shipped bundle is in use")
+    try:
+        target = bundle.load_installed(now.previous)
+    except bundle.BundleError as error:
+        if _loads(now.current):
+            raise UpdateError(
+                f"update --rollback: cannot go back ({error}); {now.current[:16]} stays in use"
+            ) from None
+        tell(f"{error}; the shipped bundle is taken")
+        _switch(State(current="", previous=now.previous))
+        return bundle.load(bundle.shipped_path())
+    _switch(State(current=now.previous, previous=now.current))
+    return target
+
+
+def status() -> list[str]:
+    """Which bundle is in use and which was before, who vouches for them, and which keys are trusted."""
+    from edge.signature import key_folders, trusted_keys
+
+    now = _state()
+    lines = [f"in use: {_described(now.current)}"]
+    if now != State():
+        lines.append(f"before: {_described(now.previous)}")
+    keys, strange = trusted_keys()
+    named_keys = ", ".join(str(key) for key in keys.values()) or "none"
+    lines.append(f"trusted keys in {' and '.join(map(str, key_folders()))}: {named_keys}")
+    return lines + [f"not an Ed25519 public key: {path}" for path in strange]
+
+
+def named(bundle: Bundle) -> str:
+    """A bundle in one line: name, version, hash, and who vouches for it."""
+    manifest = bundle.manifest
+    voucher = f"signed by {bundle.signer}" if bundle.signer else "shipped with this program"
+    return f"{manifest.name} {manifest.version}, sha256 {bundle.sha256[:16]}, {voucher}"
+
+
+def _described(sha256: str) -> str:
+    from edge import bundle
+
+    try:
+        return named(bundle.load_installed(sha256))
+    except bundle.BundleError as error:
+        return str(error)
+
+
+def _loads(sha256: str) -> bool:
+    from edge import bundle
+
+    try:
+        bundle.load_installed(sha256)
+    except bundle.BundleError:
+        return False
+    return True
+
+
+def _state() -> State:
+    try:
+        return installed.state()
+    except ValueError as error:
+        raise UpdateError(f"{error}; edge-device update --rollback takes the shipped bundle") from None
+
+
+def _copied(content: bytes, sha256: str) -> Bundle:
+    """The bundle from its place in the folder, written there if there is room for it, and checked again."""
+    from edge import bundle, durable
+
+    folder, path = installed.folder(), installed.path_of(sha256)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+        if free < len(content) + _SPARE:
+            raise UpdateError(
+                f"{folder}: {len(content) / 1e6:.1f} MB do not fit, {free / 1e6:.1f} MB are free; "
+                "free some space"
+            )
+        durable.write(path, content)
+    except OSError as error:
+        raise _unwritten(error) from None
+    found = bundle.opened(path, bundle.read(path))
+    if found.sha256 != sha256:
+        raise UpdateError(f"bundle {path}: came out otherwise than it was written; check the disk")
+    return found
+
+
+def _switch(to: State) -> None:
+    """Put this state in force and clear away what it does not need."""
+    _put_in_force(to)
+    _tidy(to)
+
+
+def _put_in_force(state: State) -> None:
+    try:
+        installed.folder().mkdir(parents=True, exist_ok=True)
+        installed.switch(state)
+    except OSError as error:
+        raise _unwritten(error) from None
+
+
+def _tidy(state: State) -> None:
+    """Remove what neither of the state's bundles needs; what stays takes room, no more."""
+    needed = {installed.path_of(sha256) for sha256 in (state.current, state.previous) if sha256}
+    with suppress(OSError):
+        for path in [*installed.folder().glob("*.bundle"), *installed.folder().glob(".*.part")]:
+            if path not in needed:
+                path.unlink()
+
+
+def _unwritten(error: OSError) -> UpdateError:
+    where = installed.folder()
+    return UpdateError(f"{where}: cannot be written ({error.strerror or error}); what was in use still is")

@@ -1,0 +1,188 @@
+"""Every field of a manifest that is of the wrong type or out of range is named, with what it must be."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge import manifest
+from tests.conftest import manifest as valid
+
+QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+
+FIGURES = {"usable": True, "why": "", "sensitivity_change": -0.001, "float_layers": ["stem"]}
+GOOD: dict[str, Any] = valid(
+    files={"classifier.onnx": "0" * 64, "int8.onnx": "1" * 64},
+    graphs={
+        "classifier": {"ort-fp32": "classifier.onnx", "ort-int8": "int8.onnx", "trt-fp32": "classifier.onnx"}
+    },
+    precisions={"ort-int8": FIGURES},
+    calibration={"temperature": 1.0},
+    training={},
+    metrics={},
+    licence="research use",
+)
+
+
+def _with(path: str, value: Any) -> dict[str, Any]:
+    """The good manifest with the field at 'a.b.0' replaced, or left out for `...`."""
+    about = copy.deepcopy(GOOD)
+    *way, last = path.split("/")
+    table: Any = about
+    for key in way:
+        table = table[int(key)] if isinstance(table, list) else table[key]
+    if value is ...:
+        del table[last]
+    else:
+        table[int(last) if isinstance(table, list) else last] = value
+    return about
+
+
+def _refusal(about: Any) -> str:
+    content = about if isinstance(about, bytes) else json.dumps(about).encode()
+    with pytest.raises(ValueError, match=r"\S") as refused:
+        manifest.read(content)
+    line = str(refused.value)
+    assert line.isprintable()
+    assert len(line) < 300
+    return line
+
+
+def test_a_good_one_is_read() -> None:
+    about = manifest.read(json.dumps(GOOD).encode())
+    assert about.usable == {"ort-fp32", "ort-int8", "trt-fp32"}
+    assert about.graphs["ort-int8"] == "int8.onnx"
+    assert about.positive_indices == (0,)
+    assert about.everything == GOOD
+
+
+def test_a_precision_that_failed_the_gate_is_not_usable() -> None:
+    failed = _with("precisions/ort-int8/usable", False)
+    assert manifest.read(json.dumps(failed).encode()).usable == {"ort-fp32", "trt-fp32"}
+    assert manifest.read(json.dumps(_with("precisions", {})).encode()).usable == {"ort-fp32", "trt-fp32"}
+
+
+TABLES = ["input", "graphs", "graphs/classifier", "precisions", "thresholds", "finding", "files",
+          "precisions/ort-int8", "calibration", "training", "metrics"]  # fmt: skip
+TEXTS = ["name", "version", "licence", "finding/source", "graphs/classifier/ort-fp32", "classes/3",
+         "leukocytes/0", "positive/0", "input/steps/0", "files/int8.onnx", "task", "input/interpolation",
+         "input/scale", "precisions/ort-int8/why"]  # fmt: skip
+NUMBERS = ["input/pitch_um", "input/crop_um", "thresholds/positive", "thresholds/confidence",
+           "thresholds/certain", "finding/refer_fraction", "finding/interval_level",
+           "finding/rejected_fraction", "precisions/ort-int8/sensitivity_change"]  # fmt: skip
+WHOLES = ["format", "input/size_px", "finding/certain_cells", "finding/certain_within"]
+LISTS = ["classes", "leukocytes", "positive", "input/steps"]
+WRONG: dict[str, tuple[list[str], list[Any]]] = {
+    "table": (TABLES, [None, 1, "blast", ["a"], True]),
+    "text": (TEXTS, [None, 1, {}, ["a"], True, "two\nlines", "\ud800", "x" * 3000]),
+    "number": (NUMBERS, [None, "0.5", {}, [0.5], True, 1e9, -2, 10**400]),
+    "whole": (WHOLES, [None, "96", 96.5, {}, True, 0, -1, 10**9, 10**30]),
+    "list": (LISTS, [None, "blast", {}, 1, True, [1], [None], [["blast"]], ["blast", "blast"], ["a"] * 2000]),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [(path, value) for paths, values in WRONG.values() for path in paths for value in values],
+)
+def test_a_wrong_type_is_named(path: str, value: Any) -> None:
+    line = _refusal(_with(path, value))
+    last = path.split("/")[-1] if not path[-1].isdigit() else path.split("/")[-2]
+    assert last in line
+
+
+@pytest.mark.parametrize(
+    "path", [*TABLES[:7], *NUMBERS[:-1], *WHOLES, *LISTS, "name", "version", "task", "finding/source",
+             "input/interpolation", "input/scale", "graphs/classifier/ort-fp32", "precisions/ort-int8/usable"]
+)  # fmt: skip
+def test_a_missing_field_is_named(path: str) -> None:
+    assert path.split("/")[-1] in _refusal(_with(path, ...))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("format", 1, "format 1 is older than this program reads (2); get the bundle made anew"),
+        ("format", 3, "format 3 is newer than this program reads (2); update the program"),
+        ("task", "field", "task is 'field'; it must be 'cell', all that this program does"),
+        ("classes", [], "classes is a list of 0; it must be a list of 1 to 1000 names"),
+        ("positive", ["cat"], "positive names 'cat', not one of blast, immature"),
+        ("positive", ["artefact"], "positive names 'artefact', not one of blast"),
+        ("positive", [], "positive is a list of 0"),
+        ("leukocytes", ["blast", "blast"], "leukocytes names one twice"),
+        ("input/steps", ["magic"], "input.steps is 'magic'; this program does white-balance"),
+        ("input/size_px", 1e9, "input.size_px is 1000000000.0; it must be a whole number from 8 to 1024"),
+        ("input/pitch_um", 0, "input.pitch_um is 0; it must be a number from 0.01 to 10"),
+        ("input/crop_um", 30.0, "input.crop_um is 30; 96 px at 0.25 µm make 24"),
+        ("input/interpolation", "nearest", "input.interpolation is 'nearest'"),
+        ("input/scale", "guess", "input.scale is 'guess'"),
+        ("thresholds/positive", 1.5, "thresholds.positive is 1.5; it must be a number from 0 to 1"),
+        ("thresholds/positive", True, "thresholds.positive is True; it must be a number"),
+        ("graphs/classifier/ort-fp32", ..., "graphs.classifier has no ort-fp32 graph"),
+        ("graphs/classifier/ort-int4", "classifier.onnx", "graphs.classifier names 'ort-int4', not one of"),
+        ("graphs/classifier/ort-fp32", "gone.onnx", "ort-fp32 is 'gone.onnx', which files does not list"),
+        ("precisions/ort-int8/usable", 1, "precisions.ort-int8.usable is 1; it must be true or false"),
+        ("precisions/trt-fp16", FIGURES, "precisions.trt-fp16.usable is true, but graphs.classifier has no"),
+        ("files/classifier.onnx", "0" * 63, "must be a sha256 of 64 hexadecimal digits"),
+        ("files/..", "0" * 64, "files names '..', which is no name of a member"),
+    ],
+)  # fmt: skip
+def test_values_that_cannot_be(path: str, value: Any, words: str) -> None:
+    assert words in _refusal(_with(path, value))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not JSON"),
+        (b"\xff\xfe{}", "not JSON"),
+        (b"[1]", "the whole is a list of 1; it must be an object"),
+        (b'{"format": 2, "format": 2}', "a key is given twice"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"9" * 10_000, "not JSON"),
+        *((json.dumps(_with("thresholds/certain", 7.25)).replace("7.25", n).encode(), words)
+          for n, words in (("NaN", "NaN is no number"), ("-Infinity", "no number"), ("1e999", "no number"))),
+    ],
+)  # fmt: skip
+def test_not_even_json(content: bytes, words: str) -> None:
+    assert words in _refusal(content)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@QUICK
+@given(json_values)
+def test_any_json(value: Any) -> None:
+    _refusal(json.dumps(value).encode())
+
+
+@QUICK
+@given(st.binary(max_size=200))
+def test_any_bytes(content: bytes) -> None:
+    _refusal(content)
+
+
+@QUICK
+@given(st.sampled_from([*TABLES, *TEXTS, *NUMBERS, *WHOLES, *LISTS]), json_values)
+def test_any_value_in_any_field(path: str, value: Any) -> None:
+    """It is refused in one line, or it was a value that may stand there."""
+    content = json.dumps(_with(path, value)).encode()
+    try:
+        about = manifest.read(content)
+    except ValueError as error:
+        line = str(error)
+    else:
+        line = ""
+        assert about.everything == json.loads(content)
+        assert set(about.positive) <= set(about.leukocytes) <= set(about.classes)
+    assert not line or line.isprintable()

@@ -1,0 +1,280 @@
+"""Installing a model from a stick: what is refused, and that nothing interrupted leaves a broken machine."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge import bundle, device, durable, installed, update
+from edge.bundle import Bundle, BundleError
+from edge.config import data_folder
+from edge.selftest import SelftestError
+from edge.types import LeukoscopeError
+from edge.update import UpdateError, install, rollback
+
+Signed = Callable[..., Path]
+
+
+def _install(path: Path, test: Callable[[Bundle], None] = lambda _: None) -> Bundle:
+    return install(path, test, lambda _: None)
+
+
+def _version() -> str:
+    """Of the bundle that a screening would use."""
+    return bundle.load().manifest.version
+
+
+SHIPPED = bundle.load(bundle.shipped_path()).manifest.version
+
+
+def test_install_and_go_back_and_forth(signed: Signed) -> None:
+    found = _install(signed("1"))
+    assert found.path == installed.path_of(found.sha256)
+    assert _version() == "1"
+    _install(signed("2"))
+    assert _version() == "2"
+    for version in ("1", "2", "1"):
+        assert rollback(pytest.fail).manifest.version == version
+        assert _version() == version
+    _install(signed("3"))
+    assert len(list(installed.folder().glob("*.bundle"))) == 2  # in use, and the one before
+    rollback(pytest.fail)
+    assert _version() == "1"
+
+
+def test_back_to_the_shipped_bundle(signed: Signed) -> None:
+    _install(signed("1"))
+    rollback(pytest.fail)
+    assert _version() == SHIPPED
+    rollback(pytest.fail)
+    assert _version() == "1"
+    _install(bundle.shipped_path())
+    assert _version() == SHIPPED
+    assert installed.state().current == ""
+
+
+def test_nothing_to_go_back_to() -> None:
+    with pytest.raises(UpdateError, match="nothing was installed; the shipped bundle is in use"):
+        rollback(pytest.fail)
+
+
+def test_installing_the_same_again_repairs_it(signed: Signed) -> None:
+    _install(signed("1"))
+    path = _install(signed("2")).path
+    path.write_bytes(b"gone bad")
+    with pytest.raises(BundleError, match="is not as it was installed"):
+        bundle.load()
+    _install(signed("2"))
+    assert _version() == "2"
+    rollback(pytest.fail)
+    assert _version() == "1"
+
+
+# -- refusals ------------------------------------------------------------------------------------------------
+
+
+def _untrusted(path: Path) -> Path:
+    (data_folder() / "keys" / "hospital.pub").unlink()
+    return path
+
+
+def _cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:-100])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_untrusted, "does not trust"),
+        (_cut, "damaged"),
+        (lambda path: path.with_name("none"), "no such file"),
+    ],
+)
+def test_a_bundle_that_is_refused_changes_nothing(
+    signed: Signed, spoil: Callable[[Path], Path], words: str
+) -> None:
+    with pytest.raises(BundleError, match=words):
+        _install(spoil(signed("2")))
+    assert _version() == SHIPPED
+    assert not installed.folder().exists()
+
+
+def test_golden_cases_that_fail_change_nothing(signed: Signed) -> None:
+    def fails(_: Bundle) -> None:
+        raise SelftestError("self-test: fails")
+
+    _install(signed("1"))
+    with pytest.raises(SelftestError):
+        _install(signed("2"), fails)
+    assert _version() == "1"
+    assert len(list(installed.folder().iterdir())) == 2
+
+
+def test_too_little_space(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**7, 10**7, 2_000_000))
+    with pytest.raises(UpdateError, match=r"MB do not fit, 2\.0 MB are free; free some space"):
+        _install(signed("1"))
+    assert _version() == SHIPPED
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["fsync", "rename"])
+def test_a_disk_that_fails(signed: Signed, monkeypatch: pytest.MonkeyPatch, code: int, call: str) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    _install(signed("1"))
+    monkeypatch.setattr(*((os, "fsync", fail) if call == "fsync" else (Path, "replace", fail)))
+    with pytest.raises(UpdateError, match=f"cannot be written .{os.strerror(code)}"):
+        _install(signed("2"))
+    monkeypatch.undo()
+    assert not list(installed.folder().glob(".*.part"))
+
+
+def test_a_disk_that_gives_back_something_else(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(signed("1"))
+    write = durable.write
+    monkeypatch.setattr(durable, "write", lambda path, content: write(path, content[:-1] + b"\\0"))
+    with pytest.raises(LeukoscopeError):
+        _install(signed("2"))
+    assert _version() == "1"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount")
+def test_a_small_disk(signed: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real one, too small for the bundle, with the check for space taken away."""
+    disk = installed.folder()
+    disk.mkdir()
+    if os.system(f"mount -t tmpfs -o size=64k tmpfs {disk} 2>/dev/null"):
+        pytest.skip("mounting is not allowed here")
+    try:
+        with pytest.raises(UpdateError, match="do not fit"):
+            _install(signed("1"))
+        usage = namedtuple("usage", "total used free")
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 0, 10**9))
+        with pytest.raises(UpdateError, match="No space left on device"):
+            _install(signed("1"))
+        assert _version() == SHIPPED
+        assert list(disk.iterdir()) == []
+    finally:
+        os.system(f"umount {disk}")
+
+
+# -- going back from something broken ------------------------------------------------------------------------
+
+
+def test_back_from_a_bundle_gone_bad(signed: Signed) -> None:
+    _install(signed("1"))
+    path = _install(signed("2")).path
+    path.write_bytes(b"bad")
+    assert rollback(pytest.fail).manifest.version == "1"
+    assert _version() == "1"
+    with pytest.raises(UpdateError, match="cannot go back"):
+        rollback(pytest.fail)
+    assert _version() == "1"
+
+
+def test_when_both_are_bad_the_shipped_one_is_taken_and_said(signed: Signed) -> None:
+    for version in ("1", "2"):
+        _install(signed(version)).path.write_bytes(b"bad") if version == "2" else _install(signed(version))
+    for path in installed.folder().glob("*.bundle"):
+        path.write_bytes(b"bad")
+    told: list[str] = []
+    assert rollback(told.append).manifest.version == SHIPPED
+    assert "the shipped bundle is taken" in told[0]
+    assert _version() == SHIPPED
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"current": "../../x", "previous": ""}', '{"current": 1}']
+)
+def test_a_damaged_state(signed: Signed, content: str) -> None:
+    _install(signed("1"))
+    (installed.folder() / "current.json").write_text(content)
+    with pytest.raises(BundleError, match=r"current\.json is damaged .*--rollback"):
+        bundle.load()
+    with pytest.raises(UpdateError, match=r"current\.json is damaged"):
+        _install(signed("2"))
+    told: list[str] = []
+    assert rollback(told.append).manifest.version == SHIPPED
+    assert "damaged" in told[0]
+    assert _version() == SHIPPED
+
+
+# -- the command ---------------------------------------------------------------------------------------------
+
+
+def test_the_command(signed: Signed, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = device.main(["update", *map(str, arguments)])
+        out, error = capsys.readouterr()
+        return status, out, error
+
+    status, out, error = run()
+    assert (status, error) == (0, "")
+    assert f"in use: leukocytes {SHIPPED}" in out
+    assert "hospital (" in out
+    status, out, error = run(signed("7"))
+    assert (status, error) == (0, "")
+    assert "in use from the next start on: small 7" in out
+    assert "signed by hospital" in out
+    kept = json.loads((data_folder() / "selftest.json").read_text())
+    assert bundle.load().sha256 in next(iter(kept))  # edge-run need not run it again
+    assert "before: leukocytes" in run("--status")[1]
+    assert run("--rollback")[0] == 0
+    assert f"in use: leukocytes {SHIPPED}" in run("--status")[1]
+
+
+def test_the_command_refuses_with_one_line(
+    signed: Signed, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (data_folder() / "keys" / "strange.pub").write_text("strange")
+    bad = signed("8", **{"golden.json": b"{}"})
+    for arguments, status, words in (
+        (["none.bundle"], 1, "none.bundle: no such file"),
+        ([str(bad)], 1, "golden.json: tolerance is missing"),
+        (["--rollback"], 1, "nothing was installed"),
+        (["a", "--rollback"], 2, "not allowed with argument"),
+        (["a", "--runtime", "abacus"], 2, "abacus"),
+    ):
+        try:
+            said = device.main(["update", *arguments])
+        except SystemExit as wrong_usage:
+            said = int(str(wrong_usage.code))
+        error = capsys.readouterr().err.strip().splitlines()
+        assert said == status
+        assert len(error) == 1
+        assert error[0].startswith("edge-device")
+        assert words in error[0]
+    assert _version() == SHIPPED
+    device.main(["update"])
+    assert "not an Ed25519 public key" in capsys.readouterr().out
+
+
+def test_each_step_is_told(signed: Signed) -> None:
+    steps: list[int] = []
+    install(signed("1"), lambda _: None, steps.append)
+    assert steps == list(range(len(update._STEPS)))
+
+
+def test_the_content_is_what_was_checked(signed: Signed) -> None:
+    """A stick that changes between check and copy gains nothing: the bytes are read once."""
+    path = signed("1")
+    content = path.read_bytes()
+
+    def spoil(step: int) -> None:
+        path.write_bytes(b"x" if step else content)
+
+    found = install(path, lambda _: None, spoil)
+    assert installed.path_of(found.sha256).read_bytes() == content
+    assert found.sha256 == hashlib.sha256(content).hexdigest()
