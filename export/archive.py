@@ -6,17 +6,26 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can tell
 
 
-def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes]) -> bytes:
-    """A zip of `manifest.json` and the members, whose sha256 are added to the manifest as `files`."""
+Signer = Callable[[bytes], bytes]
+"""The bytes of `manifest.json` → those of `signature.json`."""
+
+
+def pack(manifest: Mapping[str, Any], members: Mapping[str, bytes], signer: Signer | None = None) -> bytes:
+    """A zip of `manifest.json` and the members, whose sha256 are added to the manifest as `files`.
+
+    With a signer it also holds `signature.json`: over the manifest, and so over every member.
+    """
     files = {name: hashlib.sha256(members[name]).hexdigest() for name in sorted(members)}
     text = json.dumps({**manifest, "files": files}, indent=1, ensure_ascii=False) + "\n"
     everything = {"manifest.json": text.encode(), **members}
+    if signer is not None:
+        everything["signature.json"] = signer(everything["manifest.json"])
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(everything):

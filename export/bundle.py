@@ -1,53 +1,79 @@
-"""A finished run → a bundle: graph, parity, golden cases, model card, licence, manifest."""
+"""A finished run → a bundle: graphs, parity, precisions, golden cases, model card, licence, manifest."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge import bundle
+from edge.bundle import Bundle
 from edge.classify import Classifier
-from edge.preprocess import STEPS, crops, specimen
+from edge.preprocess import STEPS
 from edge.types import U8
-from export import card, golden
-from export.archive import pack
-from export.graph import ExportError, parity, to_onnx
-from train.classes import CLASSES, LEUKOCYTES, POSITIVE
-from train.datasets import dataset
-from train.fit import load_network, settings_of
+from export import card, golden, speed
+from export.archive import Signer, pack
+from export.folded import Folded
+from export.golden import Field
+from export.graph import PARITY, ExportError, parity, to_onnx
+from export.manifest import manifest_of
+from export.precisions import MEMBERS, Bench, Precisions, measured, without_cells
+from train.datasets import Notice, dataset
+from train.fit import gather, load_network, settings_of
 from train.recipe import Recipe
 
-GRAPH = "classifier.onnx"
-
-FINDING = {
-    "refer_fraction": 0.05,
-    "interval_level": 0.95,
-    "certain_cells": 3,
-    "certain_within": 100,
-    "rejected_fraction": 0.5,
-    "source": "blasts do not belong in peripheral blood, and fewer than 5% of them (in marrow) defines "
-    "morphological remission (ELN 2022); three certain ones in fewer than 100 cells refer without waiting; "
-    "not validated on patients",
-}
-"""When a slide is referred; see `edge.bundle.FindingRule`."""
+_GRAPH = MEMBERS["ort-fp32"]
 
 
-def build(run: Path) -> bytes:
-    """The bundle of a finished run, as bytes; the same run always gives the same.
+@dataclass(frozen=True)
+class Options:
+    """What goes into a bundle beside FP32.
+
+    Attributes
+    ----------
+    int8 : make the INT8 graphs too. data : folder with the run's data sets, None where it is not at hand.
+    cache : folder of cut cells, None for the run's own. calibration_cells : how many to calibrate on.
+    finetune : fine-tune for INT8 in any case, not only where it does not pass the gate otherwise.
+    signer : signs the manifest.
+    """
+
+    int8: bool = False
+    data: Path | None = None
+    cache: Path | None = None
+    calibration_cells: int = 2048
+    finetune: bool = False
+    signer: Signer | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """A bundle's bytes, what is known of its precisions, and milliseconds a cell of those that run here."""
+
+    content: bytes
+    precisions: Precisions
+    milliseconds: Mapping[str, float]
+
+
+def build(run: Path, options: Options | None = None, *, notice: Notice = print) -> Built:
+    """The bundle of a finished run; the same run and options give the same bytes.
 
     What `edge-train evaluate --json RUN_DIR/evaluation-NAME.json` found goes into the model card.
 
     Raises
     ------
     FitError
-        The run is not finished. ExportError : the graph does not compute what the network does.
+        The run is not finished. ExportError : a graph does not compute what the network does, or INT8 is
+        wanted and there is too little to calibrate or judge it on. DataError : a data set is absent.
     """
+    options = options or Options()
+    if options.int8 and options.data is None:
+        raise ExportError(
+            "--quantize int8: needs calibration cells; give the folder of the data sets with --calibrate"
+        )
     recipe, _ = settings_of(run)
     network, metrics = load_network(run)
     metrics["test"] = [json.loads(path.read_text()) for path in sorted(run.glob("evaluation-*.json"))]
@@ -55,91 +81,74 @@ def build(run: Path) -> bytes:
     if unknown:
         raise ExportError(f"run {run}: preprocessing step {unknown[0]!r} is not one the device knows")
     temperature = metrics["operating_point"]["temperature"]
-    graph = to_onnx(network, temperature, recipe.input.size_px)
-    fields = golden.draw_fields(recipe.input.pitch_um)
-    parity(network, temperature, graph, _examples(fields, recipe))
-    manifest = _manifest(recipe, metrics)
-    sources = [dataset(name) for name in recipe.shares]
+    folded = Folded(network, temperature)
+    graph = to_onnx(folded, recipe.input.size_px)
+    drawn = golden.draw_fields(recipe.input.pitch_um, recipe.input.size_px)
+    examples = _examples(drawn, recipe.input.size_px)
+    difference = _one_digit(parity(network, temperature, graph, examples))
+    metrics["parity"] = {"limit": PARITY, "largest_difference": difference, "cells": len(examples)}
+    draft = _draft(recipe, metrics, graph)
+    precisions = _precisions(run, options, draft, folded, notice)
+    graphs = {MEMBERS[variant]: content for variant, content in precisions.graphs.items()}
+    manifest = manifest_of(recipe, metrics, precisions)
     members = {
-        GRAPH: graph,
-        "MODEL_CARD.md": card.model_card(manifest, sources, metrics).encode(),
+        **graphs,
+        **golden.expected(drawn, draft, graphs),
+        "MODEL_CARD.md": card.model_card(manifest, [dataset(n) for n in recipe.shares], metrics).encode(),
         "LICENSE": card.LICENCE.encode(),
     }
-    return pack(manifest, members | _golden(manifest, members, fields))
+    content = pack(manifest, members, options.signer)
+    return Built(content, precisions, _milliseconds(content, examples))
 
 
-def _examples(fields: list[golden.Field], recipe: Recipe) -> U8:
-    """Crops to compare on: drawn cells, and noise that reaches every corner of the graph."""
-    size = recipe.input.size_px
-    drawn = [
-        crops(specimen(f.pixels, f.um_per_px, recipe.input.pitch_um), f.centres_px, size) for f in fields
-    ]
-    noise = np.random.default_rng(0).integers(0, 256, (8, size, size, 3), np.uint8)
-    return np.concatenate([*drawn, noise])
-
-
-def _golden(
-    manifest: Mapping[str, Any], members: Mapping[str, bytes], fields: list[golden.Field]
-) -> dict[str, bytes]:
-    """Golden cases by the device's own code: it opens a bundle that lacks nothing but them."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "without-golden.bundle"
-        path.write_bytes(pack(manifest, members))
-        opened = bundle.load(path, allow_unsigned=True)
-    classifier = Classifier(opened)
-    cases = golden.expected(fields, classifier, opened.manifest)
-    classifier.close()
-    return cases
-
-
-def _manifest(recipe: Recipe, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    point = metrics["operating_point"]
-    return {
-        "format": bundle.FORMAT,
-        "name": recipe.name,
-        "version": metrics["finished"].replace("-", "."),
-        "task": "cell",
-        "classes": list(CLASSES),
-        "leukocytes": list(LEUKOCYTES),
-        "positive": list(POSITIVE),
-        "input": {
-            "pitch_um": recipe.input.pitch_um,
-            "size_px": recipe.input.size_px,
-            "steps": list(recipe.input.steps),
-        },
-        "graphs": {"classifier": {"fp32": GRAPH}},
-        "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
-        "finding": FINDING,
-        "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
-        "training": {"recipe": asdict(recipe), "data": _data(recipe, metrics)},
-        "metrics": {
-            "validation": metrics["validation"],
-            "test": [_brief(found) for found in metrics["test"]],
-        },
-        "licence": card.LICENCE_NAME,
-    }
-
-
-def _brief(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What a manifest tells of an evaluation."""
-    return {name: found[name] for name in ("dataset", "split", "interval", "groups", "cells", "figures")}
-
-
-def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was trained on, and which groups were kept from it to choose thresholds."""
-    out = []
-    for name in recipe.shares:
-        source = dataset(name)
-        validation = metrics["data"][name].get("validation", {}).get("groups", [])
-        out.append(
-            {
-                "name": name,
-                "home": source.home,
-                "licence": source.licence,
-                "citation": source.citation,
-                "split": source.split,
-                # patients are worth naming; blocks of file numbers are not
-                "validation": validation if source.groups in ("patient", "slide") else len(validation),
-            }
+def _precisions(run: Path, options: Options, draft: Bundle, folded: Folded, notice: Notice) -> Precisions:
+    """Every precision that the options ask for, measured if the data sets are at hand."""
+    graph = draft.graph()
+    if options.data is None:
+        return without_cells(graph)
+    recipe, settings = settings_of(run)
+    windows = gather(recipe, options.data, settings["limit"], options.cache or run / "cache", notice)
+    bench = Bench(draft, graph, windows, recipe)
+    try:
+        return measured(
+            bench,
+            folded,
+            int8=options.int8,
+            cells=options.calibration_cells,
+            tune=options.finetune,
+            notice=notice,
         )
-    return out
+    finally:
+        bench.close()
+
+
+def _examples(drawn: list[list[Field]], size_px: int) -> U8:
+    """Crops to compare on: drawn cells, and noise that reaches every corner of the graph."""
+    noise = np.random.default_rng(0).integers(0, 256, (8, size_px, size_px, 3), np.uint8)
+    return np.concatenate([*(field.crops for fields in drawn for field in fields), noise])
+
+
+def _one_digit(value: float) -> float:
+    """Rounded up to one digit: what is below does not come out the same everywhere."""
+    if not value:
+        return 0.0
+    unit = 10.0 ** np.floor(np.log10(value))
+    return float(f"{np.ceil(value / unit) * unit:.0e}")
+
+
+def _draft(recipe: Recipe, metrics: Mapping[str, Any], graph: bytes) -> Bundle:
+    """A bundle of FP32 alone, without golden cases, opened by the device's own code."""
+    manifest = manifest_of(recipe, metrics, Precisions({"ort-fp32": graph}, {}))
+    content = pack(manifest, {_GRAPH: graph})
+    return bundle.opened(Path("draft"), content, allow_unsigned=True)
+
+
+def _milliseconds(content: bytes, examples: U8) -> dict[str, float]:
+    """Milliseconds a cell of every variant that ONNX Runtime is to run, on one thread of this machine."""
+    opened = bundle.opened(Path("built"), content, allow_unsigned=True)
+    variants = [name for name in opened.manifest.graphs if name.startswith("ort")]
+    classifiers = [Classifier(opened, variant=name) for name in variants]
+    found = speed.per_cell(classifiers, [examples] * len(classifiers))
+    for classifier in classifiers:
+        classifier.close()
+    return dict(zip(variants, found, strict=True))

@@ -36,6 +36,7 @@ def model_card(manifest: Mapping[str, Any], sources: Sequence[DataSet], metrics:
             _use(manifest),
             _data(sources, metrics["data"]),
             _figures(manifest, metrics),
+            _precisions(manifest),
             _LIMITS,
             f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
             "",
@@ -117,6 +118,38 @@ def _test_lines(result: Mapping[str, Any]) -> list[str]:
             interval = f"({figure['low']:.3f} to {figure['high']:.3f})"
             lines.append(f"- {name.replace('_', ' ')}: {figure['value']:.3f} {interval}")
     return lines
+
+
+def _precisions(manifest: Mapping[str, Any]) -> str:
+    """What each precision loses against FP32, one table."""
+    parity = manifest["metrics"]["parity"]
+    lines = [
+        "## Precisions",
+        "",
+        f"FP32 in ONNX Runtime against PyTorch: probabilities within {parity['largest_difference']:g} on "
+        f"{parity['cells']} crops. The others against FP32, on validation cells:",
+        "",
+        "| runtime and precision | usable | sensitivity | ROC area | worst recall | layers left in float |",
+        "|---|---|---|---|---|---|",
+    ]
+    for variant, found in manifest["precisions"].items():
+        if "sensitivity" not in found:
+            lines.append(f"| {variant} | no: {found['why']} | | | | |")
+            continue
+        usable = "yes" if found["usable"] else f"no: {found['why']}"
+        lines.append(
+            f"| {variant} | {usable} | {found['sensitivity']:.3f} ({found['sensitivity_change']:+.4f}) "
+            f"| {found['roc_area']:.3f} ({found['roc_area_change']:+.4f}) "
+            f"| {found['worst_recall_change']:+.4f} ({found['worst_recall_class']}) "
+            f"| {', '.join(found['float_layers']) or 'none'} |"
+        )
+    lines += [
+        "",
+        "Graphs for TensorRT were judged as ONNX Runtime computes them. A device uses a precision only if it",
+        "finds the golden cases again in it and is faster for it.",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 _LIMITS = """## Limits

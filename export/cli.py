@@ -4,82 +4,155 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from edge.types import LeukoscopeError
-
-DONE, FAILED, CHECK_FAILED = 0, 1, 3
+from edge import command
+from edge.archive import is_member_name
+from edge.command import CHECK_FAILED, DONE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `edge-export`; returns the exit status."""
     arguments = _parser().parse_args(argv)
-    try:
-        status: int = arguments.run(arguments)
-    except LeukoscopeError as error:
-        print(f"edge-export: {error}", file=sys.stderr)
-        return FAILED
-    except ImportError as error:
-        print(
-            f"edge-export: {error}; install it with: pip install 'leukoscope[train,export]'", file=sys.stderr
-        )
-        return FAILED
-    except OSError as error:
-        print(f"edge-export: {error.filename or 'file'}: {error.strerror or error}", file=sys.stderr)
-        return FAILED
-    return status
+    return command.run("edge-export", lambda: int(arguments.run(arguments)), extras="train,export")
 
 
-def _version() -> str:
-    try:
-        return version("leukoscope")
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> command.Parser:
+    parser = command.Parser(
         prog="edge-export",
         description="Make and check model bundles. For research use only.",
-        epilog="example: edge-export bundle --run runs/leukocytes --out leukocytes.bundle",
+        example="example: edge-export bundle --run runs/leukocytes --out leukocytes.bundle",
     )
-    parser.add_argument("--version", action="version", version=f"edge-export {_version()}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    summary = "make a bundle from a finished run"
-    build = commands.add_parser(
-        "bundle",
-        help=summary,
-        description=f"{summary}; figures in RUN_DIR/evaluation-*.json go into the model card",
-        epilog="example: edge-export bundle --run runs/leukocytes --out leukocytes.bundle",
+    _add_bundle(commands)
+    _add_compare(commands)
+
+    summary = "check a bundle's hashes, who vouches for it, and its golden cases on this machine"
+    check = command.add(commands, "verify", summary, "edge-export verify leukocytes.bundle", _verify)
+    check.add_argument("bundle", type=Path, metavar="NAME.bundle")
+
+    summary = "make an Ed25519 key pair, to sign bundles with and for devices to trust"
+    keygen = command.add(
+        commands, "keygen", summary, "edge-export keygen --out keys --name hospital", _keygen
     )
+    keygen.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the two files")
+    keygen.add_argument(
+        "--name",
+        type=_name,
+        default="leukoscope",
+        help="what devices call the key, and the files (default: leukoscope)",
+    )
+    return parser
+
+
+def _add_bundle(commands: command.Commands[command.Parser]) -> None:
+    summary = "make a bundle from a finished run; figures in RUN_DIR/evaluation-*.json go into its model card"
+    example = (
+        "edge-export bundle --run runs/leukocytes --out leukocytes.bundle --quantize int8 --calibrate ../data"
+    )
+    build = command.add(commands, "bundle", summary, example, _bundle)
     build.add_argument(
         "--run", required=True, type=Path, metavar="RUN_DIR", dest="folder", help="a finished run"
     )
     build.add_argument("--out", required=True, type=Path, metavar="NAME.bundle", help="the bundle to write")
-    build.set_defaults(run=_bundle)
-
-    summary = "check a bundle's hashes, who vouches for it, and its golden cases on this machine"
-    check = commands.add_parser(
-        "verify", help=summary, description=summary, epilog="example: edge-export verify leukocytes.bundle"
+    build.add_argument("--quantize", choices=("int8",), help="add INT8 graphs; needs --calibrate")
+    build.add_argument(
+        "--calibrate",
+        type=Path,
+        metavar="DIR",
+        help="folder with the run's data sets: their training cells calibrate, their validation cells judge",
     )
-    check.add_argument("bundle", type=Path, metavar="NAME.bundle")
-    check.set_defaults(run=_verify)
-    return parser
+    build.add_argument(
+        "--cells", type=int, default=2048, metavar="N", help="cells to calibrate on (default: 2048)"
+    )
+    build.add_argument(
+        "--finetune", action="store_true", help="fine-tune for INT8 even where it passes without"
+    )
+    build.add_argument("--cache", type=Path, metavar="DIR", help="of cut cells (default: RUN_DIR/cache)")
+    build.add_argument("--sign", type=Path, metavar="KEY", help="private key made by edge-export keygen")
+    build.add_argument("--json", type=Path, metavar="FIGURES", help="write what was measured as JSON")
+
+
+def _add_compare(commands: command.Commands[command.Parser]) -> None:
+    summary = "two bundles, or two precisions of one, on the same validation cells"
+    example = "edge-export compare old.bundle new.bundle --data ../data --variant ort-fp32,ort-int8"
+    compare = command.add(commands, "compare", summary, example, _compare)
+    compare.add_argument("bundles", nargs=2, type=Path, metavar="NAME.bundle")
+    compare.add_argument(
+        "--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets (default: .)"
+    )
+    compare.add_argument(
+        "--variant", default="ort-fp32", metavar="A[,B]", help="of both or of each (default: ort-fp32)"
+    )
+    compare.add_argument(
+        "--dataset", nargs="+", default=[], metavar="NAME", help="instead of the bundle's own"
+    )
+    compare.add_argument(
+        "--limit", type=int, default=0, metavar="N", help="at most N pictures of each data set"
+    )
+    compare.add_argument("--json", metavar="OUT", help="write the figures as JSON; - for standard output")
+
+
+def _notice(message: str) -> None:
+    print(f"edge-export: {message}", file=sys.stderr, flush=True)
 
 
 def _bundle(arguments: argparse.Namespace) -> int:
-    from export.bundle import build
+    from export import keys, report
+    from export.bundle import Options, build
 
-    content = build(arguments.folder)
+    key = arguments.sign
+    if key is not None:
+        keys.sign(b"", key)  # a wrong key is told now, not after the long work
+    options = Options(
+        int8=arguments.quantize == "int8",
+        data=arguments.calibrate,
+        cache=arguments.cache,
+        calibration_cells=arguments.cells,
+        finetune=arguments.finetune,
+        signer=None if key is None else lambda manifest: keys.sign(manifest, key),
+    )
+    built = build(arguments.folder, options, notice=_notice)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     partial = arguments.out.with_name(arguments.out.name + ".part")
-    partial.write_bytes(content)
+    partial.write_bytes(built.content)
     partial.replace(arguments.out)
-    print(f"{arguments.out}: {len(content) / 1e6:.2f} MB, sha256 {hashlib.sha256(content).hexdigest()}")
+    for line in report.of_bundle(built):
+        print(line)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report.as_json(built), indent=1) + "\n")
+    digest = hashlib.sha256(built.content).hexdigest()
+    print(f"{arguments.out}: {len(built.content) / 1e6:.2f} MB, sha256 {digest}")
+    return DONE
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from edge import bundle
+    from export import report
+    from export.compare import compare
+
+    variants = arguments.variant.split(",", 1)
+    first, second = (bundle.load(path, allow_unsigned=True) for path in arguments.bundles)
+    found = compare(
+        (first, second),
+        arguments.data,
+        (variants[0], variants[-1]),
+        _notice,
+        datasets=tuple(arguments.dataset),
+        limit=arguments.limit,
+    )
+    if arguments.json:
+        text = json.dumps(found.as_json(), indent=1) + "\n"
+        if arguments.json == "-":
+            sys.stdout.write(text)
+            return DONE
+        Path(arguments.json).write_text(text)
+    for line in report.of_comparison(found):
+        print(line)
     return DONE
 
 
@@ -87,14 +160,33 @@ def _verify(arguments: argparse.Namespace) -> int:
     from export.verify import verify
 
     verdict = verify(arguments.bundle)
-    print(f"{verdict.name} {verdict.version}, sha256 {verdict.sha256}")
+    bundle = verdict.bundle
+    print(f"{bundle.manifest.name} {bundle.manifest.version}, sha256 {bundle.sha256}")
     print("hashes: every member is as the manifest says")
-    print(f"trust: {'ships with this program' if verdict.trusted else 'nobody vouches for it'}")
+    trusted = f"signed by {bundle.signer}" if bundle.signer else "ships with this program"
+    print(f"trust: {trusted if bundle.trusted else 'nobody vouches for it'}")
     for problem in verdict.problems:
         print(f"edge-export: {arguments.bundle}: {problem}", file=sys.stderr)
     if verdict.problems:
         return CHECK_FAILED
-    print("golden cases: found again on this machine")
+    print(f"golden cases: found again on this machine by {', '.join(verdict.variants)}")
+    return DONE
+
+
+def _name(text: str) -> str:
+    if not is_member_name(text) or "/" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a file; use letters, digits, - and _")
+    return text
+
+
+def _keygen(arguments: argparse.Namespace) -> int:
+    from edge.signature import key_folders
+    from export.keys import generate
+
+    private, public, fingerprint = generate(arguments.out, arguments.name)
+    print(f"{private}: sign with it (edge-export bundle --sign {private}); show it to nobody and keep a copy")
+    print(f"{public}: copy it to each device, into {' or '.join(map(str, key_folders()))}")
+    print(f"fingerprint: {fingerprint}")
     return DONE
 
 

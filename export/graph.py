@@ -13,10 +13,14 @@ import onnx
 import torch
 
 from edge.runtimes import open_runtime
-from edge.types import U8, LeukoscopeError
+from edge.types import F32, U8, LeukoscopeError
+from export.folded import Folded
 from train.model import DeviceGraph, Network
 
 OPSET = 20
+LAYERS = ("Conv", "Gemm")
+"""Operators with weights; their weights are the second input."""
+
 PARITY = 1e-4
 """Largest difference in any probability between PyTorch and ONNX Runtime that passes."""
 
@@ -25,13 +29,17 @@ class ExportError(LeukoscopeError):
     """The run cannot become a bundle. Says what differs and by how much."""
 
 
-def to_onnx(network: Network, temperature: float, size_px: int) -> bytes:
-    """The device's graph: `crops` (n, size_px, size_px, 3) uint8 → `probabilities` (n, C) float32."""
-    device_graph = DeviceGraph(network, temperature).eval()
+def to_onnx(network: Folded, size_px: int) -> bytes:
+    """The device's graph: `crops` (n, size_px, size_px, 3) uint8 → `probabilities` (n, C) float32.
+
+    It is simplified twice over: `export.folded` leaves only convolutions, and the exporter's optimiser (of
+    onnxscript) folds constants and removes what has no effect. It stays plain ONNX, which TensorRT reads too.
+    A layer's node is named after the layer ('stages.0.first').
+    """
     example = torch.zeros((2, size_px, size_px, 3), dtype=torch.uint8)
     with _quiet():
         program = torch.onnx.export(
-            device_graph,
+            network,
             (example,),
             dynamo=True,
             opset_version=OPSET,
@@ -44,7 +52,15 @@ def to_onnx(network: Network, temperature: float, size_px: int) -> bytes:
     assert program is not None
     model = program.model_proto
     _strip(model)
+    for node in model.graph.node:
+        if node.op_type in LAYERS:
+            node.name = node.input[1].removesuffix(".weight")
     onnx.checker.check_model(model, full_check=True)
+    return packed(model)
+
+
+def packed(model: onnx.ModelProto) -> bytes:
+    """The ONNX file's content; the same for the same model."""
     content: bytes = model.SerializeToString(deterministic=True)
     return content
 
@@ -59,13 +75,22 @@ def parity(network: Network, temperature: float, graph: bytes, crops: U8) -> flo
     """
     with torch.inference_mode():
         wanted = DeviceGraph(network, temperature).eval()(torch.from_numpy(crops)).numpy()
-    runtime = open_runtime("ort", graph, precision="fp32", threads=1)
-    given = runtime.run({"crops": crops})["probabilities"]
-    runtime.close()
+    given = answers(graph, crops)
     difference = float(np.abs(wanted - given).max())
     if not difference <= PARITY:
         raise ExportError(f"the ONNX graph differs from the network by {difference:.2g}, more than {PARITY}")
     return difference
+
+
+def answers(graph: bytes, crops: U8) -> F32:
+    """(n, C) float32 probabilities of (n, S, S, 3) uint8 crops by ONNX Runtime, whatever the precision."""
+    runtime = open_runtime("ort", graph, precision="any", threads=1)
+    parts = [
+        runtime.run({"crops": crops[i : i + runtime.bound]})["probabilities"]
+        for i in range(0, len(crops), runtime.bound)
+    ]
+    runtime.close()
+    return np.concatenate(parts)
 
 
 def _strip(model: onnx.ModelProto) -> None:
@@ -79,6 +104,9 @@ def _strip(model: onnx.ModelProto) -> None:
     for part in (*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         part.doc_string = ""
         del part.metadata_props[:]
+    ordered = sorted(graph.initializer, key=lambda tensor: str(tensor.name))
+    del graph.initializer[:]
+    graph.initializer.extend(ordered)
     # shapes in between can be inferred again, and their symbols are numbered by the exporter's mood
     del graph.value_info[:]
 

@@ -1,4 +1,4 @@
-"""Check a bundle on this machine: hashes, who vouches for it, golden cases."""
+"""Check a bundle on this machine: hashes, who vouches for it, golden cases in every precision it can run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge import bundle
+from edge.bundle import Bundle
 from edge.classify import Classifier
-from export.golden import differences
+from edge.golden import Golden
+from edge.runtimes import KINDS, GraphError, why_not
+from edge.selftest import candidates
 
 
 @dataclass(frozen=True)
@@ -16,28 +19,38 @@ class Verdict:
 
     Attributes
     ----------
-    name, version, sha256 : of the bundle. trusted : it ships with this program.
+    bundle : opened, its hashes checked.
+    variants : runtimes and precisions that were tried here; the golden cases were found again in those
+        that `problems` does not name.
     problems : what is wrong, in words; empty for a good bundle.
     """
 
-    name: str
-    version: str
-    sha256: str
-    trusted: bool
+    bundle: Bundle
+    variants: tuple[str, ...]
     problems: tuple[str, ...]
 
 
 def verify(path: Path) -> Verdict:
-    """Open a bundle, which checks every hash, and run its golden cases.
+    """Open a bundle, which checks every hash and the signature, and run its golden cases.
 
     Raises
     ------
     BundleError
-        It cannot be opened: missing, damaged, altered, of a newer format.
+        It cannot be opened: missing, damaged, altered, of another format.
     """
     opened = bundle.load(path, allow_unsigned=True)
-    classifier = Classifier(opened)
-    problems = differences(opened.members, classifier, opened.manifest)
-    classifier.close()
-    manifest = opened.manifest
-    return Verdict(manifest.name, manifest.version, opened.sha256, opened.trusted, tuple(problems))
+    try:
+        golden = Golden(opened)
+    except ValueError as error:
+        return Verdict(opened, (), (str(error),))
+    problems = golden.unlike()
+    variants = candidates(opened, tuple(kind for kind in KINDS if why_not(kind) is None))
+    for variant in variants:
+        try:
+            classifier = Classifier(opened, variant=variant)
+        except GraphError as error:
+            problems.append(f"{variant}: {error}")
+            continue
+        problems += [f"{variant}: {problem}" for problem in golden.differences(classifier)]
+        classifier.close()
+    return Verdict(opened, tuple(variants), tuple(problems))

@@ -66,7 +66,7 @@ def fit(
         raise FitError(f"device {device}: cannot be used ({reason}); try --device cpu") from None
     out.mkdir(parents=True, exist_ok=True)
     _write_settings(recipe, limit, out)
-    windows = _gather(recipe, data, limit, cache, notice)
+    windows = gather(recipe, data, limit, cache, notice)
     training, validation = windows.of("train"), windows.of("validation")
     state = resume(recipe, out, device) or start(recipe, device)
     if not len(training):
@@ -124,7 +124,8 @@ def _write_settings(recipe: Recipe, limit: int, out: Path) -> None:
     path.write_text(json.dumps(settings, indent=1) + "\n")
 
 
-def _gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice) -> Windows:
+def gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice) -> Windows:
+    """Windows of every data set of a recipe, test parts excepted; see `train.windows.cached`."""
     parts = []
     for name in recipe.shares:
         part = cached(
@@ -205,12 +206,13 @@ def logits_of(network: Network, windows: Windows, recipe: Recipe, device: str) -
     return np.concatenate(parts) if parts else np.zeros((0, len(CLASSES)), np.float32)
 
 
-def _typed(windows: Windows, names: tuple[str, ...]) -> Windows:
+def typed(windows: Windows, names: tuple[str, ...]) -> Windows:
     """The cells of these data sets whose label is one class."""
     return windows.pick(np.isin(windows.datasets, names) & np.isin(windows.labels, CLASSES))
 
 
-def _truth(windows: Windows) -> I32:
+def truth_of(windows: Windows) -> I32:
+    """(n,) index of the class of windows whose label is one."""
     return np.array([CLASSES.index(label) for label in windows.labels.tolist()], np.int32)
 
 
@@ -226,9 +228,9 @@ def _validate(network: Network, recipe: Recipe, validation: Windows, device: str
     """Figures by data set: the ROC area where there are blasts, balanced accuracy elsewhere."""
     out = {}
     for name in recipe.shares:
-        part = _typed(validation, (name,))
+        part = typed(validation, (name,))
         if len(part):
-            for key, value in _figures(logits_of(network, part, recipe, device), _truth(part)).items():
+            for key, value in _figures(logits_of(network, part, recipe, device), truth_of(part)).items():
                 if not np.isnan(value) and key != "accuracy":
                     out[f"{name}_{key}"] = round(value, 5)
     return out
@@ -236,11 +238,11 @@ def _validate(network: Network, recipe: Recipe, validation: Windows, device: str
 
 def _finish(state: State, recipe: Recipe, windows: Windows, out: Path, device: str) -> None:
     """Choose the operating point and write the model and what is known of it."""
-    validation = _typed(windows.of("validation"), recipe.operation.datasets)
+    validation = typed(windows.of("validation"), recipe.operation.datasets)
     if not len(validation):
         raise FitError("no validation cell to choose the operating point on; raise --limit")
     logits = logits_of(state.average, validation, recipe, device)
-    truth = _truth(validation)
+    truth = truth_of(validation)
     point: OperatingPoint = choose(logits, truth, recipe.operation)
     metrics: Mapping[str, Any] = {
         "operating_point": asdict(point),

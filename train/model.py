@@ -12,6 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+GREY_MEAN, GREY_SPREAD = 190.0, 60.0
+"""What a crop's grey levels are shifted and divided by: about zero mean and unit spread. The mean is a whole
+grey level, so that an 8-bit crop is its own quantization, with this as the zero point."""
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -31,7 +35,7 @@ class Architecture:
     dropout: float = 0.2
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Two 3×3 convolutions with a short cut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -74,14 +78,14 @@ class Network(nn.Module):
         inputs = w[0]
         for stage, (width, count) in enumerate(zip(w, architecture.blocks, strict=True)):
             for index in range(count):
-                layers.append(_Block(inputs, width, 2 if stage and index == 0 else 1))
+                layers.append(Block(inputs, width, 2 if stage and index == 0 else 1))
                 inputs = width
         self.stages = nn.Sequential(*layers)
         self.dropout = nn.Dropout(architecture.dropout)
         self.head = nn.Linear(inputs, classes)
 
     def forward(self, crops: Tensor) -> Tensor:
-        x = self.stages(self.stem((crops - 190.0) / 60.0))  # about zero mean and unit spread
+        x = self.stages(self.stem((crops - GREY_MEAN) / GREY_SPREAD))
         logits: Tensor = self.head(self.dropout(x.mean(dim=(2, 3))))
         return logits
 

@@ -1,4 +1,4 @@
-"""A finished run with untrained weights: all that export needs."""
+"""Finished runs that cost nothing: one untrained, one that learned to tell drawn blobs apart."""
 
 from __future__ import annotations
 
@@ -6,30 +6,37 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
+from edge import bundle
+from edge.bundle import Bundle
+from edge.types import U8
+from export.archive import pack
+from export.folded import Folded
+from export.graph import to_onnx
+from export.manifest import manifest_of
+from export.precisions import Precisions
 from train.classes import CLASSES
 from train.model import Architecture, Network
-from train.recipe import Recipe
+from train.recipe import Input, Operation, Recipe, Training
+from train.windows import Windows, middle
+
+SIZE, WINDOW = 32, 40
+LABELS = ("blast", "lymphocyte", "neutrophil", "artefact")
 
 
-@pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    recipe = Recipe(
-        name="untrained",
-        title="for tests",
-        shares={"deepapl": 1.0, "pbc": 1.0},
-        architecture=Architecture(stem=4, widths=(8, 8, 8), blocks=(1, 1, 1)),
-    )
+def _save(folder: Path, recipe: Recipe, network: Network) -> Path:
     settings = {"recipe": asdict(recipe), "limit": 0, "classes": CLASSES}
     (folder / "settings.json").write_text(json.dumps(settings))
-    torch.manual_seed(0)
-    network = Network(recipe.architecture, len(CLASSES))
-    with torch.no_grad():
-        network.head.weight.mul_(400)  # far from uniform, so that a wrong graph would show
     torch.save(network.state_dict(), folder / "model.pt")
+    (folder / "metrics.json").write_text(json.dumps(_metrics(recipe)))
+    return folder
+
+
+def _metrics(recipe: Recipe) -> dict[str, object]:
     part = {"cells": {"blast": 2}, "groups": ["Patient_01"]}
     point = {
         "temperature": 1.3,
@@ -38,15 +45,28 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "confidence": 0.2,
         "certain": 0.9,
     }
-    metrics = {
+    return {
         "operating_point": point,
         "validation": {"all": {"roc_area": 0.5}, "deepapl_roc_area": 0.5},
         "epochs": 1,
         "finished": "2026-01-31",
         "data": {name: {"train": part, "validation": part} for name in recipe.shares},
     }
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    return folder
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    recipe = Recipe(
+        name="untrained",
+        title="for tests",
+        shares={"deepapl": 1.0, "pbc": 1.0},
+        architecture=Architecture(stem=4, widths=(8, 8, 8), blocks=(1, 1, 1)),
+    )
+    torch.manual_seed(0)
+    network = Network(recipe.architecture, len(CLASSES))
+    with torch.no_grad():
+        network.head.weight.mul_(400)  # far from uniform, so that a wrong graph would show
+    return _save(tmp_path_factory.mktemp("run"), recipe, network)
 
 
 @pytest.fixture(scope="session")
@@ -54,5 +74,94 @@ def built(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from export.bundle import build
 
     path = tmp_path_factory.mktemp("built") / "untrained.bundle"
-    path.write_bytes(build(run))
+    path.write_bytes(build(run).content)
     return path
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    return Recipe(
+        name="blobs",
+        title="for tests",
+        shares={"deepapl": 1.0, "pbc": 0.5},
+        input=Input(size_px=SIZE, window_px=WINDOW),
+        architecture=Architecture(stem=8, widths=(8, 16, 16), blocks=(1, 1, 1), dropout=0.0),
+        training=Training(epochs=1, samples=1500, batch=32),
+        operation=Operation(datasets=("deepapl",)),
+    )
+
+
+def blobs(count: int, seed: int) -> tuple[U8, list[str]]:
+    """Windows with a round nucleus whose size and colour tell its class, nearly."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(0, len(LABELS), count)
+    y, x = np.mgrid[:WINDOW, :WINDOW] - WINDOW / 2
+    away = np.hypot(x, y)[None, :, :, None]
+    radius = (5 + 2.5 * (kinds % 2) + rng.normal(0, 0.8, count))[:, None, None, None]
+    colour = np.where((kinds < 2)[:, None], (120.0, 60.0, 150.0), (190.0, 90.0, 120.0))
+    colour = colour + rng.normal(0, 14, (count, 3))
+    picture = np.where(away < radius, colour[:, None, None, :], 215.0)
+    noisy = picture + rng.normal(0, 10, picture.shape)
+    return np.clip(noisy, 0, 255).astype(np.uint8), [LABELS[k] for k in kinds]
+
+
+@pytest.fixture(scope="session")
+def windows() -> Windows:
+    pixels, labels = blobs(2400, 0)
+    parts = np.where(np.arange(2400) < 1500, "train", "validation")
+    sets = np.where(np.arange(2400) % 4 < 3, "deepapl", "pbc")
+    return Windows(
+        pixels=pixels,
+        labels=np.array(labels),
+        groups=np.full(2400, "g"),
+        splits=parts,
+        files=np.full(2400, "f"),
+        datasets=sets,
+    )
+
+
+@pytest.fixture(scope="session")
+def network(recipe: Recipe, windows: Windows) -> Network:
+    torch.manual_seed(0)
+    network = Network(recipe.architecture, len(CLASSES))
+    training = windows.of("train")
+    crops = torch.from_numpy(np.ascontiguousarray(middle(training.pixels, SIZE))).permute(0, 3, 1, 2).float()
+    truth = torch.tensor([CLASSES.index(label) for label in training.labels.tolist()])
+    optimiser = torch.optim.Adam(network.parameters(), 5e-3)
+    network.train()
+    for _ in range(3):
+        for batch in torch.split(torch.randperm(len(crops)), 64):
+            loss = functional.cross_entropy(network(crops[batch]), truth[batch])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def blob_run(network: Network, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _save(tmp_path_factory.mktemp("blobs"), recipe, network)
+
+
+@pytest.fixture(scope="session")
+def folded(network: Network) -> Folded:
+    return Folded(network, 1.3)
+
+
+@pytest.fixture(scope="session")
+def graph(folded: Folded) -> bytes:
+    return to_onnx(folded, SIZE)
+
+
+@pytest.fixture(scope="session")
+def draft(recipe: Recipe, graph: bytes) -> Bundle:
+    metrics = _metrics(recipe) | {"test": [], "parity": {}}
+    content = pack(
+        manifest_of(recipe, metrics, Precisions({"ort-fp32": graph}, {})), {"classifier.onnx": graph}
+    )
+    return bundle.opened(Path("draft"), content, allow_unsigned=True)
+
+
+@pytest.fixture(scope="session")
+def held_crops(windows: Windows) -> U8:
+    return np.ascontiguousarray(middle(windows.of("validation").pixels, SIZE))

@@ -1,0 +1,90 @@
+"""The network as the device computes it: convolutions with biases, and nothing that can be worked out before.
+
+Folded away: batch normalisation and the division of the grey levels (into the convolutions), the mean over
+2 × 2 pixels before a 1 × 1 convolution (one 2 × 2 convolution), the temperature (into the head). What is left
+is what quantization and TensorRT handle best, and it computes the same within rounding.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from train.model import GREY_MEAN, GREY_SPREAD, Block, Network
+
+
+class FoldedBlock(nn.Module):
+    """Two convolutions with a short cut: `train.model.Block` without its normalisation."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.first = _convolution(block.first, block.first_norm)
+        self.second = _convolution(block.second, block.second_norm)
+        self.short: nn.Module = nn.Identity()
+        if isinstance(block.short, nn.Sequential):
+            pooling, narrow, norm = block.short
+            self.short = _convolution(cast(nn.Conv2d, narrow), cast(nn.BatchNorm2d, norm))
+            if isinstance(pooling, nn.AvgPool2d):
+                self.short = _with_mean(self.short, cast(int, pooling.kernel_size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # the short cut comes second: `export.quantize` relies on it
+        return torch.relu(self.second(torch.relu(self.first(x))) + self.short(x))
+
+
+class Folded(nn.Module):
+    """(n, S, S, 3) uint8 RGB -> (n, C) float32 calibrated probabilities."""
+
+    def __init__(self, network: Network, temperature: float) -> None:
+        super().__init__()
+        first, first_norm, _, second, second_norm, _ = network.stem
+        into = _convolution(cast(nn.Conv2d, first), cast(nn.BatchNorm2d, first_norm))
+        into.weight.data /= GREY_SPREAD
+        self.stem = nn.Sequential(
+            into,
+            nn.ReLU(),
+            _convolution(cast(nn.Conv2d, second), cast(nn.BatchNorm2d, second_norm)),
+            nn.ReLU(),
+        )
+        self.stages = nn.Sequential(*(FoldedBlock(cast(Block, block)) for block in network.stages))
+        self.head = nn.Linear(network.head.in_features, network.head.out_features)
+        self.head.weight.data = network.head.weight.data / temperature
+        self.head.bias.data = network.head.bias.data / temperature
+        self.eval()
+
+    def logits(self, crops: Tensor) -> Tensor:
+        """(n, 3, S, S) float32 grey levels -> (n, C) float32, divided by the temperature."""
+        x = self.stages(self.stem(crops - GREY_MEAN))
+        out: Tensor = self.head(x.mean(dim=(2, 3)))
+        return out
+
+    def forward(self, crops: Tensor) -> Tensor:
+        # cast first: TensorRT lets unsigned bytes into nothing else (NVIDIA/TensorRT#3985)
+        return torch.softmax(self.logits(crops.float().permute(0, 3, 1, 2)), dim=1)
+
+
+def _convolution(plain: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
+    """A convolution and the normalisation after it, in one."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    out = nn.Conv2d(
+        plain.in_channels,
+        plain.out_channels,
+        cast(tuple[int, int], plain.kernel_size),
+        cast(tuple[int, int], plain.stride),
+        cast(tuple[int, int], plain.padding),
+    )
+    gain = norm.weight.data / torch.sqrt(norm.running_var + norm.eps)
+    out.weight.data = plain.weight.data * gain[:, None, None, None]
+    out.bias = nn.Parameter(norm.bias.data - norm.running_mean * gain)
+    return out
+
+
+def _with_mean(narrow: nn.Conv2d, size: int) -> nn.Conv2d:
+    """A 1 × 1 convolution and the mean over `size` × `size` pixels before it, in one."""
+    out = nn.Conv2d(narrow.in_channels, narrow.out_channels, size, size)
+    out.weight.data = (narrow.weight.data / size**2).repeat(1, 1, size, size)
+    out.bias = narrow.bias
+    return out

@@ -1,0 +1,85 @@
+"""What a bundle says of itself, from a run's recipe and metrics and what was measured of its precisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from edge.manifest import FORMAT, INTERPOLATION, SCALE
+from export import card
+from export.precisions import MEMBERS, Precisions
+from train.classes import CLASSES, LEUKOCYTES, POSITIVE
+from train.datasets import dataset
+from train.recipe import Recipe
+
+FINDING = {
+    "refer_fraction": 0.05,
+    "interval_level": 0.95,
+    "certain_cells": 3,
+    "certain_within": 100,
+    "rejected_fraction": 0.5,
+    "source": "blasts do not belong in peripheral blood, and fewer than 5% of them (in marrow) defines "
+    "morphological remission (ELN 2022); three certain ones in fewer than 100 cells refer without waiting; "
+    "not validated on patients",
+}
+"""When a slide is referred; see `edge.bundle.FindingRule`."""
+
+
+def manifest_of(recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisions) -> dict[str, Any]:
+    """`manifest.json` without the members' hashes; see `edge.manifest` for what the device reads of it."""
+    point = metrics["operating_point"]
+    return {
+        "format": FORMAT,
+        "name": recipe.name,
+        "version": metrics["finished"].replace("-", "."),
+        "task": "cell",
+        "classes": list(CLASSES),
+        "leukocytes": list(LEUKOCYTES),
+        "positive": list(POSITIVE),
+        "input": {
+            "pitch_um": recipe.input.pitch_um,
+            "size_px": recipe.input.size_px,
+            "crop_um": round(recipe.input.size_px * recipe.input.pitch_um, 6),
+            "interpolation": INTERPOLATION,
+            "scale": SCALE,
+            "steps": list(recipe.input.steps),
+        },
+        "graphs": {"classifier": {variant: MEMBERS[variant] for variant in precisions.graphs}},
+        "precisions": dict(precisions.figures),
+        "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
+        "finding": FINDING,
+        "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
+        "training": {"recipe": asdict(recipe), "data": _data(recipe, metrics)},
+        "metrics": {
+            "validation": metrics["validation"],
+            "test": [_brief(found) for found in metrics["test"]],
+            "parity": metrics["parity"],
+        },
+        "licence": card.LICENCE_NAME,
+    }
+
+
+def _brief(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a manifest tells of an evaluation."""
+    return {name: found[name] for name in ("dataset", "split", "interval", "groups", "cells", "figures")}
+
+
+def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was trained on, and which groups were kept from it to choose thresholds."""
+    out = []
+    for name in recipe.shares:
+        source = dataset(name)
+        validation = metrics["data"][name].get("validation", {}).get("groups", [])
+        out.append(
+            {
+                "name": name,
+                "home": source.home,
+                "licence": source.licence,
+                "citation": source.citation,
+                "split": source.split,
+                # patients are worth naming; blocks of file numbers are not
+                "validation": validation if source.groups in ("patient", "slide") else len(validation),
+            }
+        )
+    return out

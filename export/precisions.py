@@ -1,0 +1,211 @@
+"""Every precision of a bundle: made, measured against FP32 on held-out cells, kept if it passes the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from edge.bundle import Bundle
+from edge.types import F32, U8
+from export import calibration, quantize
+from export.calibration import Ranges
+from export.finetune import finetune
+from export.folded import Folded
+from export.gate import HeldOut, Verdict, answers, held_out, judge
+from export.graph import ExportError, to_onnx
+from export.half import half
+from export.progress import bar
+from export.to_tensorrt import check_for_tensorrt
+from train.datasets import Notice
+from train.recipe import Recipe
+from train.windows import Windows
+
+MEMBERS = {
+    "ort-fp32": "classifier.onnx",
+    "trt-fp32": "classifier.onnx",
+    "trt-fp16": "classifier-fp16.onnx",
+    "ort-int8": "classifier-int8-ort.onnx",
+    "trt-int8": "classifier-int8-trt.onnx",
+}
+"""Runtime and precision -> the graph's name in the bundle."""
+
+_MOST_FLOATING = 0.5
+"""Share of the layers that may stay in floating point: beyond, INT8 gains nothing."""
+
+_RANKED = 600  # held-out cells, spread evenly, that layers and methods are compared on
+_UNMEASURED = "not measured: no held-out cells were given (--calibrate)"
+
+_INT8: Mapping[str, Callable[..., bytes]] = {
+    "ort-int8": quantize.asymmetric,
+    "trt-int8": quantize.symmetric,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Precisions:
+    """What was made.
+
+    Attributes
+    ----------
+    graphs : variant -> content, FP32 among them; without those that failed the gate, which no device may use.
+    figures : variant -> what the manifest's `precisions` says.
+    measured : what led there, for whoever exports: calibration methods and layers by the change they make.
+    """
+
+    graphs: Mapping[str, bytes]
+    figures: Mapping[str, dict[str, Any]]
+    measured: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Bench:
+    """The cells that precisions of one FP32 graph are measured on, and FP32's own answers."""
+
+    def __init__(self, draft: Bundle, graph: bytes, windows: Windows, recipe: Recipe) -> None:
+        self.draft, self.graph, self.recipe, self.windows = draft, graph, recipe, windows
+        self.held: HeldOut = held_out(windows, recipe)
+        self.reference: F32 = answers(draft, graph, self.held.crops)
+        some = np.unique(np.linspace(0, len(self.held.crops) - 1, _RANKED).round().astype(int))
+        self._few: U8 = self.held.crops[some]
+        self._wanted: F32 = self.reference[some]
+        self._bar = bar(None, "measuring precisions", "graph")
+
+    def judged(self, graph: bytes) -> Verdict:
+        """The gate's verdict on a graph."""
+        self._bar.update()
+        return judge(
+            self.held, self.reference, answers(self.draft, graph, self.held.crops), self.draft.manifest
+        )
+
+    def change(self, graph: bytes) -> float:
+        """Mean change of a probability against FP32, over some of the held-out cells."""
+        self._bar.update()
+        return float(np.abs(answers(self.draft, graph, self._few) - self._wanted).mean())
+
+    def close(self) -> None:
+        """Take the progress bar away."""
+        self._bar.close()
+
+
+def without_cells(graph: bytes) -> Precisions:
+    """FP32, and FP16 that nothing is known of."""
+    figures = {"usable": False, "why": _UNMEASURED, "cells": 0, "data": "", "against": "ort-fp32"}
+    graphs = {"ort-fp32": graph, "trt-fp32": graph, "trt-fp16": checked("trt-fp16", half(graph))}
+    return Precisions(
+        graphs, {"trt-fp16": figures | {"float_layers": [], "calibration_cells": 0, "speed": None}}
+    )
+
+
+def measured(
+    bench: Bench, network: Folded, *, int8: bool, cells: int, tune: bool, notice: Notice
+) -> Precisions:
+    """FP32 and FP16, and with `int8` the INT8 graphs, each with its figures on held-out cells.
+
+    Parameters
+    ----------
+    network : what `bench.graph` was exported from; fine-tuned where INT8 does not pass otherwise.
+    cells : how many to calibrate on. tune : fine-tune in any case.
+    """
+    graph = bench.graph
+    narrow = checked("trt-fp16", half(graph))
+    graphs = {"ort-fp32": graph, "trt-fp32": graph}
+    figures: dict[str, dict[str, Any]] = {}
+    trials = {"trt-fp16": _Trial(narrow, bench.judged(narrow))}
+    seen: dict[str, Any] = {}
+    if int8:
+        found, seen = _int8(bench, network, cells, tune, notice)
+        trials |= found
+    for variant, trial in trials.items():
+        if trial.verdict.usable:
+            graphs[variant] = trial.graph
+        figures[variant] = trial.verdict.figures() | {
+            "float_layers": list(trial.floating),
+            "calibration_cells": seen["cells"] if variant in _INT8 else 0,
+            "finetuned": trial.tuned,
+            "speed": None,  # would change the bundle's bytes from run to run; the device measures it
+        }
+    return Precisions(graphs, figures, seen)
+
+
+def checked(variant: str, graph: bytes) -> bytes:
+    """The graph, if TensorRT would take it or will never see it; ExportError says what it would not."""
+    if variant.startswith("trt") and (wrong := check_for_tensorrt(graph)):
+        raise ExportError(f"{variant}: {wrong[0]}")
+    return graph
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A graph and what became of it."""
+
+    graph: bytes
+    verdict: Verdict
+    floating: tuple[str, ...] = ()
+    tuned: bool = False
+    change: float = 0.0
+
+
+def _int8(
+    bench: Bench, network: Folded, cells: int, tune: bool, notice: Notice
+) -> tuple[dict[str, _Trial], dict[str, Any]]:
+    """Both INT8 graphs from one calibration, fine-tuned where that is needed or asked for."""
+    crops = calibration.choose_cells(bench.windows, cells, bench.recipe.input.size_px)
+    histograms = calibration.observe(bench.graph, crops)
+    methods = {
+        name: sum(
+            bench.change(make(bench.graph, calibration.ranges(histograms, name))) for make in _INT8.values()
+        )
+        for name in calibration.METHODS
+    }
+    method = min(methods, key=lambda name: methods[name])
+    notice(
+        f"calibrated on {len(crops)} cells by {method}; mean change of a probability, both graphs: "
+        + ", ".join(f"{name} {change:.5f}" for name, change in methods.items())
+    )
+    ranges = calibration.ranges(histograms, method)
+    seen: dict[str, Any] = {"cells": len(crops), "method": method, "methods": methods, "layers": {}}
+    trials = {}
+    for variant in _INT8:
+        trials[variant], seen["layers"][variant] = _searched(variant, bench, bench.graph, ranges)
+    failed = [variant for variant, trial in trials.items() if not trial.verdict.usable]
+    if failed or tune:
+        notice(f"fine-tuning: {', '.join(failed) + ' did not pass' if failed else 'asked for'}")
+        student = finetune(
+            network, quantize.readings(bench.graph), ranges, bench.windows.of("train"), bench.recipe
+        )
+        graph = to_onnx(student, bench.recipe.input.size_px)
+        for variant, before in trials.items():
+            after, _ = _searched(variant, bench, graph, ranges, tuned=True)
+            trials[variant] = _better(before, after)
+    return trials, seen
+
+
+def _better(before: _Trial, after: _Trial) -> _Trial:
+    """The one that passes; of two, that with fewer layers in floating point, then the one nearer to FP32."""
+    return min(before, after, key=lambda t: (not t.verdict.usable, len(t.floating), t.change))
+
+
+def _searched(
+    variant: str, bench: Bench, graph: bytes, ranges: Ranges, tuned: bool = False
+) -> tuple[_Trial, dict[str, float]]:
+    """The INT8 graph with the fewest layers in floating point that passes, and the layers' sensitivity.
+
+    A layer's sensitivity is the mean change of a probability when it alone is quantized; it is measured only
+    where not every layer can be. The most sensitive stay in floating point.
+    """
+    names = quantize.layers(graph)
+
+    def trial(floating: tuple[str, ...]) -> _Trial:
+        made = checked(variant, _INT8[variant](graph, ranges, floating))
+        return _Trial(made, bench.judged(made), floating, tuned, bench.change(made))
+
+    best = trial(())
+    if best.verdict.usable:
+        return best, {}
+    alone = {name: bench.change(_INT8[variant](graph, ranges, set(names) - {name})) for name in names}
+    ranked = sorted(names, key=lambda name: -alone[name])
+    while not best.verdict.usable and len(best.floating) < int(len(names) * _MOST_FLOATING):
+        best = trial((*best.floating, ranked[len(best.floating)]))
+    return best, alone

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge import bundle
+from edge.bundle import Bundle
+from edge.types import U8
+from export.archive import pack
+from export.cli import main
+from export.compare import compare
+from export.graph import ExportError
+from export.half import half
+from tests.export.conftest import blobs
+from train.datasets import DataSet, Notice, Picture, Spot
+
+
+def _silent(line: str) -> None:
+    """Hears nothing."""
+
+
+@pytest.fixture(autouse=True)
+def source(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, labels = blobs(40, 9)
+
+    def load(i: int) -> U8:
+        return np.pad(pixels[i], ((20, 20), (20, 20), (0, 0)), constant_values=215)
+
+    def read(root: Path, notice: Notice) -> Iterable[Picture]:
+        for i, label in enumerate(labels):
+            spot = Spot(label, "g", "validation" if i % 4 else "test")
+            yield Picture(f"{i}.png", 0.25, (spot,), lambda i=i: load(i))  # type: ignore[misc]
+
+    words = dict.fromkeys(("title", "home", "licence", "citation", "layout", "groups", "split"), "drawn")
+    drawn = DataSet(name="deepapl", folder=None, read=read, **words)
+    monkeypatch.setattr("export.compare.dataset", lambda name: drawn)
+
+
+@pytest.fixture
+def pair(draft: Bundle, graph: bytes, tmp_path: Path) -> tuple[Path, Path]:
+    paths = tmp_path / "a.bundle", tmp_path / "b.bundle"
+    about = dict(draft.manifest.everything)
+    for path, content in zip(paths, (graph, half(graph)), strict=True):
+        path.write_bytes(pack(about, {"classifier.onnx": content}))
+    return paths
+
+
+def test_a_bundle_agrees_with_itself_and_nearly_with_its_half(pair: tuple[Path, Path]) -> None:
+    opened = [bundle.load(path, allow_unsigned=True) for path in pair]
+    same = compare((opened[0], opened[0]), Path("."), ("ort-fp32", "ort-fp32"), _silent)
+    assert same.cells == 30  # no test cell
+    assert same.agreement == 1
+    assert same.largest_difference == 0
+    other = compare((opened[0], opened[1]), Path("."), ("ort-fp32", "ort-fp32"), _silent)
+    assert 0 < other.largest_difference < 0.01
+    assert all(side.milliseconds > 0 for side in other.sides)
+    assert compare((opened[0], opened[1]), Path("."), ("ort-fp32", "ort-fp32"), _silent, limit=5).cells == 5
+
+
+def test_the_command_prints_a_table(
+    pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figures.json"
+    assert main(["compare", str(pair[0]), str(pair[1]), "--json", str(out)]) == 0
+    table = capsys.readouterr().out
+    for row in ("accuracy", "sensitivity", "roc area", "calibration error", "ms a cell", "MB", "same class"):
+        assert row in table
+    found = json.loads(out.read_text())
+    assert found["cells"] == 30
+    assert found["sides"][1]["variant"] == "ort-fp32"
+    assert main(["compare", str(pair[0]), str(pair[1]), "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["cells"] == 30
+
+
+def test_a_missing_variant_is_told(pair: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(pair[0]), str(pair[1]), "--variant", "ort-fp32,ort-int8"]) == 1
+    assert "ort-int8" in capsys.readouterr().err
+
+
+def test_other_classes_cannot_be_compared(draft: Bundle, graph: bytes, tmp_path: Path) -> None:
+    about = dict(draft.manifest.everything)
+    classes = ["blast", "lymphocyte"]
+    about |= {"classes": classes, "leukocytes": classes, "positive": ["blast"]}
+    path = tmp_path / "two.bundle"
+    path.write_bytes(pack(about, {"classifier.onnx": graph}))
+    other = bundle.load(path, allow_unsigned=True)
+    with pytest.raises(ExportError, match="other classes"):
+        compare((draft, other), Path("."), ("ort-fp32", "ort-fp32"), _silent)
