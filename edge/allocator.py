@@ -6,6 +6,7 @@ import ctypes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
 _FRAME_BYTES = 2 * 1024 * 1024
+_SPARE_BYTES = 8 * 1024 * 1024  # what the line needs and frees in the course of a frame
 
 
 def give_back_pictures() -> None:
@@ -21,5 +22,5 @@ def give_back_pictures() -> None:
     except (OSError, AttributeError):
         return
     mallopt(_M_MMAP_THRESHOLD, _FRAME_BYTES)
-    mallopt(_M_TRIM_THRESHOLD, _FRAME_BYTES)
+    mallopt(_M_TRIM_THRESHOLD, _SPARE_BYTES)
     mallopt(_M_ARENA_MAX, 1)

@@ -31,7 +31,7 @@ _EDGE_SHARE = 0.1  # of the field at most: its strongest edges, those of red cel
 _STRONG_SHARE = 0.005  # more than a speck of dust, less than the outline of one lymphocyte in an empty field
 _FAINTER = 0.03  # in energy: edges this much fainter than the strongest still tell
 _FAINTEST_EDGE = 1.0  # grey levels per µm after the coarse smoothing; less is an empty field
-_SAMPLE_LINES = 80  # exposure needs no detail
+_SAMPLE_LINES = 48  # exposure needs no detail
 _DARK_GLASS = 45  # grey levels: a red cell then differs from glass by fewer than ten
 _DARK_PICTURE = 30  # brightest part of a picture without any glass
 _DARK_SHARE = 0.98  # the rest may be hot pixels
@@ -92,7 +92,7 @@ def _edge_variance_um2(view: Specimen) -> float | None:
     fine, coarse = _gradient_energy(grid, _FINE_UM), _gradient_energy(grid, _COARSE_UM)
     border = round(2 * _COARSE_UM / _PITCH_UM)
     fine, coarse = fine[border:-border, border:-border], coarse[border:-border, border:-border]
-    sample = coarse[::2, ::2].ravel()  # one pixel in four tells what is exceeded where
+    sample = coarse[::3, ::3].ravel()  # one pixel in nine tells what is exceeded where
     strong = _upper(sample, _STRONG_SHARE)
     if strong < _FAINTEST_EDGE**2:
         return None
@@ -100,7 +100,7 @@ def _edge_variance_um2(view: Specimen) -> float | None:
     # along an edge's crest only: beside it the two gradients fall off differently
     crest = np.maximum(cv2.dilate(coarse, np.ones((3, 3), np.uint8)) * np.float32(_CREST), np.float32(least))
     edges = cv2.compare(coarse, crest, cv2.CMP_GE)
-    noise = _upper(fine[::2, ::2].ravel(), 0.75)  # where nothing is, the gradient is noise
+    noise = _upper(fine[::3, ::3].ravel(), 0.75)  # where nothing is, the gradient is noise
     ratio = max((cv2.mean(fine, edges)[0] - noise) / cv2.mean(coarse, edges)[0], 1.01)
     return (_COARSE_UM**2 - _FINE_UM**2) / (ratio - 1)
 

@@ -173,7 +173,7 @@ class SlideMap:
             if earlier in here.links:
                 continue
             tried.add(earlier)
-            overlap, likeness, corner = compare(here.thumb, earlier.thumb, corner)
+            overlap, likeness, corner = compare(here.thumb, earlier.thumb, corner, least)
             if overlap < least or likeness < wanted(overlap * here.thumb.size):
                 continue
             here.links[earlier] = (float(corner[0]), float(corner[1]))

@@ -26,6 +26,7 @@ PRINT_PX = 14
 _AT_ONCE = 2000  # OpenCV's pictures end at 32,767 pixels
 _DARKEST = 150  # grey level of a red cell: nuclei, alike everywhere, must not outshout the red cells' pattern
 _SAME_OVERLAP = 0.4  # correlation of two views of one place, however large the overlap
+_REFINED_PX = 3  # by which a guess may be off
 _BY_CHANCE = 1.5  # standard deviations that two different places may seem alike
 
 
@@ -72,12 +73,17 @@ def _window(height: int, width: int) -> F32:
     return np.asarray(cv2.createHanningWindow((width, height), cv2.CV_32F), np.float32)
 
 
-def compare(a: U8, b: U8, corner_um: Point) -> tuple[float, float, Point]:
-    """Share of `a` that overlaps `b` with its corner at `corner_um` there, likeness, the corner refined."""
+def compare(a: U8, b: U8, corner_um: Point, least: float) -> tuple[float, float, Point]:
+    """Share of `a` that overlaps `b` with its corner at `corner_um` there, likeness, the corner refined.
+
+    Shares that cannot reach `least` are not looked into: no overlap, no likeness.
+    """
     ours, theirs = _overlap(a, b, corner_um)
+    if ours.size + _REFINED_PX * sum(a.shape) < least * a.size:
+        return 0.0, 0.0, corner_um
     if min(ours.shape) >= 12:
         off = shift(ours, theirs)
-        if float(np.hypot(*off)) < 3:
+        if float(np.hypot(*off)) < _REFINED_PX:
             corner_um = corner_um + off * THUMB_UM
             ours, theirs = _overlap(a, b, corner_um)
     if min(ours.shape) < 4:

@@ -63,7 +63,7 @@ def test_json_of_a_folder(screen: Callable[..., list[dict[str, Any]]], fields: P
     start, *readings, finding = screen("--camera", fields, "--slide", "S-1")
     assert start["kind"] == "start"
     assert start["slide"] == "S-1"
-    assert start["runtime"] == "ort-fp32"
+    assert start["runtime"] in ("ort-int8", "ort-fp32")  # whichever is the faster here
     assert set(start["bundle"]) >= {"name", "sha256", "classes"}
     assert [r["source"] for r in readings] == ["Im1.png", "Im2.png", "Im10.png"]
     assert [r["index"] for r in readings] == [0, 1, 2]

@@ -66,7 +66,7 @@ def test_names_shapes_and_version(start: Open, kind: str) -> None:
     assert dict(runtime.inputs) == {"crops": (None, 96, 96, 3)}
     assert runtime.outputs == ("probabilities",)
     assert runtime.bound >= 8
-    assert runtime.version.split()[0] in ("onnxruntime", "tensorrt") and "." in runtime.version
+    assert runtime.version.split()[0] in ("onnxruntime", "tensorrt")
 
 
 def test_batches_up_to_the_bound_agree_with_one_by_one(start: Open) -> None:
