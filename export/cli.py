@@ -1,4 +1,4 @@
-"""edge-export: from a training run to a bundle, and checking one."""
+"""edge-export: from a training run to a bundle, checking one, and what becomes of it on a Jetson."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> command.Parser:
     parser = command.Parser(
         prog="edge-export",
-        description="Make and check model bundles. For research use only.",
+        description="Make and check model bundles, and engines from them. For research use only.",
         example="example: edge-export bundle --run runs/leukocytes --out leukocytes.bundle",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -34,6 +34,18 @@ def _parser() -> command.Parser:
     summary = "check a bundle's hashes, who vouches for it, and its golden cases on this machine"
     check = command.add(commands, "verify", summary, "edge-export verify leukocytes.bundle", _verify)
     check.add_argument("bundle", type=Path, metavar="NAME.bundle")
+
+    summary = "build the TensorRT engine of a bundle, on the machine that will run it"
+    tensorrt = command.add(
+        commands, "tensorrt", summary, "edge-export tensorrt leukocytes.bundle --out int8.engine", _tensorrt
+    )
+    tensorrt.add_argument("bundle", type=Path, metavar="NAME.bundle")
+    tensorrt.add_argument("--out", required=True, type=Path, metavar="ENGINE", help="the engine to write")
+    tensorrt.add_argument(
+        "--precision",
+        choices=("int8", "fp16", "fp32"),
+        help="default: the first of these that the bundle calls usable",
+    )
 
     summary = "make an Ed25519 key pair, to sign bundles with and for devices to trust"
     keygen = command.add(
@@ -170,6 +182,13 @@ def _verify(arguments: argparse.Namespace) -> int:
     if verdict.problems:
         return CHECK_FAILED
     print(f"golden cases: found again on this machine by {', '.join(verdict.variants)}")
+    return DONE
+
+
+def _tensorrt(arguments: argparse.Namespace) -> int:
+    from export.to_tensorrt import convert
+
+    print(convert(arguments.bundle, arguments.precision, arguments.out, _notice))
     return DONE
 
 

@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge.runtimes import GraphError
+from export.cli import main
 from export.to_tensorrt import check_for_tensorrt, convert
 from tests.conftest import graph
 from tests.edge.runtimes import graphs
@@ -221,3 +222,12 @@ def test_a_graph_that_would_fail_is_refused_before_the_build(
     with pytest.raises(GraphError, match=r"would not take its graph for fp32: .*zero point"):
         convert(path, "fp32", tmp_path / "x.engine", print)
     assert machine.builds == 0
+
+
+def test_the_command_says_so_too(
+    make_bundle: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["tensorrt", str(make_bundle()), "--out", str(tmp_path / "x.engine")])
+    assert status == 1
+    assert capsys.readouterr().err.startswith("edge-export: runtime trt: ")
+    assert not (tmp_path / "x.engine").exists()
