@@ -18,8 +18,7 @@ from edge.cameras.scope import Scope
 
 F64 = NDArray[np.float64]
 
-SITE_UM = 40.0  # wider than two of the largest cells at their full jitter, so none touch by chance
-SITE_JITTER_UM = 10.0
+JITTER = 0.25  # of the spacing of sites
 TOUCHING_SHARE = 0.05
 DEAL = 20  # the number of leukocytes is a multiple of this, so that 5% steps come out exactly
 BLOCK_UM = 192.0
@@ -73,22 +72,25 @@ def _diameters(rng: np.random.Generator, names: list[str]) -> F64:
 
 def _sites(rng: np.random.Generator, scope: Scope, n: int) -> F64:
     """`n` jittered lattice sites (n, 2) of the slide, in Morton order."""
-    across, down = (int(side // SITE_UM) for side in scope.slide_um)
+    spacing = scope.leukocyte_spacing_um
+    across, down = (int(side // spacing) for side in scope.slide_um)
     columns, rows = (a.ravel() for a in np.meshgrid(np.arange(across), np.arange(down)))
     taken = rng.permutation(columns.size)[:n]
     taken = taken[np.argsort(_morton(columns[taken], rows[taken]), kind="stable")]
-    middle = (np.stack([columns[taken], rows[taken]], 1) + 0.5) * SITE_UM
-    jittered: F64 = middle + rng.uniform(-SITE_JITTER_UM, SITE_JITTER_UM, (len(taken), 2))
+    middle = (np.stack([columns[taken], rows[taken]], 1) + 0.5) * spacing
+    jittered: F64 = middle + rng.uniform(-JITTER * spacing, JITTER * spacing, (len(taken), 2))
     return jittered
 
 
-def _bring_together(rng: np.random.Generator, centres: F64, radii: F64, movable: NDArray[np.bool_]) -> None:
+def _bring_together(
+    rng: np.random.Generator, spacing_um: float, centres: F64, radii: F64, movable: NDArray[np.bool_]
+) -> None:
     """Move some cells beside the one before them, into contact, along the line between the two."""
     last = -2
     for i in np.flatnonzero(rng.random(len(centres)) < TOUCHING_SHARE):
         gap = centres[i] - centres[i - 1]
         distance = float(np.hypot(*gap))
-        if i == 0 or last >= i - 2 or not (movable[i] and movable[i - 1]) or distance > 1.6 * SITE_UM:
+        if i == 0 or last >= i - 2 or not (movable[i] and movable[i - 1]) or distance > 1.6 * spacing_um:
             continue
         centres[i] = centres[i - 1] + gap / distance * (radii[i] + radii[i - 1] - CONTACT_UM)
         last = int(i)
@@ -139,7 +141,7 @@ def lay_out(scope: Scope) -> Layout:
     names[names == ""] = _deal(rng, dict(scope.composition), leukocytes)
     diameters = _diameters(rng, names.tolist())
     solid = np.isin(names, LEUKOCYTES)
-    _bring_together(rng, centres, diameters / 2, solid)
+    _bring_together(rng, scope.leukocyte_spacing_um, centres, diameters / 2, solid)
     touching = _contacts(centres, diameters / 2, solid)
     platelets = _platelets(rng, scope, centres, diameters / 2)
     platelet_names = ["platelet"] * len(platelets)

@@ -11,7 +11,6 @@ from edge.cameras.cytology import LEUKOCYTES
 from edge.cameras.drawing import Stain
 
 HEALTHY = {"neutrophil": 60.0, "lymphocyte": 29.0, "monocyte": 7.0, "eosinophil": 3.0, "basophil": 1.0}
-FIELDS_ACROSS, FIELDS_DOWN = 20, 16
 FRAME_SIZES_PX = ((1440, 900), (1280, 960), (1024, 768), (1600, 1200), (1920, 1080))
 
 
@@ -23,7 +22,9 @@ class Scope:
     ----------
     seed : all that is random about the slide, the walk and the noise comes from it.
     um_per_px, field_px : camera pixel on the slide, and frame width and height.
+    fields_across, fields_down : how many fields the smear is wide and high.
     composition : leukocyte class -> share of the leukocytes, summing to 1.
+    leukocyte_spacing_um : between the sites of nucleated cells, which bounds how many there can be.
     leukocytes_per_field, platelets_per_field, erythroblasts_per_field, smudges_per_field,
     artefacts_per_field : mean numbers.
     red_cell_um, red_cell_spread : mean diameter, and its coefficient of variation.
@@ -56,6 +57,9 @@ class Scope:
     vignetting: tuple[float, float, float]
     shot_noise: float
     read_noise: float
+    fields_across: int = 20
+    fields_down: int = 16
+    leukocyte_spacing_um: float = 40.0  # no two of the largest touch by chance, whatever the jitter
 
     @property
     def field_um(self) -> tuple[float, float]:
@@ -65,12 +69,12 @@ class Scope:
     @property
     def fields(self) -> int:
         """How many fields the smear is large."""
-        return FIELDS_ACROSS * FIELDS_DOWN
+        return self.fields_across * self.fields_down
 
     @property
     def slide_um(self) -> tuple[float, float]:
         """Width and height of the smear."""
-        return FIELDS_ACROSS * self.field_um[0], FIELDS_DOWN * self.field_um[1]
+        return self.fields_across * self.field_um[0], self.fields_down * self.field_um[1]
 
 
 def _shares(blasts: float, immature: float, rest: Mapping[str, float]) -> dict[str, float]:

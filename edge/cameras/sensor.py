@@ -11,6 +11,7 @@ from edge.types import U8
 
 SLACK_PX = 96  # how far the kept noise can be shifted, so that no two frames share it
 FULL_SCALE = 255
+ROWS = 60
 NOISE_BITS = 5  # noise is kept in whole 1/32 of its standard deviation, and that in whole 1/32 grey levels
 
 
@@ -37,13 +38,15 @@ class Sensor:
         sigma_px = defocus_um / self._scope.um_per_px
         if sigma_px > 0.4:
             light = _blur(light, sigma_px)
-        frame = cv2.multiply(light, self._flat, scale=exposure / CLEAR)
+        frame = np.asarray(cv2.multiply(light, self._flat, scale=exposure / CLEAR), np.uint8)
         x, y = shift
         noise = self._noise[y : y + frame.shape[0], x : x + frame.shape[1]]
-        deviation = cv2.LUT(frame, self._deviation)
-        grain = np.multiply(noise, deviation, dtype=np.int16)
-        grain >>= 2 * NOISE_BITS
-        return np.asarray(cv2.add(frame, grain, dtype=cv2.CV_8U), np.uint8)
+        for top in range(0, len(frame), ROWS):  # the whole at once would take three times a frame's memory
+            part = frame[top : top + ROWS]
+            grain = np.multiply(noise[top : top + ROWS], cv2.LUT(part, self._deviation), dtype=np.int16)
+            grain >>= 2 * NOISE_BITS
+            part[:] = cv2.add(part, grain, dtype=cv2.CV_8U)
+        return frame
 
 
 def _illumination(scope: Scope) -> U8:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge.cameras import CameraError
-from edge.cameras.scope import scope_of
+from edge.cameras.scope import Scope, scope_of
 from edge.cameras.sensor import SLACK_PX, Sensor
 from edge.cameras.smear import Smear
 from edge.cameras.walk import Walk, wander
@@ -32,17 +32,18 @@ class SimulatedCamera:
     seed : which slide, microscope and camera; 0 is a healthy slide, 1 has 40% blasts, others vary. Not
         negative.
     pace_fps : deliver no faster than this many frames a second; None for as fast as they are drawn.
+    scope : another slide, microscope and camera than the seed's.
     """
 
     live = False
 
-    def __init__(self, seed: int = 0, pace_fps: float | None = None) -> None:
+    def __init__(self, seed: int = 0, pace_fps: float | None = None, scope: Scope | None = None) -> None:
         if seed < 0:
             raise CameraError(f"demo:{seed}: the seed must not be negative; use demo or demo:1")
         if pace_fps is not None and not pace_fps > 0:
             raise CameraError(f"demo:{seed}: a pace of {pace_fps} frames/s cannot be kept; give more than 0")
         self.name = f"demo:{seed}"
-        self._scope = scope_of(seed)
+        self._scope = scope_of(seed) if scope is None else scope
         self.um_per_px: float | None = self._scope.um_per_px
         self._pace_s = 1 / pace_fps if pace_fps else 0.0
         self._sensor: Sensor | None = None

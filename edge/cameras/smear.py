@@ -20,7 +20,7 @@ from edge.cameras.scope import Scope
 from edge.types import F32, U8
 
 TILE_PX = 256
-TILES_KEPT, CELLS_KEPT, BLOCKS_KEPT = 72, 40, 24
+TILES_KEPT, CELLS_KEPT, BLOCKS_KEPT = 48, 10, 24
 CLEAR = 235  # tile value of clear glass; refraction can be brighter
 RED_CELL_LOOKS = 56
 NATURAL_LOSS = np.float32(-np.log(10))  # from decadic optical density to the logarithm of light
@@ -50,7 +50,7 @@ class Smear:
     """The slide of a scope, drawn tile by tile as it is looked at.
 
     Pixels are counted from the slide's upper left corner on the camera's grid, so slide pixel (x, y) covers
-    micrometres x to x + 1 times `um_per_px`. Memory stays bounded: some 30 MB.
+    micrometres x to x + 1 times `um_per_px`. Memory stays bounded: some 20 MB.
     """
 
     def __init__(self, scope: Scope) -> None:

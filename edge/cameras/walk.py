@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cameras.scope import FIELDS_ACROSS, FIELDS_DOWN, Scope
+from edge.cameras.scope import Scope
 
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
@@ -46,7 +46,7 @@ def wander(scope: Scope) -> Walk:
 
 def _stage(rng: np.random.Generator, scope: Scope) -> I64:
     width, height = scope.field_px
-    last_x, last_y = (FIELDS_ACROSS - 1) * width, (FIELDS_DOWN - 1) * height
+    last_x, last_y = (scope.fields_across - 1) * width, (scope.fields_down - 1) * height
     places: list[tuple[float, float]] = []
     x, row_y, heading = 0.0, 0.3 * height, 1
     while row_y <= last_y:

@@ -1,0 +1,232 @@
+"""The line and its classifier against others, on the same fields, cores and threads, in turn in one run.
+
+    pip install --no-deps -r benchmarks/requirements.txt
+    python benchmarks/peers.py [--rounds 15] [--json OUT]
+
+Detectors get one 640 px picture already resized and in floating point, classifiers one cell and nine cells at
+once: what these networks need before and after is not counted, while ours counts from the camera's 1080p
+frame to the finding, records on (what a round leaves to be written is written before the next contestant).
+Every network runs on ONNX Runtime with the threads of our profile, none of which spins (--spin lets the
+others' spin). Each round runs everything once; the ratio is the median of the rounds' ratios. What cannot be
+installed is listed with the reason. Graphs are made once, by `benchmarks/peer_graphs.py`, into --cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from contestants import AT_ONCE, Runs, fuzzy, networks, other_runtimes, ours
+
+from edge import __version__, command, preprocess, segment
+from edge.bench import fields, machine
+from edge.bench.rig import Rig, rig
+from edge.optics import Scales
+from edge.pipeline import Line
+from edge.records.store import SlideHeader, Store
+from edge.types import U8
+
+WARM_UP = 8
+LINES_A_ROUND = 3
+SLOW_S, SLOW_ROUNDS = 2.0, 3
+"""What takes so long runs in the first rounds only."""
+WANTED = {"line_of_yolo26n": 0.25, "resnet50_by_cell": 80.0}
+PACKAGES = (
+    "onnxruntime", "torch", "torchvision", "ultralytics", "scikit-learn", "scikit-fuzzy", "openvino", "ncnn"
+)  # fmt: skip
+
+
+def our_line(rigged: Rig, drawn: Iterator[U8], held: ExitStack) -> Callable[[], float]:
+    """Reads the next fields each time it is called; median milliseconds a field."""
+    store = held.enter_context(Store(Path(held.enter_context(tempfile.TemporaryDirectory())) / "records.db"))
+    camera = fields.DrawnFields([])
+    one = Line(rigged.classifier, Scales(asked="auto", nominal=fields.UM_PER_PX, camera=camera).for_slide())
+    manifest, model = rigged.bundle.manifest, rigged.bundle
+    header = SlideHeader(
+        __version__, rigged.profile.name, camera.name, rigged.classifier.runtime, manifest.name, model.sha256,
+        model.trusted, manifest.classes,
+    )  # fmt: skip
+    store.begin_slide(None, header)
+
+    def read(n: int = LINES_A_ROUND) -> float:
+        times = []
+        for i in range(n):
+            frame = fields.frame_of(next(drawn), i)
+            begun = time.perf_counter()
+            store.add(one.read(frame))
+            store.committed()
+            times.append((time.perf_counter() - begun) * 1e3)
+        store.flush()
+        return float(np.median(times))
+
+    read(WARM_UP)
+    return read
+
+
+def timed(runs: Runs, rounds: int, line: Callable[[], float]) -> dict[str, list[float]]:
+    """Milliseconds of everything, round by round; `line` gives its own."""
+    times: dict[str, list[float]] = {name: [] for name in ("line", *runs)}
+    slow = {name for name, run in runs.items() if _seconds(run) > SLOW_S}
+    with command.Progress(rounds) as bar:
+        for done in range(rounds):
+            bar.show(done, f"round {done + 1} of {rounds}")
+            times["line"].append(line())
+            for name, run in runs.items():
+                if name not in slow or done < SLOW_ROUNDS:
+                    times[name].append(_seconds(run) * 1e3)
+    return times
+
+
+def _seconds(run: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    run()
+    return time.perf_counter() - begun
+
+
+def crops_of(rigged: Rig, drawn: list[U8]) -> U8:
+    """Nine cells of the drawn fields, as the classifier sees them."""
+    manifest = rigged.bundle.manifest
+    cut: list[U8] = []
+    for pixels in drawn:
+        view = preprocess.specimen(pixels, fields.UM_PER_PX, manifest.pitch_um)
+        cells = segment.segment(view, (pixels.shape[0], pixels.shape[1]))
+        cut += list(preprocess.crops(view, cells.centres_px[~cells.cut], manifest.size_px))
+        if len(cut) >= AT_ONCE:
+            break
+    return np.stack(cut[:AT_ONCE])
+
+
+def figures(times: Mapping[str, list[float]], fast: str) -> list[dict[str, Any]]:
+    """A row for each: milliseconds, of one cell where it names cells, and how many times ours it takes."""
+    rows = []
+    for name, ms in times.items():
+        n = int(name.split()[-1]) if name.split()[-1] in ("1", str(AT_ONCE)) else 0
+        base = times[f"{fast} {n}"] if n else times["line"]
+        each = np.array(ms) / max(n, 1)
+        rows.append(
+            {
+                "name": name.rsplit(" ", 1)[0] if n else name,
+                "cells_at_once": n or None,
+                "median_ms": round(float(np.median(each)), 3),
+                "p95_ms": round(float(np.percentile(each, 95)), 3),
+                "times_ours": round(float(np.median(np.divide(ms, base[: len(ms)]))), 2),
+                "rounds": len(ms),
+            }
+        )
+    return rows
+
+
+def table(result: Mapping[str, Any]) -> str:
+    about = result["graphs"]
+    lines = [
+        f"{result['machine']['name']}, {result['machine']['cores']} cores, {result['threads']} threads, "
+        f"{result['rounds']} rounds",
+        f"{'':<24}{'cells':>6}{'median ms':>11}{'95% ms':>10}{'times ours':>12}   parameters, GFLOPs",
+    ]
+    for row in result["rows"]:
+        graph = about.get(row["name"], {})
+        size = (
+            f"   {graph['parameters_m']} M, {graph['gflops']} (published {graph['published']})"
+            if graph
+            else ""
+        )
+        name = f"{row['name']} at {graph['size_px']} px" if graph else row["name"]
+        lines.append(
+            f"{name:<24}{row['cells_at_once'] or '':>6}{row['median_ms']:>11.2f}{row['p95_ms']:>10.2f}"
+            f"{row['times_ours']:>12.2f}{size}"
+        )
+    lines += [f"left out: {name}: {why}" for name, why in result["left_out"].items()]
+    lines += [f"{name}: {value} (wanted {WANTED[name]})" for name, value in result["ratios"].items()]
+    lines.append(", ".join(f"{name} {number}" for name, number in result["versions"].items()))
+    return "\n".join(lines)
+
+
+def versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def compare(rounds: int, spin: bool, cache: Path, path: Path | None) -> dict[str, Any]:
+    subprocess.run([sys.executable, Path(__file__).with_name("peer_graphs.py"), cache], check=True)
+    left_out: dict[str, str] = {}
+    with ExitStack() as held:
+        rigged = held.enter_context(rig(path, path is not None))
+        threads = rigged.profile.runtime.threads
+        n = WARM_UP + LINES_A_ROUND * rounds
+        with command.Progress(n) as bar:
+            count = iter(range(n))
+            drawn = fields.watched(
+                fields.draw(fields.microscope(), n),
+                lambda text: bar.show(next(count), text),
+                "drawing fields",
+            )
+        crops = crops_of(rigged, drawn)
+        detectors, classifiers = networks(cache, threads, spin, left_out)
+        runs = detectors | fuzzy(drawn[0], left_out) | ours(rigged, crops, threads, held)
+        runs |= other_runtimes(rigged, crops, threads, cache, left_out) | classifiers
+        times = timed(runs, rounds, our_line(rigged, iter(drawn), held))
+        own = {name: np.median(ms) for name, ms in times.items() if name.startswith("ort-")}
+        fast = min((n for n in own if n.endswith(str(AT_ONCE))), key=lambda n: own[n]).split()[0]
+    rows = figures(times, fast)
+    return {
+        "kind": "peers",
+        "machine": machine.describe(),
+        "versions": versions(),
+        "threads": threads,
+        "spin": spin,
+        "rounds": rounds,
+        "line_variant": rigged.classifier.runtime,
+        "fastest_variant": fast,
+        "graphs": json.loads((cache / "graphs.json").read_text()),
+        "rows": rows,
+        "left_out": left_out,
+        "ratios": _ratios(rows),
+    }
+
+
+def _ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
+    found = {(row["name"], row["cells_at_once"]): row["times_ours"] for row in rows}
+    ratios = {}
+    if ("yolo26n", None) in found:
+        ratios["line_of_yolo26n"] = round(1 / found["yolo26n", None], 3)
+    if ("resnet50", AT_ONCE) in found:
+        ratios["resnet50_by_cell"] = found["resnet50", AT_ONCE]
+    return ratios
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--spin", action="store_true", help="let the others' waiting threads spin")
+    parser.add_argument("--bundle", type=Path, help="another than the one in use")
+    default = Path.home() / ".cache" / "leukoscope-peers"
+    parser.add_argument(
+        "--cache", type=Path, default=default, help=f"graphs of the others (default {default})"
+    )
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    result = compare(arguments.rounds, arguments.spin, arguments.cache, arguments.bundle)
+    print(table(result))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""`edge-device bench`: how fast the line is on this machine and how much memory it takes.
+
+Fields of the simulated microscope are drawn first, which is not measured; then they go through the line as
+those of a camera would. Milliseconds of shared machines differ from minute to minute: compare ratios taken
+in one run, or runs on a quiet machine.
+
+The JSON of `--json` is one object. Fields may be added to it; those listed here stay.
+
+- `kind` "bench", `format` 1, `version` of the program, `quick` whether `--quick` was given.
+- `machine`: `name`, `cpu`, `architecture`, `cores` it may use, `memory_mb`, `system`, `python`.
+- `runtime`: `variant` as the records show it ("ort-int8"), `version` of its library, `threads` of one graph
+  run, `image_threads` of OpenCV, `opencv`, `numpy`, `profile`, `bundle`, `bundle_sha256`.
+- `line`: a field from camera to finding, records on, each frame new. `width`, `height`, `um_per_px`,
+  `fields` measured, `cells_per_field` (mean found), `warm_up_fields` before them and `first_ms` of the first,
+  `median_ms` and `p95_ms` of the whole, `stages`: {name: {`median_ms`, `p95_ms`}}, `fields_per_s` by the
+  clock, with the records.
+- `video`: the same fields from an MJPEG file, decoding and line overlapped. `fields`, `quality` of the JPEGs,
+  `mb_per_field`, `fields_per_s`, `decode_fields_per_s` of decoding alone, `ratio` of the two; medians of
+  `rounds`, taken in turn.
+- `cells`: time of a field against its number of cells. `um_per_px`, `fields`: [{`cells`, `ms`}],
+  `ms_per_cell` and `base_ms` of the line fitted through them, `r2`, and `ms_per_cell_lower`,
+  `ms_per_cell_upper` fitted to the emptier and to the fuller half (null where all have as many cells).
+- `classifier`: [{`batch`, `median_ms`, `p95_ms`, `ms_per_cell`, `cells_per_s`}].
+- `process`: `edge-run --headless` on the MJPEG file in a process of its own. `first_reading_s` after it was
+  started (the least of `starts`), `frames`, `resident_mb` at their end and `peak_mb`; null where the system
+  does not tell.
+- `conditions`: `temperatures_c` {sensor: highest seen}, `cpu_c` the processor's, `clock_mhz` {`lowest`,
+  `highest`} seen, `load` at the start and at the end; null or empty where the system does not tell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+from edge import command
+from edge.types import LeukoscopeError
+
+FRAMES, QUICK_FRAMES = 60, 12
+FORMAT = 1
+
+_EXAMPLE = "edge-device bench --json bench.json --plot bench.png"
+
+
+def add_to(commands: command.Commands[command.Parser]) -> None:
+    """Add `bench` to the subcommands of `edge-device`; its `run` takes the arguments and gives the status."""
+    summary = "measure the line's speed and memory on this machine, on simulated 1080p fields"
+    add = command.add(commands, "bench", summary, _EXAMPLE, run).add_argument
+    add("--json", metavar="PATH or -", help="write the figures as JSON, to standard output for -")
+    add("--plot", type=Path, metavar="PNG", help="draw them (needs matplotlib)")
+    add("--frames", type=_frames, metavar="N",
+        help=f"fields to measure (default {FRAMES}); each takes 6 MB of memory")  # fmt: skip
+    add("--quick", action="store_true", help=f"{QUICK_FRAMES} fields and fewer rounds: a rough look")
+    add("--bundle", type=Path, metavar="PATH", help="model bundle (default: the one in use)")
+    add("--allow-unsigned", action="store_true", help="run a bundle that nobody vouches for")
+    add("--profile", metavar="NAME or PATH", help="device profile (default: the one that fits this machine)")
+    add("--runtime", choices=("auto", "ort", "trt"), help="what runs the networks (default: auto)")
+
+
+def _frames(text: str) -> int:
+    if not text.isdecimal() or not 4 <= int(text) <= 2000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 4 to 2000")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure, show the table, write what was asked for. Returns the exit status.
+
+    Raises
+    ------
+    LeukoscopeError : a file cannot be written, matplotlib is missing, or the line cannot run.
+    """
+    _check_targets(arguments)
+
+    from edge.bench import table
+    from edge.bench.measure import Extent, measure
+    from edge.bench.rig import rig
+
+    extent = Extent.short(arguments.frames) if arguments.quick else Extent.full(arguments.frames)
+    steps = count(1)
+    with (
+        rig(
+            arguments.bundle, arguments.allow_unsigned, arguments.profile, arguments.runtime, _told
+        ) as rigged,
+        command.Progress(extent.steps) as bar,
+    ):
+        figures = measure(rigged, extent, lambda text: bar.show(next(steps), text))
+    text = json.dumps(figures, indent=2)
+    print(text if arguments.json == "-" else table.table(figures), flush=True)
+    if arguments.json not in (None, "-"):
+        _write(Path(arguments.json), text + "\n")
+    if arguments.plot is not None:
+        from edge.bench.plot import plot
+
+        plot(figures, arguments.plot)
+    return command.DONE
+
+
+def _told(line: str) -> None:
+    print(f"edge-device: {line}", file=sys.stderr)
+
+
+def _check_targets(arguments: argparse.Namespace) -> None:
+    """What would fail after minutes of measuring is told before."""
+    if arguments.plot is not None and find_spec("matplotlib") is None:
+        raise LeukoscopeError("--plot: needs matplotlib; install it with: pip install matplotlib")
+    for flag, path in (("--json", arguments.json), ("--plot", arguments.plot)):
+        if path in (None, "-"):
+            continue
+        if Path(path).is_dir() or not os.access(Path(path).absolute().parent, os.W_OK):
+            raise LeukoscopeError(f"{flag} {path}: cannot be written there; give another file")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise LeukoscopeError(f"--json {path}: cannot be written ({error.strerror}); give another") from None

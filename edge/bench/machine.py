@@ -1,0 +1,119 @@
+"""What the system tells of the machine, its temperature and its clock. Absent is None, never a guess."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+from typing import Any
+
+from edge.config import device_model
+
+_PROCESSOR = re.compile(r"cpu|soc|x86_pkg|coretemp|k10temp|package|tctl", re.IGNORECASE)
+"""Names that Linux gives to a processor's sensor: Raspberry Pi, Jetson, Intel, AMD."""
+
+
+def describe() -> dict[str, Any]:
+    """Name, processor, cores, memory and system of this machine."""
+    processor = _field(Path("/proc/cpuinfo"), "model name")
+    memory = _field(Path("/proc/meminfo"), "MemTotal")
+    return {
+        "name": device_model() or processor or platform.machine(),
+        "cpu": processor,
+        "architecture": platform.machine(),
+        "cores": cores(),
+        "memory_mb": int(memory.split()[0]) // 1024 if memory else None,
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+    }
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
+def memory_mb(pid: int, root: Path = Path("/proc")) -> tuple[float, float] | None:
+    """Resident memory of a process now and at its peak, MB of 10^6 bytes; None where nothing tells."""
+    status = root / str(pid) / "status"
+    values = [_field(status, name) for name in ("VmRSS", "VmHWM")]
+    now, peak = (float(value.split()[0]) * 1024 / 1e6 if value else None for value in values)
+    return None if now is None or peak is None else (now, peak)
+
+
+def _field(file: Path, name: str) -> str | None:
+    """The first value of `name : value` lines; None where the file or the name is not there."""
+    try:
+        lines = file.read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        key, colon, value = line.partition(":")
+        if colon and key.strip() == name:
+            return value.strip()
+    return None
+
+
+class Watch:
+    """Temperature, clock and load while something is measured.
+
+    Parameters
+    ----------
+    sysfs : where Linux shows its devices (thermal zones, hwmon sensors, cpufreq).
+    """
+
+    def __init__(self, sysfs: Path = Path("/sys")) -> None:
+        self._sysfs = sysfs
+        self._hottest: dict[str, float] = {}
+        self._clocks: list[float] = []
+        self._loads: list[float] = []
+        self.sample()
+
+    def sample(self) -> None:
+        """Look once; call it between measurements, and not within one."""
+        for name, celsius in self._temperatures():
+            self._hottest[name] = max(celsius, self._hottest.get(name, celsius))
+        self._clocks += self._clock()
+        self._loads.append(round(os.getloadavg()[0], 2))
+
+    def summary(self) -> dict[str, Any]:
+        """The extremes so far, as `conditions` of the JSON."""
+        processor = [celsius for name, celsius in self._hottest.items() if _PROCESSOR.search(name)]
+        clocks = self._clocks
+        return {
+            "temperatures_c": dict(self._hottest),
+            "cpu_c": max(processor, default=None),
+            "clock_mhz": {"lowest": min(clocks), "highest": max(clocks)} if clocks else None,
+            "load": [self._loads[0], self._loads[-1]],
+        }
+
+    def _temperatures(self) -> list[tuple[str, float]]:
+        """Sensor and °C (Linux documentation: driver-api/thermal/sysfs-api, hwmon/sysfs-interface)."""
+        found = []
+        for zone in sorted(self._sysfs.glob("class/thermal/thermal_zone*")):
+            found.append((_text(zone / "type"), _text(zone / "temp")))
+        for sensor in sorted(self._sysfs.glob("class/hwmon/hwmon*/temp*_input")):
+            label = _text(sensor.with_name(sensor.name.replace("_input", "_label")))
+            found.append((f"{_text(sensor.parent / 'name')} {label}".strip(), _text(sensor)))
+        return [(name, int(value) / 1000) for name, value in found if re.fullmatch(r"-?\d+", value)]
+
+    def _clock(self) -> list[float]:
+        """MHz of every core, from cpufreq (kilohertz), else what x86 tells in /proc/cpuinfo."""
+        kilohertz = [
+            _text(f) for f in self._sysfs.glob("devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
+        ]
+        if any(kilohertz):
+            return [int(value) / 1000 for value in kilohertz if value.isdecimal()]
+        told = _field(Path("/proc/cpuinfo"), "cpu MHz")
+        return [round(float(told))] if told else []
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace").strip()
+    except OSError:  # a sensor that is asleep answers with an error
+        return ""

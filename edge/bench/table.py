@@ -1,0 +1,94 @@
+"""The bench's figures for the terminal, 80 columns, each with what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_WIDTH = 80
+
+
+def table(figures: Mapping[str, Any]) -> str:
+    """The figures as lines of at most 80 columns."""
+    parts = (_machine, _line, _video, _cells, _classifier, _process, _conditions)
+    lines = [line for part in parts for line in part(figures)]
+    if figures["quick"]:
+        lines.append("A rough look (--quick): few fields and rounds.")
+    return "\n".join(line[:_WIDTH].rstrip() for line in lines)
+
+
+def _machine(figures: Mapping[str, Any]) -> list[str]:
+    machine, runtime = figures["machine"], figures["runtime"]
+    memory = f", {machine['memory_mb'] / 1024:.0f} GB" if machine["memory_mb"] else ""
+    return [
+        f"{machine['name']}",
+        f"{machine['architecture']}, {machine['cores']} cores{memory}, Python {machine['python']}, "
+        f"leukoscope {figures['version']}",
+        f"{runtime['variant']} ({runtime['version']}), {runtime['threads']} threads; "
+        f"OpenCV {runtime['opencv']}, {runtime['image_threads']} threads",
+        f"profile {runtime['profile']}, bundle {runtime['bundle']}",
+        "",
+    ]
+
+
+def _line(figures: Mapping[str, Any]) -> list[str]:
+    line = figures["line"]
+    rows = [*line["stages"].items(), ("the whole line", line)]
+    return [
+        f"{line['fields']} fields of {line['width']} × {line['height']} "
+        f"with {line['cells_per_field']} cells, records on",
+        f"  {'':<16}{'median':>10}{'95%':>10}",
+        *(f"  {name:<16}{row['median_ms']:>7.2f} ms{row['p95_ms']:>7.2f} ms" for name, row in rows),
+        f"  {line['fields_per_s']:.1f} fields/s; the first took {line['first_ms']:.0f} ms "
+        f"(warm-up of {line['warm_up_fields']} left out)",
+        "",
+    ]
+
+
+def _video(figures: Mapping[str, Any]) -> list[str]:
+    video = figures["video"]
+    return [
+        f"{'MJPEG file':<18}{video['fields_per_s']:.1f} fields/s, {video['ratio']:.0%} of decoding alone "
+        f"({video['decode_fields_per_s']:.1f})"
+    ]
+
+
+def _cells(figures: Mapping[str, Any]) -> list[str]:
+    cells = figures["cells"]
+    numbers = [field["cells"] for field in cells["fields"]]
+    return [
+        f"{'a further cell':<18}{cells['ms_per_cell']:.2f} ms, from {min(numbers)} to {max(numbers)} cells "
+        f"a field (r² {cells['r2']:.3f})"
+    ]
+
+
+def _classifier(figures: Mapping[str, Any]) -> list[str]:
+    rows = figures["classifier"]
+    return [
+        f"{'cells at once':<18}" + "".join(f"{row['batch']:>8}" for row in rows),
+        f"{'cells/s':<18}" + "".join(f"{row['cells_per_s']:>8}" for row in rows),
+    ]
+
+
+def _process(figures: Mapping[str, Any]) -> list[str]:
+    process = figures["process"]
+    memory = "the system does not tell"
+    if process["resident_mb"] is not None:
+        memory = f"{process['resident_mb']:.0f} MB resident, {process['peak_mb']:.0f} MB at most"
+    return [
+        f"{'memory':<18}{memory} (edge-run, {process['frames']} fields)",
+        f"{'first reading':<18}{process['first_reading_s']:.2f} s after edge-run is started",
+    ]
+
+
+def _conditions(figures: Mapping[str, Any]) -> list[str]:
+    seen = figures["conditions"]
+    heat = "not told by this system" if seen["cpu_c"] is None else f"{seen['cpu_c']:.0f} °C at most"
+    clock = "not told by this system"
+    if seen["clock_mhz"] is not None:
+        clock = f"{seen['clock_mhz']['lowest']:.0f} to {seen['clock_mhz']['highest']:.0f} MHz"
+    return [
+        f"{'CPU temperature':<18}{heat}",
+        f"{'CPU clock':<18}{clock}",
+        f"{'load':<18}{seen['load'][0]} before, {seen['load'][1]} after",
+    ]
