@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from edge import bundle, preprocess, segment
 from edge.bench import fields
 from edge.bundle import Bundle
+from edge.cameras.decode import decode
 from edge.classify import Classifier, decide
 from edge.types import F32, U8
 
@@ -45,12 +46,12 @@ def draw(folder: Path) -> None:
 def pictures(model: Bundle, folder: Path) -> Iterator[tuple[str, U8, float, F32 | None]]:
     """Name, pixels, µm per pixel, and the cells' places where they are given."""
     for case in json.loads(model.members["golden.json"])["cases"]:
-        content = np.frombuffer(model.members[case["picture"]], np.uint8)
-        pixels = np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR_RGB), np.uint8)
+        content = model.members[case["picture"]]
+        pixels = decode(content)
         centres = np.array([cell["centre_px"] for cell in case["cells"]], np.float32)
         yield case["picture"], pixels, float(case["um_per_px"]), centres.reshape(-1, 2)
     for path in sorted(folder.glob("*.png")):
-        yield path.name, np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR_RGB), np.uint8), UM_PER_PX, None
+        yield path.name, decode(path.read_bytes()), UM_PER_PX, None
 
 
 def dump(model: Bundle, folder: Path) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def picture_files(folder: Path, notice: Notice) -> list[Path]:
 def load_picture(path: Path) -> U8:
     """(H, W, 3) uint8 RGB; raises DataError for a file that cannot be decoded."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if picture is None:
         raise DataError(f"{path}: cannot be read as a picture, left out")
-    return np.asarray(picture, np.uint8)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
