@@ -23,6 +23,7 @@ BLUR_LIMIT_UM = 0.85
 and chromatin, nucleoli and granules are lost."""
 
 _LEAST_PX = 16  # a smaller picture, at `_PITCH_UM`, is all border
+_MIDDLE_UM = 100.0  # of a field tells its focus: lenses are flattest there
 _PITCH_UM = 0.5  # fine enough for blur near the limit, and averages the camera's noise away
 _FINE_UM, _COARSE_UM = 0.4, 1.2  # smoothings of the two gradients
 _OWN_UM2 = _FINE_UM**2 + _PITCH_UM**2 * 5 / 12  # and the variances of the resampling and of the difference
@@ -85,8 +86,9 @@ def _edge_variance_um2(view: Specimen) -> float | None:
     shrink = view.pitch_um * (2 if halved else 1) / _PITCH_UM
     if min(pixels.shape[:2]) * shrink < _LEAST_PX:
         return None
+    middle = _middle(pixels, round(_MIDDLE_UM / _PITCH_UM / shrink))
     green = cv2.resize(
-        cv2.extractChannel(pixels, 1), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA
+        cv2.extractChannel(middle, 1), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA
     )
     grid = green.astype(np.float32)
     fine, coarse = _gradient_energy(grid, _FINE_UM), _gradient_energy(grid, _COARSE_UM)
@@ -103,6 +105,12 @@ def _edge_variance_um2(view: Specimen) -> float | None:
     noise = _upper(fine[::3, ::3].ravel(), 0.75)  # where nothing is, the gradient is noise
     ratio = max((cv2.mean(fine, edges)[0] - noise) / cv2.mean(coarse, edges)[0], 1.01)
     return (_COARSE_UM**2 - _FINE_UM**2) / (ratio - 1)
+
+
+def _middle(pixels: U8, most: int) -> U8:
+    """The middle of a picture, at most so many pixels wide and high."""
+    top, left = (max((side - most) // 2, 0) for side in pixels.shape[:2])
+    return pixels[top : top + most, left : left + most]
 
 
 def _upper(values: F32, share: float) -> float:

@@ -165,9 +165,15 @@ class SlideMap:
 
     def _link(self, here: _Field, guesses: list[_Guess]) -> float:
         """Link the frame to the fields it overlaps; the largest share of it that one of them shows."""
+        most = self._follow(here, guesses)
+        if self._last is None or self._last in here.links:
+            return most
+        return max(most, self._follow(here, self._after_the_last(here, self._last)))
+
+    def _follow(self, here: _Field, guesses: list[_Guess]) -> float:
+        """Link the frame to those fields that a guess is right about, and to what overlaps them."""
         most = 0.0
         tried: set[_Field] = set()
-        guesses = guesses + self._after_the_last(here)
         while guesses and len(tried) < _NEIGHBOURS:
             earlier, corner, least = guesses.pop(0)
             if earlier in here.links:
@@ -194,15 +200,15 @@ class SlideMap:
         owned = [(i, *self._prints.owner(j)) for i, j in zip(rows[best], columns[best], strict=True)]
         return [(earlier, place - centres_um[i], _LEAST_OVERLAP_OF_KNOWN) for i, earlier, place in owned]
 
-    def _after_the_last(self, here: _Field) -> list[_Guess]:
+    def _after_the_last(self, here: _Field, last: _Field) -> list[_Guess]:
         """Where the frame would lie in the one before it, by phase correlation."""
-        if self._last is None or self._last.thumb.shape != here.thumb.shape:
+        if last.thumb.shape != here.thumb.shape:
             return []
-        dx, dy = shift(here.thumb, self._last.thumb)
+        dx, dy = shift(here.thumb, last.thumb)
         # the correlation is cyclic: a shift by d cannot be told from one by d less the field's size
         height, width = here.thumb.shape
         return [
-            (self._last, np.array([x, y]) * THUMB_UM, _LEAST_OVERLAP)
+            (last, np.array([x, y]) * THUMB_UM, _LEAST_OVERLAP)
             for x in (dx, dx - np.copysign(width, dx))
             for y in (dy, dy - np.copysign(height, dy))
         ]
