@@ -29,7 +29,7 @@ async def draw(target: Path) -> None:
     screening = Screening(
         camera=camera,
         bundle=model,
-        classifier=Classifier(model, threads=profile.runtime.threads),
+        classifier=Classifier(model, variant="ort-int8", threads=profile.runtime.threads),
         scales=Scales(asked="auto", nominal=0.1, camera=camera),
         store=Unrecorded(),
         profile=profile.name,

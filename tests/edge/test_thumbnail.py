@@ -43,16 +43,25 @@ def test_any_number_of_cells_has_fingerprints(n: int) -> None:
 def test_one_place_is_alike_and_its_corner_is_refined() -> None:
     slide = np.random.default_rng(1).integers(150, 240, (120, 200), np.uint8)
     a, b = slide[20:92, 40:168], slide[10:82, 25:153]
-    overlap, likeness, corner = thumbnail.compare(a, b, np.array([16.0, 11.0]) * THUMB_UM)
+    overlap, likeness, corner = thumbnail.compare(a, b, np.array([16.0, 11.0]) * THUMB_UM, 0.0)
     assert overlap == pytest.approx((128 - 15) * (72 - 10) / a.size)
     assert likeness > 0.99
     np.testing.assert_allclose(corner / THUMB_UM, [15, 10], atol=0.1)
 
 
 def test_two_places_are_not() -> None:
-    overlap, likeness, _ = thumbnail.compare(_thumb(0), _thumb(1), np.array([20.0, 10.0]))
+    overlap, likeness, _ = thumbnail.compare(_thumb(0), _thumb(1), np.array([20.0, 10.0]), 0.0)
     assert likeness < thumbnail.wanted(overlap * _thumb().size)
 
 
 def test_what_does_not_overlap_has_nothing_in_common() -> None:
-    assert thumbnail.compare(_thumb(0), _thumb(0), np.array([500.0, 0.0]))[:2] == (0.0, 0.0)
+    assert thumbnail.compare(_thumb(0), _thumb(0), np.array([500.0, 0.0]), 0.0)[:2] == (0.0, 0.0)
+
+
+def test_an_overlap_that_cannot_suffice_is_not_looked_into() -> None:
+    a, corner = _thumb(0), np.array([16.0, 11.0]) * THUMB_UM
+    share = thumbnail.compare(a, a, corner, 0.0)[0]
+    assert 0 < share < 0.8
+    overlap, likeness, same = thumbnail.compare(a, a, corner, 1.0)
+    assert (overlap, likeness) == (0.0, 0.0)
+    assert same is corner
