@@ -6,7 +6,7 @@ import ctypes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h of glibc
 _FRAME_BYTES = 2 * 1024 * 1024
-_SPARE_BYTES = 8 * 1024 * 1024  # what the line needs and frees in the course of a frame
+_SPARE_BYTES = 4 * 1024 * 1024  # what the line needs and frees in the course of a frame
 
 
 def give_back_pictures() -> None:
