@@ -115,7 +115,7 @@ def test_a_member_without_a_name() -> None:
 
 
 def test_a_member_shorter_than_it_claims() -> None:
-    _refusal(_lying(b"abc", claimed=4))
+    assert "has another size than it claims; not opened" in _refusal(_lying(b"abc", claimed=4))
 
 
 def _lying(content: bytes, claimed: int, checksum: int | None = None) -> bytes:
@@ -132,7 +132,7 @@ def _lying(content: bytes, claimed: int, checksum: int | None = None) -> bytes:
 @QUICK
 @given(st.binary(max_size=300))
 def test_random_bytes(content: bytes) -> None:
-    _only_value_errors(content)
+    assert _refused_or_clean(content)
 
 
 @QUICK
@@ -141,7 +141,7 @@ def test_a_good_zip_with_bytes_changed(data: st.DataObject) -> None:
     content = bytearray(_zip(("manifest.json", b'{"a": 1}'), ("golden/0.png", bytes(range(200)))))
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    _only_value_errors(bytes(content))
+    assert _refused_or_clean(bytes(content))
 
 
 @QUICK
@@ -154,15 +154,13 @@ def test_odd_members_and_a_foreign_start(members: list[tuple[str, bytes]], befor
         content = _zip(*dict(members).items())
     except (ValueError, UnicodeEncodeError):
         return
-    _only_value_errors(before + content)
+    assert _refused_or_clean(before + content)
 
 
-def _only_value_errors(content: bytes) -> None:
+def _refused_or_clean(content: bytes) -> bool:
+    """Whether it is refused in one line, or unpacked under names that lie inside; nothing else is raised."""
     try:
         members = archive.members(content)
     except ValueError as error:
-        line = str(error)
-    else:
-        line = ""
-        assert all(map(archive.is_member_name, members))
-    assert "\n" not in line
+        return "\n" not in str(error)
+    return all(map(archive.is_member_name, members))

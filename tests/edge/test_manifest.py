@@ -163,13 +163,13 @@ json_values = st.recursive(
 @QUICK
 @given(json_values)
 def test_any_json(value: Any) -> None:
-    _refusal(json.dumps(value).encode())
+    assert _refusal(json.dumps(value).encode())
 
 
 @QUICK
 @given(st.binary(max_size=200))
 def test_any_bytes(content: bytes) -> None:
-    _refusal(content)
+    assert _refusal(content)
 
 
 @QUICK

@@ -27,6 +27,7 @@ CLASSES = (
 )
 LEUKOCYTES = CLASSES[:7]
 COUNTS = (61, 4, 38, 9, 27, 3, 1, 2, 31, 6, 1)
+NOTHING = tuple(0 for _ in COUNTS)
 REASON = "61 blasts among 143 leukocytes: more than 5% beyond doubt. Refer the patient; keep the slide."
 REFER = Finding("refer", REASON, 61 / 143, (0.348, 0.508), 0.95)
 NO_PROBLEMS: tuple[str, ...] = ()
