@@ -201,6 +201,7 @@ def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screenin
         tell=_tell,
     )
     held.callback(classifier.close)
+    classifier.warm_up()
     screening = Screening(
         camera=camera, bundle=model, classifier=classifier, scales=scales, store=store,
         profile=profile.name, order=order, sinks=sinks,

@@ -175,8 +175,7 @@ class Screening:
         order: Order,
         sinks: Sequence[Sink] = (),
     ) -> None:
-        self._camera, self._classifier = camera, classifier
-        self._scales, self._store = scales, store
+        self._classifier, self._scales, self._store = classifier, scales, store
         self._order, self._sinks = order, sinks
         self._stopped, self._go_on, self._change = threading.Event(), threading.Event(), threading.Event()
         self._go_on.set()

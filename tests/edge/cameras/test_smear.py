@@ -12,7 +12,6 @@ from edge.cameras.cytology import DIAMETER_UM, DRAWINGS, LEUKOCYTES, draw
 from edge.cameras.drawing import Stain
 from edge.cameras.layout import lay_out
 from edge.cameras.scope import scope_of
-from edge.cameras.single_cell import draw_cell
 from edge.cameras.smear import CLEAR, Smear
 from edge.types import U8
 
@@ -203,31 +202,6 @@ def test_seeds_differ_in_stain_scale_camera_and_mix() -> None:
     assert min(scope.red_cell_um for scope in scopes) < 7.0
     for scope in scopes:
         assert sum(scope.composition.values()) == pytest.approx(1)
-
-
-@pytest.mark.parametrize("name", EVERY_CLASS)
-@pytest.mark.parametrize(("um_per_px", "size_px"), [(0.1, 240), (0.25, 96)])
-def test_draw_cell_gives_picture_and_masks(name: str, um_per_px: float, size_px: int) -> None:
-    pixels, nucleus, cell = draw_cell(name, np.random.default_rng(5), um_per_px, size_px)
-    assert pixels.shape == (size_px, size_px, 3)
-    assert pixels.dtype == np.uint8
-    assert nucleus.dtype == cell.dtype == np.bool_
-    assert not (nucleus & ~cell).any()
-    assert cell.any()
-    rows, columns = np.nonzero(cell)
-    assert np.hypot(rows.mean() - size_px / 2, columns.mean() - size_px / 2) * um_per_px < 3
-    if name in ("platelet", "artefact"):
-        assert not nucleus.any()
-    else:
-        assert pixels[nucleus][:, 1].mean() < 0.8 * np.median(pixels[~cell][:, 1])
-
-
-def test_draw_cell_follows_its_generator() -> None:
-    one, _, _ = draw_cell("blast", np.random.default_rng(3), 0.25, 96)
-    same, _, _ = draw_cell("blast", np.random.default_rng(3), 0.25, 96)
-    other, _, _ = draw_cell("blast", np.random.default_rng(4), 0.25, 96)
-    assert np.array_equal(one, same)
-    assert not np.array_equal(one, other)
 
 
 def test_blasts_have_more_nucleus_and_finer_chromatin_than_mature_granulocytes() -> None:
