@@ -18,7 +18,8 @@ from edge.types import LeukoscopeError, Reading
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
     from edge.cameras import Camera
-    from edge.pipeline import Screening, Sink
+    from edge.config import Profile
+    from edge.screening import Screening, Sink
     from edge.records.store import Store, Unrecorded
     from edge.records.summary import Summary
 
@@ -55,14 +56,19 @@ def _parser() -> command.Parser:
     )
     add = parser.add_argument
     add("--camera", required=True, metavar="SPEC",
-        help="N, /dev/videoN, usb:N, a video file, a folder or glob of images, demo[:SEED]")  # fmt: skip
+        help="N, /dev/videoN, usb:N, picamera:N, csi:N, rtsp:// or http:// address, a video file, "
+        "a folder or glob of images, demo[:SEED]")  # fmt: skip
     add("--bundle", type=Path, metavar="PATH", help="model bundle (default: the one in use)")
     add(
         "--allow-unsigned",
         action="store_true",
         help="run a bundle that nobody vouches for; every record says so",
     )
-    add("--profile", metavar="NAME or PATH", help="device profile (default: the one that fits this machine)")
+    add(
+        "--profile",
+        metavar="NAME or PATH",
+        help="device profile (default: auto, the one that fits this machine)",
+    )
     add("--runtime", choices=("auto", "ort", "trt"), help="what runs the networks (default: auto)")
     add("--um-per-px", type=_scale, default="auto", metavar="auto or NUMBER",
         help="micrometres per pixel on the slide (default: auto, measured from red cells)")  # fmt: skip
@@ -77,6 +83,7 @@ def _parser() -> command.Parser:
     records.add_argument("--records", type=Path, metavar="PATH",
                          help="record store (default: in the user's data folder)")  # fmt: skip
     records.add_argument("--no-records", action="store_true", help="keep no records")
+    add("--wait", action="store_true", help="wait for a camera that is not there yet, instead of giving up")
     add("--max-frames", type=_at_least_one, metavar="N", help="stop after N frames")
     add("--max-seconds", type=_seconds, metavar="S", help="stop after S seconds")
     return parser
@@ -132,14 +139,25 @@ def _conflict(arguments: argparse.Namespace) -> str | None:
 
 def _run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # before the line runs there is nothing to end properly
+    from edge import headless
+    from edge.notify import ServiceNotifier
+
+    notifier = ServiceNotifier()
     with ExitStack() as held:
-        screening, camera, summary = _screening(arguments, held)
+        held.callback(notifier.close)
+        screening, camera, summary = _screening(arguments, held, notifier)
         if arguments.truth is not None:
             _write_truth(arguments.truth, camera)
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             signal.signal(getattr(signal, name), lambda *_: screening.stop())
         try:
-            _headless(screening, arguments) if arguments.headless else _screen(screening)
+            if arguments.headless:
+                headless.run(screening, arguments.max_frames)
+            else:
+                _screen(screening)
+        except LeukoscopeError as error:
+            notifier.failed(str(error))
+            raise
         finally:
             if summary.line and arguments.json != "-":
                 _say(summary.line)
@@ -154,23 +172,25 @@ def _say(line: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains while it shuts down
 
 
-def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screening, Camera, Summary]:
+def _screening(
+    arguments: argparse.Namespace, held: ExitStack, notifier: Sink
+) -> tuple[Screening, Camera, Summary]:
     """Everything that the arguments ask for, opened; what must be closed again is in `held`."""
-    from edge.cameras.selection import camera_for
-    from edge.config import load_profile
+    from edge.cameras.livefeed import feed_for
+    from edge.config import data_folder, load_profile
 
     profile = load_profile(arguments.profile)
-    pace = None if arguments.headless else float(profile.display.fps)
-    camera = camera_for(arguments.camera, profile.camera, pace)
-    if arguments.truth is not None and not hasattr(camera, "truth"):
-        raise LeukoscopeError(f"--truth {arguments.truth}: only --camera demo knows the truth; leave it out")
+    camera = _camera(arguments, profile)
+    feed = feed_for(camera, lambda: _camera(arguments, profile), patient=arguments.wait)
+    if camera.live:  # one that is away or busy is told at once, and the rest is made while it settles
+        held.enter_context(feed)
 
     import cv2
 
     from edge import bundle, optics, selftest
-    from edge.config import data_folder
-    from edge.pipeline import Order, Screening
+    from edge.headless import CameraTeller
     from edge.records.summary import Summary
+    from edge.screening import Order, Screening
 
     cv2.setNumThreads(profile.images.threads)
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned)
@@ -191,11 +211,14 @@ def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screenin
         folder=data_folder(),
     )
     summary = Summary()
-    sinks: list[Sink] = [*_sinks(arguments, camera, held), summary]
+    sinks: list[Sink] = [*_sinks(arguments, camera, held), summary, notifier]
+    if arguments.headless:
+        sinks.append(CameraTeller())
     # last, for an engine may take minutes to build
     classifier = selftest.choose(
         model,
         runtime=arguments.runtime or profile.runtime.kind,
+        precision=profile.runtime.precision,
         threads=profile.runtime.threads,
         folder=data_folder(),
         tell=_tell,
@@ -204,9 +227,20 @@ def _screening(arguments: argparse.Namespace, held: ExitStack) -> tuple[Screenin
     classifier.warm_up()
     screening = Screening(
         camera=camera, bundle=model, classifier=classifier, scales=scales, store=store,
-        profile=profile.name, order=order, sinks=sinks,
+        profile=profile.name, order=order, sinks=sinks, feed=feed,
     )  # fmt: skip
     return screening, camera, summary
+
+
+def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
+    """The camera that `--camera` means, with the light that was saved for it."""
+    from edge.cameras.selection import camera_for
+
+    pace = None if arguments.headless else float(profile.display.fps)
+    camera = camera_for(arguments.camera, profile.camera, pace)
+    if arguments.truth is not None and not hasattr(camera, "truth"):
+        raise LeukoscopeError(f"--truth {arguments.truth}: only --camera demo knows the truth; leave it out")
+    return camera
 
 
 def _tell(line: str) -> None:
@@ -249,36 +283,6 @@ def _screen(screening: Screening) -> None:
     app.run()
     if app.failure is not None:
         raise app.failure
-
-
-def _headless(screening: Screening, arguments: argparse.Namespace) -> None:
-    """Run to the end; a line of progress on a terminal, none in a pipe."""
-    watched = sys.stderr is not None and sys.stderr.isatty()
-    clear = "\r\x1b[K" if watched else ""
-    try:
-        for reading in screening.readings():
-            if told := _told(reading):
-                print(f"{clear}edge-run: {told}", file=sys.stderr)
-            if watched:
-                print(clear + _progress(reading, arguments.max_frames), end="", file=sys.stderr, flush=True)
-    finally:
-        if watched:
-            print(clear, end="", file=sys.stderr, flush=True)
-
-
-def _told(reading: Reading) -> str | None:
-    """What somebody must know of a reading, though the slide goes on."""
-    if reading.frame.fault is not None:
-        return f"{reading.frame.source}: {reading.frame.fault}; counted as rejected".replace("\n", " ")
-    return reading.note
-
-
-def _progress(reading: Reading, frames: int | None) -> str:
-    tally, of = reading.tally, f" of {frames}" if frames else ""
-    return (
-        f"frame {reading.frame.index + 1}{of}, {tally.leukocytes} leukocytes, {tally.positives} blasts, "
-        f"{tally.rejected} rejected, {reading.ms['total']:.0f} ms"
-    )
 
 
 if __name__ == "__main__":

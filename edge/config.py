@@ -21,7 +21,11 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from edge.types import LeukoscopeError
 
 RuntimeKind = Literal["auto", "ort", "trt"]
+Precision = Literal["auto", "int8", "fp16", "fp32"]
 T = TypeVar("T")
+
+AUTO = "auto"
+"""Name that stands for the shipped profile of this machine."""
 
 FALLBACK = "generic-x86-64"
 """The shipped profile of a machine that none fits: it asks for nothing special."""
@@ -65,18 +69,21 @@ class CameraSettings:
     width, height : pixels of a frame.
     fps : frames per second.
     nominal_um_per_px : size of a pixel on the slide, in µm, where nothing better is known.
+    settle_s : seconds that automatic exposure and white balance get before they are locked.
     """
 
     width: int
     height: int
     fps: int
     nominal_um_per_px: float
+    settle_s: float
 
     def __post_init__(self) -> None:
         _within("width", self.width, 64, 16384)
         _within("height", self.height, 64, 16384)
         _within("fps", self.fps, 1, 1000)
         _within("nominal_um_per_px", self.nominal_um_per_px, 0.01, 10)
+        _within("settle_s", self.settle_s, 0, 60)
 
 
 @dataclass(frozen=True)
@@ -86,10 +93,12 @@ class RuntimeSettings:
     Attributes
     ----------
     kind : 'ort' (ONNX Runtime), 'trt' (TensorRT), or 'auto': TensorRT where it works, else ONNX Runtime.
+    precision : 'int8', 'fp16' or 'fp32', or 'auto': the fastest that passes the self-test here.
     threads : processor threads for one inference.
     """
 
     kind: RuntimeKind
+    precision: Precision
     threads: int
 
     def __post_init__(self) -> None:
@@ -112,6 +121,22 @@ class ImageSettings:
 
 
 @dataclass(frozen=True)
+class MemorySettings:
+    """What the program may take.
+
+    Attributes
+    ----------
+    max_mb : megabytes at which the service is ended and started again; twice what it needs, so that only
+        a leak gets there.
+    """
+
+    max_mb: int
+
+    def __post_init__(self) -> None:
+        _within("max_mb", self.max_mb, 256, 65536)
+
+
+@dataclass(frozen=True)
 class DisplaySettings:
     """The terminal screen.
 
@@ -127,13 +152,67 @@ class DisplaySettings:
 
 
 @dataclass(frozen=True)
+class ThermalSettings:
+    """When a hot processor makes the line slower.
+
+    Attributes
+    ----------
+    slow_at_c : °C from which the line slows down by a step.
+    recover_below_c : °C below which it takes a step back.
+    steps_fps : frames per second at each step, falling.
+    """
+
+    slow_at_c: float
+    recover_below_c: float
+    steps_fps: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _within("slow_at_c", self.slow_at_c, 40, 110)
+        _within("recover_below_c", self.recover_below_c, 30, 110)
+        if self.recover_below_c >= self.slow_at_c:
+            raise ValueError(f"recover_below_c is {self.recover_below_c}; it must lie below slow_at_c")
+        if not self.steps_fps or list(self.steps_fps) != sorted(set(self.steps_fps), reverse=True):
+            raise ValueError(f"steps_fps is {list(self.steps_fps)}; it must fall from step to step")
+        for fps in self.steps_fps:
+            _within("steps_fps", fps, 0.1, 60)
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """The line as a service that starts by itself.
+
+    Attributes
+    ----------
+    watchdog_s : seconds without a sign of life of the line after which it is ended and started again.
+    """
+
+    watchdog_s: int
+
+    def __post_init__(self) -> None:
+        _within("watchdog_s", self.watchdog_s, 5, 3600)
+
+
+@dataclass(frozen=True)
+class BoxSettings:
+    """What `edge-device setup` installs.
+
+    Attributes
+    ----------
+    parts : names of folders in `firmware_config/parts`.
+    """
+
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Profile:
     """A device profile.
 
     Attributes
     ----------
     name : what the records call it.
-    machine, camera, runtime, images, display : the sections of the file, see each.
+    machine, camera, runtime, images, memory, display, thermal, service, box : the sections of the file,
+        see each.
     """
 
     name: str
@@ -141,11 +220,15 @@ class Profile:
     camera: CameraSettings
     runtime: RuntimeSettings
     images: ImageSettings
+    memory: MemorySettings
     display: DisplaySettings
+    thermal: ThermalSettings
+    service: ServiceSettings
+    box: BoxSettings
 
 
 def load_profile(name_or_path: str | None = None) -> Profile:
-    """The device profile of this name or file, or without one the shipped profile that fits this machine.
+    """The device profile of this name or file; without one, or 'auto', the shipped one of this machine.
 
     Anything that ends in `.toml` or contains a folder separator is a file, the rest a shipped name.
 
@@ -154,7 +237,7 @@ def load_profile(name_or_path: str | None = None) -> Profile:
     ConfigError
         The profile does not exist, or has an unknown, missing or impossible key; names file and key.
     """
-    if name_or_path is None:
+    if name_or_path in (None, AUTO):
         return _fitting(platform.machine(), device_model())
     if name_or_path.endswith(".toml") or "/" in name_or_path or os.sep in name_or_path:
         return _read(Path(name_or_path))
@@ -243,12 +326,19 @@ def _value(kind: Any, value: Any, key: str) -> Any:
         if value not in get_args(kind):
             raise ValueError(f"{key} is {value!r}; choose {', '.join(map(repr, get_args(kind)))}")
         return value
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"{key} is {value!r}; it must be a list in brackets")
+        return tuple(_value(get_args(kind)[0], item, f"{key}[{i}]") for i, item in enumerate(value))
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:
-        wanted = {int: "a whole number", float: "a number", str: "a text in quotes"}[kind]
+        wanted = _WORDS[kind]
         raise ValueError(f"{key} is {value!r}; it must be {wanted}")
     return value
+
+
+_WORDS = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -68,6 +68,7 @@ def choose(
     bundle: Bundle,
     *,
     runtime: str,
+    precision: str = "auto",
     threads: int,
     folder: Path | None,
     tell: Tell,
@@ -78,6 +79,7 @@ def choose(
     Parameters
     ----------
     runtime : 'ort', 'trt', or 'auto': TensorRT where it works, else ONNX Runtime.
+    precision : 'auto', or the one of `PRECISIONS` to try before FP32.
     folder : where the outcome is kept and engines are cached; None keeps nothing. One that cannot be written
         costs time at the next start, no more.
     tell : takes a line for every precision that is passed over.
@@ -89,7 +91,8 @@ def choose(
     SelftestError : not even FP32 answers rightly.
     """
     kinds = _kinds(runtime)
-    key = _key(bundle, kinds, threads)
+    variants = candidates(bundle, kinds, precision)
+    key = _key(bundle, "+".join(kinds if precision == "auto" else variants), threads)
 
     def opened(variant: str) -> Classifier:
         cache = folder / "engines" if folder is not None else None
@@ -104,9 +107,23 @@ def choose(
                 classifier.note = kept.note or None
                 return classifier
             classifier.close()
-    classifier, outcome = _tried(bundle, kinds, opened, tell)
+    classifier, outcome = _tried(bundle, variants, opened, tell)
     _keep(folder, key, outcome)
     return classifier
+
+
+def last(
+    bundle: Bundle, *, runtime: str, precision: str = "auto", threads: int, folder: Path
+) -> Outcome | None:
+    """What came of the last self-test, None where none was made with this bundle on this machine.
+
+    Raises
+    ------
+    GraphError : the runtime asked for does not work here.
+    """
+    kinds = _kinds(runtime)
+    variants = candidates(bundle, kinds, precision)
+    return _kept(folder, _key(bundle, "+".join(kinds if precision == "auto" else variants), threads))
 
 
 def _kinds(runtime: str) -> tuple[str, ...]:
@@ -122,7 +139,7 @@ def _kinds(runtime: str) -> tuple[str, ...]:
 
 
 def _tried(
-    bundle: Bundle, kinds: tuple[str, ...], opened: Callable[[str], Classifier], tell: Tell
+    bundle: Bundle, variants: list[str], opened: Callable[[str], Classifier], tell: Tell
 ) -> tuple[Classifier, Outcome]:
     """The first of the candidates that passes, and what was found on the way."""
     try:
@@ -132,7 +149,7 @@ def _tried(
     if reasons := golden.unlike():
         raise _failed(bundle, reasons[0])
     wrong: list[str] = []
-    for variant in candidates(bundle, kinds):
+    for variant in variants:
         classifier, reason = _passing(variant, golden, opened)
         if classifier is None:
             wrong.append(f"{variant} does not pass its self-test on this machine ({reason}): not used")
@@ -144,7 +161,7 @@ def _tried(
             return classifier, Outcome(variant, classifier.version, "; ".join(wrong), speed)
         tell(f"{variant} is {speed:.2f} times as fast as FP32 on this machine: not used")
         classifier.close()
-    raise _failed(bundle, wrong[-1] if wrong else f"has no graph for {' or '.join(kinds)}")
+    raise _failed(bundle, wrong[-1] if wrong else "has no graph that this machine could run")
 
 
 def _passing(
@@ -172,9 +189,10 @@ def _failed(bundle: Bundle, reason: str) -> SelftestError:
     )
 
 
-def candidates(bundle: Bundle, kinds: tuple[str, ...]) -> list[str]:
+def candidates(bundle: Bundle, kinds: tuple[str, ...], precision: str = "auto") -> list[str]:
     """Variants of the bundle that may be used, the fastest first; TensorRT before ONNX Runtime."""
-    ordered = (f"{kind}-{precision}" for kind in kinds for precision in PRECISIONS)
+    wanted = PRECISIONS if precision == "auto" else dict.fromkeys((precision, "fp32"))
+    ordered = (f"{kind}-{precision}" for kind in kinds for precision in wanted)
     return [v for v in ordered if v in VARIANTS and v in bundle.manifest.usable]
 
 
@@ -199,10 +217,10 @@ def _speed(bundle: Bundle, classifier: Classifier, opened: Callable[[str], Class
     return min(times[reference]) / min(times[classifier])
 
 
-def _key(bundle: Bundle, kinds: tuple[str, ...], threads: int) -> str:
+def _key(bundle: Bundle, tried: str, threads: int) -> str:
     """Everything but the runtimes' versions that the outcome depends on."""
     parts = (
-        bundle.sha256, "+".join(kinds), f"{threads} threads", f"leukoscope {__version__}",
+        bundle.sha256, tried, f"{threads} threads", f"leukoscope {__version__}",
         f"opencv {cv2.__version__}", platform.machine(), _processor(),
     )  # fmt: skip
     return ", ".join(parts)

@@ -76,6 +76,39 @@ class Frame:
         return int(self.pixels.shape[1])
 
 
+@dataclass(frozen=True)
+class Light:
+    """How a camera takes pictures, so that one field looks the same twice.
+
+    Attributes
+    ----------
+    exposure_ms : exposure time, None where the camera chooses.
+    gain : in the units of the camera's kind, None where the camera chooses.
+    white : white balance in the units of the camera's kind: of a UVC camera its colour temperature in
+        kelvin; of a CSI camera the gains of red and blue. Empty where the camera chooses.
+    """
+
+    exposure_ms: float | None = None
+    gain: float | None = None
+    white: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A live camera gives no pictures.
+
+    Attributes
+    ----------
+    reason : what is the matter, in words for a health worker.
+    advice : what to do about it.
+    since_s : monotonic seconds of the last picture, or of the first attempt where there was none.
+    """
+
+    reason: str
+    advice: str
+    since_s: float
+
+
 @dataclass(frozen=True, eq=False)
 class Cells:
     """The leukocytes (and what looks like one) found in a frame, in no particular order.
@@ -216,6 +249,7 @@ class Reading:
     problems : why the frame was rejected, empty for an accepted one.
     repeated : the frame shows a place already counted and nothing beyond.
     sharpness, brightness : focus and exposure measures of `edge.quality`, 0 to 1.
+    focus : sharpness by the best seen on this slide, 0 to 1; None before there was an edge to judge by.
     tally, finding : of the slide, this frame included.
     ms : milliseconds by stage ('quality', 'segment', 'classify', 'total', ...).
     t_s : monotonic seconds at the end of the reading.
@@ -243,6 +277,7 @@ class Reading:
     ms: Mapping[str, float] = field(default_factory=dict)
     t_s: float = 0.0
     note: str | None = None
+    focus: float | None = None
 
     def __post_init__(self) -> None:
         n = len(self.cells)

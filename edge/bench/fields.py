@@ -84,6 +84,7 @@ class DrawnFields:
     """A camera that shows fields drawn beforehand. Not live: every field is delivered."""
 
     live = False
+    serial = ""
     um_per_px: float | None = UM_PER_PX
     name = "drawn fields"
 

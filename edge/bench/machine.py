@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 from pathlib import Path
 from typing import Any
 
 from edge.config import device_model
-
-_PROCESSOR = re.compile(r"cpu|soc|x86_pkg|coretemp|k10temp|package|tctl", re.IGNORECASE)
-"""Names that Linux gives to a processor's sensor: Raspberry Pi, Jetson, Intel, AMD."""
+from edge.health import PROCESSOR, temperatures
 
 
 def describe() -> dict[str, Any]:
@@ -75,14 +72,14 @@ class Watch:
 
     def sample(self) -> None:
         """Look once; call it between measurements, and not within one."""
-        for name, celsius in self._temperatures():
+        for name, celsius in temperatures(self._sysfs):
             self._hottest[name] = max(celsius, self._hottest.get(name, celsius))
         self._clocks += self._clock()
         self._loads.append(round(os.getloadavg()[0], 2))
 
     def summary(self) -> dict[str, Any]:
         """The extremes so far, as `conditions` of the JSON."""
-        processor = [celsius for name, celsius in self._hottest.items() if _PROCESSOR.search(name)]
+        processor = [celsius for name, celsius in self._hottest.items() if PROCESSOR.search(name)]
         clocks = self._clocks
         return {
             "temperatures_c": dict(self._hottest),
@@ -90,16 +87,6 @@ class Watch:
             "clock_mhz": {"lowest": min(clocks), "highest": max(clocks)} if clocks else None,
             "load": [self._loads[0], self._loads[-1]],
         }
-
-    def _temperatures(self) -> list[tuple[str, float]]:
-        """Sensor and °C (Linux documentation: driver-api/thermal/sysfs-api, hwmon/sysfs-interface)."""
-        found = []
-        for zone in sorted(self._sysfs.glob("class/thermal/thermal_zone*")):
-            found.append((_text(zone / "type"), _text(zone / "temp")))
-        for sensor in sorted(self._sysfs.glob("class/hwmon/hwmon*/temp*_input")):
-            label = _text(sensor.with_name(sensor.name.replace("_input", "_label")))
-            found.append((f"{_text(sensor.parent / 'name')} {label}".strip(), _text(sensor)))
-        return [(name, int(value) / 1000) for name, value in found if re.fullmatch(r"-?\d+", value)]
 
     def _clock(self) -> list[float]:
         """MHz of every core, from cpufreq (kilohertz), else what x86 tells in /proc/cpuinfo."""

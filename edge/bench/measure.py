@@ -20,7 +20,8 @@ from edge.cameras import Camera
 from edge.cameras.files import FileCamera
 from edge.classify import Classifier
 from edge.optics import Scales
-from edge.pipeline import Line, Order, Screening
+from edge.pipeline import Line
+from edge.screening import Order, Screening
 from edge.records.store import Store
 from edge.types import U8
 

@@ -4,31 +4,52 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
 from types import TracebackType
+from typing import Protocol, Self
 
-from edge.cameras import Camera, CameraError
-from edge.types import Frame
+from edge.cameras import Camera
+from edge.types import Frame, Waiting
 
 WAITING = 1
-"""Frames read ahead from a camera that is not live, beside the one that the reader has in hand: enough to
-overlap, and no more memory than needed."""
+"""Frames read ahead, beside the one that the reader has in hand: enough to overlap, and no more memory than
+needed."""
 
 
-class Feed:
-    """Frames of a camera, read by a thread of its own. A context manager.
+class Feed(Protocol):
+    """Frames of a camera, read by a thread of its own while the feed is entered, which may be done twice."""
 
-    Of a live camera only the newest frame waits; older ones are dropped and counted in `dropped`. Of any
-    other camera every frame is delivered.
+    @property
+    def trouble(self) -> Waiting | None:
+        """What keeps a live camera from giving pictures, None while it does."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def get(self) -> Frame | Waiting | None:
+        """The next frame; None when there are no more or the feed was closed.
+
+        While a live camera gives nothing, a Waiting comes at once and then every second, so that whoever
+        asks has time for other things. Raises what the camera raised, where waiting does not mend it.
+        """
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop reading. A reader stuck in its driver is left behind, to end with the program."""
+
+
+class FileFeed:
+    """Every frame of a camera that waits for its reader: files, the simulated microscope.
 
     Parameters
     ----------
     camera : opened on entering; closed by the reading thread when the feed is left.
     """
 
+    trouble: Waiting | None = None
+
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
-        self.dropped = 0
         self._frames: deque[Frame] = deque()
         self._changed = threading.Condition()
         self._ended = False
@@ -36,8 +57,10 @@ class Feed:
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="camera", daemon=True)
 
-    def __enter__(self) -> Feed:
-        """Open the camera and start reading; raises CameraError."""
+    def __enter__(self) -> Self:
+        """Open the camera and start reading, unless that was done before; raises CameraError."""
+        if self._thread.ident is not None:
+            return self
         self.camera.open()
         self._thread.start()
         return self
@@ -47,30 +70,10 @@ class Feed:
     ) -> None:
         self.close()
 
-    def __iter__(self) -> Iterator[Frame]:
-        """The frames until there are no more."""
-        while (frame := self.get()) is not None:
-            yield frame
-
-    def get(self, timeout_s: float = 15.0) -> Frame | None:
-        """The next frame; None when there are no more or the feed was closed.
-
-        The default time-out outlasts the 10 s that Video4Linux itself waits for a stalled camera, and one
-        attempt to open it again.
-
-        Raises
-        ------
-        CameraError
-            The camera failed, or it is live and gave nothing for `timeout_s` seconds.
-        """
+    def get(self) -> Frame | None:
+        """The next frame; None when there are no more or it was closed. Raises what the camera raised."""
         with self._changed:
-            limit = timeout_s if self.camera.live else None
-            came = self._changed.wait_for(lambda: self._frames or self._ended or self._stopped, limit)
-            if not came:
-                raise CameraError(
-                    f"camera {self.camera.name}: no picture for {timeout_s:g} s; check its cable, "
-                    "plug it in again, or choose another with --camera"
-                )
+            self._changed.wait_for(lambda: self._frames or self._ended or self._stopped)
             if self._frames and not self._stopped:
                 frame = self._frames.popleft()
                 self._changed.notify_all()
@@ -80,12 +83,12 @@ class Feed:
             return None
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Stop reading. A reader stuck in its driver is left behind, to end with the program."""
+        """Stop reading. A reader stuck in a read is left behind, to end with the program."""
         with self._changed:
-            self._stopped = True
+            closed, self._stopped = self._stopped, True
             self._frames.clear()
             self._changed.notify_all()
-        if self._thread.is_alive():
+        if not closed and self._thread.is_alive():
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -106,11 +109,7 @@ class Feed:
         if frame is None:
             return False
         with self._changed:
-            if self.camera.live:
-                self.dropped += len(self._frames)
-                self._frames.clear()
-            else:
-                self._changed.wait_for(lambda: len(self._frames) < WAITING or self._stopped)
+            self._changed.wait_for(lambda: len(self._frames) < WAITING or self._stopped)
             if not self._stopped:
                 self._frames.append(frame)
                 self._changed.notify_all()

@@ -39,6 +39,7 @@ class FileCamera:
     """
 
     live = False
+    serial = ""
     um_per_px: float | None = None
 
     def __init__(self, path: str) -> None:

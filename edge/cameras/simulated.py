@@ -36,6 +36,7 @@ class SimulatedCamera:
     """
 
     live = False
+    serial = ""
 
     def __init__(self, seed: int = 0, pace_fps: float | None = None, scope: Scope | None = None) -> None:
         if seed < 0:

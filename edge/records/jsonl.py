@@ -7,10 +7,12 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any, TextIO
 
+from edge import clock
 from edge.records.store import SlideHeader
-from edge.types import LeukoscopeError, Reading
+from edge.types import LeukoscopeError, Reading, Waiting
 
 
 class JsonLines:
@@ -27,6 +29,7 @@ class JsonLines:
         self._target = target
         self._old = target != "-" and Path(target).is_file()
         self._stream: TextIO | None = sys.stdout  # None where it is closed
+        self._away: str | None = None
         try:
             if target != "-":
                 self._stream = Path(target).open("a", encoding="utf-8")  # noqa: SIM115 (closed by close)
@@ -47,6 +50,13 @@ class JsonLines:
     def reading(self, reading: Reading) -> None:
         """One line a frame."""
         self._write(reading_record(reading, self._classes) | {"trusted": self._trusted})
+
+    def waiting(self, trouble: Waiting | None) -> None:
+        """A line when a live camera goes away, for each new reason, and when it is back."""
+        reason = trouble.reason if trouble else None
+        if reason != self._away:
+            self._away = reason
+            self._write(camera_record(self._slide, trouble) | {"trusted": self._trusted})
 
     def finding(self, last: Reading) -> None:
         """The line after the last reading of a slide."""
@@ -75,10 +85,19 @@ class JsonLines:
 
 
 def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str, Any]:
-    """The line before the first reading; `um_per_px` is what is assumed until something better is known."""
+    """The line before the first reading; `um_per_px` is what is assumed until something better is known.
+
+    `boot` names the boot whose clock `t_s` is, in this line and those of the readings; `started_at` is the
+    wall clock at that moment, and `clock_set` whether anything vouches for it (see `edge.clock`).
+    """
+    moment = clock.now()
     return {
         "kind": "start",
         "slide": slide,
+        "started_at": moment.utc.isoformat(timespec="milliseconds"),
+        "t_s": round(moment.monotonic_s, 3),
+        "boot": moment.boot_id,
+        "clock_set": moment.is_set,
         "bundle": {
             "name": header.bundle,
             "sha256": header.bundle_sha256,
@@ -110,6 +129,7 @@ def reading_record(reading: Reading, classes: tuple[str, ...]) -> dict[str, Any]
         "counted": not reading.problems and not reading.repeated,
         "repeated": reading.repeated,
         "sharpness": round(reading.sharpness, 3),
+        "focus": _rounded(reading.focus),
         "brightness": round(reading.brightness, 3),
         "ms": {stage: round(ms, 2) for stage, ms in reading.ms.items()},
         "cells": [_cell(reading, i, classes) for i in range(len(reading.cells))],
@@ -138,6 +158,18 @@ def _probabilities(row: list[float], classes: tuple[str, ...]) -> dict[str, floa
     top = max(range(len(row)), key=row.__getitem__)
     rounded[top] = round(rounded[top] + 1 - sum(rounded), 5)
     return dict(zip(classes, rounded, strict=True))
+
+
+def camera_record(slide: str, trouble: Waiting | None) -> dict[str, Any]:
+    """The line when a live camera gives no pictures any more, or again; the slide goes on."""
+    return {
+        "kind": "camera",
+        "slide": slide,
+        "state": "away" if trouble else "back",
+        "reason": trouble.reason if trouble else None,
+        "advice": trouble.advice if trouble else None,
+        "t_s": round(monotonic(), 3),
+    }
 
 
 def finding_record(slide: str, last: Reading) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.cameras.files import IMAGES
 from edge.records.store import SlideHeader
-from edge.types import Frame, LeukoscopeError, Reading
+from edge.types import Frame, LeukoscopeError, Reading, Waiting
 
 
 class LabelImages:
@@ -42,6 +42,9 @@ class LabelImages:
 
     def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
         """Nothing is written before the first reading."""
+
+    def waiting(self, trouble: Waiting | None) -> None:
+        """No picture, no label image."""
 
     def finding(self, last: Reading) -> None:
         """Nothing is written after the last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from edge.records.store import SlideHeader
-from edge.types import Reading
+from edge.types import Reading, Waiting
 
 
 class Summary:
@@ -23,6 +23,9 @@ class Summary:
 
     def reading(self, reading: Reading) -> None:
         """One reading says nothing yet."""
+
+    def waiting(self, trouble: Waiting | None) -> None:
+        """Nothing came of it."""
 
     def finding(self, last: Reading) -> None:
         """The finding itself of a single slide; of several how many had which."""

@@ -23,9 +23,9 @@ from edge.tui.live import LiveView
 from edge.tui.meters import Details, Meters
 from edge.tui.screening import Screening
 from edge.tui.snapshot import svg
-from edge.tui.status import Failure, State, TitleBar
+from edge.tui.status import State, TitleBar, Trouble
 from edge.tui.verdict import Verdict
-from edge.types import LeukoscopeError, Reading, Tally
+from edge.types import LeukoscopeError, Reading, Tally, Waiting
 
 # The eye follows a stage that moves at this rate, and a small computer keeps its time for the line.
 REFRESHES_PER_S = 15
@@ -65,7 +65,7 @@ class ScreeningApp(App[Reading]):
     #warning { height: auto; max-height: 2; color: black; background: yellow; }
     LiveView { height: 1fr; }
     State, Meters { height: 1; }
-    Gallery, Failure { height: 6; }
+    Gallery, Trouble { height: 6; }
     Verdict { height: 1fr; }
     Counts { height: 13; }
     Details { height: 2; }
@@ -86,6 +86,7 @@ class ScreeningApp(App[Reading]):
         self._paused = False
         self._ended = False
         self.failure: LeukoscopeError | None = None
+        self._waiting: Waiting | None = None
         self._left_slide: str | None = None  # the slide that readings may still come of
         self._aspect = 0.625  # height / width of a frame; the true one comes with the first
 
@@ -95,7 +96,7 @@ class ScreeningApp(App[Reading]):
         self._state = State()
         self._meters = Meters()
         self._gallery = Gallery(colours)
-        self._lost = Failure(recorded=screening.recorded)
+        self._trouble = Trouble()
         self._verdict = Verdict(screening.positives, screening.referral_fraction)
         self._counts = Counts(colours, screening.leukocytes)
         self._details = Details(
@@ -112,7 +113,7 @@ class ScreeningApp(App[Reading]):
                 yield self._state
                 yield self._meters
                 yield self._gallery
-                yield self._lost
+                yield self._trouble
             with Vertical(id="right"):
                 yield self._verdict
                 yield self._counts
@@ -122,7 +123,7 @@ class ScreeningApp(App[Reading]):
             yield Static("research use only", id="notice")
 
     def on_mount(self) -> None:
-        self._lost.display = False
+        self._trouble.display = False
         self._show(None)
         self.set_interval(1 / REFRESHES_PER_S, self._tick)
         for ending in (signal.SIGTERM, signal.SIGHUP):  # the second comes when the terminal is closed
@@ -154,7 +155,8 @@ class ScreeningApp(App[Reading]):
         reading = self._latest.take()
         if reading is not None:
             self._show(reading)
-        if self._ended:
+        if self._ended or self.screening.waiting is not self._waiting:
+            self._waiting = self.screening.waiting
             self._show_state(self._latest.reading)
 
     def _show(self, reading: Reading | None) -> None:
@@ -174,12 +176,16 @@ class ScreeningApp(App[Reading]):
         self._show_state(reading)
 
     def _show_state(self, reading: Reading | None) -> None:
-        failed = self.failure is not None
-        self._state.show(reading, paused=self._paused, ended=self._ended, failed=failed)
-        if failed:
-            self._gallery.display = False
-            self._lost.display = True
-            self._lost.show(str(self.failure))
+        failed, waiting = self.failure is not None, self._waiting is not None
+        self._state.show(reading, paused=self._paused, ended=self._ended, failed=failed, waiting=waiting)
+        in_trouble = failed or (waiting and not self._ended)
+        self._gallery.display, self._trouble.display = not in_trouble, in_trouble
+        recorded = "All cells counted so far are recorded. " if self.screening.recorded else ""
+        if self.failure is not None:
+            self._trouble.show(str(self.failure), f"{recorded}Press q to finish, then start again.")
+        elif self._waiting is not None:
+            advice = f"{self._waiting.advice[:1].upper()}{self._waiting.advice[1:]}."
+            self._trouble.show(self._waiting.reason, f"{advice} The slide goes on by itself.")
 
     def _show_title(self, slide: str) -> None:
         screening = self.screening
@@ -189,7 +195,7 @@ class ScreeningApp(App[Reading]):
         """Give the picture the height its width asks for, and the small pictures the rest."""
         left = width - min(max(width * 30 // 100, 35), 60) - 1
         rows = height - 4 - round(left * self._aspect / 2)
-        for widget in (self._gallery, self._lost):
+        for widget in (self._gallery, self._trouble):
             widget.styles.height = min(max(rows, 6), 16)
 
     def action_pause(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from edge.types import Reading
+from edge.types import Reading, Waiting
 
 
 class Screening(Protocol):
@@ -24,6 +24,7 @@ class Screening(Protocol):
     camera, runtime, bundle : what to call them on the screen.
     warning : something to keep in sight (an unsigned bundle), or None.
     recorded : False when nothing is written down.
+    waiting : what keeps the camera from giving pictures, None while it does.
     """
 
     @property
@@ -46,6 +47,8 @@ class Screening(Protocol):
     def warning(self) -> str | None: ...
     @property
     def recorded(self) -> bool: ...
+    @property
+    def waiting(self) -> Waiting | None: ...
 
     def readings(self) -> Iterator[Reading]:
         """Readings as they come, each already recorded.

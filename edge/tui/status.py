@@ -41,9 +41,13 @@ class State(Panel):
     _text = "waiting for the camera"
     _style = "dim"
 
-    def show(self, reading: Reading | None, *, paused: bool, ended: bool, failed: bool) -> None:
+    def show(
+        self, reading: Reading | None, *, paused: bool, ended: bool, failed: bool, waiting: bool = False
+    ) -> None:
         if failed:
             self._text, self._style = "▲ the screening stopped", "bold yellow"
+        elif waiting and not ended:
+            self._text, self._style = "▲ no pictures from the camera", "bold yellow"
         elif ended:
             self._text, self._style = "■ no more fields: press q to finish", "bold cyan"
         elif paused:
@@ -74,22 +78,17 @@ def _became(reading: Reading | None) -> tuple[str, str]:
     return "○ no new leukocytes here: move on", "#5fd75f"
 
 
-class Failure(Panel):
-    """What ended the screening, such as a lost camera, and what to do."""
+class Trouble(Panel):
+    """What ended the screening or holds it up, such as a camera that is away, and what to do."""
 
-    def __init__(self, *, recorded: bool) -> None:
-        super().__init__()
-        self._message = ""
-        self._recorded = recorded
+    _message = _advice = ""
 
-    def show(self, message: str) -> None:
-        self._message = message
+    def show(self, message: str, advice: str) -> None:
+        self._message, self._advice = message, advice
         self.update()
 
     def lay_out(self, width: int, height: int) -> list[Content]:
-        advice = "Press q to finish, then start again."
-        if self._recorded:
-            advice = f"All cells counted so far are recorded. {advice}"
+        advice = [Content(line) for line in wrap(self._advice, width)]
+        room = max(height - len(advice), 1)
         lines = [Content.styled(line, "bold yellow") for line in wrap(f"▲ {self._message}", width)]
-        room = max(height - 2, 1)
-        return [*lines[:room], *(Content(line) for line in wrap(advice, width))][: max(height, 1)]
+        return [*lines[:room], *advice][: max(height, 1)]

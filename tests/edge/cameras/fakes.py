@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +14,7 @@ from edge.cameras import CameraError
 from edge.config import CameraSettings
 from edge.types import U8, Frame
 
-SETTINGS = CameraSettings(width=640, height=480, fps=30, nominal_um_per_px=0.1)
+SETTINGS = CameraSettings(width=640, height=480, fps=30, nominal_um_per_px=0.1, settle_s=0.5)
 
 
 def picture(number: int, height: int = 48, width: int = 64) -> U8:
@@ -44,34 +43,11 @@ def write_video(path: Path, frames: int = 12) -> Path:
     return path
 
 
-class FakeCapture:
-    """Stands in for `cv2.VideoCapture`: delivers `frames` pictures, then nothing any more."""
-
-    def __init__(self, frames: int = 1000) -> None:
-        self.left = frames
-        self.asked: dict[int, float] = {}
-        self.released = False
-
-    def isOpened(self) -> bool:  # noqa: N802
-        return not self.released
-
-    def set(self, property_id: int, value: float) -> bool:
-        self.asked[property_id] = value
-        return True
-
-    def read(self) -> tuple[bool, Any]:
-        assert not self.released
-        self.left -= 1
-        return (True, cv2.cvtColor(picture(3), cv2.COLOR_RGB2BGR)) if self.left >= 0 else (False, None)
-
-    def release(self) -> None:
-        self.released = True
-
-
 class ScriptedCamera:
     """A camera whose `read` is given: called with the frame's index, it may wait, end or raise."""
 
     name = "scripted"
+    serial = ""
     um_per_px: float | None = None
 
     def __init__(self, live: bool, step: Callable[[int], bool]) -> None:

@@ -10,7 +10,7 @@ from threading import Condition
 import cv2
 import numpy as np
 
-from edge.types import Cells, Finding, Frame, LeukoscopeError, Reading, Tally
+from edge.types import Cells, Finding, Frame, LeukoscopeError, Reading, Tally, Waiting
 
 CLASSES = (
     "blast",
@@ -122,6 +122,7 @@ class FakeScreening:
     readings : what to give.
     ends : end after the last reading, as a folder does.
     failure : raise LeukoscopeError with this message after the last reading.
+    waiting : what keeps the camera from giving pictures.
     """
 
     classes = CLASSES
@@ -141,7 +142,9 @@ class FakeScreening:
         failure: str | None = None,
         warning: str | None = None,
         slide: str = "S-0042",
+        waiting: Waiting | None = None,
     ) -> None:
+        self.waiting = waiting
         self.given = readings
         self.ends = ends
         self.failure = failure

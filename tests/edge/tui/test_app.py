@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -12,9 +13,11 @@ from textual.widgets import Static
 
 from edge.tui.app import ScreeningApp
 from edge.tui.dialogs import HelpScreen, NewSlideScreen
-from edge.types import Reading
+from edge.types import Reading, Waiting
 from tests.edge.tui.driver import drive, on_top, shown, text_of
 from tests.edge.tui.fake_screening import NOTHING, FakeScreening, reading
+
+AWAY = Waiting("camera Microscope A: is gone", "plug it in again", 0.0)
 
 
 def test_space_pauses_and_goes_on() -> None:
@@ -154,7 +157,7 @@ def test_a_lost_camera_is_told_and_the_screen_stays() -> None:
     screening = FakeScreening([reading(0), reading(1)], failure=message)
 
     async def script(pilot: Pilot[Reading]) -> None:
-        told = " ".join(text_of(pilot, "Failure").split())
+        told = " ".join(text_of(pilot, "Trouble").split())
         assert message in told
         assert "Press q" in told
         assert "the screening stopped" in text_of(pilot, "State")
@@ -167,6 +170,27 @@ def test_a_lost_camera_is_told_and_the_screen_stays() -> None:
     app = drive(screening, script)
     assert app.return_value is screening.given[-1]
     assert str(app.failure) == message
+
+
+def test_a_camera_that_is_away_is_told_and_so_is_its_return() -> None:
+    screening = FakeScreening([reading(0), reading(1)])
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        screening.waiting = AWAY
+        await pilot.pause(0.3)
+        told = " ".join(text_of(pilot, "Trouble").split())
+        assert "Microscope A: is gone" in told
+        assert "Plug it in again. The slide goes on by itself." in told
+        assert "no pictures from the camera" in text_of(pilot, "State")
+        assert "61" in text_of(pilot, "Counts")
+        screening.waiting = None
+        await pilot.pause(0.3)
+        assert "no pictures" not in text_of(pilot, "State")
+        assert pilot.app.query_one("Gallery").display
+        assert not pilot.app.query_one("Trouble").display
+        await pilot.press("q")
+
+    assert drive(screening, script).failure is None
 
 
 def test_a_camera_that_never_came_closes_the_screen() -> None:
@@ -204,7 +228,7 @@ def test_nothing_is_said_to_be_recorded_where_it_is_not() -> None:
     screening.recorded = False
 
     async def script(pilot: Pilot[Reading]) -> None:
-        assert "recorded" not in text_of(pilot, "Failure")
+        assert "recorded" not in text_of(pilot, "Trouble")
         await pilot.press("h")
         await pilot.pause()
         assert "Nothing is recorded" in str(pilot.app.screen.query_one(Static).render())
@@ -237,14 +261,15 @@ def test_the_end_of_a_folder_is_told_and_the_screen_stays() -> None:
         pytest.param(
             (80, 24), [], {"failure": "camera 0: /dev/video0 was unplugged; plug it in again"}, id="lost"
         ),
+        pytest.param((80, 24), [], {"waiting": AWAY}, id="away"),
         pytest.param((200, 60), [], {}, id="running-large"),
         pytest.param((200, 60), ["n"], {}, id="new-slide-large"),
     ],
 )
 def test_snapshot(
-    snap_compare: Callable[..., bool], size: tuple[int, int], keys: list[str], options: dict[str, str]
+    snap_compare: Callable[..., bool], size: tuple[int, int], keys: list[str], options: dict[str, Any]
 ) -> None:
-    screening = FakeScreening([reading(0), reading(1)], **options)  # type: ignore[arg-type]
+    screening = FakeScreening([reading(0), reading(1)], **options)
 
     async def prepare(pilot: Pilot[Reading]) -> None:
         await shown(pilot, screening)

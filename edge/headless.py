@@ -1,0 +1,70 @@
+"""`edge-run --headless`: runs a screening to its end, with a line for what somebody must know."""
+
+from __future__ import annotations
+
+import sys
+
+from edge.command import say
+from edge.records.store import SlideHeader
+from edge.screening import Screening
+from edge.types import Reading, Waiting
+
+_CLEAR = "\r\x1b[K"
+
+
+def run(screening: Screening, frames: int | None) -> None:
+    """Run to the end; a line of progress on a terminal, none in a pipe.
+
+    Parameters
+    ----------
+    frames : how many there will be, None where nobody knows.
+    """
+    watched = sys.stderr is not None and sys.stderr.isatty()
+    try:
+        for reading in screening.readings():
+            if told := _told(reading):
+                say("edge-run", told)
+            if watched:
+                print(_CLEAR + _progress(reading, frames), end="", file=sys.stderr, flush=True)
+    finally:
+        if watched:
+            print(_CLEAR, end="", file=sys.stderr, flush=True)
+
+
+class CameraTeller:
+    """Follows a screening and says on standard error when the camera goes away, why, and when it is back."""
+
+    def __init__(self) -> None:
+        self._reason: str | None = None
+
+    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
+        """A slide is nothing to tell."""
+
+    def reading(self, reading: Reading) -> None:
+        """Nor is a reading; `run` tells what is special about it."""
+
+    def waiting(self, trouble: Waiting | None) -> None:
+        """Once for each reason, and once when the pictures come again."""
+        reason = trouble.reason if trouble else None
+        if reason == self._reason:
+            return
+        self._reason = reason
+        say("edge-run", f"{trouble.reason}; {trouble.advice}" if trouble else "the camera is back")
+
+    def finding(self, last: Reading) -> None:
+        """Nor is the end of a slide."""
+
+
+def _told(reading: Reading) -> str | None:
+    """What somebody must know of a reading, though the slide goes on."""
+    if reading.frame.fault is not None:
+        return f"{reading.frame.source}: {reading.frame.fault}; counted as rejected".replace("\n", " ")
+    return reading.note
+
+
+def _progress(reading: Reading, frames: int | None) -> str:
+    tally, of = reading.tally, f" of {frames}" if frames else ""
+    return (
+        f"frame {reading.frame.index + 1}{of}, {tally.leukocytes} leukocytes, {tally.positives} blasts, "
+        f"{tally.rejected} rejected, {reading.ms['total']:.0f} ms"
+    )

@@ -1,0 +1,253 @@
+"""What moves frames from the camera through the line into the records, and Readings to whoever follows.
+
+The terminal screen and the headless printer both consume `Screening.readings`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Protocol
+
+from edge import __version__
+from edge.bundle import Bundle
+from edge.cameras import Camera, CameraError
+from edge.cameras.feed import Feed
+from edge.cameras.livefeed import feed_for
+from edge.classify import Classifier
+from edge.optics import Scales
+from edge.pipeline import Line
+from edge.records.store import SlideHeader, Store, Unrecorded
+from edge.types import Frame, Reading, Waiting
+
+
+class Sink(Protocol):
+    """Something that follows a screening: JSON lines, label images, whoever watches the service."""
+
+    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
+        """A slide begins; `um_per_px` is given, or assumed until something better is known."""
+
+    def reading(self, reading: Reading) -> None:
+        """A reading was stored."""
+
+    def waiting(self, trouble: Waiting | None) -> None:
+        """The line goes on without a reading: every second while there is none, and when trouble ends.
+
+        `trouble` is what keeps the camera from giving pictures, None where it does and the line rests.
+        """
+
+    def finding(self, last: Reading) -> None:
+        """The slide ended with this reading."""
+
+
+class Pace(Protocol):
+    """What slows the line down where it would heat the machine too much; see `edge.heat`."""
+
+    @property
+    def note(self) -> str | None:
+        """What the user should know, told once, when the pace has changed."""
+
+    def pause_s(self, took_s: float) -> float:
+        """Seconds to rest after a frame that took so long."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the command asks of a screening.
+
+    Attributes
+    ----------
+    slide : identifier of the first slide, None for a generated one.
+    single_cell : each frame is one leukocyte in its middle.
+    independent : each frame is a slide of its own.
+    max_frames, max_seconds : stop after so much, None without a limit.
+    """
+
+    slide: str | None = None
+    single_cell: bool = False
+    independent: bool = False
+    max_frames: int | None = None
+    max_seconds: float | None = None
+
+
+class Screening:
+    """Frames from the camera through the line into the records, and out as Readings once they are stored.
+
+    `readings` runs in one thread; `stop`, `pause` and `new_slide` may be called from another meanwhile.
+
+    Attributes
+    ----------
+    slide : identifier of the slide under way.
+    waiting : what keeps the camera from giving pictures, None while it does; the slide goes on afterwards.
+
+    Parameters
+    ----------
+    pace : slows the line down; None lets it run.
+    feed : of the camera, entered or not; None makes one.
+    """
+
+    def __init__(
+        self,
+        *,
+        camera: Camera,
+        bundle: Bundle,
+        classifier: Classifier,
+        scales: Scales,
+        store: Store | Unrecorded,
+        profile: str,
+        order: Order,
+        sinks: Sequence[Sink] = (),
+        pace: Pace | None = None,
+        feed: Feed | None = None,
+    ) -> None:
+        self._classifier, self._scales, self._store = classifier, scales, store
+        self._order, self._sinks, self._pace = order, sinks, pace
+        self._stopped, self._go_on, self._change = threading.Event(), threading.Event(), threading.Event()
+        self._woken = threading.Event()
+        self._go_on.set()
+        self._next_slide = order.slide or store.new_slide_id()
+        self.slide = self._next_slide
+        self.classes = classifier.manifest.classes
+        self.positives = classifier.manifest.positive
+        self.leukocytes = classifier.manifest.leukocytes
+        self.referral_fraction = classifier.manifest.finding.refer_fraction
+        self.camera, self.runtime = camera.name, classifier.runtime
+        self.bundle = f"{classifier.manifest.name} {classifier.manifest.version}"
+        # of the bundle itself nothing is kept: its graphs are megabytes
+        self._header = SlideHeader(
+            version=__version__,
+            profile=profile,
+            camera=self.camera,
+            runtime=self.runtime,
+            bundle=self.bundle,
+            bundle_sha256=bundle.sha256,
+            trusted=bundle.trusted,
+            classes=self.classes,
+        )
+        self.recorded = isinstance(store, Store)
+        warnings = [
+            *(["unsigned model: not for patients"] if not bundle.trusted else []),
+            *([classifier.note] if classifier.note else []),
+            *(["nothing is recorded (--no-records)"] if not self.recorded else []),
+        ]
+        self.warning = "; ".join(warnings) or None
+        self.waiting: Waiting | None = None
+        self._last: Reading | None = None
+        self._feed = feed or feed_for(camera)
+
+    def stop(self) -> None:
+        """Let `readings` end after the frame in hand."""
+        self._stopped.set()
+        self._go_on.set()
+        self._woken.set()
+        self._feed.close(timeout_s=0)  # a silent camera must not hold up whoever wants to leave
+
+    def pause(self, on: bool) -> None:
+        """Hold the line, or let it go on."""
+        (self._go_on.clear if on else self._go_on.set)()
+        self._woken.set()
+
+    def new_slide(self) -> str:
+        """Close the slide and start another, from the next frame on; its identifier."""
+        self._next_slide = self._store.new_slide_id()
+        self._change.set()
+        self._woken.set()
+        return self._next_slide
+
+    def readings(self) -> Iterator[Reading]:
+        """Readings as they come, each stored before it is given.
+
+        Raises
+        ------
+        LeukoscopeError : the camera is lost or the records cannot be written. What was given is kept.
+        """
+        with self._feed as feed:
+            self._begin()
+            frames, end = 0, monotonic() + (self._order.max_seconds or float("inf"))
+            try:
+                while frames != self._order.max_frames and monotonic() < end:
+                    if not self._go_on.is_set():
+                        yield from self._given(self._store.flush())
+                        self._hold()
+                    frame = None if self._stopped.is_set() else feed.get()
+                    self._tell(feed.trouble, tick=isinstance(frame, Waiting))
+                    if frame is None:
+                        break
+                    if isinstance(frame, Waiting):
+                        yield from self._given(self._store.flush())
+                        continue
+                    if self._change.is_set() or (self._order.independent and self._last):
+                        yield from self._given(self._store.flush())
+                        self._finish()
+                        self._begin()
+                    self._last = self._read(frame)
+                    self._store.add(self._last)
+                    yield from self._given(self._store.committed())
+                    frames += 1
+                    self._rest(self._last)
+            except CameraError:
+                yield from self._given(self._store.flush())
+                raise
+            else:
+                yield from self._given(self._store.flush())
+            finally:
+                self._finish()
+
+    def _read(self, frame: Frame) -> Reading:
+        reading = self._line.read(frame)
+        if self._pace is None or reading.note or self._pace.note is None:
+            return reading
+        return replace(reading, note=self._pace.note)
+
+    def _rest(self, reading: Reading) -> None:
+        """Let a hot processor cool; the camera's newest frame is taken afterwards, so nothing waits."""
+        rest_s = self._pace.pause_s(reading.ms["total"] / 1e3) if self._pace else 0.0
+        self._sleep(rest_s, lambda: self._stopped.is_set() or self._change.is_set())
+
+    def _hold(self) -> None:
+        """Wait until the pause is over."""
+        self._sleep(float("inf"), self._go_on.is_set)
+
+    def _sleep(self, seconds: float, until: Callable[[], bool]) -> None:
+        """Rest, with a sign of life every second."""
+        end = monotonic() + seconds
+        while (left := end - monotonic()) > 0 and not until():
+            self._woken.wait(min(left, 1.0))
+            self._woken.clear()
+            if left > 1:
+                self._tell(self.waiting, tick=True)
+
+    def _tell(self, trouble: Waiting | None, *, tick: bool) -> None:
+        """Tell the sinks of trouble with the camera when it comes and goes, and that the line is alive."""
+        changed = (trouble is None) != (self.waiting is None)
+        self.waiting = trouble
+        if changed or tick:
+            for sink in self._sinks:
+                sink.waiting(trouble)
+
+    def _given(self, stored: Sequence[Reading]) -> Iterator[Reading]:
+        for reading in stored:
+            for sink in self._sinks:
+                sink.reading(reading)
+            yield reading
+
+    def _begin(self) -> None:
+        self._change.clear()
+        self.slide = self._store.begin_slide(self._next_slide, self._header)
+        self._next_slide = self._store.new_slide_id()
+        self._last = None
+        self._line = Line(
+            self._classifier, self._scales.for_slide(),
+            single_cell=self._order.single_cell, mapped=not self._order.independent,
+        )  # fmt: skip
+        for sink in self._sinks:
+            sink.start(self.slide, self._header, self._scales.expected)
+
+    def _finish(self) -> None:
+        self._store.flush()
+        if self._last is not None:
+            self._store.finish_slide(self._last.finding, self._last.tally)
+            for sink in self._sinks:
+                sink.finding(self._last)
