@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?= --camera demo
 
-.PHONY: run test lint types contracts tests wheel clean
+.PHONY: run test lint types contracts tests system-test wheel clean
 
 run: $(VENV)/.device  ## screen a simulated slide; ARGS="--camera fields/" for something else
 	@$(BIN)/edge-run $(ARGS)
@@ -25,6 +25,10 @@ contracts: $(VENV)/.workstation
 tests: $(VENV)/.workstation
 	$(BIN)/python -m pytest
 
+system-test: $(VENV)/.workstation  ## every fault of a camera, in an emulated machine with the kernel's test drivers: half an hour
+	$(BIN)/python tests/system/cameras.py
+	$(BIN)/python tests/system/service.py
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +45,9 @@ $(VENV)/.workstation: $(VENV)/bin/python pyproject.toml constraints.txt
 
 wheel: $(VENV)/bin/python
 	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+
+deb: $(VENV)/.device  ## Debian packages; SUITE=trixie ARCH=arm64 builds only one
+	@$(BIN)/python packaging/deb.py $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--arch $(ARCH))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -7,6 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 # as multiplying them. Read when NumPy is first imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Since 1.29 ONNX Runtime reports every session and model to its maker, on Linux too, unless this is set
+# before it is imported (microsoft/onnxruntime#27379). Nothing leaves from here, whatever the user set.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 try:
     __version__ = version("leukoscope")
 except PackageNotFoundError:  # run from a checkout that was never installed

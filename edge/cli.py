@@ -30,6 +30,7 @@ examples:
   edge-run --camera fields/ --headless --json out.jsonl   a folder of pictures, to JSON lines
   edge-run --camera cells/ --single-cell --independent --headless --json -
 
+Without a screen, `kill -USR1` starts a new slide and `kill -TERM` ends the last one.
 For research use only. It does not replace a haematologist.
 """
 
@@ -150,6 +151,7 @@ def _run(arguments: argparse.Namespace) -> int:
             _write_truth(arguments.truth, camera)
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             signal.signal(getattr(signal, name), lambda *_: screening.stop())
+        signal.signal(signal.SIGUSR1, lambda *_: screening.new_slide())
         try:
             if arguments.headless:
                 headless.run(screening, arguments.max_frames)
@@ -187,7 +189,7 @@ def _screening(
 
     import cv2
 
-    from edge import bundle, optics, selftest
+    from edge import bundle, heat, optics, selftest
     from edge.headless import CameraTeller
     from edge.records.summary import Summary
     from edge.screening import Order, Screening
@@ -227,19 +229,24 @@ def _screening(
     classifier.warm_up()
     screening = Screening(
         camera=camera, bundle=model, classifier=classifier, scales=scales, store=store,
-        profile=profile.name, order=order, sinks=sinks, feed=feed,
+        profile=profile.name, order=order, sinks=sinks, pace=heat.Governor(profile.thermal), feed=feed,
     )  # fmt: skip
     return screening, camera, summary
 
 
 def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
     """The camera that `--camera` means, with the light that was saved for it."""
+    from edge.calibrations import FILE, CalibrationStore
+    from edge.cameras import Adjustable
     from edge.cameras.selection import camera_for
+    from edge.config import data_folder
 
     pace = None if arguments.headless else float(profile.display.fps)
     camera = camera_for(arguments.camera, profile.camera, pace)
     if arguments.truth is not None and not hasattr(camera, "truth"):
         raise LeukoscopeError(f"--truth {arguments.truth}: only --camera demo knows the truth; leave it out")
+    if isinstance(camera, Adjustable):
+        camera.fix_light(CalibrationStore(data_folder() / FILE).light(camera.name, camera.serial))
     return camera
 
 

@@ -11,18 +11,18 @@ import os
 import platform
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Literal
 
+from edge import stricttoml
+from edge.stricttoml import within
 from edge.types import LeukoscopeError
 
 RuntimeKind = Literal["auto", "ort", "trt"]
 Precision = Literal["auto", "int8", "fp16", "fp32"]
-T = TypeVar("T")
 
 AUTO = "auto"
 """Name that stands for the shipped profile of this machine."""
@@ -79,11 +79,11 @@ class CameraSettings:
     settle_s: float
 
     def __post_init__(self) -> None:
-        _within("width", self.width, 64, 16384)
-        _within("height", self.height, 64, 16384)
-        _within("fps", self.fps, 1, 1000)
-        _within("nominal_um_per_px", self.nominal_um_per_px, 0.01, 10)
-        _within("settle_s", self.settle_s, 0, 60)
+        within("width", self.width, 64, 16384)
+        within("height", self.height, 64, 16384)
+        within("fps", self.fps, 1, 1000)
+        within("nominal_um_per_px", self.nominal_um_per_px, 0.01, 10)
+        within("settle_s", self.settle_s, 0, 60)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class RuntimeSettings:
     threads: int
 
     def __post_init__(self) -> None:
-        _within("threads", self.threads, 1, 256)
+        within("threads", self.threads, 1, 256)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class ImageSettings:
     threads: int
 
     def __post_init__(self) -> None:
-        _within("threads", self.threads, 1, 256)
+        within("threads", self.threads, 1, 256)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class MemorySettings:
     max_mb: int
 
     def __post_init__(self) -> None:
-        _within("max_mb", self.max_mb, 256, 65536)
+        within("max_mb", self.max_mb, 256, 65536)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class DisplaySettings:
     fps: int
 
     def __post_init__(self) -> None:
-        _within("fps", self.fps, 1, 60)
+        within("fps", self.fps, 1, 60)
 
 
 @dataclass(frozen=True)
@@ -167,14 +167,14 @@ class ThermalSettings:
     steps_fps: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        _within("slow_at_c", self.slow_at_c, 40, 110)
-        _within("recover_below_c", self.recover_below_c, 30, 110)
+        within("slow_at_c", self.slow_at_c, 40, 110)
+        within("recover_below_c", self.recover_below_c, 30, 110)
         if self.recover_below_c >= self.slow_at_c:
             raise ValueError(f"recover_below_c is {self.recover_below_c}; it must lie below slow_at_c")
         if not self.steps_fps or list(self.steps_fps) != sorted(set(self.steps_fps), reverse=True):
             raise ValueError(f"steps_fps is {list(self.steps_fps)}; it must fall from step to step")
         for fps in self.steps_fps:
-            _within("steps_fps", fps, 0.1, 60)
+            within("steps_fps", fps, 0.1, 60)
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class ServiceSettings:
     watchdog_s: int
 
     def __post_init__(self) -> None:
-        _within("watchdog_s", self.watchdog_s, 5, 3600)
+        within("watchdog_s", self.watchdog_s, 5, 3600)
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ def _fitting(architecture: str, model: str) -> Profile:
 def _read(file: Path | Traversable) -> Profile:
     try:
         table = tomllib.loads(file.read_text("utf-8"))
-        return _build(Profile, table, "")
+        return stricttoml.build(Profile, table)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise ConfigError(f"profile {file}: cannot be read: {reason}; give another with --profile") from error
@@ -294,53 +294,3 @@ def _read(file: Path | Traversable) -> Profile:
         raise ConfigError(f"profile {file}: not valid TOML: {error}") from error
     except ValueError as error:
         raise ConfigError(f"profile {file}: {error}") from error
-
-
-def _build(kind: type[T], table: Mapping[str, Any], section: str) -> T:
-    """An object of this dataclass from a TOML table; ValueError names the key by its full name."""
-    types = get_type_hints(kind)
-    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
-    where = f" in [{section}]" if section else ""
-    for key in table:
-        if key not in known:
-            raise ValueError(f"unknown key {key!r}{where}; known are {', '.join(known)}")
-    values: dict[str, Any] = {}
-    for key in known:
-        if key not in table:
-            raise ValueError(f"key {key!r} is missing{where}")
-        full = f"{section}.{key}" if section else key
-        values[key] = _value(types[key], table[key], full)
-    try:
-        return kind(**values)
-    except ValueError as error:
-        raise ValueError(f"{section}.{error}") from error
-
-
-def _value(kind: Any, value: Any, key: str) -> Any:
-    """`value` if it is what the field asks for (a whole number will do for a float)."""
-    if is_dataclass(kind):
-        if not isinstance(value, Mapping):
-            raise ValueError(f"{key} is a section: write it as [{key}]")
-        return _build(kind, value, key)  # type: ignore[arg-type]
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise ValueError(f"{key} is {value!r}; choose {', '.join(map(repr, get_args(kind)))}")
-        return value
-    if get_origin(kind) is tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"{key} is {value!r}; it must be a list in brackets")
-        return tuple(_value(get_args(kind)[0], item, f"{key}[{i}]") for i, item in enumerate(value))
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not kind:
-        wanted = _WORDS[kind]
-        raise ValueError(f"{key} is {value!r}; it must be {wanted}")
-    return value
-
-
-_WORDS = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value}; it must lie between {low} and {high}")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from edge import bench, command, update
+from edge import bench, calibrate, command, doctor, listing, setup, update
 
 EXAMPLES = """\
 examples:
+  edge-device cameras                      what is attached, and which --camera picks it
+  edge-device calibrate --camera 0         exposure, flat field and µm per pixel of a camera
+  edge-device doctor                       what could keep it from working, and how to mend it
   edge-device bench                        the line's speed and memory on this machine
   edge-device update                       which model is in use
   edge-device update /media/stick/new.bundle
@@ -24,7 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         example=EXAMPLES,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    listing.add_to(commands)
+    calibrate.add_to(commands)
+    doctor.add_to(commands)
     bench.add_to(commands)
+    setup.add_to(commands)
     update.add_to(commands)
     arguments = parser.parse_args(argv)
     return command.run("edge-device", lambda: int(arguments.run(arguments)))

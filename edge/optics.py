@@ -1,34 +1,37 @@
-"""What this camera on this microscope does to lengths: micrometres per pixel, given, saved or measured.
+"""What this camera on this microscope does to lengths and light, given, saved or measured.
 
 `ScaleKeeper` answers for every frame how large a pixel is and who says so: the user, a saved calibration,
-the slide's red cells (`edge.redcells`), or else the device profile's nominal value.
+the slide's red cells (`edge.redcells`), or else the device profile's nominal value. It brings the saved flat
+field too, and says once what of a calibration no longer fits.
 """
 
 from __future__ import annotations
 
-import json
-import os
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from edge import redcells
+from edge.calibrations import (
+    FILE,
+    Calibration,
+    CalibrationError,
+    CalibrationStore,
+    stamp,
+    too_old,
+)
 from edge.redcells import Measured, RedCells
-from edge.types import Frame, LeukoscopeError, ScaleSource
+from edge.types import F32, Frame, ScaleSource
+from edge.upkeep import Upkeep
 
-_SURE_FIELDS = 3
-_SURE_CELLS = 60
+SURE_FIELDS, SURE_CELLS = 3, 60
+"""Fields and red cells from which a scale counts as measured."""
+
 _EAGER_FIELDS = 12  # after so many without being sure, one field in ten is enough
 _LIVE_INTERVAL_S = 1.0  # a live camera shows the same field many times over before the stage moves on
 _DISAGREEMENT = 0.15  # beyond what people's red cells differ by, and enough to mislead the classifier
-_FILE = "calibrations.json"
-_FORMAT = 1
-
-
-class CalibrationError(LeukoscopeError):
-    """The calibration file cannot be read or written. Says which file and what to do."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Scale:
     uncertainty : relative standard error, None where nothing tells.
     cells : red cells it was measured on, 0 where it was not.
     note : what the user should know, told once, else None.
+    flat : (h, w, 3) float32, the saved flat field for `preprocess.specimen`, None without one that fits.
     """
 
     um_per_px: float
@@ -49,89 +53,14 @@ class Scale:
     uncertainty: float | None = None
     cells: int = 0
     note: str | None = None
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A saved scale of one camera at one resolution.
-
-    Attributes
-    ----------
-    camera, width, height : whose it is; a resolution has a scale of its own (binning, cropping).
-    um_per_px : micrometres per pixel. uncertainty : its relative standard error.
-    measured_at : ISO 8601, UTC. method : what it was measured on, such as 'red-cells'.
-    """
-
-    camera: str
-    width: int
-    height: int
-    um_per_px: float
-    uncertainty: float
-    measured_at: str
-    method: str
-
-
-class CalibrationStore:
-    """The calibrations of this device's cameras, one JSON file; a missing file holds none."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def find(self, camera: str, width: int, height: int) -> Calibration | None:
-        """The calibration of this camera at this resolution; raises CalibrationError."""
-        key = (camera, width, height)
-        return next((c for c in self._read() if (c.camera, c.width, c.height) == key), None)
-
-    def save(self, calibration: Calibration) -> None:
-        """Add or replace; the file is whole at every moment. Raises CalibrationError."""
-        key = (calibration.camera, calibration.width, calibration.height)
-        others = [c for c in self._read() if (c.camera, c.width, c.height) != key]
-        text = json.dumps(
-            {"format": _FORMAT, "calibrations": [asdict(c) for c in [*others, calibration]]}, indent=2
-        )
-        draft = self.path.with_suffix(".new")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, self.path)
-        except OSError as error:
-            raise CalibrationError(
-                f"calibrations {self.path}: cannot be written ({error.strerror});"
-                " free space or mend its rights"
-            ) from error
-
-    def _read(self) -> list[Calibration]:
-        try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
-            if content["format"] != _FORMAT:
-                raise ValueError(f"format {content['format']}, expected {_FORMAT}")
-            return [_checked(Calibration(**entry)) for entry in content["calibrations"]]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise CalibrationError(
-                f"calibrations {self.path}: cannot be read ({error.strerror}); mend its rights or remove it"
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise CalibrationError(
-                f"calibrations {self.path}: damaged ({error}); remove it and measure again with"
-                " `edge-device calibrate`"
-            ) from error
-
-
-def _checked(calibration: Calibration) -> Calibration:
-    if not 0 < calibration.um_per_px < 100:
-        raise ValueError(f"um_per_px {calibration.um_per_px} of camera {calibration.camera}")
-    return calibration
+    flat: F32 | None = field(default=None, compare=False)
 
 
 class Eyepiece(Protocol):
-    """What the scale depends on: a camera's name, and whether it is a real one."""
+    """What the scale depends on: which camera, and whether it is a real one."""
 
     name: str
+    serial: str
     live: bool
 
 
@@ -162,7 +91,7 @@ class Scales:
     @property
     def store(self) -> CalibrationStore | None:
         """Where this camera's calibrations are kept, None where they are not."""
-        return CalibrationStore(self.folder / _FILE) if self.folder and self.camera.live else None
+        return CalibrationStore(self.folder / FILE) if self.folder and self.camera.live else None
 
     def for_slide(self) -> ScaleKeeper:
         """What answers for the frames of a new slide."""
@@ -178,55 +107,79 @@ class ScaleKeeper:
         self._store = scales.store
         self._size = (0, 0)
         self._calibration: Calibration | None = None
+        self._upkeep: Upkeep | None = None
+        self._notes: deque[str] = deque()
         self._fields: list[RedCells] = []
         self._seen = 0
         self._last_look_s = float("-inf")
         self._measured: Measured | None = None
-        self._sure = False
+        self._sure = self._given is not None
 
     def scale(self, frame: Frame) -> Scale:
         """How large a pixel of this frame is. Raises CalibrationError when the saved ones are damaged."""
-        if self._given is not None:
-            return Scale(self._given, "given")
         if frame.fault is None and (frame.width, frame.height) != self._size:
             self._take_resolution(frame)
         if self._scales.independent:
             self._fields, self._measured = [], None
-        just_sure = self._look(frame) if self._wants(frame) else False
-        note = self._on_sure() if just_sure else None
-        return self._answer(note)
+        if self._wants(frame):
+            self._look(frame)
+        return self._answer()
 
     def _take_resolution(self, frame: Frame) -> None:
         self._size = (frame.width, frame.height)
-        if self._scales.camera.live:
+        camera = self._scales.camera
+        if camera.live and self._given is None:
             self._fields, self._measured, self._sure = [], None, False
-        if self._store is not None:
-            self._calibration = self._store.find(self._scales.camera.name, *self._size)
+        if self._store is None:
+            return
+        try:
+            self._calibration = self._store.find(camera.name, camera.serial, *self._size)
+        except CalibrationError as error:
+            if self._given is None:
+                raise
+            self._notes.append(str(error))  # what was given does not depend on what was saved
+            self._calibration = None
+        self._upkeep = Upkeep(self._calibration) if self._calibration else None
+        if self._calibration and (old := too_old(self._calibration)):
+            self._notes.append(old)
+
+    @property
+    def _watched(self) -> bool:
+        """Whether it is still open if the saved flat field and light fit."""
+        return self._upkeep is not None and not self._upkeep.done
+
+    @property
+    def _saved_scale(self) -> Calibration | None:
+        return self._calibration if self._calibration and self._calibration.scale_measured else None
 
     def _wants(self, frame: Frame) -> bool:
         """Whether to measure this frame: only while unsure, and then not more often than it helps."""
-        if self._sure or frame.fault is not None:
+        if (self._sure and not self._watched) or frame.fault is not None:
             return False
         if self._scales.independent:
-            return self._calibration is None
+            return self._saved_scale is None
         if self._scales.camera.live:
             return frame.monotonic_s - self._last_look_s >= _LIVE_INTERVAL_S
         self._seen += 1
         return self._seen <= _EAGER_FIELDS or self._seen % 10 == 0
 
-    def _look(self, frame: Frame) -> bool:
-        """Measure one more field; True when that made the scale sure."""
+    def _look(self, frame: Frame) -> None:
+        """Measure one more field, and act on it when that made the scale sure or a judgement due."""
         self._last_look_s = frame.monotonic_s
-        found = redcells.find(frame.pixels)
-        if len(found):
-            self._fields.append(found)
-            self._measured = redcells.estimate(self._fields)
-        self._sure = not self._scales.independent and _is_sure(self._measured)
-        return self._sure
+        if not self._sure:
+            found = redcells.find(frame.pixels)
+            if len(found):
+                self._fields.append(found)
+                self._measured = redcells.estimate(self._fields)
+            self._sure = not self._scales.independent and is_sure(self._measured)
+            if self._sure and (note := self._on_sure()):
+                self._notes.append(note)
+        if self._upkeep is not None and self._watched:
+            self._notes.extend(self._upkeep.look(frame, self._known().um_per_px))
 
     def _on_sure(self) -> str | None:
         """Compare with the saved calibration, or save what was measured. Returns what to tell the user."""
-        measured, saved = self._measured, self._calibration
+        measured, saved = self._measured, self._saved_scale
         assert measured is not None
         if saved is not None:
             off = measured.um_per_px / saved.um_per_px - 1
@@ -239,26 +192,38 @@ class ScaleKeeper:
             )
         if self._store is None:
             return None
+        camera = self._scales.camera
+        fresh = calibration_from(measured, camera.name, camera.serial, *self._size)
+        if (lit := self._calibration) is not None:
+            fresh = replace(fresh, light=lit.light, glass=lit.glass, flat=lit.flat, lit_at=lit.lit_at)
         try:
-            self._store.save(calibration_from(measured, self._scales.camera.name, *self._size))
+            self._store.save(fresh)
         except CalibrationError as error:
             return str(error)  # the slide is being read and must not stop for this
         return None
 
-    def _answer(self, note: str | None) -> Scale:
-        if self._calibration is not None:
-            saved = self._calibration
-            return Scale(saved.um_per_px, "calibration", saved.uncertainty, 0, note)
-        if self._measured is not None:
-            m = self._measured
-            return Scale(m.um_per_px, "red-cells", m.uncertainty, m.cells, note)
-        return Scale(self._scales.nominal, "nominal", None, 0, note)
+    def _answer(self) -> Scale:
+        note = self._notes.popleft() if self._notes else None
+        fits = self._calibration is not None and self._upkeep is not None and self._upkeep.flat_fits
+        flat = self._calibration.flat if self._calibration is not None and fits else None
+        return replace(self._known(), note=note, flat=flat)
+
+    def _known(self) -> Scale:
+        if self._given is not None:
+            return Scale(self._given, "given")
+        if (saved := self._saved_scale) is not None:
+            return Scale(saved.um_per_px, "calibration", saved.uncertainty)
+        if (measured := self._measured) is not None:
+            return Scale(measured.um_per_px, "red-cells", measured.uncertainty, measured.cells)
+        return Scale(self._scales.nominal, "nominal")
 
 
-def calibration_from(measured: Measured, camera: str, width: int, height: int) -> Calibration:
-    """What `edge-device calibrate` and the first slide of a live camera save."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Calibration(camera, width, height, measured.um_per_px, measured.uncertainty, now, "red-cells")
+def calibration_from(measured: Measured, camera: str, serial: str, width: int, height: int) -> Calibration:
+    """What `edge-device calibrate` and the first slide of a live camera save of red cells."""
+    now, clock_set = stamp()
+    return Calibration(
+        camera, width, height, measured.um_per_px, measured.uncertainty, now, "red-cells", serial, clock_set
+    )
 
 
 def measure(frames: Sequence[Frame]) -> Measured | None:
@@ -266,5 +231,6 @@ def measure(frames: Sequence[Frame]) -> Measured | None:
     return redcells.estimate([redcells.find(f.pixels) for f in frames if f.fault is None])
 
 
-def _is_sure(measured: Measured | None) -> bool:
-    return measured is not None and measured.fields >= _SURE_FIELDS and measured.cells >= _SURE_CELLS
+def is_sure(measured: Measured | None) -> bool:
+    """Whether a scale rests on enough."""
+    return measured is not None and measured.fields >= SURE_FIELDS and measured.cells >= SURE_CELLS

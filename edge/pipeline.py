@@ -12,6 +12,7 @@ import numpy as np
 
 from edge import finding, preprocess, quality, segment
 from edge.classify import Classifier
+from edge.focus import FocusMeter
 from edge.optics import ScaleKeeper
 from edge.slidemap import Placement, Separate, SlideMap
 from edge.types import Cells, Frame, Reading, Tally
@@ -36,6 +37,7 @@ class Line:
         self._scale = scale
         self._single_cell = single_cell
         self._map = SlideMap() if mapped and not single_cell else Separate()
+        self._focus = FocusMeter()
         self.tally = Tally(counts=dict.fromkeys(self._manifest.classes, 0))
 
     def read(self, frame: Frame) -> Reading:
@@ -43,7 +45,7 @@ class Line:
         clock = _Stages()
         scale = self._scale.scale(frame)
         clock.end("scale")
-        view = preprocess.specimen(frame.pixels, scale.um_per_px, self._manifest.pitch_um)
+        view = preprocess.specimen(frame.pixels, scale.um_per_px, self._manifest.pitch_um, scale.flat)
         clock.end("preprocess")
         seen = quality.assess(view, frame)
         problems = () if self._single_cell and frame.fault is None else seen.problems
@@ -91,6 +93,7 @@ class Line:
             repeated=placed.repeated,
             sharpness=seen.sharpness,
             brightness=seen.brightness,
+            focus=self._focus.see(seen),
             tally=self.tally,
             finding=finding.judge(self.tally, self._manifest.finding),
             ms=clock.total(),

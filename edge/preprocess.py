@@ -61,7 +61,7 @@ class Specimen:
         return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def specimen(pixels: U8, um_per_px: float, pitch_um: float) -> Specimen:
+def specimen(pixels: U8, um_per_px: float, pitch_um: float, flat: F32 | None = None) -> Specimen:
     """Resample a frame to `pitch_um` and correct its illumination and white balance.
 
     Parameters
@@ -69,12 +69,14 @@ def specimen(pixels: U8, um_per_px: float, pitch_um: float) -> Specimen:
     pixels : (H, W, 3) uint8 RGB.
     um_per_px : physical size of a frame pixel on the slide, µm.
     pitch_um : physical size of a specimen pixel, µm.
+    flat : (h, w, 3) float32, how much of the light reaches each part of this camera's field, as measured on
+        an empty one; None where nobody did. What it leaves over is corrected as without it.
     """
     scale = um_per_px / pitch_um
     if not pixels.size:
         return Specimen(pixels, pitch_um, scale, np.zeros(3, np.float32), 0.0)
     grid = resample(pixels, scale)
-    glass_map, glass_fraction = background(grid, pitch_um)
+    glass_map, glass_fraction = background(grid, pitch_um, flat)
     if glass_fraction == 0.0:
         grid = np.where(grid.max(axis=2, keepdims=True) <= _BLACK, np.uint8(255), grid)
     corrected = _multiplied(grid, np.float32(BACKGROUND) / glass_map)
@@ -122,14 +124,14 @@ def _box_average(pixels: U8, box: int) -> U8:
     return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def background(grid: U8, pitch_um: float) -> tuple[F32, float]:
+def background(grid: U8, pitch_um: float, flat: F32 | None = None) -> tuple[F32, float]:
     """What the lamp and the camera do to clear glass, and how much of it there is.
 
     Glass is the upper envelope of the picture: a surface is fitted to the logarithm of the green channel,
     where every stain absorbs, with weights that favour what lies above it (an expectile regression), and
     what stays close to that surface is glass. Each channel's background is then the glass itself, smoothed
     over the gaps that the cells leave. A picture that is mostly black was cut out by its makers: it has no
-    glass, and full white stands for it.
+    glass, and full white stands for it. With a flat field all this happens to the picture divided by it.
 
     Returns
     -------
@@ -142,14 +144,24 @@ def background(grid: U8, pitch_um: float) -> tuple[F32, float]:
         return np.full((1, 1, 3), 255, np.float32), 0.0
     logs = np.asarray(np.stack(cv2.split(cv2.LUT(coarse, _LOG))), np.float32)
     height, width = lit.shape
+    if flat is not None:
+        logs -= np.stack(cv2.split(cv2.log(_at_size(flat, width, height))))
     large = min(height, width) * max(pitch_um, _COARSE_UM) >= _SMALL_FIELD_UM
     shape = _Polynomial.over(height, width, degree=2 if large else 0)
     glass = _glass_pixels(logs[1], shape, lit)
     surface = shape.at(shape.fitted(logs, glass.astype(np.float32)))
     if large:
         surface = _bent_to_glass(surface, logs, glass)
-    grey = np.maximum(np.exp(surface), 1.0)
-    return np.ascontiguousarray(grey.transpose(1, 2, 0)), float(np.count_nonzero(glass)) / glass.size
+    grey = np.ascontiguousarray(np.maximum(np.exp(surface), 1.0).transpose(1, 2, 0))
+    if flat is not None:
+        grey = np.maximum(_at_size(grey, flat.shape[1], flat.shape[0]) * flat, 1.0)
+    return grey, float(np.count_nonzero(glass)) / glass.size
+
+
+def _at_size(values: F32, width: int, height: int) -> F32:
+    """Smooth values over the field, on another grid over it."""
+    how = cv2.INTER_AREA if width < values.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (width, height), interpolation=how), np.float32)
 
 
 @dataclass(frozen=True, eq=False)

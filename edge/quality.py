@@ -22,11 +22,16 @@ BLUR_LIMIT_UM = 0.85
 """Standard deviation of the blur; beyond it details closer than 2 µm (its full width at half height) merge,
 and chromatin, nucleoli and granules are lost."""
 
+COARSE_UM = 1.2
+"""Standard deviation of the stronger of the two smoothings whose gradients are compared, µm."""
+
+_FINE_UM = 0.4
+_PITCH_UM = 0.5  # fine enough for blur near the limit, and averages the camera's noise away
+OWN_UM2 = _FINE_UM**2 + _PITCH_UM**2 * 5 / 12
+"""What the measurement itself adds to the blur's variance, µm²: smoothing, resampling, the difference."""
+
 _LEAST_PX = 16  # a smaller picture, at `_PITCH_UM`, is all border
 _MIDDLE_UM = 100.0  # of a field tells its focus: lenses are flattest there
-_PITCH_UM = 0.5  # fine enough for blur near the limit, and averages the camera's noise away
-_FINE_UM, _COARSE_UM = 0.4, 1.2  # smoothings of the two gradients
-_OWN_UM2 = _FINE_UM**2 + _PITCH_UM**2 * 5 / 12  # and the variances of the resampling and of the difference
 _CREST = 0.9
 _EDGE_SHARE = 0.1  # of the field at most: its strongest edges, those of red cells among them
 _STRONG_SHARE = 0.005  # more than a speck of dust, less than the outline of one lymphocyte in an empty field
@@ -51,12 +56,15 @@ class Quality:
     brightness : 0 to 1, of the clear glass before correction, or of the whole picture without glass.
     problems : why the field cannot be read, in words; empty for a good one.
     blur_um : standard deviation of the edges' blur in µm, None where there is no edge to judge by.
+    steepness : of the strongest edges after a smoothing of `COARSE_UM`, grey levels per µm; None where
+        focus was not looked at. It goes on falling where the field is too blurred to tell how blurred.
     """
 
     sharpness: float
     brightness: float
     problems: tuple[str, ...]
     blur_um: float | None = None
+    steepness: float | None = None
 
 
 def assess(view: Specimen, frame: Frame) -> Quality:
@@ -70,41 +78,45 @@ def assess(view: Specimen, frame: Frame) -> Quality:
     problem = _exposure_problem(view, sample)
     if problem:
         return Quality(0.0, brightness, (problem,))
-    variance = _edge_variance_um2(view)
+    variance, steepness = _edges(view)
     if variance is None:
-        return Quality(0.0, brightness, ())
-    limit = BLUR_LIMIT_UM**2 + _OWN_UM2
+        return Quality(0.0, brightness, (), None, steepness)
+    limit = BLUR_LIMIT_UM**2 + OWN_UM2
     sharpness = limit**2 / (limit**2 + variance**2)
-    blur = float(np.sqrt(max(variance - _OWN_UM2, 0.0)))
-    return Quality(sharpness, brightness, ("out of focus",) if variance > limit else (), blur)
+    blur = float(np.sqrt(max(variance - OWN_UM2, 0.0)))
+    return Quality(sharpness, brightness, ("out of focus",) if variance > limit else (), blur, steepness)
 
 
-def _edge_variance_um2(view: Specimen) -> float | None:
-    """Variance of the strongest edges' blur in µm², the measurement's own included; None without edges."""
+def _edges(view: Specimen) -> tuple[float | None, float | None]:
+    """The strongest edges: variance of their blur in µm², the measurement's own included, and steepness.
+
+    No variance where the edges are too faint, and neither where the picture is too small.
+    """
     halved = 2 * view.pitch_um <= _PITCH_UM
     pixels = view.half if halved else view.pixels
     shrink = view.pitch_um * (2 if halved else 1) / _PITCH_UM
     if min(pixels.shape[:2]) * shrink < _LEAST_PX:
-        return None
+        return None, None
     middle = _middle(pixels, round(_MIDDLE_UM / _PITCH_UM / shrink))
     green = cv2.resize(
         cv2.extractChannel(middle, 1), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA
     )
     grid = green.astype(np.float32)
-    fine, coarse = _gradient_energy(grid, _FINE_UM), _gradient_energy(grid, _COARSE_UM)
-    border = round(2 * _COARSE_UM / _PITCH_UM)
+    fine, coarse = _gradient_energy(grid, _FINE_UM), _gradient_energy(grid, COARSE_UM)
+    border = round(2 * COARSE_UM / _PITCH_UM)
     fine, coarse = fine[border:-border, border:-border], coarse[border:-border, border:-border]
     sample = coarse[::3, ::3].ravel()  # one pixel in nine tells what is exceeded where
     strong = _upper(sample, _STRONG_SHARE)
-    if strong < _FAINTEST_EDGE**2:
-        return None
+    steepness = strong**0.5
+    if steepness < _FAINTEST_EDGE:
+        return None, steepness
     least = max(_upper(sample, _EDGE_SHARE), _FAINTER * strong)
     # along an edge's crest only: beside it the two gradients fall off differently
     crest = np.maximum(cv2.dilate(coarse, np.ones((3, 3), np.uint8)) * np.float32(_CREST), np.float32(least))
     edges = cv2.compare(coarse, crest, cv2.CMP_GE)
     noise = _upper(fine[::3, ::3].ravel(), 0.75)  # where nothing is, the gradient is noise
     ratio = max((cv2.mean(fine, edges)[0] - noise) / cv2.mean(coarse, edges)[0], 1.01)
-    return (_COARSE_UM**2 - _FINE_UM**2) / (ratio - 1)
+    return (COARSE_UM**2 - _FINE_UM**2) / (ratio - 1), steepness
 
 
 def _middle(pixels: U8, most: int) -> U8:

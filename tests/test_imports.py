@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +44,11 @@ def test_help_and_wrong_usage_load_nothing_heavy() -> None:
 def test_workstation_help_waits_for_no_torch(command: str) -> None:
     loaded = _loaded(f"import {command}\ntry:\n    {command}.main(['--help'])\nexcept SystemExit: pass")
     assert "torch" not in loaded
+
+
+def test_onnx_runtime_leaves_no_telemetry_behind(tmp_path: Path) -> None:
+    run = ["-m", "edge.cli", "--camera", "demo", "--headless", "--no-records", "--max-frames", "1"]
+    ours = {"HOME": str(tmp_path), "LEUKOSCOPE_HOME": str(tmp_path / "data"), "ORT_DISABLE_TELEMETRY": "0"}
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | ours
+    subprocess.run([sys.executable, *run], env=environment, check=True, capture_output=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]

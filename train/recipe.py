@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
+from edge import stricttoml
 from edge.types import LeukoscopeError
 from train.augment import Augmentation
 from train.datasets import DATASETS
@@ -171,41 +172,11 @@ def load(name: str) -> Recipe:
 
 def parse(values: Mapping[str, Any]) -> Recipe:
     """A recipe from nested mappings, as TOML and the settings of a run give them."""
-    recipe = _fill(Recipe, values, "")
-    assert isinstance(recipe, Recipe)
-    return recipe
+    try:
+        return stricttoml.build(Recipe, values)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
 
 
 def _folder() -> Any:
     return resources.files("train") / "recipes"
-
-
-def _fill(kind: type, values: Any, where: str) -> Any:
-    """An instance of a dataclass from a mapping, keys and types checked."""
-    if not isinstance(values, Mapping):
-        raise RecipeError(f"{where.rstrip('.')}: {values!r} is not a table")
-    hints = get_type_hints(kind)
-    unknown = [key for key in values if key not in hints]
-    if unknown:
-        raise RecipeError(f"{where}{unknown[0]}: unknown key; there are {', '.join(hints)}")
-    for item in fields(kind):
-        if item.default is MISSING and item.default_factory is MISSING and item.name not in values:
-            raise RecipeError(f"{where}{item.name}: missing")
-    return kind(**{key: _value(hints[key], value, f"{where}{key}") for key, value in values.items()})
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    if is_dataclass(hint):
-        assert isinstance(hint, type)
-        return _fill(hint, value, f"{where}.")
-    origin = getattr(hint, "__origin__", hint)
-    if origin is tuple and isinstance(value, list | tuple):
-        if hint.__args__[-1] is not Ellipsis and len(hint.__args__) != len(value):
-            raise RecipeError(f"{where}: {value!r} has not {len(hint.__args__)} values")
-        return tuple(_value(hint.__args__[0], v, where) for v in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    plain = Mapping if origin not in (int, float, str, tuple) else origin
-    if not isinstance(value, plain) or isinstance(value, bool):
-        raise RecipeError(f"{where}: {value!r} is not of type {getattr(hint, '__name__', hint)}")
-    return dict(value) if plain is Mapping else value

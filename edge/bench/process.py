@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,7 @@ def run(arguments: Sequence[str], tell: Callable[[int], None] = lambda n: None) 
     command = [sys.executable, "-m", "edge.cli", "--headless", "--json", "-", *arguments]
     with (
         tempfile.TemporaryFile("w+") as said,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True) as edge_run,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=_found()) as edge_run,
     ):
         assert edge_run.stdout is not None
         for text in edge_run.stdout:
@@ -75,3 +76,9 @@ def screening(video: Path, options: Sequence[str], records: Path, starts: int) -
         "resident_mb": None if now is None else round(now, 1),
         "peak_mb": None if peak is None else round(peak, 1),
     }
+
+
+def _found() -> dict[str, str]:
+    """The environment in which another Python finds this `edge`, wherever ours found it."""
+    places = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}

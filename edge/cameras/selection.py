@@ -14,22 +14,18 @@ KINDS = {
     "demo": "edge.cameras.simulated:SimulatedCamera",
     "files": "edge.cameras.files:FileCamera",
     "uvc": "edge.cameras.uvc:UvcCamera",
+    "picamera": "edge.cameras.picamera:PiCamera",
+    "csi": "edge.cameras.csi:CsiCamera",
+    "stream": "edge.cameras.stream:StreamCamera",
 }
 """Kind of camera -> where its class lies."""
 
-NOT_READ = {
-    "picamera": "Raspberry Pi cameras",
-    "csi": "Jetson CSI cameras",
-    "rtsp": "network streams",
-    "http": "network streams",
-    "https": "network streams",
-}
-"""What a SPEC may begin with that this version cannot read."""
-
 WAYS = (
-    "a number or /dev/videoN for a USB camera, a video, a folder or glob of images, "
-    "or demo for the simulated microscope"
+    "a number as `edge-device cameras` lists them, /dev/videoN, usb:N, picamera:N, csi:N, an rtsp:// or "
+    "http:// address, a video, a folder or glob of images, or demo for the simulated microscope"
 )
+
+_NUMBERED = ("demo", "usb", "picamera", "csi")
 
 
 def camera_for(spec: str, settings: CameraSettings, pace_fps: float | None = None) -> Camera:
@@ -37,14 +33,15 @@ def camera_for(spec: str, settings: CameraSettings, pace_fps: float | None = Non
 
     Parameters
     ----------
-    spec : `N`, `/dev/videoN`, `usb:N`, a video, a folder or glob of images, `demo` or `demo:SEED`.
+    spec : `N`, `/dev/videoN`, `usb:N`, `picamera:N`, `csi:N`, an address, a video, a folder or glob of
+        images, `demo` or `demo:SEED`.
     settings : resolution and rate to ask a real camera for.
     pace_fps : frames per second of the simulated microscope; None draws as fast as they are taken.
 
     Raises
     ------
     CameraError
-        The SPEC means nothing, or a kind that this version cannot read.
+        The SPEC means nothing.
     """
     kind, arguments = parse(spec, settings)
     if kind == "demo":
@@ -55,15 +52,30 @@ def camera_for(spec: str, settings: CameraSettings, pace_fps: float | None = Non
 
 def parse(spec: str, settings: CameraSettings) -> tuple[str, dict[str, Any]]:
     """Kind of camera, a key of `KINDS`, and the arguments of its class."""
-    if re.fullmatch(r"(usb:)?\d+|/dev/.+", spec, re.ASCII):
+    if re.fullmatch(r"\d+", spec, re.ASCII):
+        return _attached(spec, settings)
+    if re.fullmatch(r"usb:\d+|/dev/.+", spec, re.ASCII):
         return "uvc", {"device": spec, "settings": settings}
+    if found := re.fullmatch(r"(picamera|csi):(\d+)", spec, re.ASCII):
+        return found[1], {"number": int(found[2]), "settings": settings}
     if found := re.fullmatch(r"demo(?::(\d+))?", spec, re.ASCII):
         return "demo", {"seed": int(found[1])} if found[1] else {}
-    scheme = spec.partition(":")[0].lower()
-    if scheme in NOT_READ and ":" in spec:
-        raise CameraError(f"camera {spec}: {NOT_READ[scheme]} are not supported by this version; use {WAYS}")
+    if re.match(r"(rtsp|https?)://.", spec, re.IGNORECASE):
+        return "stream", {"url": spec, "settings": settings}
     if re.search(r"[*?\[]", spec) or os.path.exists(os.path.expanduser(spec)):
         return "files", {"path": spec}
-    if scheme in ("demo", "usb") and ":" in spec:
+    scheme, colon, _ = spec.partition(":")
+    if scheme in _NUMBERED and colon:
         raise CameraError(f"camera {spec}: what follows the colon must be a whole number, as in {scheme}:1")
     raise CameraError(f"camera {spec!r}: no such file, folder or kind of camera; use {WAYS}")
+
+
+def _attached(number: str, settings: CameraSettings) -> tuple[str, dict[str, Any]]:
+    """The N-th camera of all; where there are not so many, it is one that may yet be plugged in."""
+    from edge.cameras.attached import on_the_board
+
+    first = on_the_board()
+    place = int(number)
+    if place < len(first):
+        return parse(first[place].spec, settings)
+    return "uvc", {"device": str(place - len(first)), "settings": settings, "called": number}

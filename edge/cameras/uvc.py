@@ -1,69 +1,52 @@
-"""USB cameras, and whatever else the kernel offers as a Video4Linux capture device, through OpenCV."""
+"""USB cameras, and whatever else the kernel offers as a Video4Linux capture device."""
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import re
-import struct
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
-
-import cv2
-import numpy as np
+from time import monotonic
 
 from edge.cameras import CameraError
-from edge.cameras.quiet import quiet
+from edge.cameras.attached import Format
+from edge.cameras.v4l2 import formats, nodes
+from edge.cameras.v4l2.capture import BUFFERS, Capture, Picture
+from edge.cameras.v4l2.decoder import Decoder
+from edge.cameras.v4l2.device import Device, KernelDevice, OpenDevice
+from edge.cameras.v4l2.light import LightKeeper
+from edge.cameras.v4l2.nodes import Node
+from edge.cameras.v4l2.pixels import BITS
+from edge.cameras.v4l2.trouble import listing, words
 from edge.config import CameraSettings
-from edge.types import Frame
+from edge.types import U8, Frame, Light
 
-SYSFS = Path("/sys/class/video4linux")
+PATIENCE_S = 1.0
+"""Without a good picture for so long a camera is silent."""
 
-# From linux/videodev2.h: struct v4l2_capability is 104 bytes, of which card begins at 16,
-# bus_info at 48, and the node's own capabilities at 88.
-VIDIOC_QUERYCAP = 0x80685600
-CAP_VIDEO_CAPTURE = 0x00000001
-CAP_IO_MC = 0x20000000  # part of a chain that wants setting up as a whole, like a Raspberry Pi CSI camera
+LONGEST_START_S = 4.0
+"""Some cameras need seconds for their first picture; the time they get doubles up to this each time that a
+camera was opened in vain."""
 
-REOPENINGS = 3
-"""Times a silent camera is closed and opened again before it is given up."""
-
-
-class Capture(Protocol):
-    """The part of `cv2.VideoCapture` that is used here."""
-
-    def isOpened(self) -> bool: ...  # noqa: N802
-    def read(self) -> tuple[bool, Any]: ...
-    def set(self, property_id: int, value: float) -> bool: ...
-    def release(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class Node:
-    """A capture device: its place in /dev, the model's name, and whether it hangs on USB."""
-
-    path: str
-    model: str
-    usb: bool
+_SAMPLE = 997  # bytes between those by which a picture is known again; no multiple of a row
 
 
 class UvcCamera:
     """A Video4Linux camera.
 
-    The driver keeps a few frames waiting, so `read` gives the newest only to a reader that does nothing
-    else: `edge.cameras.feed` is one.
-
     Parameters
     ----------
-    device : '/dev/videoN', 'N' (the N-th camera attached, from 0) or 'usb:N' (the N-th on USB).
-    settings : resolution and rate to ask for.
-    open_capture : opens the device at a path.
-    reopen_after_s : pause before a silent camera is opened again.
+    device : '/dev/videoN' or a link to it, 'N' (the N-th camera attached, from 0) or 'usb:N' (the N-th on
+        USB). Once found, the camera is known by its serial number and port.
+    settings : resolution and rate to ask for, and the time until its light is held.
+    called : what messages call the camera, if that is not `device`.
+    root : folder that holds `sys` and `dev`. open_device, clock : for tests.
+
+    Attributes
+    ----------
+    name, serial : of the camera; until it is found, `device` and ''.
+    note : what the user should know of the pictures, such as a size that was not agreed; or None.
     """
 
     live = True
@@ -73,153 +56,199 @@ class UvcCamera:
         self,
         device: str,
         settings: CameraSettings,
-        open_capture: Callable[[str], Capture] | None = None,
-        reopen_after_s: float = 0.5,
+        *,
+        called: str | None = None,
+        root: Path = Path("/"),
+        open_device: OpenDevice = KernelDevice,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.device = device
-        node = self._find(list_nodes())
-        self.name = node.model if node else device
-        self._settings = settings
-        self._open_capture = open_capture or _open_v4l2
-        self._reopen_after_s = reopen_after_s
-        self._path = device
-        self._capture: Capture | None = None
+        self._called = called or device
+        self.note: str | None = None
+        self._settings, self._root, self._open_device, self._clock = settings, root, open_device, clock
+        self._known: Node | None = None
+        self._recognise(self._find(self._nodes()))
+        self._stream: _Stream | None = None
+        self._light = LightKeeper(settings.settle_s)
         self._index = 0
+        self._sample = b""
+        self._start_s = PATIENCE_S
 
     def open(self) -> None:
         """Find the device and start it; raises CameraError: not there, not permitted, busy, no camera."""
-        if self._capture is not None:
+        if self._stream is not None:
             return
-        quiet()
-        nodes = list_nodes()
-        node = self._find(nodes)
-        if node is None and not self.device.startswith("/"):
-            raise CameraError(f"camera {self.device}: there is no such camera; {_attached(nodes)}")
-        self._path = node.path if node else self.device
-        self._capture = self._start()
+        self._stream = self._start(self._locate())
+        self._light.begin(self._stream.device)
         self._index = 0
 
     def read(self) -> Frame | None:
-        """The next frame; a camera that falls silent is opened again a few times before CameraError."""
-        if self._capture is None:
-            raise CameraError(f"camera {self.device}: is not open")
-        ok, pixels = self._capture.read()
-        for attempt in range(REOPENINGS):
-            if ok:
-                break
-            self._reopen(self._reopen_after_s * 2**attempt)
-            ok, pixels = self._capture.read()
-        if not ok:
-            raise CameraError(
-                f"camera {self.device}: {self._path} gives no more pictures; check its cable, "
-                "plug it in again, or choose another with --camera"
-            )
-        frame = Frame(
-            pixels=np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8),
-            index=self._index,
-            source=self.name,
-            captured_at=datetime.now(UTC),
-            monotonic_s=time.monotonic(),
-        )
-        self._index += 1
-        return frame
+        """The newest frame; CameraError after a second without a good one, at once if it was unplugged."""
+        stream = self._stream
+        if stream is None:
+            raise CameraError(f"camera {self._called}: is not open")
+        until_s = self._clock() + self._patience_s(stream)
+        damaged = stream.damaged
+        try:
+            self._light.look_after(self._clock())
+            while (picture := stream.capture.newest(until_s)) is not None:
+                if (pixels := self._new(picture, stream)) is not None:
+                    return self._frame(pixels, picture)
+                if self._clock() >= until_s:
+                    break
+        except OSError as error:
+            raise self._trouble(stream.path, error) from error
+        if not self._index:
+            self._start_s = min(2 * self._start_s, LONGEST_START_S)
+        what = "gives no pictures" if damaged == stream.damaged else "gives only damaged pictures"
+        advice = "check its cable, or unplug it and plug it in again"
+        raise CameraError(f"camera {self._called}: {stream.path} {what}; {advice}")
 
     def close(self) -> None:
         """Let go of the device."""
-        if self._capture is not None:
-            self._capture.release()
-            self._capture = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._light.end()
+            stream.close()
 
-    def _find(self, nodes: Sequence[Node]) -> Node | None:
+    def light(self) -> Light | None:
+        """What is fixed of exposure, gain and colour temperature; None while it is closed."""
+        return self._light.light()
+
+    def fix_light(self, light: Light | None) -> None:
+        """Take pictures like this from the next one read on; None: what the camera finds in `settle_s`."""
+        self._light.ask(light)
+
+    # finding it
+
+    def _nodes(self) -> list[Node]:
+        return nodes.list_nodes(self._root, self._open_device)
+
+    def _find(self, attached: Sequence[Node]) -> Node | None:
         """The one that `device` means, None if it is not among them."""
         if self.device.startswith("/"):
             path = os.path.realpath(self.device)  # /dev/v4l/by-id holds links
-            return next((node for node in nodes if node.path == path), None)
-        wanted = [node for node in nodes if node.usb or not self.device.startswith("usb:")]
+            return next((node for node in attached if node.path == path), None)
+        wanted = [node for node in attached if node.ids or not self.device.startswith("usb:")]
         number = int(self.device.removeprefix("usb:"))
         return wanted[number] if number < len(wanted) else None
 
-    def _start(self) -> Capture:
+    def _recognise(self, node: Node | None) -> None:
+        self._known = node or self._known
+        self.name = self._known.model if self._known else self.device
+        self.serial = self._known.serial if self._known else ""
+
+    def _locate(self) -> str:
+        """Path of the camera's node now."""
+        attached = self._nodes()
+        node = nodes.find_again(self._known, attached) if self._known else self._find(attached)
+        if node is not None:
+            self._recognise(node)
+            return node.path
+        if self._known is not None:
+            raise CameraError(f"camera {self._called}: {self.name} is not attached; plug it in again")
+        if not self.device.startswith("/"):
+            raise CameraError(f"camera {self._called}: there is no such camera; {listing(attached)}")
+        return self.device
+
+    # starting it
+
+    def _start(self, path: str) -> _Stream:
         try:
-            capture = self._open_capture(self._path)
-        except CameraError as error:
-            raise CameraError(f"camera {self.device}: {error}") from error
-        # MJPEG first: a USB 2 cable carries uncompressed full HD at 5 frames a second. A camera
-        # without it keeps its own format, and one without this size or rate takes its nearest.
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.width)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height)
-        capture.set(cv2.CAP_PROP_FPS, self._settings.fps)
-        return capture
-
-    def _reopen(self, wait_s: float) -> None:
-        # the old capture must go first: while it is held, a second one fails to open
-        assert self._capture is not None
-        self._capture.release()
-        time.sleep(wait_s)
+            device = self._open_device(path)
+        except OSError as error:
+            raise self._trouble(path, error) from error
         try:
-            self._capture = self._start()
-        except CameraError as error:
-            raise CameraError(f"{error} (it stopped giving pictures, and did not come back)") from error
+            if not nodes.captures(device):
+                raise OSError(errno.ENOTTY, "")
+            return self._stream_of(device, path)
+        except BaseException as error:
+            device.close()
+            if isinstance(error, OSError):
+                raise self._trouble(path, error) from error
+            raise
 
+    def _stream_of(self, device: Device, path: str) -> _Stream:
+        offered = formats.offered(device, self._settings)
+        choice = formats.ranked(offered, self._settings)
+        if not choice:
+            kinds = ", ".join(formats.pixel_formats(device))
+            what = f"offers only {kinds}, which cannot be read" if kinds else "offers no pictures now"
+            raise CameraError(f"camera {self._called}: {path} {what}; choose another with --camera")
+        while True:
+            best = choice[0]
+            try:
+                capture = Capture(device, best, self._clock)
+            except OSError as error:
+                choice = [other for other in choice if _load(other) < _load(best)]
+                if error.errno != errno.ENOSPC or not choice:
+                    raise
+            else:
+                return _Stream(path, device, capture, Decoder(capture.layout, offered), best.fps)
 
-def list_nodes(sysfs: Path = SYSFS) -> list[Node]:
-    """The capture devices attached, in the order of their numbers.
+    # reading it
 
-    A camera has several nodes in /dev; the first (index 0) gives the pictures. Decoders and image
-    processors are left out. A node that may not be opened is listed all the same, so that opening it
-    can say why not.
-    """
-    nodes = []
-    for entry in sorted(sysfs.glob("video*"), key=lambda e: int(re.sub(r"\D", "", e.name) or 0)):
-        path = f"/dev/{entry.name}"
+    def _patience_s(self, stream: _Stream) -> float:
+        slow_s = 2 / stream.fps if stream.fps else 0.0
+        starting_s = self._start_s if not self._index else 0.0
+        return min(max(PATIENCE_S, slow_s, starting_s), LONGEST_START_S)
+
+    def _new(self, picture: Picture, stream: _Stream) -> U8 | None:
+        """The picture's pixels, None if it was seen before or is damaged."""
+        sample = picture.data[::_SAMPLE]
+        # a driver may begin with a buffer from before it was closed
+        suspicious = picture.again or stream.pictures < BUFFERS
+        stream.pictures += 1
+        if suspicious and sample == self._sample:
+            return None
         try:
-            first = (entry / "index").read_text().strip() == "0"
-            model = (entry / "name").read_text().strip()
-        except OSError:
-            continue
-        if first and _refusal(path) != errno.ENOTTY:
-            nodes.append(Node(path, model, "/usb" in os.path.realpath(entry / "device")))
-    return nodes
+            pixels = stream.decoder.decode(picture.data)
+        except ValueError:
+            stream.undecodable += 1
+            return None
+        self._sample = sample
+        self._light.see(pixels, self._clock())
+        self.note = stream.decoder.note or self._light.note
+        return pixels
 
-
-def _refusal(path: str) -> int:
-    """Why the node at `path` cannot be used: 0 for a camera, ENOTTY for none, else the errno of opening."""
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    except OSError as error:
-        return error.errno or errno.EIO
-    try:
-        answer = fcntl.ioctl(handle, VIDIOC_QUERYCAP, bytes(104))
-        (caps,) = struct.unpack_from("<I", answer, 88)
-        return 0 if caps & CAP_VIDEO_CAPTURE and not caps & CAP_IO_MC else errno.ENOTTY
-    except OSError:
-        return errno.ENOTTY
-    finally:
-        os.close(handle)
-
-
-def _open_v4l2(path: str) -> Capture:
-    """An open capture of the device at `path`, or CameraError saying what is in the way."""
-    refusal = _refusal(path)
-    if refusal in (0, errno.EBUSY):
-        capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
-        if capture.isOpened():
-            return capture
-        raise CameraError(f"{path} is used by another program; close it or choose another with --camera")
-    if refusal in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
-        raise CameraError(f"there is no {path}; {_attached(list_nodes())}")
-    if refusal in (errno.EACCES, errno.EPERM):
-        raise CameraError(
-            f"no permission to use {path}; add yourself to its group with "
-            "`sudo usermod -aG video $USER` and log in again"
+    def _frame(self, pixels: U8, picture: Picture) -> Frame:
+        age = timedelta(seconds=max(self._clock() - picture.taken_s, 0.0))
+        frame = Frame(
+            pixels=pixels,
+            index=self._index,
+            source=self.name,
+            captured_at=datetime.now(UTC) - age,
+            monotonic_s=picture.taken_s,
+            exposure_ms=self._light.exposure_ms,
         )
-    if refusal in (errno.ENOTTY, errno.EISDIR, errno.ENOTDIR):
-        raise CameraError(f"{path} is not a camera; {_attached(list_nodes())}")
-    raise CameraError(f"{path} cannot be opened: {os.strerror(refusal)}; plug the camera in again")
+        self._index += 1
+        self._start_s = PATIENCE_S
+        return frame
+
+    # saying what is wrong
+
+    def _trouble(self, path: str, error: OSError) -> CameraError:
+        known = self.name if self._known else None
+        return CameraError(f"camera {self._called}: {words(path, error, self._nodes, known)}")
 
 
-def _attached(nodes: Sequence[Node]) -> str:
-    if not nodes:
-        return "no camera is attached; plug one in, or try --camera demo"
-    return "attached: " + ", ".join(f"{node.path} ({node.model})" for node in nodes)
+class _Stream:
+    """A camera while it is open."""
+
+    def __init__(self, path: str, device: Device, capture: Capture, decoder: Decoder, fps: float) -> None:
+        self.path, self.device, self.capture, self.decoder, self.fps = path, device, capture, decoder, fps
+        self.pictures = self.undecodable = 0
+
+    @property
+    def damaged(self) -> int:
+        """Pictures left out so far."""
+        return self.undecodable + self.capture.damaged
+
+    def close(self) -> None:
+        self.capture.stop()
+        self.device.close()
+
+
+def _load(offer: Format) -> float:
+    """What this format asks of a cable, to compare with others; JPEG takes about 2 bits a pixel."""
+    return (BITS[offer.pixels] or 2) * offer.width * offer.height * (offer.fps or 1)

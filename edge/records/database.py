@@ -73,6 +73,33 @@ MIGRATIONS = (
         """,
         "CREATE INDEX cells_of_reading ON cells (reading)",
     ),
+    (
+        """
+        CREATE TABLE boots (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            boot_id TEXT NOT NULL UNIQUE,   -- what the kernel calls it
+            first_seen_at TEXT NOT NULL,    -- by the wall clock of that moment, right or wrong
+            first_seen_s REAL NOT NULL      -- seconds since the boot, sleep included
+        )
+        """,
+        """
+        CREATE TABLE clock (                -- added to when a boot's clock becomes set or jumps
+            id INTEGER PRIMARY KEY,
+            boot INTEGER NOT NULL REFERENCES boots (number),
+            utc TEXT NOT NULL,              -- what the wall clock said, ISO 8601
+            boot_s REAL NOT NULL,           -- at so many seconds since the boot, sleep included
+            voucher TEXT NOT NULL           -- who says so: 'ntp', 'rtc', 'hand', or '' for nobody
+        )
+        """,
+        "CREATE INDEX clock_of_boot ON clock (boot)",
+        # NULL in all of these: written before they were there
+        "ALTER TABLE slides ADD COLUMN boot INTEGER REFERENCES boots (number)",
+        "ALTER TABLE slides ADD COLUMN started_s REAL",  # seconds since the boot, sleep included
+        "ALTER TABLE slides ADD COLUMN finished_s REAL",
+        "ALTER TABLE slides ADD COLUMN clock_set INTEGER",  # 1 when something vouched for started_at
+        "ALTER TABLE readings ADD COLUMN captured_s REAL",  # seconds since the boot, sleep included
+        "ALTER TABLE readings ADD COLUMN focus REAL",  # sharpness by the best of the slide, 0 to 1
+    ),
 )
 """The statements that lead from schema version i to i + 1. A file's version is its PRAGMA user_version."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edge import clock
 from edge.types import U8, Reading
 
 Row = dict[str, Any]
@@ -36,6 +37,7 @@ def reading_row(reading: Reading) -> Row:
         "frame": frame.index,
         "source": frame.source,
         "captured_at": frame.captured_at.isoformat(),
+        "captured_s": frame.monotonic_s + clock.asleep_s(),
         "t_s": reading.t_s,
         "width": frame.width,
         "height": frame.height,
@@ -44,6 +46,7 @@ def reading_row(reading: Reading) -> Row:
         "um_per_px_from": reading.um_per_px_from,
         "sharpness": reading.sharpness,
         "brightness": reading.brightness,
+        "focus": reading.focus,
         "problems": json.dumps(reading.problems),
         "repeated": bool(reading.repeated),
         "fault": frame.fault,

@@ -13,19 +13,24 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
 
+from edge import clock
+from edge.records import queries
+from edge.records.boots import BootClock, iso
 from edge.records.database import RecordsError, connect, explain
-from edge.records.rows import cell_rows, decoded, decoded_cell, insert, reading_row
+from edge.records.rows import cell_rows, insert, reading_row
 from edge.types import Finding, Reading, Tally
 
 GROUP_S = 0.1
 """Least time between commits, seconds: an SD card endures and manages few a second. A reading that comes
 after a pause is committed at once; one under load waits this long at most, plus the commit itself."""
+
+CLOCK_S = 3.0
+"""Seconds between two looks at the machine's clock, which somebody may set while a slide is read."""
 
 WAITING = 6
 """Readings not yet on the disk at most, since each holds its frame in memory; then `add` waits."""
@@ -54,9 +59,21 @@ class SlideHeader:
     classes: tuple[str, ...]
 
 
-def new_slide_id(now: datetime | None = None) -> str:
-    """A readable identifier that no other slide has: date, UTC time and four hexadecimal digits."""
-    return f"{now or datetime.now(UTC):%Y-%m-%dT%H%M}-{token_hex(2)}"
+def new_slide_id(boot: int | str = "", dated: bool | None = None) -> str:
+    """A readable identifier that no other slide has: date, UTC time and four hexadecimal digits.
+
+    While the clock is not set a date would mislead: then it is the boot, the minutes since, and the digits,
+    as in `boot12-0007-a3f1`.
+
+    Parameters
+    ----------
+    boot : number of the boot; without one its name's first digits.
+    dated : whether the clock is to be believed; None asks `edge.clock`.
+    """
+    moment = clock.now()
+    if moment.is_set if dated is None else dated:
+        return f"{moment.utc:%Y-%m-%dT%H%M}-{token_hex(2)}"
+    return f"boot{boot or '-' + moment.boot_id[:8]}-{int(moment.boot_s) // 60:04d}-{token_hex(2)}"
 
 
 class Unrecorded:
@@ -64,6 +81,9 @@ class Unrecorded:
 
     def __init__(self) -> None:
         self._readings: list[Reading] = []
+
+    def new_slide_id(self) -> str:
+        return new_slide_id()
 
     def begin_slide(self, slide: str | None, header: SlideHeader) -> str:
         return slide or new_slide_id()
@@ -103,6 +123,8 @@ class Store:
     def __init__(self, path: str | Path, busy_s: float = 5.0) -> None:
         self.path = Path(path)
         self._database = connect(self.path, busy_s)
+        self._looked_s = 0.0
+        self._boot = self._registered()
         self._slide: str | None = None
         self._classes: tuple[str, ...] = ()
         self._changed = threading.Condition()
@@ -122,14 +144,32 @@ class Store:
     ) -> None:
         self.close()
 
+    def _registered(self) -> BootClock:
+        """This boot, written down if it is the first time that it is seen."""
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            boot = BootClock(self._database, clock.now())
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._database.close()
+            raise RecordsError(explain(self.path, error)) from error
+        self._looked_s = time.monotonic()
+        return boot
+
+    def new_slide_id(self) -> str:
+        """A readable identifier that no other slide has, with the date or, without a set clock, the boot."""
+        return new_slide_id(self._boot.number, self._boot.is_set)
+
     def begin_slide(self, slide: str | None, header: SlideHeader) -> str:
         """Start a slide and return its identifier, generated when `slide` is None.
 
         An identifier that is in the records already is refused: going on with it could count a cell twice.
         """
         self._drain()
-        row = asdict(header) | {"classes": json.dumps(header.classes), "started_at": _now()}
-        row["id"] = new_slide_id() if slide is None else slide.strip()
+        moment = clock.now()
+        row = asdict(header) | {"classes": json.dumps(header.classes)}
+        row |= {"boot": self._boot.number, "started_at": iso(moment.utc), "started_s": moment.boot_s}
+        row |= {"clock_set": moment.is_set, "id": self.new_slide_id() if slide is None else slide.strip()}
         if not row["id"] or not row["id"].isprintable():
             raise RecordsError(f"slide {slide!r}: an identifier must be printable text; choose another")
         try:
@@ -177,8 +217,10 @@ class Store:
         if self._failure:
             raise self._failure
         low, high = finding.interval or (None, None)
+        moment = clock.now()
         row = {
-            "finished_at": _now(),
+            "finished_at": iso(moment.utc),
+            "finished_s": moment.boot_s,
             "finding": finding.kind,
             "reason": finding.reason,
             "blast_fraction": finding.blast_fraction,
@@ -202,26 +244,26 @@ class Store:
         self._database.close()
 
     def slides(self) -> list[dict[str, Any]]:
-        """Every slide, the oldest first: the columns of table `slides`, `classes` and `tally` decoded."""
-        rows = self._rows("SELECT * FROM slides ORDER BY started_at, id")
-        return [decoded(row, "classes", "tally") for row in rows]
+        """Every slide, the oldest first: the columns of table `slides`, `classes` and `tally` decoded.
+
+        `started_at` and `finished_at` are true times as far as they are known, and `clock` says what they
+        are: 'set', 'corrected', 'not set' or 'unknown' (see `edge.records.boots`).
+        """
+        return queries.slides(self._rows)
 
     def readings(self, slide: str) -> list[dict[str, Any]]:
-        """The slide's readings in order: the columns of table `readings`, `problems` and `ms` decoded."""
-        rows = self._rows("SELECT * FROM readings WHERE slide = ? ORDER BY id", slide)
-        return [decoded(row, "problems", "ms") for row in rows]
+        """The slide's readings in order: the columns of table `readings`, `problems` and `ms` decoded.
+
+        `captured_at` is the true time as far as it is known, and `clock` says what it is, as of `slides`.
+        """
+        return queries.readings(self._rows, slide)
 
     def cells(self, slide: str) -> list[dict[str, Any]]:
         """The slide's cells, frame by frame: the columns of table `cells` and the reading's `frame`.
 
         `probabilities` is (C,) float32; `crop` is (S, S, 3) uint8 RGB, None where the cell is not new.
         """
-        rows = self._rows(
-            "SELECT cells.*, readings.frame FROM cells JOIN readings ON readings.id = cells.reading "
-            "WHERE readings.slide = ? ORDER BY cells.id",
-            slide,
-        )
-        return [decoded_cell(row) for row in rows]
+        return queries.cells(self._rows, slide)
 
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         self._drain()
@@ -267,6 +309,9 @@ class Store:
     def _commit(self, group: Sequence[Reading]) -> Exception | None:
         try:
             self._database.execute("BEGIN IMMEDIATE")
+            if time.monotonic() - self._looked_s >= CLOCK_S:
+                self._looked_s = time.monotonic()
+                self._boot.note(clock.now())
             for reading in group:
                 self._insert(reading)
             self._database.execute("COMMIT")
@@ -284,7 +329,3 @@ class Store:
         key = insert(self._database, "readings", row)
         for row in cell_rows(reading, self._classes):
             insert(self._database, "cells", row | {"reading": key})
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

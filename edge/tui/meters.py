@@ -13,7 +13,7 @@ _LABEL = 8
 
 
 class Meters(Panel):
-    """Focus as a bar, light as a pointer between dark and bright."""
+    """Focus by the best on this slide as a bar, light as a pointer between dark and bright."""
 
     _reading: Reading | None = None
 
@@ -22,11 +22,11 @@ class Meters(Panel):
         self.update()
 
     def lay_out(self, width: int, height: int) -> list[Content]:
-        sharpness = self._reading.sharpness if self._reading else 0.0
+        focus = (self._reading.focus if self._reading else None) or 0.0
         brightness = self._reading.brightness if self._reading else 0.0
         style = "bold yellow" if self._reading and self._reading.problems else "bold"
         length = max((width - len("focus  100%  light  100% ")) // 2, 1)
-        filled = bar(sharpness, 1.0, length)
+        filled = bar(focus, 1.0, length)
         track = ["─"] * (length + 1)
         if self._reading:
             track[min(round(brightness * length), length)] = "█"
@@ -35,7 +35,7 @@ class Meters(Panel):
                 ("focus ", "dim"),
                 (filled, style),
                 ("░" * (length - len(filled)), "dim"),
-                f" {sharpness:>4.0%}  ",
+                f" {focus:>4.0%}  ",
                 ("light ", "dim"),
                 ("".join(track), style),
                 f" {brightness:>4.0%}",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +92,23 @@ def test_no_room_for_the_last_line_is_no_failure(pictures: Path) -> None:
             stdout=full, stderr=subprocess.PIPE, timeout=60,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_signal_starts_a_new_slide_and_another_ends_it(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge.cli", "--camera", "demo", "--headless", "--no-records", "--json", "-"],
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "LEUKOSCOPE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    kinds: list[str] = []
+    for line in process.stdout:
+        kinds.append(json.loads(line)["kind"])
+        if kinds == ["start", "reading"]:
+            process.send_signal(signal.SIGUSR1)
+        elif kinds[-2:] == ["start", "reading"]:
+            process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert [kind for kind in kinds if kind != "reading"] == ["start", "finding", "start", "finding"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ import pytest
 from edge import device
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["bench", "--help"], ["update", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["bench", "--help"], ["update", "--help"], ["doctor", "--help"], ["--version"]]
+)
 def test_help_has_an_example_and_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom edge import device\n"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge import optics, redcells
-from edge.optics import Calibration, CalibrationError, CalibrationStore, Scales
+from edge import optics, preprocess, redcells
+from edge.calibrations import Calibration, CalibrationStore
+from edge.optics import Scales
 from edge.redcells import RedCells
 from edge.types import U8, Frame
 
@@ -22,6 +22,7 @@ NOMINAL = 0.2
 @dataclass
 class Eyepiece:
     name: str = "scope"
+    serial: str = ""
     live: bool = False
 
 
@@ -149,55 +150,13 @@ def test_disagreement_with_the_calibration_is_told_once(tmp_path: Path, across: 
     assert all("0.1000" in note and "%" in note and "--um-per-px" in note for note in notes)
 
 
-def test_store_keeps_cameras_and_resolutions_apart(tmp_path: Path) -> None:
-    store = CalibrationStore(tmp_path / "deeper" / "calibrations.json")
-    assert store.find("scope", 64, 48) is None
-    store.save(saved(0.1))
-    store.save(saved(0.05, width=128))
-    store.save(saved(0.12))
-    assert store.find("scope", 64, 48) == saved(0.12)
-    assert store.find("scope", 128, 48) == saved(0.05, width=128)
-    assert store.find("other", 64, 48) is None
-    assert [p.name for p in store.path.parent.iterdir()] == ["calibrations.json"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "[]",
-        '{"format": 9, "calibrations": []}',
-        '{"format": 1, "calibrations": [{"camera": "scope"}]}',
-    ],
-)
-def test_damaged_store_is_named_with_a_way_out(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "calibrations.json"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(CalibrationError, match="calibrate") as told:
-        scales(tmp_path, live=True).for_slide().scale(field(10))
-    assert str(path) in str(told.value)
-    assert "\n" not in str(told.value)
-
-
-@pytest.mark.parametrize("value", [0.0, -0.1, "0.1", None])
-def test_impossible_saved_scale_is_refused(tmp_path: Path, value: object) -> None:
-    store = CalibrationStore(tmp_path / "calibrations.json")
-    store.save(saved())
-    content = json.loads(store.path.read_text(encoding="utf-8"))
-    content["calibrations"][0]["um_per_px"] = value
-    store.path.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(CalibrationError):
-        store.find("scope", 64, 48)
-
-
 def test_a_store_that_cannot_be_written_does_not_stop_the_slide(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("edge.optics.os.replace", full)
+    monkeypatch.setattr("edge.durable.os.fsync", full)
     keeper = scales(tmp_path, live=True).for_slide()
     answers = [keeper.scale(field(30, at_s=float(s))) for s in range(5)]
     assert answers[-1].source == "red-cells"
@@ -211,6 +170,124 @@ def test_measure_takes_several_fields_together() -> None:
     measured = optics.measure([field(20), field(20), field(0)])
     assert measured is not None
     assert (measured.cells, measured.fields) == (40, 2)
-    calibration = optics.calibration_from(measured, "scope", 64, 48)
+    calibration = optics.calibration_from(measured, "scope", "7", 64, 48)
     assert calibration.um_per_px == measured.um_per_px
     assert datetime.fromisoformat(calibration.measured_at).tzinfo is not None
+
+
+def lit(size: tuple[int, int] = (48, 64), grey: float = 200.0, dust: float = 0.0) -> Frame:
+    """Glass whose right edge gets half of the light, 300 µm wide, with the shadow of dust."""
+    height, width = size
+    light = np.linspace(1.0, 0.5, width)[None, :, None] * np.ones((height, 1, 3))
+    light[height // 2 - 8 : height // 2 + 8, width // 4 : width // 4 + 16] *= 1 - dust
+    pixels = np.asarray(grey * light, np.uint8)
+    pixels[0, 0] = 0  # no red cells
+    return Frame(pixels, 0, "field", datetime.now(UTC), 0.0)
+
+
+def ramp() -> np.ndarray:
+    return np.asarray(np.linspace(1.0, 0.5, 32)[None, :, None] * np.ones((24, 1, 3)), np.float32)
+
+
+def keep(folder: Path, **more: object) -> Calibration:
+    calibration = replace(saved(0.5, 640), height=480, **more)  # type: ignore[arg-type]
+    CalibrationStore(folder / "calibrations.json").save(calibration)
+    return calibration
+
+
+def notes_of(keeper: optics.ScaleKeeper, frame: Frame, fields: int = 9) -> list[str]:
+    answers = [keeper.scale(replace(frame, monotonic_s=2.0 * n)) for n in range(fields)]
+    return [a.note for a in answers if a.note]
+
+
+def test_the_saved_flat_field_comes_with_the_scale(tmp_path: Path) -> None:
+    keep(tmp_path, flat=ramp())
+    for asked in ("auto", 0.5):
+        scale = scales(tmp_path, live=True, asked=asked).for_slide().scale(lit((480, 640)))
+        assert scale.flat is not None
+        np.testing.assert_allclose(scale.flat, ramp(), atol=1e-4)
+    other = scales(tmp_path, live=True).for_slide().scale(field(0))
+    assert other.flat is None
+
+
+def test_another_serial_number_is_another_camera(tmp_path: Path) -> None:
+    keep(tmp_path, serial="A", flat=ramp())
+    for serial, known in (("A", True), ("B", False)):
+        mine = scales(tmp_path, camera=Eyepiece(serial=serial, live=True)).for_slide()
+        assert (mine.scale(lit((480, 640))).flat is not None) == known
+
+
+def test_a_measured_scale_does_not_lose_the_flat_field(tmp_path: Path) -> None:
+    store = CalibrationStore(tmp_path / "calibrations.json")
+    store.save(replace(saved(0.5), method="nominal", flat=ramp(), glass=(200.0, 200.0, 200.0)))
+    keeper = scales(tmp_path, live=True).for_slide()
+    answers = [keeper.scale(field(30, at_s=float(s))) for s in range(4)]
+    assert answers[-1].source == "red-cells"
+    kept = store.find("scope", "", 64, 48)
+    assert kept is not None
+    assert kept.method == "red-cells"
+    assert kept.um_per_px == pytest.approx(0.1, rel=0.01)
+    assert kept.flat is not None
+    assert kept.glass == (200.0, 200.0, 200.0)
+
+
+def test_a_flat_field_that_fits_is_kept_in_silence(tmp_path: Path) -> None:
+    keep(tmp_path, flat=ramp(), glass=(149.0, 149.0, 149.0))
+    keeper = scales(tmp_path, live=True).for_slide()
+    assert notes_of(keeper, lit((480, 640))) == []
+    assert keeper.scale(lit((480, 640))).flat is not None
+
+
+def test_a_flat_field_that_no_longer_fits_is_told_once_and_left_out(tmp_path: Path) -> None:
+    keep(tmp_path, flat=np.ascontiguousarray(ramp()[:, ::-1]))
+    keeper = scales(tmp_path, live=True).for_slide()
+    notes = notes_of(keeper, lit((480, 640)))
+    assert len(notes) == 1
+    assert "no longer fits" in notes[0]
+    assert "edge-device calibrate" in notes[0]
+    assert keeper.scale(lit((480, 640))).flat is None
+
+
+@pytest.mark.parametrize(
+    ("glass", "said"),
+    [
+        ((149.0, 149.0, 149.0), None),
+        ((255.0, 255.0, 255.0), "darker"),
+        ((80.0, 80.0, 80.0), "brighter"),
+        ((110.0, 149.0, 149.0), "redder"),
+        ((149.0, 149.0, 110.0), "bluer"),
+    ],
+)
+def test_another_light_is_told_once(
+    tmp_path: Path, glass: tuple[float, float, float], said: str | None
+) -> None:
+    keep(tmp_path, glass=glass)
+    notes = notes_of(scales(tmp_path, live=True).for_slide(), lit((480, 640)))
+    assert len(notes) == (said is not None)
+    assert said is None or said in notes[0]
+
+
+def test_an_old_calibration_is_told_once(tmp_path: Path) -> None:
+    date = (datetime.now(UTC) - timedelta(days=500)).isoformat()
+    keep(tmp_path, measured_at=date)
+    notes = notes_of(scales(tmp_path, live=True).for_slide(), lit((480, 640)))
+    assert len(notes) == 1
+    assert "500 days old" in notes[0]
+
+
+def test_a_given_scale_does_not_need_the_store(tmp_path: Path) -> None:
+    (tmp_path / "calibrations.json").write_text("{", encoding="utf-8")
+    keeper = scales(tmp_path, live=True, asked=0.1).for_slide()
+    first, second = keeper.scale(field(0)), keeper.scale(field(0))
+    assert first.um_per_px == second.um_per_px == 0.1
+    assert first.note is not None
+    assert second.note is None
+
+
+def test_what_the_flat_field_is_for(tmp_path: Path) -> None:
+    dusty = lit((480, 640), dust=0.2)
+    keep(tmp_path, flat=ramp())
+    flat = scales(tmp_path, live=True).for_slide().scale(dusty).flat
+    view = preprocess.specimen(dusty.pixels, 0.25, 0.25, flat)
+    right = view.pixels[:, -60:].astype(float)
+    assert abs(right.mean() - preprocess.BACKGROUND) < 3

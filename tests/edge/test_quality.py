@@ -155,3 +155,16 @@ def test_real_fields_pass_and_blurred_ones_do_not(shared_data: Path, pattern: st
         stopped.append("out of focus" in assess(blurred, um_per_px).problems)
     assert np.mean(passed) >= 0.9
     assert np.mean(stopped) >= 0.9
+
+
+def test_steepness_goes_on_falling_far_out_of_focus() -> None:
+    steepness = [assess(field(blur_um=b)).steepness for b in (0.2, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
+    known = [s for s in steepness if s is not None]
+    assert len(known) == len(steepness)
+    assert all(a > b for a, b in pairwise(known))
+
+
+def test_an_empty_field_has_no_blur_but_a_steepness() -> None:
+    seen = assess(np.asarray(np.random.default_rng(0).normal(210, 2, (480, 640, 3)), np.uint8))
+    assert seen.steepness is not None
+    assert seen.steepness < 1

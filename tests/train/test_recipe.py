@@ -43,7 +43,7 @@ def test_what_does_not_fit_is_named(change: dict[str, object], named: str) -> No
 
 
 def test_a_missing_key_is_named() -> None:
-    with pytest.raises(RecipeError, match="shares: missing"):
+    with pytest.raises(RecipeError, match="key 'shares' is missing"):
         parse({"name": "n", "title": "t"})
 
 

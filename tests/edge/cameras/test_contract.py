@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -12,12 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cameras import Camera, CameraError
+from edge.cameras import Camera, CameraError, isolated, stream
+from edge.cameras.csi import CsiCamera
 from edge.cameras.files import FileCamera
+from edge.cameras.picamera import PiCamera
 from edge.cameras.simulated import SimulatedCamera
+from edge.cameras.stream import StreamCamera
 from edge.cameras.uvc import UvcCamera
 from edge.types import Frame
-from tests.edge.cameras.fakes import SETTINGS, FakeCapture, write_image, write_video
+from tests.edge.cameras.fake_sysfs import plug_in
+from tests.edge.cameras.fake_v4l2 import FakeCamera
+from tests.edge.cameras.fakes import SETTINGS, write_image, write_video
+from tests.edge.cameras.network import camera_serving, mjpeg
+from tests.edge.cameras.outside import TEST_PIPELINE, fake_python, gstreamer_missing
 
 
 def a_folder(tmp_path: Path) -> Camera:
@@ -35,7 +42,8 @@ def a_simulated_one(tmp_path: Path) -> Camera:
 
 
 def a_fake_usb_one(tmp_path: Path) -> Camera:
-    return UvcCamera("/dev/video7", SETTINGS, open_capture=lambda path: FakeCapture())
+    fake = FakeCamera()
+    return UvcCamera(plug_in(tmp_path), SETTINGS, root=tmp_path, open_device=fake.open, clock=fake.clock)
 
 
 def a_real_usb_one(tmp_path: Path) -> Camera:
@@ -44,13 +52,51 @@ def a_real_usb_one(tmp_path: Path) -> Camera:
     return UvcCamera("/dev/video0", SETTINGS)
 
 
-MAKERS = [a_folder, a_video, a_simulated_one, a_fake_usb_one, a_real_usb_one]
+def a_fake_pi_one(tmp_path: Path) -> Camera:
+    return PiCamera(0, SETTINGS)
+
+
+def a_fake_jetson_one(tmp_path: Path) -> Camera:
+    return CsiCamera(0, SETTINGS)
+
+
+def a_real_pipeline(tmp_path: Path) -> Camera:
+    if gstreamer_missing():
+        pytest.skip(gstreamer_missing())
+    os.environ.pop("LEUKOSCOPE_SYSTEM_PYTHON")
+    return CsiCamera(0, SETTINGS, TEST_PIPELINE.format(pattern="ball"))
+
+
+@contextmanager
+def a_network_one(tmp_path: Path) -> Iterator[Camera]:
+    with camera_serving(mjpeg) as host:
+        yield StreamCamera(f"http://{host}/video", SETTINGS)
+
+
+MAKERS = [
+    a_folder,
+    a_video,
+    a_simulated_one,
+    a_fake_usb_one,
+    a_real_usb_one,
+    a_fake_pi_one,
+    a_fake_jetson_one,
+    a_real_pipeline,
+    a_network_one,
+]
 
 
 @pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)
-def camera(request: pytest.FixtureRequest, tmp_path: Path) -> Camera:
-    make: Callable[[Path], Camera] = request.param
-    return make(tmp_path)
+def camera(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Camera]:
+    monkeypatch.setenv("LEUKOSCOPE_SYSTEM_PYTHON", fake_python())
+    for module in (isolated, stream):  # a busy machine is no silent camera
+        monkeypatch.setattr(module, "SILENT_S", 20.0)
+        monkeypatch.setattr(module, "OPEN_S", 30.0)
+    made = request.param(tmp_path)
+    with nullcontext(made) if isinstance(made, Camera) else made as camera:
+        yield camera
 
 
 def read(camera: Camera, count: int) -> list[Frame]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge.cameras import Camera, CameraError
+from edge.cameras import attached as everything
+from edge.cameras.attached import Attached
 from edge.cameras.selection import KINDS, camera_for, parse
 from tests.edge.cameras.fakes import SETTINGS, write_image, write_video
 
@@ -19,6 +21,11 @@ ROOT = Path(__file__).parents[3]
     [
         ("0", "uvc", "0"),
         ("12", "uvc", "12"),
+        ("picamera:1", "picamera", 1),
+        ("csi:0", "csi", 0),
+        ("rtsp://10.0.0.1/stream", "stream", "rtsp://10.0.0.1/stream"),
+        ("HTTP://10.0.0.1/stream", "stream", "HTTP://10.0.0.1/stream"),
+        ("https://10.0.0.1/stream", "stream", "https://10.0.0.1/stream"),
         ("/dev/video3", "uvc", "/dev/video3"),
         ("/dev/v4l/by-id/usb-x", "uvc", "/dev/v4l/by-id/usb-x"),
         ("usb:1", "uvc", "usb:1"),
@@ -30,7 +37,7 @@ ROOT = Path(__file__).parents[3]
     ],
 )
 def test_what_a_spec_means(
-    spec: str, kind: str, argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spec: str, kind: str, argument: str | int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_image(tmp_path / "fields" / "7.png")
@@ -38,7 +45,7 @@ def test_what_a_spec_means(
     (tmp_path / "demo").mkdir()
     found, arguments = parse(spec, SETTINGS)
     assert found == kind
-    assert argument in (arguments.get("device"), arguments.get("path"))
+    assert argument in arguments.values()
     assert isinstance(camera_for(spec, SETTINGS), Camera)
 
 
@@ -51,10 +58,9 @@ def test_the_simulated_microscope_and_its_seed(spec: str, seed: dict[str, int]) 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("picamera:0", "Raspberry Pi cameras are not supported by this version; use a number"),
-        ("csi:0", "Jetson CSI cameras are not supported"),
-        ("rtsp://10.0.0.1/stream", "network streams are not supported"),
-        ("HTTP://10.0.0.1/stream", "network streams are not supported"),
+        ("picamera:x", "must be a whole number, as in picamera:1"),
+        ("csi:", "must be a whole number, as in csi:1"),
+        ("rtsp://", "no such file, folder or kind of camera"),
         ("demo:x", "must be a whole number, as in demo:1"),
         ("demo:-1", "must be a whole number, as in demo:1"),
         ("usb:", "must be a whole number, as in usb:1"),
@@ -73,6 +79,16 @@ def test_a_spec_that_means_nothing(spec: str, message: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_numbers_go_on_after_the_cameras_of_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    board = [Attached("picamera", "imx477", "picamera:0"), Attached("csi", "imx219", "csi:4")]
+    monkeypatch.setattr(everything, "on_the_board", lambda: board)
+    assert parse("0", SETTINGS) == ("picamera", {"number": 0, "settings": SETTINGS})
+    assert parse("1", SETTINGS) == ("csi", {"number": 4, "settings": SETTINGS})
+    assert parse("3", SETTINGS) == ("uvc", {"device": "1", "called": "3", "settings": SETTINGS})
+    with pytest.raises(CameraError, match="camera 9: there is no such camera; "):
+        camera_for("9", SETTINGS).open()
+
+
 def test_every_kind_can_be_loaded() -> None:
     for target in KINDS.values():
         module, name = target.split(":")
@@ -82,13 +98,16 @@ def test_every_kind_can_be_loaded() -> None:
 def test_only_the_chosen_kind_is_imported(tmp_path: Path) -> None:
     code = f"""
 import sys
+from edge.cameras import attached as everything
+from edge.cameras.attached import Attached
 from edge.cameras.selection import camera_for
 from edge.config import CameraSettings
-camera_for({str(tmp_path)!r}, CameraSettings(640, 480, 30, 0.1))
+camera_for({str(tmp_path)!r}, CameraSettings(640, 480, 30, 0.1, 1.0))
 print(*[name for name in sys.modules if name.startswith("edge.cameras.")])
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = done.stdout.split()
     assert "edge.cameras.files" in imported
     assert "edge.cameras.uvc" not in imported
+    assert "edge.cameras.picamera" not in imported
     assert "edge.cameras.simulated" not in imported

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from edge import clock
 from edge.records.jsonl import JsonLines
 from edge.types import LeukoscopeError
 from tests.edge.records.example import HEADER, reading
@@ -25,6 +27,19 @@ def test_what_the_file_held_is_kept_until_a_slide_begins(tmp_path: Path) -> None
     lines.close()
     kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
     assert kinds == ["start", "reading", "finding"] * 2
+
+
+def test_the_first_line_says_on_which_clock_the_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = clock.Moment(datetime(2026, 11, 20, 8, 0, tzinfo=UTC), 12.3456, 20.5, "ab-cd", "")
+    monkeypatch.setattr(clock, "now", lambda: stale)
+    lines = JsonLines(str(tmp_path / "out.jsonl"))
+    lines.start("A", HEADER, 0.1)
+    lines.close()
+    start = json.loads((tmp_path / "out.jsonl").read_text())
+    assert (start["boot"], start["clock_set"], start["t_s"]) == ("ab-cd", False, 12.346)
+    assert start["started_at"] == "2026-11-20T08:00:00.000+00:00"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")

@@ -186,7 +186,7 @@ def test_a_slide_is_not_begun_twice(store: Store) -> None:
 
 
 def test_generated_identifiers_are_readable_and_differ() -> None:
-    ids = {new_slide_id() for _ in range(20)}
+    ids = {new_slide_id(dated=True) for _ in range(20)}
     assert len(ids) > 15
     assert all(re.fullmatch(r"20\d\d-\d\d-\d\dT\d{4}-[0-9a-f]{4}", one) for one in ids)
 

@@ -106,6 +106,7 @@ def reading(
         problems=problems,
         repeated=repeated,
         sharpness=0.31 if problems else 0.82,
+        focus=0.31 if problems else 0.82,
         brightness=0.57,
         tally=tally,
         finding=finding,

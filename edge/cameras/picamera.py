@@ -1,0 +1,92 @@
+"""Raspberry Pi cameras on the board's own connector, through picamera2 in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from edge.cameras.attached import Attached
+from edge.cameras.driver import DriverError, interpreter, listed
+from edge.cameras.isolated import SLOTS, IsolatedCamera, rgb
+from edge.config import CameraSettings
+from edge.types import Frame
+
+STILL_S = 5.0
+"""Longest wait for a still: the camera changes modes twice."""
+
+ADVICE = {
+    "missing": "picamera2 cannot be used{}; install it with `sudo apt install python3-picamera2`",
+    "absent": "there is no such camera{}; switch off, check its ribbon cable at both ends, and switch on",
+    "busy": "is used by another program; close it or choose another with --camera",
+    "silent": "gives no pictures{}; check its ribbon cable, and restart the device if this goes on",
+    "ended": "its driver broke down{}; restart the device if this goes on",
+    "failed": "does not work{}; check its ribbon cable, and restart the device if this goes on",
+}
+
+
+class PiCamera(IsolatedCamera):
+    """A camera of a Raspberry Pi.
+
+    Its `Light`: the gain is the sensor's analogue one, `white` the gains of red and blue.
+
+    Parameters
+    ----------
+    number : as picamera2 counts, from 0.
+    settings : resolution and rate; the camera gives its nearest.
+    root : folder that holds `proc`.
+    """
+
+    def __init__(self, number: int, settings: CameraSettings, root: Path = Path("/")) -> None:
+        spec = f"picamera:{number}"
+        known = {camera.spec: camera for camera in attached(root)}.get(spec)
+        super().__init__(
+            spec=spec,
+            name=known.name if known else spec,
+            serial=known.serial if known else "",
+            driver="raspberry",
+            arguments={
+                "number": number, "width": settings.width, "height": settings.height, "fps": settings.fps,
+            },
+            advice=ADVICE,
+            settings=settings,
+        )  # fmt: skip
+
+    def still(self) -> Frame:
+        """One picture of the whole sensor at full resolution, numbered 0; raises CameraError.
+
+        The live pictures pause for about a second. Not for use in a loop: each still asks the system for
+        a large piece of memory in one, which gets scarce.
+        """
+        with self._one_at_a_time:
+            driver = self._opened()
+            try:
+                about = driver.ask(STILL_S, "still")
+            except DriverError as error:
+                raise self._explained(error) from error
+            start = SLOTS * self._slots.step
+            picture = os.pread(driver.memory, about["stride"] * about["height"], start)
+            os.ftruncate(driver.memory, start)
+            return self._frame(rgb(picture, 0, about), about, 0)
+
+
+def attached(root: Path = Path("/")) -> list[Attached]:
+    """The cameras of a Raspberry Pi, found once per process; none on other machines or without picamera2."""
+    try:
+        model = (root / "proc/device-tree/model").read_text(errors="replace")
+    except OSError:
+        return []
+    return list(_listed(tuple(interpreter()))) if "Raspberry Pi" in model else []
+
+
+@cache
+def _listed(python: tuple[str, ...]) -> tuple[Attached, ...]:
+    """What picamera2 finds with this interpreter: it takes seconds, and cameras come with a restart only."""
+    try:
+        cameras = listed("raspberry")
+    except DriverError:
+        return ()
+    return tuple(
+        Attached("picamera", camera["name"], f"picamera:{number}", camera["port"])
+        for number, camera in enumerate(cameras)
+    )

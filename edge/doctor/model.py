@@ -1,0 +1,106 @@
+"""What computes: runtime, bundle, its self-test; and the records."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+from edge.doctor.check import Check, Subject
+
+_LOOK_S = 4.0  # at a large store's pages; the rest is believed
+
+
+def runtime(subject: Subject) -> Check:
+    """Whether something can run the networks here."""
+    from edge.runtimes import why_not
+
+    check = partial(Check, "runtime")
+    asked = subject.profile.runtime.kind
+    without = {kind: why_not(kind) for kind in ("ort", "trt")}
+    working = [kind for kind, reason in without.items() if reason is None]
+    if asked != "auto" and (reason := without[asked]):
+        return check("wrong", *_split(reason))
+    if not working:
+        return check("wrong", *_split(without["ort"] or ""))
+    names = {"ort": "ONNX Runtime", "trt": "TensorRT"}
+    said = " and ".join(names[kind] for kind in working)
+    if "jetson" in subject.profile.name and "trt" not in working:
+        reason, mend = _split(without["trt"] or "")
+        return check("worth knowing", f"{said} works, the GPU is not used: {reason}", mend)
+    return check("fine", f"{said} works")
+
+
+def _split(reason: str) -> tuple[str, str]:
+    message, _, mend = reason.partition("; ")
+    return message, mend
+
+
+def bundle(subject: Subject) -> Check:
+    """Whether the model in use is whole, and who vouches for it."""
+    from edge.bundle import load
+
+    found = load()
+    voucher = f"signed by {found.signer}" if found.signer else "shipped with this program"
+    manifest = found.manifest
+    return Check("model", "fine", f"{manifest.name} {manifest.version}, {found.sha256[:16]}, {voucher}")
+
+
+def self_test(subject: Subject) -> Check:
+    """What the golden cases came to on this machine, the last time that they ran."""
+    from edge import selftest
+    from edge.bundle import load
+
+    check, asked = partial(Check, "self-test"), subject.profile.runtime
+    outcome = selftest.last(
+        load(), runtime=asked.kind, precision=asked.precision, threads=asked.threads, folder=subject.folder
+    )
+    if outcome is None:
+        return check("fine", "not run yet with this model on this machine; the first edge-run does it")
+    if outcome.note:
+        return check("worth knowing", f"{outcome.variant} is used; {outcome.note}")
+    faster = f", {outcome.speed:.1f} times as fast as FP32" if outcome.speed > 1 else ""
+    return check("fine", f"passed; {outcome.variant} is used{faster}")
+
+
+def records(subject: Subject) -> Check:
+    """Whether the records are whole; they are only read."""
+    check = partial(Check, "records")
+    path = subject.folder / "records.db"
+    if not path.exists():
+        return check("fine", f"none yet in {path}")
+    mend = f"restore a backup, or move {path} away and begin a new one"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as database:
+            return _whole(database, path, mend)
+    except sqlite3.DatabaseError as error:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return check("fine", f"{path} is being written just now")
+        if name.startswith("SQLITE_CANTOPEN"):
+            return check("wrong", f"{path} cannot be opened", "use sudo, or mend its rights")
+        return check("wrong", f"{path} is damaged ({error})", mend)
+
+
+def _whole(database: sqlite3.Connection, path: Path, mend: str) -> Check:
+    from edge.records.database import MIGRATIONS
+
+    check = partial(Check, "records")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        return check("wrong", f"{path} was written by a newer version", "update the program")
+    (slides,) = database.execute("SELECT count(*) FROM slides").fetchone()
+    size = f"{slides} slide{'s' * (slides != 1)}, {path.stat().st_size / 1e6:,.1f} MB"
+    end = monotonic() + _LOOK_S
+    database.set_progress_handler(lambda: monotonic() > end, 10_000)
+    try:
+        (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
+            raise
+        return check("fine", f"{path}: {size}, whole as far as a few seconds' look shows")
+    if found != "ok":
+        return check("wrong", f"{path} is damaged ({' '.join(str(found).split())})", mend)
+    return check("fine", f"{path}: {size}, whole")

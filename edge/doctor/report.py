@@ -1,0 +1,100 @@
+"""The doctor's report, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import wrap
+
+from edge import __version__
+from edge.doctor.check import Check, Level
+from edge.types import LeukoscopeError
+
+_SYMBOLS: dict[Level, str] = {"fine": "✓", "worth knowing": "!", "wrong": "✗"}
+_PLAIN: dict[Level, str] = {"fine": "+", "worth knowing": "!", "wrong": "x"}
+"""For terminals that have no others, such as the console."""
+
+_COLOURS: dict[Level, str] = {"fine": "32", "worth knowing": "33", "wrong": "1;31"}
+_LEAST_COLUMNS = 40
+
+
+def lines(checks: Sequence[Check]) -> list[str]:
+    """One line each, for a pipe: `level: name: message; what to do`."""
+    return [f"{check.level}: {check.name}: {_said(check)}" for check in checks]
+
+
+def page(checks: Sequence[Check], columns: int, *, plain: bool, coloured: bool) -> list[str]:
+    """For a terminal: a symbol, the name, and the text, no wider than `columns`.
+
+    Parameters
+    ----------
+    plain : no symbols beyond ASCII. coloured : the symbols have colours.
+    """
+    symbols = _PLAIN if plain else _SYMBOLS
+    width = max((len(check.name) for check in checks), default=0)
+    indent = " " * (width + 5)
+    shown = []
+    for check in checks:
+        first, *rest = wrap(
+            _said(check), max(columns, _LEAST_COLUMNS) - len(indent), break_on_hyphens=False
+        ) or [""]
+        symbol = symbols[check.level]
+        if coloured:
+            symbol = f"\x1b[{_COLOURS[check.level]}m{symbol}\x1b[0m"
+        shown.append(f" {symbol} {check.name:{width}}  {first}".rstrip())
+        shown += [indent + line for line in rest]
+    return shown
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """What it comes to."""
+    wrong = [check.name for check in checks if check.level == "wrong"]
+    known = sum(check.level == "worth knowing" for check in checks)
+    if wrong:
+        return f"Wrong: {', '.join(wrong)}."
+    return f"It should work; {known} worth knowing." if known else "Everything is fine."
+
+
+def show(checks: Sequence[Check]) -> None:
+    """Print the report on standard output."""
+    if not sys.stdout.isatty():
+        print("\n".join(lines(checks)), flush=True)
+        return
+    terminal = os.environ.get("TERM", "dumb")
+    unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    coloured = terminal != "dumb" and "NO_COLOR" not in os.environ
+    plain = not unicode or terminal in ("linux", "dumb")
+    columns = shutil.get_terminal_size().columns
+    print("\n".join(page(checks, columns, plain=plain, coloured=coloured)))
+    print(f"\n{summary(checks)}", flush=True)
+
+
+def write(checks: Sequence[Check], target: str) -> None:
+    """The report as one JSON object, to a file, or to standard output for '-'.
+
+    Raises
+    ------
+    LeukoscopeError : the file cannot be written.
+    """
+    found = [
+        {"name": check.name, "level": check.level, "message": check.message, "mend": check.mend or None}
+        for check in checks
+    ]
+    text = json.dumps({"version": __version__, "checks": found}, ensure_ascii=False, indent=1)
+    if target == "-":
+        print(text, flush=True)
+        return
+    try:
+        Path(target).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise LeukoscopeError(
+            f"--json {target}: cannot be written ({error.strerror}); give another place"
+        ) from None
+
+
+def _said(check: Check) -> str:
+    return f"{check.message}; {check.mend}" if check.mend else check.message

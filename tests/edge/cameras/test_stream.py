@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import closing
+
+import psutil
+import pytest
+
+from edge.cameras import CameraError, stream
+from edge.cameras.stream import StreamCamera
+from tests.edge.cameras.fakes import SETTINGS, number_in
+from tests.edge.cameras.network import (
+    SNAPPY,
+    Handler,
+    begin,
+    camera_serving,
+    failure,
+    jpeg,
+    mjpeg,
+    opened,
+    part,
+)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no silent camera."""
+    monkeypatch.setattr(stream, "SILENT_S", 20.0)
+    monkeypatch.setattr(stream, "OPEN_S", 30.0)
+
+
+def test_the_newest_picture_is_read_and_the_others_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[float] = []
+    decoded = []
+    decode = stream.decode
+    monkeypatch.setattr(stream, "decode", lambda data: decoded.append(1) or decode(data))
+
+    def serve(handler: Handler) -> None:
+        begin(handler)
+        for number in range(40):
+            sent.append(time.monotonic())
+            part(handler, jpeg(number % 12))
+            time.sleep(0.005)
+        over.wait(20)
+
+    over = threading.Event()
+    with camera_serving(serve) as host, closing(opened(f"http://{host}/")) as camera:
+        camera.read()
+        assert camera._reader is not None
+        while len(sent) < 40 or (camera._reader.wait(0) or (0,))[0] < sent[39]:
+            time.sleep(0.01)
+        frame = camera.read()
+        over.set()
+    assert number_in(frame.pixels) == 39 % 12
+    assert len(decoded) == 2
+
+
+def test_a_stream_that_stalls_is_an_error_and_closing_does_not_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = threading.Event()
+
+    def serve(handler: Handler) -> None:
+        begin(handler)
+        part(handler, jpeg(1))
+        over.wait(20)
+
+    with camera_serving(serve) as host:
+        camera = opened(f"http://{host}/")
+        camera.read()
+        monkeypatch.setattr(stream, "SILENT_S", 1.0)
+        began = time.monotonic()
+        with pytest.raises(CameraError, match="sends no pictures; check"):
+            camera.read()
+        assert 0.9 < time.monotonic() - began < 10
+        camera.close()
+        assert not camera._left.thread.is_alive()  # type: ignore[union-attr]
+        over.set()
+
+
+def test_a_connection_cut_within_a_picture_is_an_error_and_opening_again_helps() -> None:
+    asked = []
+
+    def serve(handler: Handler) -> None:
+        asked.append(1)
+        begin(handler)
+        part(handler, jpeg(len(asked)))
+        handler.wfile.write(b"\r\n--shot\r\nContent-Length: 5000\r\n\r\n" + jpeg(9)[:300])
+
+    with camera_serving(serve) as host:
+        camera = opened(f"http://{host}/")
+        assert number_in(camera.read().pixels) == 1
+        with pytest.raises(CameraError, match="the connection was lost; check"):
+            camera.read()
+        camera.close()
+        camera.open()
+        frame = camera.read()
+        assert (number_in(frame.pixels), frame.index) == (2, 0)
+        camera.close()
+
+
+def test_nothing_but_damaged_pictures_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "SILENT_S", 1.0)
+
+    def serve(handler: Handler) -> None:
+        begin(handler)
+        while True:
+            part(handler, jpeg(9)[:-200])
+            time.sleep(0.01)
+
+    with camera_serving(serve) as host:
+        assert "that cannot be read (each is cut short or damaged); " in failure(f"http://{host}/", reads=1)
+
+
+def test_nothing_is_left_behind() -> None:
+    process = psutil.Process()
+    with camera_serving(mjpeg) as host:
+        camera = StreamCamera(f"http://{host}/", SNAPPY)
+        for cycle in range(100):
+            camera.open()
+            camera.read()
+            camera.close()
+            if cycle == 10:
+                files = process.num_fds()
+    assert not [thread for thread in threading.enumerate() if thread.name == "stream"]
+    assert process.num_fds() <= files
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "rtsp:///path",
+        "http://host:port/",
+        "http://nurse:12/34@host/",
+        "rtsp://nurse:se?cret@host/",
+        "rtsp://nurse:se#cret@host/",
+        "http://host/line\nbreak",
+        "http://[half/",
+    ],
+)
+def test_an_address_that_is_none_is_not_repeated(url: str) -> None:
+    with pytest.raises(CameraError, match=r"^camera \w+://\.\.\.: is not an address; ") as caught:
+        StreamCamera(url, SETTINGS)
+    assert "nurse" not in str(caught.value)
+    assert "cret" not in str(caught.value)
+
+
+def test_queries_tell_cameras_apart() -> None:
+    first, second = (StreamCamera(f"rtsp://host/live?channel={n}", SETTINGS) for n in (1, 2))
+    assert first.serial != second.serial
+    assert StreamCamera("rtsp://host/live", SETTINGS).serial == ""
+
+
+def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        port = server.getsockname()[1]
+    for scheme in ("http", "https", "rtsp"):
+        assert f"nothing answers on port {port}" in failure(f"{scheme}://127.0.0.1:{port}/")
+
+    def unknown(*arguments: object, **options: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert "there is no host microscope;" in failure("http://microscope/")

@@ -1,0 +1,132 @@
+"""The doctor on runtimes, bundles, self-tests and records."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.config import data_folder, load_profile
+from edge.doctor import model
+from edge.doctor.check import Examination, Subject, examine_all
+from edge.records.store import Store
+from tests.edge.doctor.sample import said
+from tests.edge.records.example import HEADER, reading
+
+
+def test_a_runtime_that_is_missing(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.runtimes.why_not", lambda kind: f"runtime {kind}: no module; install it")
+    assert said(model.runtime(subject)) == "wrong: runtime ort: no module; install it"
+
+
+def test_a_jetson_without_tensorrt(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = {"ort": None, "trt": "runtime trt: no Python module tensorrt; it comes with JetPack"}
+    monkeypatch.setattr("edge.runtimes.why_not", missing.get)
+    found = model.runtime(replace(subject, profile=load_profile("jetson-orin-nano")))
+    assert found.level == "worth knowing"
+    assert found.mend == "it comes with JetPack"
+
+
+def test_the_shipped_model(subject: Subject) -> None:
+    assert "shipped with this program" in model.bundle(subject).message
+
+
+def test_an_installed_model_that_is_gone(subject: Subject) -> None:
+    folder = data_folder() / "bundles"
+    folder.mkdir(parents=True)
+    (folder / "current.json").write_text(json.dumps({"current": "ab" * 32, "previous": ""}))
+    (found,) = examine_all([Examination("model", model.bundle)], subject, lambda i, name: None)
+    assert found.level == "wrong"
+    assert "no such file" in found.message
+    assert "rollback" in found.mend
+
+
+def test_what_the_self_test_said(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edge import selftest
+
+    assert "not run yet" in model.self_test(subject).message
+    fallen = selftest.Outcome("ort-fp32", "onnxruntime 1", "ort-int8 does not pass its self-test", 1.0)
+    for outcome, level in ((fallen, "worth knowing"), (replace(fallen, note="", speed=2.0), "fine")):
+        monkeypatch.setattr(selftest, "last", lambda bundle, outcome=outcome, **rest: outcome)
+        assert model.self_test(subject).level == level
+
+
+def test_the_self_tests_outcome_is_found_again(subject: Subject) -> None:
+    from edge import bundle, selftest
+
+    asked = load_profile("generic-x86-64").runtime
+    found = bundle.load()
+    settings: dict[str, Any] = {"runtime": "ort", "precision": "auto", "threads": asked.threads}
+    selftest.choose(found, **settings, folder=subject.folder, tell=lambda line: None).close()
+    outcome = selftest.last(found, **settings, folder=subject.folder)
+    assert outcome is not None
+    assert outcome.variant.startswith("ort-")
+
+
+def fill(subject: Subject) -> Path:
+    path = subject.folder / "records.db"
+    with Store(path) as store:
+        for name in ("a", "b"):
+            store.begin_slide(name, HEADER)
+            for index in range(30):
+                store.add(reading(index))
+            store.flush()
+    return path
+
+
+def test_whole_records(subject: Subject) -> None:
+    path = fill(subject)
+    before = sorted(os.listdir(subject.folder))
+    found = model.records(subject)
+    assert found.level == "fine"
+    assert f"{path}: 2 slides" in found.message
+    assert found.message.endswith("whole")
+    assert (
+        sorted(one.name for one in subject.folder.iterdir() if not one.name.endswith(("-shm", "-wal")))
+        == before
+    )
+
+
+def test_records_that_are_being_written(subject: Subject) -> None:
+    path = fill(subject)
+    with Store(path) as store:
+        store.begin_slide("c", HEADER)
+        store.add(reading(0))
+        store.flush()
+        assert "3 slides" in model.records(subject).message
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda whole: b"no database at all" * 500, "is damaged"),
+        (lambda whole: whole[:4096] + b"\x99" * 60_000 + whole[64_096:], "is damaged"),
+    ],
+)
+def test_damaged_records(subject: Subject, damage: Callable[[bytes], bytes], words: str) -> None:
+    path = fill(subject)
+    path.write_bytes(damage(path.read_bytes()))
+    found = model.records(subject)
+    assert found.level == "wrong"
+    assert words in found.message
+    assert "restore a backup" in found.mend
+
+
+def test_records_of_a_newer_version(subject: Subject) -> None:
+    with sqlite3.connect(fill(subject)) as database:
+        database.execute("PRAGMA user_version = 99")
+    assert said(model.records(subject)).endswith("was written by a newer version; update the program")
+
+
+def test_large_records_are_not_read_to_the_end(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "_LOOK_S", -1.0)
+    with sqlite3.connect(subject.folder / "records.db") as database:
+        database.execute("CREATE TABLE slides (id)")
+        database.executemany("INSERT INTO slides VALUES (?)", [(n,) for n in range(100_000)])
+    assert "as far as a few seconds' look shows" in model.records(subject).message
