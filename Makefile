@@ -18,6 +18,7 @@ lint: $(VENV)/.workstation
 
 types: $(VENV)/.workstation
 	$(BIN)/mypy
+	MYPYPATH=packaging $(BIN)/mypy packaging/*.py
 
 contracts: $(VENV)/.workstation
 	$(BIN)/lint-imports

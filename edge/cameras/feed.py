@@ -85,10 +85,10 @@ class FileFeed:
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop reading. A reader stuck in a read is left behind, to end with the program."""
         with self._changed:
-            closed, self._stopped = self._stopped, True
+            self._stopped = True
             self._frames.clear()
             self._changed.notify_all()
-        if not closed and self._thread.is_alive():
+        if self._thread.is_alive():
             self._thread.join(timeout_s)
 
     def _run(self) -> None:

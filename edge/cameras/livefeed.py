@@ -135,10 +135,10 @@ class LiveFeed:
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop reading. A reader stuck in its driver is left behind, to end with the program."""
         with self._changed:
-            closed, self._stopped = self._stopped, True
+            self._stopped = True
             self._frame = None
             self._changed.notify_all()
-        if not closed and self._reader.thread.is_alive():
+        if self._reader.thread.is_alive():
             self._reader.thread.join(timeout_s)
 
     def _patience_s(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,7 +100,8 @@ def test_a_newer_format_is_refused_and_left_alone(store: CalibrationStore) -> No
     store.path.parent.mkdir()
     text = '{"format": 3, "calibrations": "whatever"}'
     store.path.write_text(text, encoding="utf-8")
-    for attempt in (lambda: store.find("scope", "", 64, 48), lambda: store.save(scope())):
+    attempts: tuple[Callable[[], object], ...] = (store.all, lambda: store.save(scope()))
+    for attempt in attempts:
         with pytest.raises(CalibrationError, match="newer version") as told:
             attempt()
         assert "\n" not in str(told.value)
@@ -124,7 +126,8 @@ def test_a_newer_format_is_refused_and_left_alone(store: CalibrationStore) -> No
 def test_damaged_file_is_named_with_a_way_out(store: CalibrationStore, text: str) -> None:
     store.path.parent.mkdir()
     store.path.write_text(text, encoding="utf-8")
-    for attempt in (store.all, lambda: store.save(scope())):
+    attempts: tuple[Callable[[], object], ...] = (store.all, lambda: store.save(scope()))
+    for attempt in attempts:
         with pytest.raises(CalibrationError, match="edge-device calibrate") as told:
             attempt()
         assert str(store.path) in str(told.value)
