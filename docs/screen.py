@@ -13,9 +13,9 @@ from edge.cameras.simulated import SimulatedCamera
 from edge.classify import Classifier
 from edge.config import load_profile
 from edge.optics import Scales
-from edge.screening import Order, Screening
 from edge.records.store import Unrecorded
 from edge.records.summary import Summary
+from edge.screening import Order, Screening
 from edge.tui.app import ScreeningApp
 from edge.tui.snapshot import svg
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from edge import command
 from edge.allocator import give_back_pictures
-from edge.types import LeukoscopeError, Reading
+from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
     from edge.cameras import Camera
     from edge.config import Profile
-    from edge.screening import Screening, Sink
     from edge.records.store import Store, Unrecorded
     from edge.records.summary import Summary
+    from edge.screening import Screening, Sink
 
 EXAMPLES = """\
 examples:

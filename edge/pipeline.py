@@ -38,6 +38,7 @@ class Line:
         self._single_cell = single_cell
         self._map = SlideMap() if mapped and not single_cell else Separate()
         self._focus = FocusMeter()
+        self._note: str | None = None
         self.tally = Tally(counts=dict.fromkeys(self._manifest.classes, 0))
 
     def read(self, frame: Frame) -> Reading:
@@ -98,8 +99,13 @@ class Line:
             finding=finding.judge(self.tally, self._manifest.finding),
             ms=clock.total(),
             t_s=monotonic(),
-            note=scale.note,
+            note=scale.note or self._news(frame.note),
         )
+
+    def _news(self, note: str | None) -> str | None:
+        """A camera's note when it is another than the one told last."""
+        news, self._note = (None if note == self._note else note), note
+        return news
 
 
 class _Stages:

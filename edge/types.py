@@ -54,6 +54,7 @@ class Frame:
     monotonic_s : the same moment on the monotonic clock, seconds.
     exposure_ms : exposure time in milliseconds, None where the camera does not tell.
     fault : why the picture could not be read (a truncated file), None for a good frame.
+    note : what the user should know of this camera's pictures, such as a size that nobody asked for.
     """
 
     pixels: U8
@@ -63,6 +64,7 @@ class Frame:
     monotonic_s: float
     exposure_ms: float | None = None
     fault: str | None = None
+    note: str | None = None
 
     def __post_init__(self) -> None:
         _check("Frame.pixels", self.pixels, (None, None, 3), np.uint8)

@@ -21,8 +21,8 @@ from edge.cameras.files import FileCamera
 from edge.classify import Classifier
 from edge.optics import Scales
 from edge.pipeline import Line
-from edge.screening import Order, Screening
 from edge.records.store import Store
+from edge.screening import Order, Screening
 from edge.types import U8
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)

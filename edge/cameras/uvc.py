@@ -220,6 +220,7 @@ class UvcCamera:
             captured_at=datetime.now(UTC) - age,
             monotonic_s=picture.taken_s,
             exposure_ms=self._light.exposure_ms,
+            note=f"camera {self._called}: {self.note}" if self.note else None,
         )
         self._index += 1
         self._start_s = PATIENCE_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -103,3 +104,13 @@ def test_blurred_frames_are_rejected_and_sharp_ones_are_not(
     assert not rejected[sharp].any()
     for reading in readings:
         assert not (reading.problems and len(reading.cells))
+
+
+def test_what_a_camera_has_to_say_is_told_once(classifier: Classifier) -> None:
+    camera = SimulatedCamera(0)
+    line = Line(classifier, Scales(asked=0.1, nominal=0.1, camera=camera).for_slide())
+    camera.open()
+    said = [None, "sends 640×480", "sends 640×480", None, "sends 640×480"]
+    frames = [replace(frame, note=note) for note in said if (frame := camera.read())]
+    camera.close()
+    assert [line.read(frame).note for frame in frames] == [None, "sends 640×480", None, None, "sends 640×480"]

@@ -25,6 +25,7 @@ from service_guest import (
     STATE,
     WATCHDOG_S,
     asked,
+    camera_comes,
     device,
     fill,
     now,
@@ -101,7 +102,7 @@ def no_camera() -> str:
     assert show("NRestarts") == "0", said("leukoscope")
     before = readings()
     began = monotonic()
-    ran("modprobe", "vivid", "n_devs=1", "node_types=0x1")
+    camera_comes()
     until(lambda: readings() > before, "readings flow")
     names = [str(path) for path in Path("/dev").glob("leukoscope/*")]
     took = monotonic() - began
@@ -251,7 +252,7 @@ CASES: dict[str, Callable[[], str]] = {
 
 def _back_after(blow: signal.Signals) -> str:
     """Deal the service this blow; how long until it reads again."""
-    ran("modprobe", "vivid", "n_devs=1", "node_types=0x1")
+    camera_comes()
     before = readings()
     until(lambda: readings() > before, "readings flow")
     pid = int(show("MainPID"))

@@ -18,7 +18,7 @@ PATIENCE_S = 600.0
 
 PROGRAM = Path("/opt/venv/bin")
 STATE = Path("/var/lib/leukoscope")
-WATCHDOG_S = 60  # a reading takes seconds here, and the first one longer
+WATCHDOG_S = 120  # a frame that is full of what might be cells takes a minute here
 
 
 def prepare() -> None:
@@ -50,6 +50,13 @@ def prepare() -> None:
     patience.write_text(f"[Service]\nTimeoutStartSec={PATIENCE_S:.0f}\n")
     # as an installation does; the service itself may not write there
     ran(str(PROGRAM / "python3"), "-m", "compileall", "-q", str(packages / "edge"))
+
+
+def camera_comes() -> None:
+    """Plug the camera in: a picture that is turned down as too bright, for reading one takes long here."""
+    ran("modprobe", "vivid", "n_devs=1", "node_types=0x1")
+    until(Path("/dev/video0").exists, "the camera's node")
+    ran("v4l2-ctl", "--device=/dev/video0", "--set-ctrl=test_pattern=6")
 
 
 def device(*arguments: str) -> str:
