@@ -1,11 +1,16 @@
-"""`edge-device`: the machine itself: how fast it is, and which model it runs."""
+"""`edge-device`: the machine itself: its cameras, its health, its speed, its model, what starts by itself."""
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from edge import bench, calibrate, command, doctor, listing, setup, update
+from edge.doctor import service
 
 EXAMPLES = """\
 examples:
@@ -26,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Measure this machine and install models on it. For research use only.",
         example=EXAMPLES,
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     listing.add_to(commands)
     calibrate.add_to(commands)
     doctor.add_to(commands)
@@ -34,7 +39,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     setup.add_to(commands)
     update.add_to(commands)
     arguments = parser.parse_args(argv)
-    return command.run("edge-device", lambda: int(arguments.run(arguments)))
+    return command.run("edge-device", lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace, root: Path = Path("/")) -> int:
+    """Do the command: on the service's data where screening is a service and this user may write them."""
+    home = service.home(root)
+    if home is None or "LEUKOSCOPE_HOME" in os.environ:
+        return int(arguments.run(arguments))
+    if not os.access(home, os.W_OK | os.X_OK):
+        if arguments.command in ("calibrate", "update"):
+            command.say("edge-device", f"for you alone, not for the service in {home}: for that use sudo")
+        return int(arguments.run(arguments))
+    os.environ["LEUKOSCOPE_HOME"] = str(home)
+    try:
+        return int(arguments.run(arguments))
+    finally:
+        if os.geteuid() == 0:
+            _hand_over(home)
+
+
+def _hand_over(home: Path) -> None:
+    """What root has made in the service's folder becomes the service's, which must read and replace it."""
+    owner = home.stat()
+    for path in home.rglob("*"):
+        with suppress(FileNotFoundError):  # the service may be at work there
+            if path.lstat().st_uid == 0 != owner.st_uid:
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 if __name__ == "__main__":

@@ -66,8 +66,8 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(_described(box, todo, done=todo.empty, failures=[])))
         return command.DONE
-    if not arguments.yes and not sys.stdin.isatty():
-        command.say("edge-device setup", "no terminal to ask on; add --yes, or --dry-run to only look")
+    if not arguments.yes and (arguments.json or not sys.stdin.isatty()):
+        command.say("edge-device setup", "there is nobody to ask; add --yes, or --dry-run to only look")
         return command.WRONG_USAGE
     _allowed(box)
     check(box, todo)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from edge import device
+from edge.config import data_folder
 
 
 @pytest.mark.parametrize(
@@ -39,3 +43,51 @@ def test_wrong_usage_is_one_line_and_2(arguments: list[str], capsys: pytest.Capt
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("edge-device")
     assert line.endswith("--help")
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder of a machine on which screening is a service."""
+    monkeypatch.delenv("LEUKOSCOPE_HOME", raising=False)
+    unit = tmp_path / "root/etc/systemd/system/leukoscope.service"
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    unit.write_text("[Service]\nEnvironment=LEUKOSCOPE_HOME=/var/lib/leukoscope\n")
+    home = tmp_path / "root/var/lib/leukoscope"
+    home.mkdir(parents=True, exist_ok=True)
+    return home
+
+
+def asked(command: str, done: list[Path]) -> argparse.Namespace:
+    def run(arguments: argparse.Namespace) -> int:
+        done.append(data_folder())
+        if os.access(data_folder(), os.W_OK):
+            (data_folder() / "made").write_text("")
+        return 0
+
+    return argparse.Namespace(command=command, run=run)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_root_makes_on_a_box_is_the_services(box: Path, tmp_path: Path) -> None:
+    os.chown(box, 12345, 12346)
+    done: list[Path] = []
+    assert device._run(asked("update", done), tmp_path / "root") == 0
+    assert done == [box]
+    made = (box / "made").stat()
+    assert (made.st_uid, made.st_gid) == (12345, 12346)
+
+
+def test_who_may_not_write_there_is_told_whose_it_is(
+    box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "own"))
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != box and real(path, mode))
+    done: list[Path] = []
+    assert device._run(asked("calibrate", done), tmp_path / "root") == 0
+    assert done == [tmp_path / "own/leukoscope"]
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "for you alone" in line
+    assert "sudo" in line
+    device._run(asked("cameras", done), tmp_path / "root")
+    assert capsys.readouterr().err == ""
