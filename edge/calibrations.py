@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from edge import clock, durable
@@ -229,11 +228,15 @@ _READERS: dict[Any, Callable[[dict[str, Any]], Calibration]] = {1: _from_first_f
 
 
 def _packed(flat: F32) -> str:
+    import cv2  # only where there is a flat field: every start looks into the file
+
     levels = np.rint(flat * _FLAT_ONE).clip(1, 65535).astype(np.uint16)
     return base64.b64encode(cv2.imencode(".png", levels)[1].tobytes()).decode()
 
 
 def _unpacked(text: str) -> F32:
+    import cv2
+
     coded = np.frombuffer(base64.b64decode(text), np.uint8)
     levels = cv2.imdecode(coded, cv2.IMREAD_UNCHANGED) if coded.size else None
     if levels is None or levels.dtype != np.uint16 or levels.ndim != 3:

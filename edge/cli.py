@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -183,7 +184,8 @@ def _screening(
 
     profile = load_profile(arguments.profile)
     camera = _camera(arguments, profile)
-    feed = feed_for(camera, lambda: _camera(arguments, profile), patient=arguments.wait)
+    again = partial(_camera, arguments, profile)
+    feed = feed_for(camera, again, prepare=_with_saved_light, patient=arguments.wait)
     if camera.live:  # one that is away or busy is told at once, and the rest is made while it settles
         held.enter_context(feed)
 
@@ -235,19 +237,27 @@ def _screening(
 
 
 def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
-    """The camera that `--camera` means, with the light that was saved for it."""
-    from edge.calibrations import FILE, CalibrationStore
-    from edge.cameras import Adjustable
+    """The camera that `--camera` means."""
     from edge.cameras.selection import camera_for
-    from edge.config import data_folder
 
     pace = None if arguments.headless else float(profile.display.fps)
     camera = camera_for(arguments.camera, profile.camera, pace)
     if arguments.truth is not None and not hasattr(camera, "truth"):
         raise LeukoscopeError(f"--truth {arguments.truth}: only --camera demo knows the truth; leave it out")
-    if isinstance(camera, Adjustable):
-        camera.fix_light(CalibrationStore(data_folder() / FILE).light(camera.name, camera.serial))
     return camera
+
+
+def _with_saved_light(camera: Camera) -> None:
+    """Let a camera take pictures as it was calibrated; without that it keeps what it found itself."""
+    from edge.calibrations import FILE, CalibrationStore
+    from edge.cameras import Adjustable
+    from edge.config import data_folder
+
+    if not isinstance(camera, Adjustable):
+        return
+    light = CalibrationStore(data_folder() / FILE).light(camera.name, camera.serial)
+    if light is not None:
+        camera.fix_light(light)
 
 
 def _tell(line: str) -> None:

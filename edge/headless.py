@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from edge.command import say
-from edge.records.store import SlideHeader
-from edge.screening import Screening
 from edge.types import Reading, Waiting
+
+if TYPE_CHECKING:  # whoever is told that a camera is away need not wait for the rest of the line
+    from edge.records.store import SlideHeader
+    from edge.screening import Screening
 
 _CLEAR = "\r\x1b[K"
 

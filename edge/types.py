@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -164,6 +163,8 @@ class Cells:
 
     def labels_at(self, height: int, width: int) -> tuple[I32, I32]:
         """Label images of the cells and of their nuclei at `height` × `width`, (H, W) int32 both."""
+        import cv2  # a message about a wrong argument or an absent camera need not wait for OpenCV
+
         if not len(self):
             empty = np.zeros((height, width), np.int32)
             return empty, empty.copy()

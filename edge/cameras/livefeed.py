@@ -35,9 +35,17 @@ _SAMPLE_STEP = 16  # pixels between those compared first: noise alone tells two 
 _FLAT = 1.0  # grey levels of deviation: a dark or burnt-out picture may well repeat exactly
 
 
-def feed_for(camera: Camera, another: Callable[[], Camera] | None = None, *, patient: bool = False) -> Feed:
+def feed_for(
+    camera: Camera,
+    another: Callable[[], Camera] | None = None,
+    *,
+    prepare: Callable[[Camera], None] | None = None,
+    patient: bool = False,
+) -> Feed:
     """The feed that a camera of its kind needs; for the parameters see `LiveFeed`."""
-    return LiveFeed(camera, another, patient=patient) if camera.live else FileFeed(camera)
+    if camera.live:
+        return LiveFeed(camera, another, prepare=prepare, patient=patient)
+    return FileFeed(camera)
 
 
 class LiveFeed:
@@ -55,15 +63,22 @@ class LiveFeed:
     ----------
     camera : the first reader's.
     another : makes a camera of the same specification for the readers after it; None never abandons one.
+    prepare : is given the camera each time it was opened, when it is known which one it is.
     patient : wait for a camera that cannot be opened at first, instead of raising.
     """
 
     def __init__(
-        self, camera: Camera, another: Callable[[], Camera] | None = None, *, patient: bool = False
+        self,
+        camera: Camera,
+        another: Callable[[], Camera] | None = None,
+        *,
+        prepare: Callable[[Camera], None] | None = None,
+        patient: bool = False,
     ) -> None:
         self.camera = camera
         self.dropped = 0
         self._another, self._patient = another, patient
+        self.prepare = prepare or (lambda camera: None)
         self._changed = threading.Condition()
         self._stopped = False
         self._frame: Frame | None = None
@@ -250,6 +265,7 @@ class _Reader:
     def _read_on(self) -> None:
         """Read until the feed has no more use for it, or the camera only repeats itself."""
         self._camera.open()
+        self._feed.prepare(self._camera)
         self.returned_s = monotonic()
         self._feed.opened(self)
         while self._feed.going_on(self):

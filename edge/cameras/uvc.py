@@ -8,19 +8,22 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from edge.cameras import CameraError
 from edge.cameras.attached import Format
 from edge.cameras.v4l2 import formats, nodes
 from edge.cameras.v4l2.capture import BUFFERS, Capture, Picture
-from edge.cameras.v4l2.decoder import Decoder
 from edge.cameras.v4l2.device import Device, KernelDevice, OpenDevice
+from edge.cameras.v4l2.layout import BITS
 from edge.cameras.v4l2.light import LightKeeper
 from edge.cameras.v4l2.nodes import Node
-from edge.cameras.v4l2.pixels import BITS
 from edge.cameras.v4l2.trouble import listing, words
 from edge.config import CameraSettings
 from edge.types import U8, Frame, Light
+
+if TYPE_CHECKING:
+    from edge.cameras.v4l2.decoder import Decoder
 
 PATIENCE_S = 1.0
 """Without a good picture for so long a camera is silent."""
@@ -169,6 +172,8 @@ class UvcCamera:
             raise
 
     def _stream_of(self, device: Device, path: str) -> _Stream:
+        from edge.cameras.v4l2.decoder import Decoder  # who is told that it is busy need not wait for OpenCV
+
         offered = formats.offered(device, self._settings)
         choice = formats.ranked(offered, self._settings)
         if not choice:

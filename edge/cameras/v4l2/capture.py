@@ -14,7 +14,7 @@ from time import monotonic
 from edge.cameras.attached import Format
 from edge.cameras.v4l2 import abi
 from edge.cameras.v4l2.device import Device, Mapped
-from edge.cameras.v4l2.pixels import BITS, Layout, row_bytes
+from edge.cameras.v4l2.layout import BITS, Layout, row_bytes
 
 BUFFERS = 4
 """One that the camera fills, one in hand, and two to cover the time of decoding at full rate."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge.cameras.attached import Format
-from edge.cameras.v4l2.pixels import Layout, rgb, row_bytes, size_bytes
+from edge.cameras.v4l2.layout import Layout, row_bytes, size_bytes
+from edge.cameras.v4l2.pixels import rgb
 from edge.types import U8
 
 _ACCIDENTS = 2

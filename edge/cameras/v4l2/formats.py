@@ -11,7 +11,7 @@ from typing import TypeVar
 from edge.cameras.attached import Format
 from edge.cameras.v4l2 import abi
 from edge.cameras.v4l2.device import Device
-from edge.cameras.v4l2.pixels import BITS
+from edge.cameras.v4l2.layout import BITS
 from edge.config import CameraSettings
 
 T = TypeVar("T", bound=ctypes.Structure)

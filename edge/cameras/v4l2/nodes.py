@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.cameras.v4l2 import abi
 from edge.cameras.v4l2.device import Device, KernelDevice, OpenDevice
 from edge.cameras.v4l2.formats import pixel_formats
-from edge.cameras.v4l2.pixels import BITS
+from edge.cameras.v4l2.layout import BITS
 
 FREE, NO_CAMERA = 0, errno.ENOTTY
 """What `refusal` answers of a camera that can be used, and of a node that is none."""

@@ -7,36 +7,17 @@ manual's default for what a UVC camera sends.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from edge.cameras.decode import JPEG_MARKER
+from edge.cameras.v4l2.layout import Layout, size_bytes
 from edge.types import U8
 
 _START_OF_SCAN = 0xDA
 _AFTER_A_SCAN = (0xD9, 0xC4, _START_OF_SCAN)
 """The picture's end, or in files of several scans their tables and beginning."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the pixels of a buffer lie.
-
-    Attributes
-    ----------
-    pixels : the four letters of the format. width, height : in pixels.
-    row_bytes : from the beginning of one row (of the luma plane) to that of the next.
-    """
-
-    pixels: str
-    width: int
-    height: int
-    row_bytes: int
-
-    def __str__(self) -> str:
-        return f"{self.width}×{self.height} {self.pixels}"
 
 
 def _interleaved(code: int | None, channels: int) -> Callable[[U8, Layout], U8]:
@@ -102,33 +83,6 @@ _CONVERT: dict[str, Callable[[U8, Layout], U8]] = {
     "JPEG": _jpeg,
     "GREY": _interleaved(cv2.COLOR_GRAY2RGB, 1),
 }
-
-BITS = {
-    "RGB3": 24,
-    "BGR3": 24,
-    "YUYV": 16,
-    "UYVY": 16,
-    "NV12": 12,
-    "YU12": 12,
-    "MJPG": 0,
-    "JPEG": 0,
-    "GREY": 8,
-}
-"""Formats that can be decoded, the best first, and their bits in a pixel; 0 for compressed ones.
-
-By what is left of the colours: all, half or a quarter of them, then what compression leaves, then none.
-"""
-
-
-def row_bytes(pixels: str, width: int) -> int:
-    """Bytes of a row without padding, of the luma's where planes are apart; 0 for compressed formats."""
-    return {24: 3, 16: 2, 12: 1, 8: 1, 0: 0}[BITS[pixels]] * width
-
-
-def size_bytes(layout: Layout) -> int:
-    """Bytes of a whole picture, 0 where that depends on what it shows."""
-    planes = 3 if layout.pixels in ("NV12", "YU12") else 2
-    return 0 if not BITS[layout.pixels] else layout.height * layout.row_bytes * planes // 2
 
 
 def rgb(data: bytes, layout: Layout) -> U8:

@@ -272,6 +272,20 @@ def test_closing_wakes_who_waits_and_does_not_wait_for_the_driver() -> None:
     for_ever.set()
 
 
+def test_a_camera_is_prepared_each_time_it_is_open() -> None:
+    prepared: list[int] = []
+
+    def step(n: int) -> None:
+        if n == 1:
+            raise CameraError("camera 0: is gone; plug it in again")
+
+    camera = Noisy(step)
+    with LiveFeed(camera, prepare=lambda each: prepared.append(camera.opened)) as feed:
+        frame_of(feed)
+        frame_of(feed)
+    assert prepared == [1, 2]
+
+
 def test_entering_twice_goes_on() -> None:
     camera = Noisy()
     with LiveFeed(camera) as feed:
