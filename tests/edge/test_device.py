@@ -14,9 +14,10 @@ from edge import device
 from edge.config import data_folder
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["bench", "--help"], ["update", "--help"], ["doctor", "--help"], ["--version"]]
-)
+COMMANDS = ("cameras", "calibrate", "doctor", "bench", "setup", "update")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
 def test_help_has_an_example_and_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\nfrom edge import device\n"
