@@ -13,7 +13,6 @@ import pytest
 from edge import device
 from edge.config import data_folder
 
-
 COMMANDS = ("cameras", "calibrate", "doctor", "bench", "setup", "update")
 
 
