@@ -113,13 +113,13 @@ class Screening:
         self.positives = classifier.manifest.positive
         self.leukocytes = classifier.manifest.leukocytes
         self.referral_fraction = classifier.manifest.finding.refer_fraction
-        self.camera, self.runtime = camera.name, classifier.runtime
+        self._camera, self.runtime = camera, classifier.runtime
         self.bundle = f"{classifier.manifest.name} {classifier.manifest.version}"
         # of the bundle itself nothing is kept: its graphs are megabytes
         self._header = SlideHeader(
             version=__version__,
             profile=profile,
-            camera=self.camera,
+            camera=camera.name,
             runtime=self.runtime,
             bundle=self.bundle,
             bundle_sha256=bundle.sha256,
@@ -136,6 +136,11 @@ class Screening:
         self.waiting: Waiting | None = None
         self._last: Reading | None = None
         self._feed = feed or feed_for(camera)
+
+    @property
+    def camera(self) -> str:
+        """What the camera is called, as far as it is known before it was there."""
+        return self._camera.name
 
     def stop(self) -> None:
         """Let `readings` end after the frame in hand."""
@@ -164,8 +169,11 @@ class Screening:
         LeukoscopeError : the camera is lost or the records cannot be written. What was given is kept.
         """
         with self._feed as feed:
-            self._begin()
             frames, end = 0, monotonic() + (self._order.max_seconds or float("inf"))
+            while not feed.opened and not self._stopped.is_set() and monotonic() < end:
+                feed.get()
+                self._tell(feed.trouble, tick=True)
+            self._begin()
             try:
                 while frames != self._order.max_frames and monotonic() < end:
                     if not self._go_on.is_set():
@@ -235,6 +243,7 @@ class Screening:
 
     def _begin(self) -> None:
         self._change.clear()
+        self._header = replace(self._header, camera=self.camera)
         self.slide = self._store.begin_slide(self._next_slide, self._header)
         self._next_slide = self._store.new_slide_id()
         self._last = None

@@ -87,7 +87,7 @@ class LiveFeed:
         self._repeated = False
         self._failure: CameraError | None = None
         self._error: Exception | None = None
-        self._delivered = False
+        self._opened = False
         self._reader = _Reader(self, camera)
         self._left: list[_Reader] = []
 
@@ -101,9 +101,9 @@ class LiveFeed:
         self._reader.start()
         if not self._patient:
             with self._changed:
-                self._changed.wait_for(lambda: self._reader.opened or self._failure or self._error, STUCK_S)
+                self._changed.wait_for(lambda: self._opened or self._failure or self._error, STUCK_S)
                 failure = self._error or self._failure
-                if not self._reader.opened:
+                if not self._opened:
                     self._stopped = True
                     raise failure or CameraError(
                         f"camera {self.camera.name}: does not open; unplug it and plug it in again"
@@ -173,6 +173,11 @@ class LiveFeed:
             self._reader = successor
             successor.start()
 
+    @property
+    def opened(self) -> bool:
+        """Whether the camera was ever there."""
+        return self._opened
+
     # what readers call
 
     def going_on(self, reader: _Reader) -> bool:
@@ -220,10 +225,10 @@ class LiveFeed:
         with self._changed:
             self._changed.wait_for(lambda: not self.going_on(reader), seconds)
 
-    def opened(self, reader: _Reader) -> None:
-        """The reader's camera is open."""
+    def has_opened(self) -> None:
+        """A reader's camera is open."""
         with self._changed:
-            reader.opened = True
+            self._opened = True
             self._changed.notify_all()
 
 
@@ -232,7 +237,7 @@ class _Reader:
 
     def __init__(self, feed: LiveFeed, camera: Camera) -> None:
         self._feed, self._camera = feed, camera
-        self.opened = self.left = False
+        self.left = False
         self.returned_s = monotonic()
         self.repeats_until_s = _REPEATING_S
         self.look = _Look()
@@ -267,7 +272,7 @@ class _Reader:
         self._camera.open()
         self._feed.prepare(self._camera)
         self.returned_s = monotonic()
-        self._feed.opened(self)
+        self._feed.has_opened()
         while self._feed.going_on(self):
             frame = self._camera.read()
             self.returned_s = monotonic()

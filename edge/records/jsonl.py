@@ -30,6 +30,7 @@ class JsonLines:
         self._old = target != "-" and Path(target).is_file()
         self._stream: TextIO | None = sys.stdout  # None where it is closed
         self._away: str | None = None
+        self._slide = ""
         try:
             if target != "-":
                 self._stream = Path(target).open("a", encoding="utf-8")  # noqa: SIM115 (closed by close)
@@ -54,7 +55,7 @@ class JsonLines:
     def waiting(self, trouble: Waiting | None) -> None:
         """A line when a live camera goes away, for each new reason, and when it is back."""
         reason = trouble.reason if trouble else None
-        if reason != self._away:
+        if self._slide and reason != self._away:
             self._away = reason
             self._write(camera_record(self._slide, trouble) | {"trusted": self._trusted})
 

@@ -256,6 +256,51 @@ def test_the_slide_goes_on_when_the_camera_is_back(
     assert readings[-1].tally.leukocytes == len(ids)
 
 
+def test_a_slide_begins_when_its_camera_is_known(
+    classifier: Classifier, frames: list[Frame], tmp_path: Path
+) -> None:
+    class Late(_Live):
+        """Not there at first, and known by its number only."""
+
+        name = "0"
+
+        def open(self) -> None:
+            if not self.away.is_set():
+                raise CameraError("camera 0: there is no such camera; plug one in")
+            self.name = "Microscope A"
+            super().open()
+
+        def read(self) -> Frame | None:
+            self.away.clear()
+            return super().read()
+
+    class Plugging(_Told):
+        """Plugs the camera in once its absence was told."""
+
+        def waiting(self, trouble: Waiting | None) -> None:
+            super().waiting(trouble)
+            if trouble:
+                camera.away.set()
+
+    camera, sink = Late(frames), Plugging()
+    with Store(tmp_path / "r.db") as store:
+        work = Screening(
+            camera=camera,
+            bundle=bundle.load(),
+            classifier=classifier,
+            scales=Scales(asked=0.1, nominal=0.1, camera=camera),
+            store=store,
+            profile="test",
+            order=Order(max_frames=2),
+            sinks=[sink],
+            feed=livefeed.feed_for(camera, patient=True),
+        )
+        assert len(list(work.readings())) == 2
+        (slide,) = store.slides()
+    assert slide["camera"] == work.camera == "Microscope A"
+    assert sink.told.index("start") > sink.told.index("camera 0: there is no such camera")
+
+
 def test_the_line_gives_a_sign_of_life_while_it_is_held(
     screening: Callable[..., Screening], frames: list[Frame]
 ) -> None:
