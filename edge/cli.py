@@ -295,9 +295,11 @@ def _write_truth(path: Path, camera: Camera) -> None:
 
 def _screen(screening: Screening) -> None:
     from edge.tui.app import ScreeningApp
+    from edge.tui.terminal import own_terminal
 
-    app = ScreeningApp(screening)
-    app.run()
+    with own_terminal():
+        app = ScreeningApp(screening)
+        app.run()
     if app.failure is not None:
         raise app.failure
 

@@ -22,11 +22,20 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
+import os
 from edge.tui.app import ScreeningApp
+from edge.tui.terminal import own_terminal
 from tests.edge.tui.fake_screening import FakeScreening, reading
-screening = FakeScreening([reading(0), reading(1)])
-last = ScreeningApp(screening).run()
+class Complaining(FakeScreening):
+    def readings(self):
+        for each in super().readings():
+            os.write(2, b"Corrupt JPEG data: 1 extraneous bytes")
+            yield each
+screening = Complaining([reading(0), reading(1)])
+with own_terminal():
+    last = ScreeningApp(screening).run()
 open({result!r}, "w").write(f"{{last.frame.index if last else None}} {{screening.stopped}}")
+os.write(2, b"Good-bye")
 """
 
 
@@ -97,8 +106,10 @@ def test_the_field_comes_in_the_colours_the_terminal_has(
     tmp_path: Path, term: str, colour: str, sequence: str
 ) -> None:
     with terminal(tmp_path, TERM=term, COLORTERM=colour) as screen:
-        screen.read_until(sequence)
+        shown = screen.read_until(sequence)
         os.write(screen.master, b"q")
+        shown += screen.read_until("Good-bye")
+        assert "Corrupt" not in shown, "what libraries complain of must not reach the screen"
         screen.drain_until_exit()
         assert screen.process.returncode == 0
         assert screen.result.read_text() == "1 True"
