@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cameras import Camera, CameraError, isolated, stream
+from edge.cameras import Camera, CameraError, csi, isolated, picamera, stream
 from edge.cameras.csi import CsiCamera
 from edge.cameras.files import FileCamera
 from edge.cameras.picamera import PiCamera
@@ -67,6 +67,20 @@ def a_real_pipeline(tmp_path: Path) -> Camera:
     return CsiCamera(0, SETTINGS, TEST_PIPELINE.format(pattern="ball"))
 
 
+def a_real_pi_one(tmp_path: Path) -> Camera:
+    os.environ.pop("LEUKOSCOPE_SYSTEM_PYTHON")
+    if not picamera.attached():
+        pytest.skip("no Raspberry Pi camera on this machine")
+    return PiCamera(0, SETTINGS)
+
+
+def a_real_jetson_one(tmp_path: Path) -> Camera:
+    os.environ.pop("LEUKOSCOPE_SYSTEM_PYTHON")
+    if not csi.attached():
+        pytest.skip("no Jetson CSI camera on this machine")
+    return CsiCamera(0, SETTINGS)
+
+
 @contextmanager
 def a_network_one(tmp_path: Path) -> Iterator[Camera]:
     with camera_serving(mjpeg) as host:
@@ -82,6 +96,8 @@ MAKERS = [
     a_fake_pi_one,
     a_fake_jetson_one,
     a_real_pipeline,
+    a_real_pi_one,
+    a_real_jetson_one,
     a_network_one,
 ]
 
