@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any
 
+from edge import stricttoml
 from edge.config import Profile
 from edge.types import LeukoscopeError
 
@@ -143,27 +143,12 @@ def load(name: str, filled: Mapping[str, str]) -> Part:
     def text(source: str) -> str:
         return _filled((folder / source).read_text("utf-8"), filled)
 
-    def many(key: str) -> list[dict[str, Any]]:
-        return [
-            {k: tuple(v) if isinstance(v, list) else v for k, v in item.items()}
-            for item in table.pop(key, [])
-        ]
-
-    files = tuple(
-        File(item["path"], text(item["source"]).encode(), int(item.get("mode", "0644"), 8))
-        for item in many("files")
-    )
-    blocks = tuple(Block(item["paths"], text(item["source"])) for item in many("blocks"))
-    return Part(
-        name=name,
-        files=files,
-        blocks=blocks,
-        words=tuple(Words(**item) for item in many("words")),
-        commands=tuple(Command(**item) for item in many("commands")),
-        needs=tuple(Need(**item) for item in many("needs")),
-        companions=tuple(table.pop("companions", ())),
-        **table,
-    )
+    for item in table.get("files", ()):
+        item["content"] = text(item.pop("source")).encode()
+        item["mode"] = int(item.get("mode", "0644"), 8)
+    for item in table.get("blocks", ()):
+        item["text"] = text(item.pop("source"))
+    return stricttoml.build(Part, {"name": name, **table})
 
 
 def chosen(
