@@ -69,10 +69,22 @@ def test_an_abstract_socket(monkeypatch: pytest.MonkeyPatch) -> None:
         notifier.close()
 
 
-@pytest.mark.parametrize("address", ["", "/nowhere/at/all"])
-def test_without_anybody_listening_nothing_happens(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("address", "tried"), [("", 0), ("/nowhere/at/all", 2)])
+def test_without_anybody_listening_the_line_goes_on(
+    address: str, tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is sent where nobody asked for it, and a manager that went away stops nobody."""
+    real, sent = socket.socket, []
+
+    class Watched(real):  # type: ignore[misc, valid-type]
+        def sendto(self, message: bytes, address: str) -> int:
+            sent.append(message)
+            return int(super().sendto(message, address))
+
+    monkeypatch.setattr(socket, "socket", Watched)
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     notifier = ServiceNotifier()
     notifier.start("S-1", HEADER, 0.1)
     notifier.reading(reading(0))
     notifier.close()
+    assert len(sent) == tried

@@ -84,8 +84,8 @@ def _passes(name: str, case: Callable[[], str]) -> bool:
 
 def installs() -> str:
     """Setup installs and starts the service; a second time there is nothing to do."""
-    first = device("setup", "--profile", "/root/guest.toml", "--yes")
-    second = device("setup", "--profile", "/root/guest.toml", "--yes")
+    first = device("setup", "--profile", "/opt/guest.toml", "--yes")
+    second = device("setup", "--profile", "/opt/guest.toml", "--yes")
     assert "nothing to do" in second, second
     exposure = ran("systemd-analyze", "security", "--no-pager", "leukoscope.service").strip().splitlines()[-1]
     return f"{len(first.splitlines())} lines shown; {exposure.strip()}"
@@ -171,14 +171,14 @@ def partition() -> str:
         file.truncate(64 << 20)
     ran("mkfs.ext4", "-q", "-L", "LEUKOSCOPE", str(disk))
     refused = subprocess.run(
-        [PROGRAM / "edge-device", "setup", "--profile", "/root/guest.toml", "--with", "read-only", "--yes"],
+        [PROGRAM / "edge-device", "setup", "--profile", "/opt/guest.toml", "--with", "read-only", "--yes"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert refused.returncode == 1, refused.stdout
     assert "mkfs.ext4 -L LEUKOSCOPE" in refused.stderr, refused.stderr
     loop = ran("losetup", "--find", "--show", str(disk)).strip()
     until(Path("/dev/disk/by-label/LEUKOSCOPE").exists, "the partition has its name")
-    device("setup", "--profile", "/root/guest.toml", "--with", "read-only", "--yes")
+    device("setup", "--profile", "/opt/guest.toml", "--with", "read-only", "--yes")
     ran("systemctl", "stop", "leukoscope.service")
     ran("losetup", "--detach", loop)
     until(lambda: not Path("/dev/disk/by-label/LEUKOSCOPE").exists(), "the partition is away")
@@ -188,7 +188,7 @@ def partition() -> str:
     took = monotonic() - began
     assert STATE.is_mount()
     until(lambda: readings() > 0, "readings flow into the partition")
-    device("setup", "--profile", "/root/guest.toml", "--yes")
+    device("setup", "--profile", "/opt/guest.toml", "--yes")
     ran("systemctl", "stop", "leukoscope.service")
     ran("umount", str(STATE))
     ran("losetup", "--detach", loop)
@@ -212,7 +212,7 @@ def stops() -> str:
 def kiosk() -> str:
     """The screen on the first console takes the service's place, and a login's."""
     ran("systemctl", "start", "getty@tty1.service")
-    device("setup", "--profile", "/root/guest.toml", "--with", "kiosk", "--yes")
+    device("setup", "--profile", "/opt/guest.toml", "--with", "kiosk", "--yes")
     unit = "leukoscope-kiosk.service"
     until(lambda: show("ActiveState", unit) == "active", "the kiosk is up")
     assert show("ActiveState", "getty@tty1.service") == "inactive"

@@ -44,7 +44,7 @@ def prepare() -> None:
         f"{key} = {swaps[key]}" if (key := line.partition(" =")[0]) in swaps else line
         for line in text.splitlines()
     ]
-    Path("/root/guest.toml").write_text("\n".join(lines) + "\n")
+    Path("/opt/guest.toml").write_text("\n".join(lines) + "\n")
     patience = Path("/etc/systemd/system/leukoscope.service.d/guest.conf")
     patience.parent.mkdir()
     patience.write_text(f"[Service]\nTimeoutStartSec={PATIENCE_S:.0f}\n")

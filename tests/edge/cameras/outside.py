@@ -6,11 +6,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
 import psutil
+import pytest
 
+from edge.cameras import Camera, CameraError
 from edge.cameras.driver import SYSTEM_PYTHON
 
 FAKES = [Path(__file__).parent / name for name in ("fake_picamera2", "fake_gi")]
@@ -48,3 +51,20 @@ def drivers() -> list[psutil.Process]:
         if child.status() != psutil.STATUS_ZOMBIE
         and any(part.endswith("drivers") for part in child.cmdline())
     ]
+
+
+def failed(camera: Camera, reads: int = 0, *, spec: str) -> str:
+    """What opening the camera and reading it so often fails with: one line, with what to do after it."""
+
+    def use() -> None:
+        camera.open()
+        for _ in range(reads):
+            camera.read()
+
+    with closing(camera), pytest.raises(CameraError) as caught:
+        use()
+    message = str(caught.value)
+    assert message.startswith(f"camera {spec}: ")
+    assert message.isprintable()
+    assert message.count("; ") == 1
+    return message

@@ -5,17 +5,18 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import psutil
 import pytest
 
-from edge.cameras import CameraError, isolated
+from edge.cameras import isolated
 from edge.cameras.csi import CsiCamera, attached
 from edge.types import Light
 from tests.edge.cameras.fakes import SETTINGS
-from tests.edge.cameras.outside import TEST_PIPELINE, drivers, fake_python, gstreamer_missing
+from tests.edge.cameras.outside import TEST_PIPELINE, drivers, failed, fake_python, gstreamer_missing
 
 SMALL = replace(SETTINGS, width=160, height=120, settle_s=0)
 
@@ -40,19 +41,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Faulty:
     return set_faults
 
 
-def failure(camera: CsiCamera, reads: int = 0) -> str:
-    def use() -> None:
-        camera.open()
-        for _ in range(reads):
-            camera.read()
-
-    with closing(camera), pytest.raises(CameraError) as caught:
-        use()
-    message = str(caught.value)
-    assert message.startswith("camera csi:0: ")
-    assert message.isprintable()
-    assert message.count("; ") == 1
-    return message
+failure = partial(failed, spec="csi:0")
 
 
 def test_pictures_are_rgb_counted_and_dated_by_the_sensor(faulty: Faulty) -> None:

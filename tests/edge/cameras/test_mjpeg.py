@@ -10,7 +10,6 @@ from itertools import count, pairwise
 
 import pytest
 
-from edge.cameras import stream
 from edge.cameras.stream import StreamCamera
 from tests.edge.cameras.fakes import SETTINGS, number_in
 from tests.edge.cameras.network import (
@@ -26,12 +25,7 @@ from tests.edge.cameras.network import (
     part,
 )
 
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine is no silent camera."""
-    monkeypatch.setattr(stream, "SILENT_S", 20.0)
-    monkeypatch.setattr(stream, "OPEN_S", 30.0)
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["with length", "without length"])

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from edge.cameras import Adjustable, CameraError, isolated, picamera
 from edge.cameras.picamera import PiCamera, attached
 from edge.types import Light
 from tests.edge.cameras.fakes import SETTINGS
-from tests.edge.cameras.outside import FAKES, drivers, fake_python
+from tests.edge.cameras.outside import FAKES, drivers, failed, fake_python
 
 SMALL = replace(SETTINGS, width=160, height=120, settle_s=0)
 PATIENT = replace(SMALL, settle_s=60)
@@ -54,19 +55,7 @@ def number_in(pixels: np.ndarray) -> int:
     return 256 * int(pixels[0, 0, 1]) + int(pixels[0, 0, 2])
 
 
-def failure(camera: PiCamera, reads: int = 0) -> str:
-    def use() -> None:
-        camera.open()
-        for _ in range(reads):
-            camera.read()
-
-    with closing(camera), pytest.raises(CameraError) as caught:
-        use()
-    message = str(caught.value)
-    assert message.startswith("camera picamera:0: ")
-    assert message.isprintable()
-    assert message.count("; ") == 1
-    return message
+failure = partial(failed, spec="picamera:0")
 
 
 def test_pictures_are_red_where_the_camera_saw_red_and_without_padding() -> None:

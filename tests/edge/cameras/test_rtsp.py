@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.cameras import CameraError, rtsp, stream
+from edge.cameras import CameraError, rtsp
 from tests.edge.cameras.network import camera_serving, failure, no_http, opened
 
 
 @pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine is no silent camera."""
-    monkeypatch.setattr(stream, "SILENT_S", 20.0)
-    monkeypatch.setattr(stream, "OPEN_S", 30.0)
+def patient_decoder(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is it a silent one to FFmpeg."""
     monkeypatch.setattr(rtsp, "OPEN_MS", 20000)
     monkeypatch.setattr(rtsp, "READ_MS", 5000)
 

@@ -23,12 +23,7 @@ from tests.edge.cameras.network import (
     part,
 )
 
-
-@pytest.fixture(autouse=True)
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine is no silent camera."""
-    monkeypatch.setattr(stream, "SILENT_S", 20.0)
-    monkeypatch.setattr(stream, "OPEN_S", 30.0)
+pytestmark = pytest.mark.usefixtures("patient")
 
 
 def test_the_newest_picture_is_read_and_the_others_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
