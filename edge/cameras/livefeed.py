@@ -18,7 +18,7 @@ from edge.cameras.feed import Feed, FileFeed
 from edge.types import Frame, Waiting
 
 SILENT_S = 1.5
-"""Without a fresh picture for this long a camera is in trouble; the slowest ones used give two a second."""
+"""Without a fresh picture for this long a camera is in trouble: a user should be told within two seconds."""
 
 STUCK_S = 12.0
 """A reader that did not come back from its driver for this long is abandoned. Cameras come back within a
