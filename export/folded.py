@@ -2,11 +2,13 @@
 
 Folded away: batch normalisation and the division of the grey levels (into the convolutions), the mean over
 2 × 2 pixels before a 1 × 1 convolution (one 2 × 2 convolution), the temperature (into the head). What is left
-is what quantization and TensorRT handle best, and it computes the same within rounding.
+is what quantization and TensorRT handle best, and it computes the same within rounding. Only a normalisation
+by the crop's own mean and spread stays: nobody knows those before.
 """
 
 from __future__ import annotations
 
+import copy
 from typing import cast
 
 import torch
@@ -40,10 +42,16 @@ class Folded(nn.Module):
     def __init__(self, network: Network, temperature: float) -> None:
         super().__init__()
         first, first_norm, _, second, second_norm, _ = network.stem
-        into = _convolution(cast(nn.Conv2d, first), cast(nn.BatchNorm2d, first_norm))
+        norm: nn.Module = nn.Identity()
+        if isinstance(first_norm, nn.InstanceNorm2d):
+            into, norm = cast(nn.Conv2d, copy.deepcopy(first)), copy.deepcopy(first_norm)
+            into.bias = nn.Parameter(torch.zeros(into.out_channels))
+        else:
+            into = _convolution(cast(nn.Conv2d, first), cast(nn.BatchNorm2d, first_norm))
         into.weight.data /= GREY_SPREAD
         self.stem = nn.Sequential(
             into,
+            norm,
             nn.ReLU(),
             _convolution(cast(nn.Conv2d, second), cast(nn.BatchNorm2d, second_norm)),
             nn.ReLU(),

@@ -13,9 +13,9 @@ from edge.classify import Classifier, decide
 from edge.types import F32, I32, U8, Bools
 from export.graph import ExportError
 from train.classes import CLASSES
-from train.fit import truth_of, typed
 from train.metrics import roc_area, two_sided
 from train.recipe import Recipe
+from train.validation import truth_of, typed
 from train.windows import Windows, middle
 
 REFERENCE = "ort-fp32"

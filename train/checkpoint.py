@@ -1,19 +1,33 @@
-"""Checkpoints: the state of a run between two epochs."""
+"""Checkpoints: the state of a run between two steps, on disk whole or not at all."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from edge import durable
 from train.classes import CLASSES
-from train.model import Network
+from train.model import Network, build
 from train.recipe import Recipe, Training
 
+Precision = Literal["fp32", "bf16", "fp16"]
+
 _NAME = "checkpoint.pt"
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The epoch that is kept so far: its number from 1, the figure that it was chosen by, its weights."""
+
+    epoch: int
+    figure: float
+    weights: Mapping[str, Tensor]
 
 
 @dataclass
@@ -23,23 +37,30 @@ class State:
     Attributes
     ----------
     network : as the optimiser left it. average : the running average of its weights, which is kept.
-    epoch : epochs done. history : figures after each.
+    scaler : of the loss, in FP16; idle otherwise.
+    epoch, step : epochs done, and steps done of the next one. loss : sum over the crops of those steps.
+    history : figures after each epoch. best : None before the first.
     """
 
     network: Network
     average: Network
     optimiser: torch.optim.AdamW
-    epoch: int
-    history: list[dict[str, float]]
+    scaler: torch.amp.GradScaler
+    epoch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: Best | None = None
 
 
-def start(recipe: Recipe, device: str) -> State:
+def start(recipe: Recipe, device: torch.device, precision: Precision) -> State:
     """A run that has not begun."""
     torch.manual_seed(recipe.training.seed)
-    network = Network(recipe.architecture, len(CLASSES)).to(device)
-    average = Network(recipe.architecture, len(CLASSES)).to(device)
+    network = build(recipe.architecture, len(CLASSES)).to(device)
+    average = build(recipe.architecture, len(CLASSES)).to(device)
     average.load_state_dict(network.state_dict())
-    return State(network, average, _optimiser(network, recipe.training), 0, [])
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+    return State(network, average, _optimiser(network, recipe.training), scaler)
 
 
 def _optimiser(network: nn.Module, settings: Training) -> torch.optim.AdamW:
@@ -52,31 +73,37 @@ def _optimiser(network: nn.Module, settings: Training) -> torch.optim.AdamW:
     return torch.optim.AdamW(kinds, lr=settings.learning_rate)
 
 
-def resume(recipe: Recipe, out: Path, device: str) -> State | None:
-    """Where the run in this folder stopped, None if it never got through an epoch."""
+def kept(out: Path) -> bytes | None:
+    """The checkpoint in a run's folder, None if there is none yet. What a kill left half written goes."""
+    for torn in out.glob(f".{_NAME}.*.part"):
+        torn.unlink()
     path = out / _NAME
-    if not path.is_file():
-        return None
-    kept = torch.load(path, map_location=device, weights_only=True)
-    state = start(recipe, device)
-    state.network.load_state_dict(kept["network"])
-    state.average.load_state_dict(kept["average"])
-    state.optimiser.load_state_dict(kept["optimiser"])
-    state.epoch, state.history = kept["epoch"], kept["history"]
-    return state
+    return path.read_bytes() if path.is_file() else None
+
+
+def resume(state: State, checkpoint: bytes, device: torch.device) -> None:
+    """Put a run that has not begun where the checkpoint was written."""
+    found = torch.load(BytesIO(checkpoint), map_location=device, weights_only=True)
+    for name in ("network", "average", "optimiser", "scaler"):
+        getattr(state, name).load_state_dict(found[name])
+    for name in ("epoch", "step", "loss", "history"):
+        setattr(state, name, found[name])
+    state.best = Best(**found["best"]) if found["best"] else None
 
 
 def save(state: State, out: Path) -> None:
     """Keep the state; what was kept before stays whole until then."""
-    partial = out / "checkpoint.part"
-    torch.save(
-        {
-            "network": state.network.state_dict(),
-            "average": state.average.state_dict(),
-            "optimiser": state.optimiser.state_dict(),
-            "epoch": state.epoch,
-            "history": state.history,
-        },
-        partial,
-    )
-    partial.replace(out / _NAME)
+    content: dict[str, Any] = {
+        name: getattr(state, name).state_dict() for name in ("network", "average", "optimiser", "scaler")
+    }
+    content |= {name: getattr(state, name) for name in ("epoch", "step", "loss", "history")}
+    best = state.best
+    content["best"] = best and {"epoch": best.epoch, "figure": best.figure, "weights": dict(best.weights)}
+    write_tensors(out / _NAME, content)
+
+
+def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """`torch.save`, all of it or nothing."""
+    stream = BytesIO()
+    torch.save(content, stream)
+    durable.write(path, stream.getvalue(), 0o644)

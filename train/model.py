@@ -6,7 +6,9 @@ folds into them on export.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,12 +29,16 @@ class Architecture:
     widths : channels of the three stages, at a quarter, an eighth and a sixteenth of the input's size.
     blocks : residual blocks in each stage.
     dropout : share of the pooled features dropped while training.
+    stem_norm : what normalises the first convolution's output: 'batch', or 'crop' for the crop's own mean and
+        spread in each channel (instance normalisation: Ulyanov et al. 2016), by which the strength and hue of
+        a laboratory's stain drop out before anything is learned from them.
     """
 
     stem: int = 16
     widths: tuple[int, int, int] = (32, 64, 128)
     blocks: tuple[int, int, int] = (1, 1, 2)
     dropout: float = 0.2
+    stem_norm: Literal["batch", "crop"] = "batch"
 
 
 class Block(nn.Module):
@@ -60,6 +66,13 @@ class Block(nn.Module):
         return out
 
 
+def _of_the_crop(channels: int) -> nn.Module:
+    return nn.InstanceNorm2d(channels, affine=True)
+
+
+_NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "crop": _of_the_crop}
+
+
 class Network(nn.Module):
     """(n, 3, S, S) float32 in grey levels 0 to 255 -> (n, C) float32 logits."""
 
@@ -68,7 +81,7 @@ class Network(nn.Module):
         w = architecture.widths
         self.stem = nn.Sequential(
             nn.Conv2d(3, architecture.stem, 3, 2, padding=1, bias=False),
-            nn.BatchNorm2d(architecture.stem),
+            _NORMS[architecture.stem_norm](architecture.stem),
             nn.ReLU(),
             nn.Conv2d(architecture.stem, w[0], 3, 2, padding=1, bias=False),
             nn.BatchNorm2d(w[0]),
@@ -88,6 +101,11 @@ class Network(nn.Module):
         x = self.stages(self.stem((crops - GREY_MEAN) / GREY_SPREAD))
         logits: Tensor = self.head(self.dropout(x.mean(dim=(2, 3))))
         return logits
+
+
+def build(architecture: Architecture, classes: int) -> Network:
+    """The untrained network of an architecture; everything that needs one gets it here."""
+    return Network(architecture, classes)
 
 
 class DeviceGraph(nn.Module):

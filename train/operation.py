@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.types import F32, I32, Bools
 from train.classes import CLASSES, POSITIVE
@@ -39,20 +40,26 @@ def softmax(logits: F32, temperature: float) -> Floats:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
-def choose(logits: F32, truth: I32, wanted: Operation) -> OperatingPoint:
+def choose(logits: F32, truth: I32, laboratories: NDArray[np.str_], wanted: Operation) -> OperatingPoint:
     """Choose the operating point.
+
+    What may be called a blast by mistake is a mean over laboratories, not over cells: the next laboratory is
+    as likely to be like a small data set as like a large one, and patients with acute leukemia, whose other
+    cells are the hardest to tell from blasts, would else decide alone.
 
     Parameters
     ----------
     logits : (n, C) of the validation cells. truth : (n,) index of their class.
+    laboratories : (n,) the data set of each.
     """
     temperature = min(_TEMPERATURES, key=lambda t: _surprise(softmax(logits, float(t)), truth))
     probabilities = softmax(logits, float(temperature))
     columns = [CLASSES.index(name) for name in POSITIVE]
     p_positive = probabilities[:, columns].sum(axis=1)
     negative = ~np.isin(truth, columns)
-    positive = _threshold(p_positive[negative], 1 - wanted.specificity)
-    certain = max(_threshold(p_positive[negative], wanted.certain_false), positive)
+    weights = _evened(laboratories[negative])
+    positive = _threshold(p_positive[negative], weights, 1 - wanted.specificity)
+    certain = max(_threshold(p_positive[negative], weights, wanted.certain_false), positive)
     sure = _confidence(probabilities, p_positive >= positive, columns)
     return OperatingPoint(
         temperature=round(float(temperature), 4),
@@ -68,11 +75,21 @@ def _surprise(probabilities: Floats, truth: I32) -> float:
     return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], 1e-12)).mean())
 
 
-def _threshold(of_negatives: Floats, share: float) -> float:
-    """The lowest threshold that at most this share of the negatives reaches, to three decimals."""
+def _evened(laboratories: NDArray[np.str_]) -> Floats:
+    """(n,) weights that sum to 1, each laboratory's to the same."""
+    names, which, counts = np.unique(laboratories, return_inverse=True, return_counts=True)
+    return np.asarray(1 / (len(names) * counts[which])) if len(names) else np.zeros(0)
+
+
+def _threshold(of_negatives: Floats, weights: Floats, share: float) -> float:
+    """The lowest threshold that at most this share of the negatives' weight reaches, to three decimals."""
     if not len(of_negatives):
         return 0.5
-    level = float(np.quantile(of_negatives, 1 - share, method="higher"))
+    order = np.argsort(-of_negatives)
+    reached = np.cumsum(weights[order])
+    level = float(
+        of_negatives[order][np.searchsorted(reached, share + 1e-9, side="right").clip(max=len(order) - 1)]
+    )
     return float(np.clip(np.ceil(level * 1000 + 1e-9) / 1000, 0.001, 0.999))
 
 

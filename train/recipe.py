@@ -15,6 +15,9 @@ from train.augment import Augmentation
 from train.datasets import DATASETS
 from train.model import Architecture
 
+WATCHED = ("roc_area", "balanced_accuracy")
+"""Validation figures of a data set: blasts against the rest, and the mean recall of its classes."""
+
 
 class RecipeError(LeukoscopeError):
     """A recipe that does not exist or does not make sense. Names the key and its value."""
@@ -60,6 +63,10 @@ class Training:
     label_smoothing : probability given to the classes that a label does not admit.
     average_decay : of the running average of the weights, per step; the average is what is kept.
     class_balance : how far rare classes are evened out: 0 as they come, 1 all alike.
+    patience : epochs without a better validation figure after which the run stops; 0 never stops early.
+    watch : the validation figures that say which epoch is better and is kept. Each stands for its mean over
+        the data sets that have it (`roc_area`, `balanced_accuracy`) or for one data set's alone
+        (`pbc_roc_area`); several are averaged. None at all keeps the last epoch.
     seed : of everything that is drawn at random.
     """
 
@@ -72,6 +79,8 @@ class Training:
     label_smoothing: float = 0.05
     average_decay: float = 0.996
     class_balance: float = 0.5
+    patience: int = 0
+    watch: tuple[str, ...] = WATCHED
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -81,6 +90,10 @@ class Training:
         for name in ("warm_up", "label_smoothing", "average_decay", "class_balance"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"training.{name}: {getattr(self, name)} is not within 0 to 1")
+        if self.patience < 0:
+            raise RecipeError(f"training.patience: {self.patience} is less than 0")
+        if self.patience and not self.watch:
+            raise RecipeError(f"training.patience: {self.patience}, but training.watch names no figure")
 
 
 @dataclass(frozen=True)
@@ -90,9 +103,9 @@ class Operation:
     Attributes
     ----------
     datasets : whose validation cells decide.
-    specificity : share of cells that are no blasts and must not be called blasts.
+    specificity : share of cells that are no blasts and must not be called blasts; the mean over `datasets`.
     abstain : share of cells that the classifier may leave undecided.
-    certain_false : share of cells that are no blasts and may be called blasts beyond doubt.
+    certain_false : share of cells that are no blasts and may be called blasts beyond doubt, counted alike.
     """
 
     datasets: tuple[str, ...] = ("deepapl", "pbc")
@@ -136,6 +149,10 @@ class Recipe:
         for name in self.operation.datasets:
             if name not in self.shares:
                 raise RecipeError(f"operation.datasets: {name} is not among the shares")
+        figures = {*WATCHED, *(f"{name}_{figure}" for name in self.shares for figure in WATCHED)}
+        for name in self.training.watch:
+            if name not in figures:
+                raise RecipeError(f"training.watch: {name} is a figure of no data set among the shares")
 
 
 def names() -> list[str]:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +11,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from train import fit
+from train import checkpoint, fit
+from train.checkpoint import State
 from train.classes import CLASSES
-from train.fit import FitError, loss_of
+from train.distributed import ProcessError
+from train.epoch import loss_of, precision_of
+from train.fit import FitError
 from train.model import Architecture
-from train.recipe import Input, Operation, Recipe, Training
+from train.provenance import SettingsError
+from train.recipe import Input, Operation, Recipe, RecipeError, Training
+from train.validation import watched
 
 SMALL = Recipe(
     name="small",
@@ -24,9 +32,32 @@ SMALL = Recipe(
     operation=Operation(datasets=("deepapl",)),
 )
 
+TOML = """
+name = "small"
+title = "for tests"
+shares = { deepapl = 1.0 }
+input = { size_px = 32, window_px = 48 }
+architecture = { stem = 4, widths = [4, 8, 8], blocks = [1, 1, 1] }
+training = { epochs = 2, samples = 48, batch = 16 }
+operation = { datasets = ["deepapl"] }
+"""
+
+
+class PowerCutError(Exception):
+    pass
+
 
 def _fit(recipe: Recipe, data: Path, out: Path) -> Path:
     return fit.fit(recipe, data, out, cache=data.parent / "cache", notice=lambda _: None)
+
+
+def _same(one: Path, other: Path) -> None:
+    mine, yours = (torch.load(run / "model.pt", weights_only=True) for run in (one, other))
+    assert mine.keys() == yours.keys()
+    for name, value in mine.items():
+        assert torch.equal(value, yours[name]), name
+    ours = [json.loads((run / "metrics.json").read_text()) | {"finished": ""} for run in (one, other)]
+    assert ours[0] == ours[1]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,50 +65,183 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def test_an_interrupted_run_ends_like_one_that_was_not(deepapl: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_run_killed_while_it_writes_ends_like_one_that_was_not(
+    deepapl: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The process dies in the second epoch, its fifth checkpoint half on the disk."""
     data = deepapl()
     whole = _fit(SMALL, data, tmp_path / "whole")
+    (tmp_path / "small.toml").write_text(TOML)
+    broken = tmp_path / "broken"
+    script = f"""
+import os, signal
+from train import checkpoint, cli
+write, written = checkpoint.durable.write, []
+def dying(path, content, mode):
+    if path.name == "checkpoint.pt":
+        written.append(path)
+    if len(written) == 6:
+        checkpoint.durable.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+    write(path, content, mode)
+checkpoint.durable.write = dying
+cli.main(["fit", "--recipe", {str(tmp_path / "small.toml")!r}, "--data", {str(data)!r}, "--out",
+    {str(broken)!r}, "--cache", {str(tmp_path / "cache")!r}, "--checkpoint-minutes", "0"])
+"""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    killed = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=600)
+    assert killed.returncode == -9, killed.stderr.decode()
+    assert len(list(broken.glob(".checkpoint.pt.*.part"))) == 1
+    kept = torch.load(broken / "checkpoint.pt", weights_only=True)
+    assert (kept["epoch"], kept["step"]) == (1, 1)
+    with pytest.raises(FitError, match="not finished"):
+        fit.load_network(broken)
+    _same(whole, _fit(SMALL, data, broken))
+    assert not list(broken.glob("*.part")) + list(broken.glob(".*.part"))
+    assert len(json.loads((broken / "environment.json").read_text())) == 2
 
-    class PowerCutError(Exception):
-        pass
 
-    calls = []
+def test_wherever_a_run_stops_it_ends_the_same(
+    deepapl: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = deepapl(patients=20, each=1)
+    whole = _fit(SMALL, data, tmp_path / "whole")
+    save, seen = checkpoint.save, []
 
-    def stop_after_the_first(message: str) -> None:
-        calls.append(message)
+    def stop(state: State, out: Path) -> None:
+        save(state, out)
+        seen.append((state.epoch, state.step))
         raise PowerCutError
 
-    with pytest.raises(PowerCutError):
-        fit.fit(SMALL, data, tmp_path / "broken", cache=data.parent / "cache", notice=stop_after_the_first)
-    assert not (tmp_path / "broken" / "model.pt").exists()
-    with pytest.raises(FitError, match="not finished"):
-        fit.load_network(tmp_path / "broken")
-    resumed = _fit(SMALL, data, tmp_path / "broken")
+    settings = {"cache": tmp_path / "cache", "checkpoint_s": 0.0, "notice": lambda _: None}
+    with monkeypatch.context() as patched:
+        patched.setattr(fit, "save", stop)
+        for _ in range(8):
+            with pytest.raises(PowerCutError):
+                fit.fit(SMALL, data, tmp_path / "broken", **settings)  # type: ignore[arg-type]
+    assert seen == [(0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0)]
+    _same(whole, _fit(SMALL, data, tmp_path / "broken"))
 
-    one, _ = fit.load_network(whole)
-    other, metrics = fit.load_network(resumed)
-    for name, value in one.state_dict().items():
-        assert torch.equal(value, other.state_dict()[name]), name
-    assert len(json.loads((whole / "metrics.json").read_text())["data"]["deepapl"]["train"]["groups"]) > 10
+
+def test_what_it_takes_to_repeat_a_run_lies_beside_it(deepapl: Callable[..., Path], tmp_path: Path) -> None:
+    out = _fit(SMALL, deepapl(), tmp_path / "run")
+    recipe, settings = fit.settings_of(out)
+    assert recipe == SMALL
+    assert (settings["precision"], settings["processes"], settings["limit"]) == ("bf16", 1, 0)
+    (start,) = json.loads((out / "environment.json").read_text())
+    assert start["versions"]["torch"] == torch.__version__
+    assert start["threads"]["torch"] == 1
+    assert start["command"] == sys.argv
+    data = json.loads((out / "data.json").read_text())
+    known = data["datasets"]["deepapl"]
+    assert (tmp_path / "cache" / f"deepapl-{known['fingerprint']}.npz").is_file()
+    assert known["parts"]["train"]["cells"]["blast"] == 2 * len(known["parts"]["train"]["groups"]) > 20
+    assert "test" not in known["parts"]
+    _, metrics = fit.load_network(out)
+    assert metrics["data"]["deepapl"] == known["parts"]
     assert 0 < metrics["operating_point"]["positive"] < 1
-    assert (whole / "curves.png").stat().st_size > 1000
+    for name in ("curves.png", "confusion.png"):
+        assert (out / name).read_bytes()[:4] == b"\x89PNG"
 
 
 def test_the_loss_falls(deepapl: Callable[..., Path], tmp_path: Path) -> None:
     told: list[str] = []
     recipe = replace(SMALL, training=replace(SMALL.training, epochs=3, samples=96))
     fit.fit(recipe, deepapl(), tmp_path / "run", cache=tmp_path / "cache", notice=told.append)
+    assert [line.split(":")[0] for line in told] == [f"epoch {n} of 3" for n in (1, 2, 3)]
     losses = [float(line.split("loss ")[1].split(",")[0]) for line in told]
     assert losses[-1] < losses[0] - 0.1
+    assert told[-1].endswith(", 0 min left")
+
+
+def test_the_best_epoch_is_kept_and_patience_ends(
+    deepapl: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = deepapl()
+    figures = iter([0.5, 0.8, 0.6, 0.8, 0.7])
+    averages: list[dict[str, torch.Tensor]] = []
+
+    def validate(network: torch.nn.Module, *_: object) -> dict[str, float]:
+        averages.append({name: value.clone() for name, value in network.state_dict().items()})
+        return {"deepapl_roc_area": next(figures), "deepapl_balanced_accuracy": 0.1 * len(averages)}
+
+    monkeypatch.setattr(fit, "validate", validate)
+    told: list[str] = []
+    training = replace(SMALL.training, epochs=9, samples=16, patience=2, watch=("deepapl_roc_area",))
+    recipe = replace(SMALL, training=training)
+    out = fit.fit(recipe, data, tmp_path / "run", cache=tmp_path / "cache", notice=told.append)
+    network, metrics = fit.load_network(out)
+    assert metrics["kept"] == {"epoch": 2, "figure": 0.8}
+    assert metrics["epochs"] == len(averages) == 4
+    assert metrics["validation"]["deepapl_balanced_accuracy"] == 0.2
+    assert told[-1] == "stopped after epoch 4 of 9: none was better since epoch 2"
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, averages[1][name]), name
+    _fit(recipe, data, out)  # a run that stopped stays so
+    assert len(averages) == 4
+
+
+def test_what_is_watched() -> None:
+    found = {"a_roc_area": 0.9, "a_balanced_accuracy": 0.4, "b_balanced_accuracy": 0.6, "loss": 3.0}
+    assert watched(found, ("roc_area", "balanced_accuracy")) == pytest.approx(0.7)
+    assert watched(found, ("balanced_accuracy",)) == pytest.approx(0.5)
+    assert watched(found, ("b_balanced_accuracy",)) == pytest.approx(0.6)
+    assert watched(found, ()) != watched(found, ())  # NaN
+    for watch, patience in ((("loss",), 0), (("pbc_roc_area",), 0), ((), 3), (("roc_area",), -1)):
+        with pytest.raises(RecipeError, match=r"training\.(watch|patience)"):
+            replace(SMALL, training=replace(SMALL.training, watch=watch, patience=patience))
+
+
+def test_without_a_figure_to_watch_the_last_epoch_is_kept(
+    deepapl: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe = replace(SMALL, training=replace(SMALL.training, watch=(), samples=16))
+    _, metrics = fit.load_network(_fit(recipe, deepapl(), tmp_path / "run"))
+    assert metrics["kept"] == {"epoch": 2, "figure": None}
+
+
+def test_fp16_scales_the_loss_and_keeps_the_scale(tmp_path: Path) -> None:
+    cpu = torch.device("cpu")
+    state = checkpoint.start(SMALL, cpu, "fp16")
+    before = state.scaler.get_scale()
+    loss = state.network(torch.full((2, 3, 32, 32), 90.0)).sum() * float("inf")
+    state.scaler.scale(loss).backward()
+    state.scaler.step(state.optimiser)
+    state.scaler.update()
+    assert state.scaler.get_scale() == before / 2
+    checkpoint.save(state, tmp_path)
+    again = checkpoint.start(SMALL, cpu, "fp16")
+    found = checkpoint.kept(tmp_path)
+    assert found is not None
+    checkpoint.resume(again, found, cpu)
+    assert again.scaler.get_scale() == before / 2
+
+
+def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = torch.device("cuda")
+    assert precision_of("auto", torch.device("cpu")) == "bf16"
+    for can, chosen in ((True, "bf16"), (False, "fp16")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda can=can, **_: can)
+        assert precision_of("auto", cuda) == chosen
+        assert precision_of("fp32", cuda) == "fp32"
+    assert precision_of("auto", torch.device("mps")) == "fp32"
 
 
 def test_a_folder_holds_one_run(deepapl: Callable[..., Path], tmp_path: Path) -> None:
     data = deepapl()
     _fit(replace(SMALL, training=replace(SMALL.training, epochs=1)), data, tmp_path / "run")
-    with pytest.raises(FitError, match="other settings"):
-        _fit(replace(SMALL, training=replace(SMALL.training, seed=9)), data, tmp_path / "run")
+    with pytest.raises(SettingsError, match=r"recipe\.training\.seed 1, now 9"):
+        _fit(replace(SMALL, training=replace(SMALL.training, epochs=1, seed=9)), data, tmp_path / "run")
     with pytest.raises(FitError, match=r"settings\.json"):
         fit.load_network(tmp_path / "nothing")
+    next(data.rglob("*.png")).write_bytes(b"")
+    with pytest.raises(SettingsError, match="data set deepapl"):
+        _fit(replace(SMALL, training=replace(SMALL.training, epochs=1)), data, tmp_path / "run")
+
+
+def test_a_run_that_diverges_ends(deepapl: Callable[..., Path], tmp_path: Path) -> None:
+    recipe = replace(SMALL, training=replace(SMALL.training, learning_rate=1e30))
+    with pytest.raises(FitError, match=r"the loss is (nan|inf); lower training\.learning_rate"):
+        _fit(recipe, deepapl(), tmp_path / "run")
 
 
 def test_partial_labels_ask_for_no_one_class() -> None:
@@ -97,5 +261,5 @@ def test_partial_labels_ask_for_no_one_class() -> None:
 
 
 def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FitError, match="device nope"):
+    with pytest.raises(ProcessError, match="device nope"):
         fit.fit(SMALL, tmp_path, tmp_path / "run", device="nope", cache=tmp_path, notice=print)

@@ -18,7 +18,7 @@ def _cells(n: int = 4000, sharpness: float = 3.0) -> tuple[np.ndarray, np.ndarra
 
 def test_the_temperature_undoes_overconfidence() -> None:
     logits, truth = _cells()
-    point = choose(logits, truth, Operation())
+    point = choose(logits, truth, np.full(len(truth), "one"), Operation())
     assert 2.6 < point.temperature < 3.4
     assert point.calibration_error < 0.03
 
@@ -26,7 +26,7 @@ def test_the_temperature_undoes_overconfidence() -> None:
 def test_thresholds_keep_what_was_asked() -> None:
     logits, truth = _cells()
     wanted = Operation(specificity=0.97, abstain=0.05, certain_false=0.002)
-    point = choose(logits, truth, wanted)
+    point = choose(logits, truth, np.full(len(truth), "one"), wanted)
     p = softmax(logits, point.temperature)
     blast = p[:, CLASSES.index("blast")]
     negative = truth != CLASSES.index("blast")
@@ -37,3 +37,21 @@ def test_thresholds_keep_what_was_asked() -> None:
     others = np.delete(p, CLASSES.index("blast"), axis=1).max(axis=1)
     sure = np.where(called, blast, others)
     assert abs((sure < point.confidence).mean() - 0.05) < 0.01
+
+
+def test_a_small_laboratory_counts_as_much_as_a_large_one() -> None:
+    """A large one whose other cells look like blasts and a small one whose do not: the mean is asked for."""
+    rng = np.random.default_rng(1)
+    blast, other = CLASSES.index("blast"), CLASSES.index("lymphocyte")
+    names = np.array(["hard"] * 3600 + ["easy"] * 400)
+    truth = np.where(np.arange(4000) % 4 == 0, blast, other).astype(np.int32)
+    logits = np.full((4000, len(CLASSES)), -9.0, np.float32)
+    logits[:, other] = 0.0
+    logits[:, blast] = np.where(truth == blast, 3.0, np.where(names == "hard", -1.0, -6.0)) + rng.normal(
+        0, 1, 4000
+    )
+    point = choose(logits, truth, names, Operation(datasets=("deepapl",), specificity=0.95))
+    called = softmax(logits, point.temperature)[:, blast] >= point.positive
+    hard, easy = (1 - called[(truth == other) & (names == name)].mean() for name in ("hard", "easy"))
+    assert easy == 1
+    assert 0.895 < hard < 0.91

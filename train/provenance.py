@@ -1,0 +1,153 @@
+"""What is needed to repeat a run, written beside it: settings, environment, data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+import edge
+from edge import durable
+from edge.bench import machine
+from edge.types import LeukoscopeError
+from train.checkpoint import Precision
+from train.classes import CLASSES
+from train.datasets import dataset
+from train.distributed import Process
+from train.recipe import Recipe
+from train.split import SALT
+from train.windows import Windows, fingerprint
+
+SETTINGS, ENVIRONMENT, DATA = "settings.json", "environment.json", "data.json"
+
+
+class SettingsError(LeukoscopeError):
+    """A folder holds a run with other settings or data. Names the first that differs."""
+
+
+def write_settings(recipe: Recipe, limit: int, precision: Precision, processes: int, out: Path) -> None:
+    """Write what a run's result depends on; refuse to mix two runs in one folder."""
+    settings = {
+        "recipe": asdict(recipe),
+        "limit": limit,
+        "classes": CLASSES,
+        "precision": precision,
+        "processes": processes,
+    }
+    path = out / SETTINGS
+    if not path.is_file():
+        write_json(path, settings)
+        return
+    before, now = _flat(json.loads(path.read_text())), _flat(json.loads(json.dumps(settings)))
+    for key in {**before, **now}:
+        if before.get(key) != now.get(key):
+            raise SettingsError(
+                f"run {out}: was started with other settings ({key} {before.get(key)}, now {now.get(key)}); "
+                "choose another --out or remove it"
+            )
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots."""
+    out: dict[str, Any] = {}
+    for key, value in settings.items():
+        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return out
+
+
+def add_environment(process: Process, precision: Precision, out: Path) -> None:
+    """Add this start of the run to the list of its starts: when, how, on what, with which versions."""
+    path = out / ENVIRONMENT
+    starts = json.loads(path.read_text()) if path.is_file() else []
+    gpu = torch.cuda.get_device_name(process.device) if process.device.type == "cuda" else None
+    start = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "source": _source(),
+        "versions": {
+            "leukoscope": edge.__version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
+        "machine": machine.describe(),
+        "device": process.device.type,
+        "gpu": gpu,
+        "precision": precision,
+        "processes": process.size,
+        "threads": {"torch": torch.get_num_threads(), "opencv": cv2.getNumThreads()},
+    }
+    write_json(path, [*starts, start])
+
+
+def write_data(recipe: Recipe, data: Path, limit: int, windows: Windows, out: Path) -> None:
+    """Write which cells the run sees, and a fingerprint of the files that they were cut from.
+
+    Raises
+    ------
+    SettingsError : the run was started on other files.
+    """
+    cells = census(windows)
+    given = recipe.input
+    parts = {
+        name: {
+            "fingerprint": fingerprint(dataset(name), data, given.pitch_um, given.window_px, limit),
+            "parts": cells[name],
+        }
+        for name in recipe.shares
+    }
+    path = out / DATA
+    before = json.loads(path.read_text())["datasets"] if path.is_file() else parts
+    for name, part in parts.items():
+        if before[name]["fingerprint"] != part["fingerprint"]:
+            raise SettingsError(
+                f"run {out}: data set {name} or how it is read has changed since the run was started; "
+                "choose another --out or remove it"
+            )
+    write_json(path, {"salt": SALT, "datasets": parts})
+
+
+def census(windows: Windows) -> dict[str, Any]:
+    """Cells and groups by data set and part, and the names of the groups kept from training."""
+    out: dict[str, Any] = {}
+    for name in dict.fromkeys(windows.datasets.tolist()):
+        part = windows.pick(windows.datasets == name)
+        out[name] = {}
+        for split in dict.fromkeys(part.splits.tolist()):
+            inside = part.of(split)
+            labels, counts = np.unique(inside.labels, return_counts=True)
+            out[name][split] = {
+                "cells": dict(zip(labels.tolist(), counts.tolist(), strict=True)),
+                "groups": sorted(set(inside.groups.tolist())),
+            }
+    return out
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a file of a run, all of it or nothing."""
+    durable.write(path, (json.dumps(content, indent=1) + "\n").encode(), 0o644)
+
+
+def _source() -> dict[str, Any] | None:
+    """Commit of the program and whether its files are as committed; None where it is not run from Git."""
+    root = Path(__file__).resolve().parents[1]
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:  # installed inside another repository
+            return None
+        return {"commit": git("rev-parse", "HEAD"), "clean": not git("status", "--porcelain")}
+    except (OSError, subprocess.CalledProcessError):
+        return None

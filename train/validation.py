@@ -1,0 +1,73 @@
+"""What a network makes of the validation cells, and which epoch is the better one for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edge.types import F32, I32
+from train.classes import CLASSES, POSITIVE
+from train.metrics import confusion, decisions, roc_area
+from train.model import Network
+from train.operation import softmax
+from train.recipe import Recipe
+from train.windows import Windows, middle
+
+
+@torch.inference_mode()
+def logits_of(network: Network, windows: Windows, recipe: Recipe, device: torch.device) -> F32:
+    """(n, C) logits of the windows' middles, as the device would cut them."""
+    network.eval()
+    crops = middle(windows.pixels, recipe.input.size_px)
+    parts = []
+    for first in range(0, len(crops), 128):
+        batch = torch.from_numpy(np.ascontiguousarray(crops[first : first + 128])).to(device)
+        parts.append(network(batch.permute(0, 3, 1, 2).float()).float().cpu().numpy())
+    return np.concatenate(parts) if parts else np.zeros((0, len(CLASSES)), np.float32)
+
+
+def typed(windows: Windows, names: tuple[str, ...]) -> Windows:
+    """The cells of these data sets whose label is one class."""
+    return windows.pick(np.isin(windows.datasets, names) & np.isin(windows.labels, CLASSES))
+
+
+def truth_of(windows: Windows) -> I32:
+    """(n,) index of the class of windows whose label is one."""
+    return np.array([CLASSES.index(label) for label in windows.labels.tolist()], np.int32)
+
+
+def table_of(logits: F32, truth: I32) -> NDArray[np.int64]:
+    """(C, C) confusion matrix of the likeliest classes."""
+    return confusion(truth, logits.argmax(axis=1).astype(np.int32), len(CLASSES))
+
+
+def figures(logits: F32, truth: I32) -> dict[str, float]:
+    """ROC area of blasts against the rest (NaN where there are none), accuracy and balanced accuracy."""
+    columns = [CLASSES.index(c) for c in POSITIVE]
+    scores = softmax(logits, 1.0)[:, columns].sum(axis=1).astype(np.float32)
+    return {"roc_area": roc_area(scores, np.isin(truth, columns)), **decisions(table_of(logits, truth))}
+
+
+def validate(network: Network, recipe: Recipe, validation: Windows, device: torch.device) -> dict[str, float]:
+    """Figures by data set: the ROC area where there are blasts, and balanced accuracy."""
+    out = {}
+    for name in recipe.shares:
+        part = typed(validation, (name,))
+        if len(part):
+            for key, value in figures(logits_of(network, part, recipe, device), truth_of(part)).items():
+                if not np.isnan(value) and key != "accuracy":
+                    out[f"{name}_{key}"] = round(value, 5)
+    return out
+
+
+def watched(found: Mapping[str, float], watch: Sequence[str]) -> float:
+    """The figure that epochs are compared by; see `train.recipe.Training.watch`. NaN if there is none."""
+    means = []
+    for name in watch:
+        values = [value for key, value in found.items() if key == name or key.endswith(f"_{name}")]
+        if values:
+            means.append(sum(values) / len(values))
+    return sum(means) / len(means) if means else float("nan")
