@@ -28,6 +28,7 @@ _BEND_UM = 4  # grid on which the background follows the glass more closely than
 _BLACK = 12  # grey level that no lit specimen stays under in all three channels
 _LOG = np.log(np.maximum(np.arange(256), 1)).astype(np.float32)
 _MASKED_SHARE = 0.4  # of a picture black: its makers cut the cell out, there is no glass to measure
+_BLUE_DENSITY = 0.35  # of nuclei, which fill most of such a cell: 0.32 to 0.42 in laboratories with glass to tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,8 @@ def specimen(pixels: U8, um_per_px: float, pitch_um: float, flat: F32 | None = N
     grid = resample(pixels, scale)
     glass_map, glass_fraction = background(grid, pitch_um, flat)
     if glass_fraction == 0.0:
-        grid = np.where(grid.max(axis=2, keepdims=True) <= _BLACK, np.uint8(255), grid)
+        white = np.uint8(round(float(glass_map[0, 0, 0])))
+        grid = np.where(grid.max(axis=2, keepdims=True) <= _BLACK, white, grid)
     corrected = _multiplied(grid, np.float32(BACKGROUND) / glass_map)
     glass = glass_map.reshape(-1, 3).mean(axis=0)
     return Specimen(corrected, pitch_um, scale, glass, glass_fraction)
@@ -130,8 +132,9 @@ def background(grid: U8, pitch_um: float, flat: F32 | None = None) -> tuple[F32,
     Glass is the upper envelope of the picture: a surface is fitted to the logarithm of the green channel,
     where every stain absorbs, with weights that favour what lies above it (an expectile regression), and
     what stays close to that surface is glass. Each channel's background is then the glass itself, smoothed
-    over the gaps that the cells leave. A picture that is mostly black was cut out by its makers: it has no
-    glass, and full white stands for it. With a flat field all this happens to the picture divided by it.
+    over the gaps that the cells leave. A picture that is mostly black was cut out by its makers and has no
+    glass: how bright it would be follows from the blue channel, where nuclear stain hardly absorbs. With a
+    flat field all this happens to the picture divided by it.
 
     Returns
     -------
@@ -141,7 +144,8 @@ def background(grid: U8, pitch_um: float, flat: F32 | None = None) -> tuple[F32,
     red, green, blue = cv2.split(coarse)
     lit = np.maximum(np.maximum(red, green), blue) > _BLACK
     if np.count_nonzero(lit) < (1 - _MASKED_SHARE) * lit.size:
-        return np.full((1, 1, 3), 255, np.float32), 0.0
+        white = _white(np.asarray(blue[lit], np.uint8))
+        return np.asarray([[[white] * 3]], np.float32), 0.0
     logs = np.asarray(np.stack(cv2.split(cv2.LUT(coarse, _LOG))), np.float32)
     height, width = lit.shape
     if flat is not None:
@@ -156,6 +160,11 @@ def background(grid: U8, pitch_um: float, flat: F32 | None = None) -> tuple[F32,
     if flat is not None:
         grey = np.maximum(_at_size(grey, flat.shape[1], flat.shape[0]) * flat, 1.0)
     return grey, float(np.count_nonzero(glass)) / glass.size
+
+
+def _white(blue: U8) -> float:
+    """Grey level of the glass round a cell that was cut out, from (n,) grey levels of the cell."""
+    return min(float(np.median(blue)) * float(np.exp(_BLUE_DENSITY)), 255.0) if blue.size else 255.0
 
 
 def _at_size(values: F32, width: int, height: int) -> F32:

@@ -79,7 +79,18 @@ def test_a_cell_cut_out_on_black_is_laid_on_glass() -> None:
     assert view.glass_fraction == 0
     assert np.abs(view.pixels[0, 0].astype(int) - BACKGROUND).max() <= 1
     middle = view.pixels[90, 90].astype(int)
-    assert np.abs(middle - np.array([90, 40, 120]) * BACKGROUND / 255).max() <= 2
+    white = 120 * np.exp(0.35)
+    assert np.abs(middle - np.array([90, 40, 120]) * BACKGROUND / white).max() <= 2
+
+
+@pytest.mark.parametrize("exposure", [0.5, 1.0, 1.9])
+def test_a_cell_cut_out_looks_alike_however_it_was_exposed(exposure: float) -> None:
+    picture = np.zeros((200, 200, 3), np.uint8)
+    y, x = np.mgrid[:200, :200]
+    cell = np.array([60, 30, 80])
+    picture[(x - 100) ** 2 + (y - 100) ** 2 < 60**2] = (cell * exposure).astype(np.uint8)
+    middle = preprocess.specimen(picture, 0.1, 0.25).pixels[40, 40].astype(int)
+    assert np.abs(middle - cell * BACKGROUND / (80 * np.exp(0.35))).max() <= 4
 
 
 @pytest.mark.parametrize(("height", "width"), [(6, 8), (7, 9), (1, 1), (2, 1), (1, 5)])
