@@ -32,6 +32,8 @@ class Augmentation:
     blur_px : largest radius (standard deviation) of the blur, specimen pixels.
     sharpen : largest strength of the opposite.
     noise : largest standard deviation of the noise, grey levels.
+    restained_share : share of windows brought towards another data set's stain; see `train.laboratories`.
+    transplanted_share, glass_share : shares of cells laid on another field's blood, and on bare glass.
     edge_share : share of crops that reach beyond the field: clear glass from some line on, as on the device.
     edge_um : smallest and largest distance of that line from the cell's centre.
     """
@@ -46,6 +48,9 @@ class Augmentation:
     blur_px: float = 1.6
     sharpen: float = 0.5
     noise: float = 6.0
+    restained_share: float = 0.0
+    transplanted_share: float = 0.0
+    glass_share: float = 0.0
     edge_share: float = 0.15
     edge_um: tuple[float, float] = (5.0, 12.0)
 

@@ -16,6 +16,9 @@ LEUKOCYTES = (
 CLASSES = (*LEUKOCYTES, "erythroblast", "platelet", "smudge-cell", "artefact")
 """Every class, in the order of the classifier's outputs."""
 
+WITHOUT_NUCLEUS = ("platelet", "artefact")
+"""The classes that show no nucleus."""
+
 POSITIVE = ("blast",)
 """The classes that the finding is about."""
 

@@ -39,9 +39,12 @@ def weights(windows: Windows, recipe: Recipe) -> Floats:
 
 
 def crops_of(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Generator) -> Tensor:
-    """Augmented crops of a batch, (n, 3, S, S) float32."""
-    pixels = torch.from_numpy(windows.pixels[batch])
-    return augment(pixels, recipe.augmentation, recipe.input.size_px, recipe.input.pitch_um, random)
+    """Crops of a batch as they might have come from elsewhere, (n, 3, S, S) float32."""
+    rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=random)))
+    pixels = windows.laboratories.presented(windows.pixels, windows.masks, batch, recipe.augmentation, rng)
+    return augment(
+        torch.from_numpy(pixels), recipe.augmentation, recipe.input.size_px, recipe.input.pitch_um, random
+    )
 
 
 def ahead(make: Callable[[Indices], Tensor], batches: Sequence[Indices]) -> Iterator[tuple[Indices, Tensor]]:

@@ -11,17 +11,24 @@ import inspect
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+import edge.nuclei
+import edge.outline
 import edge.preprocess
+import edge.stain
 import train.split
-from edge.preprocess import crops, specimen
+from edge.preprocess import BACKGROUND, Specimen, crops, specimen
+from edge.segment import single
 from edge.types import U8
+from train.classes import WITHOUT_NUCLEUS
 from train.datasets import DataError, DataSet, Notice, Picture, Split
+from train.laboratories import Laboratories
 
 Texts = NDArray[np.str_]
 
@@ -33,10 +40,13 @@ class Windows:
     Attributes
     ----------
     pixels : (n, S, S, 3) uint8 RGB, on the specimen grid, the cell in the middle.
+    masks : (n, S, S) uint8, 1 where the cell in the middle is, 2 where its nucleus is, else 0; all 0
+        where the label says that there is no nucleated cell.
     labels, groups, splits, files, datasets : (n,) str; see `train.datasets.Spot`.
     """
 
     pixels: U8
+    masks: U8
     labels: Texts
     groups: Texts
     splits: Texts
@@ -49,6 +59,11 @@ class Windows:
     def pick(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> Windows:
         """Some of them."""
         return Windows(*(getattr(self, f.name)[index] for f in fields(self)))
+
+    @cached_property
+    def laboratories(self) -> Laboratories:
+        """What they can lend each other."""
+        return Laboratories.of(self.pixels, self.masks, self.datasets, self.labels)
 
     def of(self, split: Split) -> Windows:
         """Those of one part."""
@@ -73,6 +88,16 @@ def cut(picture: Picture, pitch_um: float, size_px: int) -> U8:
     centres = [spot.centre_px or (width / 2, height / 2) for spot in picture.spots]
     view = specimen(pixels, picture.um_per_px, pitch_um)
     return crops(view, np.asarray(centres, np.float32), size_px)
+
+
+def outlined(window: U8, pitch_um: float) -> U8:
+    """(S, S) uint8 mask of the cell in the middle of a window, by the device's own outline."""
+    size = window.shape[:2]
+    white = np.full(3, BACKGROUND, np.float32)
+    cells = single(Specimen(window, pitch_um, 1.0, white, 1.0), (size[0], size[1]))
+    cell = cells.labels == 1
+    mask: U8 = cell.astype(np.uint8) + (cell & cells.nuclei)
+    return mask
 
 
 def read(
@@ -105,8 +130,14 @@ def read(
             f"data set {source.name}: no readable picture in {data}; the layout is {source.layout}"
         )
     spots = [(spot, picture.name) for picture in kept for spot in picture.spots]
+    cut_out = np.concatenate(pixels)
+    masks = np.zeros(cut_out.shape[:3], np.uint8)
+    for i, (spot, _) in enumerate(spots):
+        if spot.label not in WITHOUT_NUCLEUS:
+            masks[i] = outlined(cut_out[i], pitch_um)
     return Windows(
-        pixels=np.concatenate(pixels),
+        pixels=cut_out,
+        masks=masks,
         labels=np.array([s.label for s, _ in spots]),
         groups=np.array([s.group for s, _ in spots]),
         splits=np.array([s.split for s, _ in spots]),
@@ -119,7 +150,7 @@ def cached(
     source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Notice, limit: int, cache: Path
 ) -> Windows:
     """`read`, kept in `cache` until the pictures, the reader or the preprocessing change."""
-    key = _key(source, data, pitch_um, size_px, limit)
+    key = fingerprint(source, data, pitch_um, size_px, limit)
     path = cache / f"{source.name}-{key}.npz"
     if path.is_file():
         with np.load(path) as kept:
@@ -132,12 +163,13 @@ def cached(
     return windows
 
 
-def _key(source: DataSet, data: Path, pitch_um: float, size_px: int, limit: int) -> str:
+def fingerprint(source: DataSet, data: Path, pitch_um: float, size_px: int, limit: int) -> str:
+    """16 hexadecimal digits that change with the pictures, the reader, the split or the preprocessing."""
     digest = hashlib.sha256(f"{pitch_um} {size_px} {limit}".encode())
     reader = sys.modules[source.read.__module__]
-    for module in (edge.preprocess, train.split, reader):
+    for module in (edge.preprocess, edge.stain, edge.nuclei, edge.outline, train.split, reader):
         digest.update(inspect.getsource(module).encode())
-    digest.update((inspect.getsource(read) + inspect.getsource(cut)).encode())
+    digest.update((inspect.getsource(read) + inspect.getsource(cut) + inspect.getsource(outlined)).encode())
     if source.folder is None:  # drawn: whatever changes the drawing changes its first picture
         digest.update(next(iter(source.read(data, print))).load().tobytes())
     else:

@@ -112,6 +112,7 @@ def windows() -> Windows:
     sets = np.where(np.arange(2400) % 4 < 3, "deepapl", "pbc")
     return Windows(
         pixels=pixels,
+        masks=np.zeros(pixels.shape[:3], np.uint8),
         labels=np.array(labels),
         groups=np.full(2400, "g"),
         splits=parts,
