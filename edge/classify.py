@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from edge.bundle import Bundle, BundleError, Manifest
+from edge.bundle import Bundle, BundleError, Manifest, Thresholds
 from edge.runtimes import Runtime, Tell, open_runtime
 from edge.types import F32, I32, U8, Bools
 
@@ -28,6 +29,15 @@ class Calls:
     classes: I32
     uncertain: Bools
     certain: Bools
+
+
+class Rules(Protocol):
+    """What decides: a manifest, or whatever else has an operating point and positive classes."""
+
+    @property
+    def thresholds(self) -> Thresholds: ...
+    @property
+    def positive_indices(self) -> tuple[int, ...]: ...
 
 
 class Classifier:
@@ -104,15 +114,15 @@ class Classifier:
         self._runtime.close()
 
 
-def decide(probabilities: F32, manifest: Manifest) -> Calls:
+def decide(probabilities: F32, rules: Rules) -> Calls:
     """Apply the operating point.
 
     A cell is positive when the positive classes together reach `thresholds.positive`, however the rest is
     shared out; otherwise it is the likeliest of the other classes. Either way the call is uncertain when
     what speaks for it stays below `thresholds.confidence`.
     """
-    limits = manifest.thresholds
-    positive = list(manifest.positive_indices)
+    limits = rules.thresholds
+    positive = list(rules.positive_indices)
     of_positive = probabilities[:, positive]
     p_positive = of_positive.sum(axis=1)
     others = probabilities.copy()

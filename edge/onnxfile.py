@@ -1,4 +1,4 @@
-"""What an ONNX file may not do: keep its weights in another file.
+"""What an ONNX file may not do, keep its weights in another file, and how many it has.
 
 The device has no onnx package, and ONNX Runtime decides by version what it reads from where. So the file is
 walked here, by the field numbers of onnx.proto (https://github.com/onnx/onnx, ONNX 1.21) and the wire format
@@ -8,6 +8,7 @@ of protocol buffers (https://protobuf.dev/programming-guides/encoding).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 
 _EXTERNAL = (13, 14)  # TensorProto.external_data and .data_location
 _FIELDS: Mapping[str, Mapping[int, str]] = {
@@ -22,6 +23,8 @@ _FIELDS: Mapping[str, Mapping[int, str]] = {
 }
 """Message -> field -> the message in it: every way from a model to a tensor."""
 
+_GRAPH, _INITIALIZER, _DIMS, _DATA_TYPE = 7, 5, 1, 2  # of ModelProto, GraphProto and TensorProto
+_FLOATING = (1, 10, 11)  # TensorProto.DataType: FLOAT, FLOAT16, DOUBLE
 _DEEPEST = 64  # messages within each other; protobuf itself stops at 100
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -36,6 +39,39 @@ def check(content: bytes) -> None:
     graphs = _walk(memoryview(content), "model", 0)
     if not graphs:
         raise ValueError("is not an ONNX graph")
+
+
+def weights(content: bytes) -> int:
+    """How many floating-point numbers an ONNX file's graph holds, those of single values left out.
+
+    Raises
+    ------
+    ValueError : it is not ONNX.
+    """
+    total = 0
+    for graph in _inside(memoryview(content), _GRAPH):
+        for tensor in _inside(graph, _INITIALIZER):
+            dims: list[int] = []
+            kind = 0
+            for field, value in _fields(tensor):
+                if field == _DIMS:  # one by one, or packed
+                    dims += [value] if isinstance(value, int) else _varints(value)
+                elif field == _DATA_TYPE and isinstance(value, int):
+                    kind = value
+            total += prod(dims) if dims and kind in _FLOATING else 0
+    return total
+
+
+def _inside(message: memoryview, field: int) -> Iterator[memoryview]:
+    """The messages in this field of a message."""
+    return (value for number, value in _fields(message) if number == field and isinstance(value, memoryview))
+
+
+def _varints(packed: memoryview) -> Iterator[int]:
+    at = 0
+    while at < len(packed):
+        value, at = _varint(packed, at)
+        yield value
 
 
 def _walk(message: memoryview, kind: str, depth: int) -> int:

@@ -11,9 +11,9 @@ import numpy as np
 from edge.bundle import Bundle
 from edge.classify import Classifier, decide
 from edge.types import F32, I32, U8
-from export import speed
 from export.graph import ExportError
 from export.progress import bar
+from train import speed
 from train.datasets import DataError, Notice, Picture, dataset
 from train.metrics import calibration_error, confusion, decisions, roc_area, two_sided
 from train.windows import cut

@@ -1,222 +1,266 @@
-"""Evaluate a bundle on a data set with the device's own code: bundle, preprocessing, runtime, decisions."""
+"""Evaluate a bundle on data sets with the device's own code: bundle, preprocessing, runtime, decisions."""
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from edge.bundle import Bundle, Manifest
-from edge.classify import Classifier, decide
-from edge.types import F32, I32
-from train.datasets import DataError, DataSet, Notice
-from train.metrics import (
-    Figure,
-    bootstrap,
-    calibration_error,
-    confusion,
-    decisions,
-    pr_area,
-    roc_area,
-    two_sided,
-)
-from train.windows import cut
+from edge.classify import Calls, decide
+from edge.types import Bools
+from train import figures
+from train.bootstrap import ROUNDS, Draws, Figure, draw
+from train.contestants import of_bundle, warn
+from train.datasets import DataSet, Notice
+from train.figures import DIFFERENTIAL, Bin, Undecided
+from train.judging import Cell, Judged, judge
+from train.metrics import BINS, Floats, confusion
 
-PARTS = ("train", "validation", "test", "all")
+MISTAKES = 48
+"""How many of the most confident ones are told."""
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """What a bundle says of n labelled cells.
-
-    Attributes
-    ----------
-    probabilities : (n, C) float32. truth : (n,) int32, index of the class.
-    groups, files : n names each.
-    """
-
-    probabilities: F32
-    truth: I32
-    groups: tuple[str, ...]
-    files: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Figures of a bundle on a data set.
+class Part:
+    """Figures on one data set, or on several together.
 
     Attributes
     ----------
     figures : name -> value with its 95% interval; all cells, abstentions counted as called.
     decided : the same over the cells on which the classifier does not abstain.
+    classes : class -> recall, precision, f1, roc_area (against the rest).
+    called_positive : class that is not positive -> shares of its cells `called` positive and `counted` so.
     table : (C, C) confusion matrix, a row for what the cell is.
     abstained : share of cells the classifier leaves undecided.
+    likeliest, positive : reliability diagrams of the likeliest class and of the positive side.
+    curve : what is left when it abstains more or less often.
     """
 
-    bundle: Mapping[str, str]
-    dataset: str
-    split: str
-    groups_are: str
     groups: int
     cells: Mapping[str, int]
     figures: Mapping[str, Figure]
     decided: Mapping[str, Figure]
+    classes: Mapping[str, Mapping[str, Figure]]
+    called_positive: Mapping[str, Mapping[str, Figure]]
     table: NDArray[np.int64]
     abstained: float
+    likeliest: Sequence[Bin]
+    positive: Sequence[Bin]
+    curve: Sequence[Undecided]
     judged: Judged
 
     def as_json(self) -> dict[str, Any]:
         """Everything but the single cells, for a file; NaN as null."""
+        table = {
+            "groups": self.groups,
+            "cells": self.cells,
+            "abstained": self.abstained,
+            "figures": self.figures,
+            "figures_decided": self.decided,
+            "confusion": self.table.tolist(),
+            "classes": self.classes,
+            "called_positive": self.called_positive,
+            "calibration": {"bins": BINS, "likeliest_class": self.likeliest, "positive": self.positive},
+            "abstention": self.curve,
+        }
+        found = plain(table)
+        assert isinstance(found, dict)
+        return found
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A cell called another class than it is; `confidence` is the probability of what it was called."""
+
+    cell: Cell
+    truth: str
+    called: str
+    confidence: float
+    uncertain: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Without the picture."""
+        return {
+            "dataset": self.cell.dataset,
+            "file": self.cell.picture.name,
+            "centre_px": self.cell.picture.spots[0].centre_px,
+            "group": self.cell.group,
+            "truth": self.truth,
+            "called": self.called,
+            "confidence": round(self.confidence, 4),
+            "uncertain": self.uncertain,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Figures of a bundle on data sets.
+
+    Attributes
+    ----------
+    sources : the data sets. whole : all of them together. parts : each alone, by name.
+    mistakes : the most confident ones, worst first.
+    """
+
+    manifest: Manifest
+    bundle: Mapping[str, str]
+    sources: Sequence[DataSet]
+    split: str
+    whole: Part
+    parts: Mapping[str, Part]
+    mistakes: Sequence[Mistake]
+
+    @property
+    def dataset(self) -> str:
+        return ",".join(source.name for source in self.sources)
+
+    @property
+    def drawn_by(self) -> str:
+        """What the bootstrap draws, in words."""
+        if len(self.sources) == 1:
+            return self.sources[0].groups
+        return ", ".join(f"{s.groups} ({s.name})" for s in self.sources) + ", within each data set"
+
+    def as_json(self) -> dict[str, Any]:
+        """For a file. What stands beside `by_dataset` is of all data sets together."""
         return {
             "bundle": dict(self.bundle),
             "dataset": self.dataset,
             "split": self.split,
-            "interval": f"95%, bootstrap by {self.groups_are}",
-            "groups": self.groups,
-            "cells": dict(self.cells),
-            "abstained": round(self.abstained, 4),
-            "figures": _rounded(self.figures),
-            "figures_decided": _rounded(self.decided),
-            "confusion": self.table.tolist(),
+            "interval": f"95%, bootstrap by {self.drawn_by}",
+            "operating_point": asdict(self.manifest.thresholds),
+            "positive": list(self.manifest.positive),
+            "differential": [list(part) for part in DIFFERENTIAL],
+            **self.whole.as_json(),
+            "by_dataset": {
+                source.name: {
+                    "laboratory": source.laboratory,
+                    "groups_are": source.groups,
+                    **self.parts[source.name].as_json(),
+                }
+                for source in self.sources
+            },
+            "mistakes": [mistake.as_json() for mistake in self.mistakes],
         }
-
-
-def judge(bundle: Bundle, source: DataSet, data: Path, split: str, notice: Notice, limit: int = 0) -> Judged:
-    """Run a bundle over the cells of a data set whose class is known.
-
-    Raises
-    ------
-    DataError
-        Nothing readable in that part, or no class in common with the bundle.
-    """
-    manifest = bundle.manifest
-    known = set(manifest.classes)
-    pictures = [
-        picture
-        for picture in source.read(source.root(data), notice)
-        if any(spot.label in known and split in (spot.split, "all") for spot in picture.spots)
-    ]
-    if 0 < limit < len(pictures):
-        pictures = [pictures[round(i)] for i in np.linspace(0, len(pictures) - 1, limit)]
-    classifier = Classifier(bundle)
-    probabilities, truth, groups, files = [], [], [], []
-    for picture in tqdm(pictures, desc=source.name, unit="picture", disable=not sys.stderr.isatty()):
-        wanted = [i for i, spot in enumerate(picture.spots) if spot.label in known]
-        try:
-            crops = cut(picture, manifest.pitch_um, manifest.size_px)[wanted]
-        except DataError as error:
-            notice(str(error))
-            continue
-        probabilities.append(classifier.probabilities(crops))
-        truth += [manifest.classes.index(picture.spots[i].label) for i in wanted]
-        groups += [picture.spots[i].group for i in wanted]
-        files += [picture.name] * len(wanted)
-    classifier.close()
-    if not truth:
-        raise DataError(
-            f"data set {source.name}: no readable cell of the bundle's classes in part {split!r} of {data}"
-        )
-    return Judged(np.concatenate(probabilities), np.asarray(truth, np.int32), tuple(groups), tuple(files))
 
 
 def evaluate(
     bundle: Bundle,
-    source: DataSet,
+    sources: Sequence[DataSet],
     data: Path,
     *,
     split: str = "test",
-    rounds: int = 1000,
+    rounds: int = ROUNDS,
     limit: int = 0,
     notice: Notice,
 ) -> Evaluation:
-    """Figures of a bundle on one part of a data set, with intervals by group bootstrap."""
-    judged = judge(bundle, source, data, split, notice, limit)
+    """Figures of a bundle on one part of data sets, with intervals by group bootstrap.
+
+    The bundle's operating point is applied as it is; nothing is chosen here.
+
+    Raises
+    ------
+    DataError
+        A data set is absent, or has no readable cell of the bundle's classes in that part.
+    """
     manifest = bundle.manifest
-    uncertain = decide(judged.probabilities, manifest).uncertain
-    sure = _pick(judged, ~uncertain)
-    called = decide(judged.probabilities, manifest).classes
-    counts = Counter(manifest.classes[i] for i in judged.truth.tolist())
+    with closing(of_bundle(bundle)) as model:
+        warn(model, sources, split, notice)
+        (judged,) = judge([model], sources, data, split, notice, limit)
+    draws = draw(judged.groups, judged.datasets, rounds=rounds)
+    of = np.array(judged.datasets)
+    parts = {s.name: _part(judged, draws, manifest, of == s.name) for s in sources}
+    several = len(sources) > 1
     return Evaluation(
+        manifest=manifest,
         bundle={"name": manifest.name, "version": manifest.version, "sha256": bundle.sha256},
-        dataset=source.name,
+        sources=sources,
         split=split,
-        groups_are=source.groups,
-        groups=len(set(judged.groups)),
-        cells={name: counts[name] for name in manifest.classes if counts[name]},
-        figures=_figures(judged, manifest, rounds),
-        decided=_figures(sure, manifest, rounds) if len(sure.truth) else {},
-        table=confusion(judged.truth, called, len(manifest.classes)),
-        abstained=float(uncertain.mean()),
+        whole=_part(judged, draws, manifest, of != "") if several else parts[sources[0].name],
+        parts=parts,
+        mistakes=_mistakes(judged, manifest),
+    )
+
+
+def _part(judged: Judged, draws: Draws, manifest: Manifest, keep: Bools) -> Part:
+    """The figures of some of the cells."""
+    judged, draws = judged.pick(keep), draws.of(keep)
+    truth, calls = judged.truth, decide(judged.probabilities, manifest)
+    classes, positive = manifest.classes, manifest.positive_indices
+    sure = ~calls.uncertain
+    scores = np.minimum(judged.probabilities[:, list(positive)].sum(axis=1), 1)
+    right = judged.probabilities.argmax(axis=1) == truth
+    counts = Counter(classes[i] for i in truth.tolist())
+    overall = figures.overall(draws, truth, calls, classes, positive)
+    decided = figures.overall(draws.of(sure), truth[sure], _of(calls, sure), classes, positive)
+
+    def uncertain(confidence: float) -> Bools:
+        limits = replace(manifest.thresholds, confidence=confidence)
+        return decide(judged.probabilities, replace(manifest, thresholds=limits)).uncertain
+
+    return Part(
+        groups=len(set(zip(judged.datasets, judged.groups, strict=True))),
+        cells={name: counts[name] for name in classes if counts[name]},
+        figures=_with_intervals(overall),
+        decided=_with_intervals(decided) if sure.any() else {},
+        classes=_nested(figures.by_class(draws, truth, calls, classes)),
+        called_positive=_nested(figures.called_positive(draws, truth, calls, classes, positive)),
+        table=confusion(truth, calls.classes, len(classes)),
+        abstained=float(calls.uncertain.mean()),
+        likeliest=figures.reliability(draws, judged.probabilities.max(axis=1), right),
+        positive=figures.reliability(draws, scores, np.isin(truth, positive)),
+        curve=figures.abstention(draws, truth, calls, uncertain, positive),
         judged=judged,
     )
 
 
-def _pick(judged: Judged, keep: NDArray[np.bool_]) -> Judged:
-    index = np.flatnonzero(keep)
-    return Judged(
-        judged.probabilities[index],
-        judged.truth[index],
-        tuple(judged.groups[i] for i in index),
-        tuple(judged.files[i] for i in index),
-    )
+def _of(calls: Calls, keep: Bools) -> Calls:
+    return Calls(calls.probabilities[keep], calls.classes[keep], calls.uncertain[keep], calls.certain[keep])
 
 
-def _figures(judged: Judged, manifest: Manifest, rounds: int) -> dict[str, Figure]:
-    columns = list(manifest.positive_indices)
-    called = decide(judged.probabilities, manifest).classes
-    positive = np.isin(judged.truth, columns)
-    scores = judged.probabilities[:, columns].sum(axis=1)
-
-    def measure(index: NDArray[np.int64]) -> dict[str, float]:
-        truth, calls = judged.truth[index], called[index]
-        table = confusion(truth, calls, len(manifest.classes))
-        return {
-            **decisions(table),
-            **two_sided(np.isin(calls, columns), positive[index]),
-            "roc_area": roc_area(scores[index], positive[index]),
-            "pr_area": pr_area(scores[index], positive[index]),
-            "calibration_error": calibration_error(judged.probabilities[index], truth),
-        }
-
-    return bootstrap(judged.groups, measure, rounds=rounds)
+def _with_intervals(drawn: Mapping[str, Floats]) -> dict[str, Figure]:
+    return {name: Figure.of(values) for name, values in drawn.items()}
 
 
-def _rounded(figures: Mapping[str, Figure]) -> dict[str, dict[str, float | None]]:
-    return {
-        name: {k: None if np.isnan(v) else round(v, 4) for k, v in asdict(figure).items()}
-        for name, figure in figures.items()
-    }
+def _nested(drawn: Mapping[str, Mapping[str, Floats]]) -> dict[str, dict[str, Figure]]:
+    return {name: _with_intervals(inner) for name, inner in drawn.items()}
 
 
-def draw(evaluation: Evaluation, bundle: Bundle, folder: Path) -> list[Path]:
-    """Write the pictures of an evaluation; returns their paths."""
-    from train import pictures
-
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest, judged = bundle.manifest, evaluation.judged
-    stem = f"{evaluation.dataset}-{evaluation.split}"
-    paths = [folder / f"{stem}-{kind}.png" for kind in ("confusion", "reliability")]
-    pictures.confusion_matrix(evaluation.table, manifest.classes, paths[0])
-    error = evaluation.figures["calibration_error"].value
-    pictures.reliability(judged.probabilities, judged.truth, error, paths[1])
-    columns = list(manifest.positive_indices)
-    positive = np.isin(judged.truth, columns)
-    if positive.any() and not positive.all():
-        paths.append(folder / f"{stem}-ranking.png")
-        pictures.ranking(
-            judged.probabilities[:, columns].sum(axis=1),
-            positive,
-            manifest.thresholds.positive,
-            evaluation.figures["roc_area"],
-            evaluation.figures["pr_area"],
-            f"{' or '.join(manifest.positive)} against the rest, {evaluation.dataset}, {evaluation.split}",
-            paths[2],
+def _mistakes(judged: Judged, manifest: Manifest) -> list[Mistake]:
+    """The wrong calls, the surest first."""
+    calls = decide(judged.probabilities, manifest)
+    positive = list(manifest.positive_indices)
+    of_called = judged.probabilities[np.arange(len(judged.truth)), calls.classes]
+    together = judged.probabilities[:, positive].sum(axis=1)
+    confidence = np.where(np.isin(calls.classes, positive), together, of_called)
+    wrong = np.flatnonzero(calls.classes != judged.truth)
+    return [
+        Mistake(
+            cell=judged.cells[i],
+            truth=manifest.classes[judged.truth[i]],
+            called=manifest.classes[calls.classes[i]],
+            confidence=float(confidence[i]),
+            uncertain=bool(calls.uncertain[i]),
         )
-    return paths
+        for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
+    ]
+
+
+def plain(value: Any) -> Any:
+    """For JSON: dataclasses as mappings, four decimals, NaN as null."""
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, Figure | Bin | Undecided):
+        return plain(asdict(value))
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return None if np.isnan(value) else round(value, 4)
+    return value

@@ -1,33 +1,33 @@
 """Figures of merit, computed with NumPy from probabilities and truth.
 
 `scores` are (n,) probabilities of the positive side, `truth` (n,) bool. Areas and rates are NaN where a
-side is empty.
+side is empty. What takes `Draws` gives (R + 1,) values, the first of the data as they are
+(`train.bootstrap`); the rest is the same without rounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.types import F32, I32, Bools
+from train.bootstrap import Draws, undrawn
 
 Floats = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure with the ends of its 95% interval."""
-
-    value: float
-    low: float
-    high: float
+_BLOCK = 300_000  # numbers at once, rounds times cells: what stays in a processor's cache
+BINS = 15
+"""Of the calibration error: equally wide ones (Naeini et al., AAAI 2015; Guo et al., ICML 2017)."""
 
 
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else float("nan")
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """Their quotient, NaN where there is nothing to divide by."""
+    part, whole = np.asarray(part, float), np.asarray(whole, float)
+    out = np.full(np.broadcast(part, whole).shape, np.nan)
+    np.divide(part, whole, out=out, where=whole > 0)
+    return out
 
 
 def roc(scores: F32, truth: Bools) -> tuple[Floats, Floats]:
@@ -41,14 +41,6 @@ def roc(scores: F32, truth: Bools) -> tuple[Floats, Floats]:
         return np.append(0.0, false / np.float64(false[-1])), np.append(0.0, true / np.float64(true[-1]))
 
 
-def roc_area(scores: F32, truth: Bools) -> float:
-    """Area under the ROC curve; ties count half."""
-    if truth.all() or not truth.any():
-        return float("nan")
-    false, true = roc(scores, truth)
-    return float(np.trapezoid(true, false))
-
-
 def precision_recall(scores: F32, truth: Bools) -> tuple[Floats, Floats]:
     """Points of the precision-recall curve: recall and precision, highest score first."""
     order = np.argsort(-scores, kind="stable")
@@ -59,25 +51,70 @@ def precision_recall(scores: F32, truth: Bools) -> tuple[Floats, Floats]:
     return true / max(int(truth.sum()), 1), true / called
 
 
+def roc_areas(draws: Draws, scores: F32, truth: Bools) -> Floats:
+    """(R + 1,) areas under the ROC curve; ties count half."""
+    out = [np.zeros(0)]
+    for gained, lost in _by_score(draws, scores, truth):
+        above = np.cumsum(gained, axis=1) - gained / 2
+        pairs = gained.sum(axis=1, dtype=float) * lost.sum(axis=1, dtype=float)
+        out.append(ratio((lost * above).sum(axis=1, dtype=float), pairs))
+    return np.concatenate(out)
+
+
+def pr_areas(draws: Draws, scores: F32, truth: Bools) -> Floats:
+    """(R + 1,) average precisions: precision summed over the steps of recall, without interpolation."""
+    out = [np.zeros(0)]
+    for gained, lost in _by_score(draws, scores, truth):
+        true = np.cumsum(gained, axis=1)
+        called = np.maximum(true + np.cumsum(lost, axis=1), 1)
+        out.append(ratio((gained * true / called).sum(axis=1, dtype=float), gained.sum(axis=1, dtype=float)))
+    return np.concatenate(out)
+
+
+def _by_score(draws: Draws, scores: F32, truth: Bools) -> Iterator[tuple[F32, F32]]:
+    """How many positives and negatives were drawn at each score, highest first, (r, k) float32 each.
+
+    Some rounds at a time, so that memory stays bounded.
+    """
+    order = np.argsort(-scores, kind="stable")
+    starts = np.flatnonzero(np.append(True, np.diff(scores[order]) != 0)[: len(order)])
+    counts, which, hits = draws.counts.astype(np.float32), draws.which[order], truth[order]
+    step = max(_BLOCK // max(len(scores), 1), 1)
+    for first in range(0, len(counts), step):
+        drawn = counts[first : first + step, which]
+        gained = drawn * hits
+        lost = drawn - gained
+        if len(starts) < len(order):
+            gained, lost = (np.add.reduceat(part, starts, axis=1) for part in (gained, lost))
+        yield gained, lost
+
+
+def roc_area(scores: F32, truth: Bools) -> float:
+    """Area under the ROC curve; ties count half."""
+    return float(roc_areas(undrawn(len(truth)), scores, truth)[0])
+
+
 def pr_area(scores: F32, truth: Bools) -> float:
     """Average precision: precision summed over the steps of recall, without interpolation."""
-    if not truth.any():
-        return float("nan")
-    recall, precision = precision_recall(scores, truth)
-    return float(np.sum(np.diff(np.append(0.0, recall)) * precision))
+    return float(pr_areas(undrawn(len(truth)), scores, truth)[0])
 
 
-def calibration_error(probabilities: F32, truth: I32, bins: int = 15) -> float:
+def calibration_errors(draws: Draws, confidence: F32, right: Bools, bins: int = BINS) -> Floats:
+    """(R + 1,) expected calibration errors: how far confidence is from the share right, bin by bin."""
+    inside = np.arange(bins) == bin_of(confidence, bins)[:, None]
+    gaps = draws.sums(inside * (confidence.astype(float) - right)[:, None])
+    return ratio(np.abs(gaps).sum(axis=1), draws.sums(np.ones((len(right), 1)))[:, 0])
+
+
+def calibration_error(probabilities: F32, truth: I32, bins: int = BINS) -> float:
     """Expected calibration error of the likeliest class over equally wide bins (Naeini et al., AAAI 2015)."""
-    confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    error = 0.0
-    for b in range(bins):
-        inside = which == b
-        if inside.any():
-            error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
-    return float(error)
+    return float(calibration_errors(undrawn(len(truth)), probabilities.max(axis=1), right, bins)[0])
+
+
+def bin_of(confidence: F32, bins: int = BINS) -> NDArray[np.int64]:
+    """(n,) which of equally wide bins over 0 to 1 each confidence lies in."""
+    return np.minimum((confidence * bins).astype(np.int64), bins - 1)
 
 
 def confusion(truth: I32, called: I32, classes: int) -> NDArray[np.int64]:
@@ -85,59 +122,51 @@ def confusion(truth: I32, called: I32, classes: int) -> NDArray[np.int64]:
     return np.bincount(truth * classes + called, minlength=classes * classes).reshape(classes, classes)
 
 
-def decisions(table: NDArray[np.int64]) -> dict[str, float]:
-    """Accuracy and balanced accuracy (mean recall of the classes present) of a confusion matrix."""
-    of_class = table.sum(axis=1)
-    present = of_class > 0
-    recalls = np.diag(table)[present] / of_class[present]
+def accuracies(tables: Floats) -> dict[str, Floats]:
+    """(...) accuracy and balanced accuracy (mean recall of the classes present) of (..., C, C) tables."""
+    hits, of_class = np.diagonal(tables, axis1=-2, axis2=-1), tables.sum(axis=-1)
+    recalls = np.nan_to_num(ratio(hits, of_class)).sum(axis=-1)
     return {
-        "accuracy": _ratio(float(np.trace(table)), float(table.sum())),
-        "balanced_accuracy": float(recalls.mean()) if present.any() else float("nan"),
+        "accuracy": ratio(hits.sum(axis=-1), of_class.sum(axis=-1)),
+        "balanced_accuracy": ratio(recalls, (of_class > 0).sum(axis=-1)),
+    }
+
+
+def decisions(table: NDArray[np.int64]) -> dict[str, float]:
+    """Accuracy and balanced accuracy (mean recall of the classes present) of a (C, C) confusion matrix."""
+    return {name: float(value) for name, value in accuracies(table.astype(float)).items()}
+
+
+def merged(tables: Floats, parts: Sequence[Sequence[int]]) -> Floats:
+    """(...) accuracy over merged classes, of (..., C, C) tables.
+
+    Parameters
+    ----------
+    parts : classes that count as one, by index. Cells of a class in no part are left out; a cell called such
+        a class is called wrongly.
+    """
+    right = np.sum([tables[..., part, :][..., :, part].sum(axis=(-2, -1)) for part in parts], axis=0)
+    whole = np.sum([tables[..., part, :].sum(axis=(-2, -1)) for part in parts], axis=0)
+    return ratio(right, whole)
+
+
+def one_sided(tables: Floats, side: Sequence[int]) -> dict[str, Floats]:
+    """(...) sensitivity, specificity, PPV, NPV and F1 of calling a cell one of `side`; (..., C, C) tables."""
+    inside = np.isin(np.arange(tables.shape[-1]), side)
+    tp = tables[..., inside, :][..., inside].sum(axis=(-2, -1))
+    fn = tables[..., inside, :][..., ~inside].sum(axis=(-2, -1))
+    fp = tables[..., ~inside, :][..., inside].sum(axis=(-2, -1))
+    tn = tables[..., ~inside, :][..., ~inside].sum(axis=(-2, -1))
+    return {
+        "sensitivity": ratio(tp, tp + fn),
+        "specificity": ratio(tn, tn + fp),
+        "ppv": ratio(tp, tp + fp),
+        "npv": ratio(tn, tn + fn),
+        "f1": ratio(2 * tp, 2 * tp + fp + fn),
     }
 
 
 def two_sided(called: Bools, truth: Bools) -> dict[str, float]:
     """Sensitivity, specificity, PPV, NPV and F1 of positive calls."""
-    tp, fp = float(np.sum(called & truth)), float(np.sum(called & ~truth))
-    fn, tn = float(np.sum(~called & truth)), float(np.sum(~called & ~truth))
-    return {
-        "sensitivity": _ratio(tp, tp + fn),
-        "specificity": _ratio(tn, tn + fp),
-        "ppv": _ratio(tp, tp + fp),
-        "npv": _ratio(tn, tn + fn),
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-    }
-
-
-def bootstrap(
-    groups: Sequence[str],
-    measure: Callable[[NDArray[np.int64]], Mapping[str, float]],
-    *,
-    rounds: int = 1000,
-    seed: int = 0,
-) -> dict[str, Figure]:
-    """Figures with 95% percentile intervals, whole groups drawn with replacement.
-
-    Cells of one patient are alike, so drawing cells one by one would make intervals far too narrow
-    (cluster bootstrap: Davison and Hinkley 1997, section 3.8).
-
-    Parameters
-    ----------
-    groups : n group names, one a cell.
-    measure : indices of the drawn cells -> figures by name.
-    """
-    names, which = np.unique(np.asarray(groups), return_inverse=True)
-    members = [np.flatnonzero(which == g) for g in range(len(names))]
-    rng = np.random.default_rng(seed)
-    full = measure(np.arange(len(which)))
-    drawn: dict[str, list[float]] = {name: [] for name in full}
-    for _ in range(rounds):
-        chosen = rng.integers(len(members), size=len(members))
-        for name, value in measure(np.concatenate([members[g] for g in chosen])).items():
-            drawn[name].append(value)
-    figures = {}
-    for name, value in full.items():
-        kept = np.asarray([v for v in drawn[name] if not np.isnan(v)])
-        low, high = np.percentile(kept, [2.5, 97.5]) if len(kept) else (float("nan"), float("nan"))
-        figures[name] = Figure(value, float(low), float(high))
-    return figures
+    table = confusion(truth.astype(np.int32), called.astype(np.int32), 2).astype(float)
+    return {name: float(value) for name, value in one_sided(table, [1]).items()}

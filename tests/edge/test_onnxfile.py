@@ -118,3 +118,11 @@ def test_any_bytes(content: bytes) -> None:
     else:
         line = "is fine"
     assert line.startswith(("is ", "keeps "))
+
+
+def test_weights_are_counted_without_shapes_and_single_values() -> None:
+    # the usual graph: 3 x 11 weights; its axes are integers and its divisor a single value
+    assert onnxfile.weights(graph()) == 33
+    unpacked = onnx.load_from_string(graph())
+    unpacked.graph.initializer.append(helper.make_tensor("half", TensorProto.FLOAT16, [5, 2], [0.0] * 10))
+    assert onnxfile.weights(unpacked.SerializeToString()) == 43

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 
 from edge import bundle
 from edge.classify import Classifier
+from tests.train.conftest import COLOURS, draw
 from train.cli import main
-from train.datasets import DataError, dataset
+from train.datasets import DataError, DataSet, Picture, Spot, dataset
 from train.evaluate import evaluate
 from train.windows import cut
 
@@ -22,18 +24,20 @@ def test_figures_are_those_of_the_device(
 ) -> None:
     data, opened = deepapl(), bundle.load(make_bundle(), allow_unsigned=True)
     source = dataset("deepapl")
-    result = evaluate(opened, source, data, split="test", rounds=50, notice=pytest.fail)
+    result = evaluate(opened, [source], data, split="test", rounds=50, notice=pytest.fail)
     pictures = [p for p in source.read(source.root(data), pytest.fail) if p.spots[0].split == "test"]
     classifier = Classifier(opened)
     crops = np.concatenate([cut(p, opened.manifest.pitch_um, opened.manifest.size_px) for p in pictures])
     calls = classifier(crops)
     classifier.close()
     truth = np.array([opened.manifest.classes.index(p.spots[0].label) for p in pictures])
-    assert result.figures["accuracy"].value == pytest.approx((calls.classes == truth).mean())
-    assert result.abstained == pytest.approx(calls.uncertain.mean())
-    assert result.table.sum() == len(pictures) == sum(result.cells.values())
-    assert result.groups == len({p.spots[0].group for p in pictures})
-    np.testing.assert_array_equal(result.judged.probabilities, calls.probabilities)
+    whole = result.whole
+    assert whole.figures["accuracy"].value == pytest.approx((calls.classes == truth).mean())
+    assert whole.abstained == pytest.approx(calls.uncertain.mean())
+    assert whole.table.sum() == len(pictures) == sum(whole.cells.values())
+    assert whole.groups == len({p.spots[0].group for p in pictures})
+    np.testing.assert_array_equal(whole.judged.probabilities, calls.probabilities)
+    assert result.parts == {"deepapl": whole}
 
 
 def test_the_command_writes_json_and_pictures(
@@ -49,15 +53,12 @@ def test_the_command_writes_json_and_pictures(
     assert written["interval"] == "95%, bootstrap by patient"
     for name in (
         "accuracy", "balanced_accuracy", "sensitivity", "specificity", "ppv", "npv", "f1",
-        "roc_area", "pr_area", "calibration_error",
+        "roc_area", "pr_area", "calibration_error", "accuracy_differential", "calibration_error_positive",
     ):  # fmt: skip
         figure = written["figures"][name]
         assert figure["value"] is None or figure["low"] <= figure["value"] <= figure["high"]
-    assert {p.name for p in pictures.iterdir()} == {
-        "deepapl-test-confusion.png",
-        "deepapl-test-ranking.png",
-        "deepapl-test-reliability.png",
-    }
+    kinds = ("abstention", "classes", "confusion", "mistakes", "ranking", "reliability")
+    assert {p.name for p in pictures.iterdir()} == {f"deepapl-test-{kind}.png" for kind in kinds}
     assert "bootstrap by patient" in capsys.readouterr().out
 
 
@@ -72,11 +73,11 @@ def test_json_on_standard_output_is_all_there_is(
 def test_real_fields_are_evaluated(shared_data: Path, make_bundle: Callable[..., Path]) -> None:
     opened = bundle.load(make_bundle(), allow_unsigned=True)
     result = evaluate(
-        opened, dataset("pbc"), shared_data, split="test", limit=12, rounds=20, notice=pytest.fail
+        opened, [dataset("pbc")], shared_data, split="test", limit=12, rounds=20, notice=pytest.fail
     )
-    assert sum(result.cells.values()) == 12
+    assert sum(result.whole.cells.values()) == 12
     # no blasts among healthy people: nothing to rank
-    assert np.isnan(result.figures["roc_area"].value)
+    assert np.isnan(result.whole.figures["roc_area"].value)
     assert result.as_json()["figures"]["roc_area"]["value"] is None
 
 
@@ -84,13 +85,75 @@ def test_a_part_without_cells_is_told(deepapl: Callable[..., Path], make_bundle:
     strange = make_bundle(classes=[f"c{i}" for i in range(11)], leukocytes=["c0"], positive=["c0"])
     opened = bundle.load(strange, allow_unsigned=True)
     with pytest.raises(DataError, match="deepapl"):
-        evaluate(opened, dataset("deepapl"), deepapl(), notice=pytest.fail)
+        evaluate(opened, [dataset("deepapl")], deepapl(), notice=pytest.fail)
+
+
+def test_figures_by_hand(make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two laboratories, five cells: every figure can be worked out on paper."""
+    opened = bundle.load(make_bundle(), allow_unsigned=True)
+    names = opened.manifest.classes
+    #        set    patient  is                  called              sure of it
+    cells = (
+        ("one", "a", "blast", "blast", 0.9),
+        ("one", "b", "blast", "monocyte", 0.95),
+        ("one", "b", "smudge-cell", "artefact", 0.6),
+        ("two", "c", "lymphocyte", "blast", 0.7),
+        ("two", "d", "immature-granulocyte", "immature-granulocyte", 0.8),
+    )
+    pixels = np.zeros((40, 40, 3), np.uint8)
+
+    def source(name: str) -> DataSet:
+        pictures = [
+            Picture(f"{i}.png", 0.1, (Spot(cell[2], cell[1], "test"),), lambda: pixels)
+            for i, cell in enumerate(cells)
+            if cell[0] == name
+        ]
+        return replace(dataset("simulated"), name=name, groups="patient", read=lambda *_: pictures)
+
+    said = [[sure if n == called else (1 - sure) / 10 for n in names] for *_, called, sure in cells]
+    # the classifier asks its graph once by itself, when it is opened
+    answers = iter(np.array([said[0], *said], np.float32)[:, None])
+    monkeypatch.setattr(Classifier, "probabilities", lambda *_: next(answers))
+    result = evaluate(opened, [source("one"), source("two")], Path("."), rounds=50, notice=pytest.fail)
+
+    whole, one, two = result.whole, result.parts["one"], result.parts["two"]
+    assert whole.figures["accuracy"].value == pytest.approx(2 / 5)
+    # the immature granulocyte is not asked about, a smudge cell may be called artefact
+    assert whole.figures["accuracy_differential"].value == pytest.approx(2 / 4)
+    assert one.figures["sensitivity"].value == pytest.approx(1 / 2)
+    assert np.isnan(two.figures["sensitivity"].value)
+    assert two.figures["specificity"].value == pytest.approx(1 / 2)
+    assert two.called_positive["all-but-immature-granulocyte"]["called"].value == 1
+    assert two.called_positive["immature-granulocyte"]["called"].value == 0
+    assert whole.classes["blast"]["precision"].value == pytest.approx(1 / 2)
+    assert whole.classes["blast"]["roc_area"].value == pytest.approx(3 / 6)
+    assert [(m.truth, m.called) for m in result.mistakes] == [
+        ("blast", "monocyte"), ("lymphocyte", "blast"), ("smudge-cell", "artefact"),
+    ]  # fmt: skip
+    assert result.mistakes[0].cell.picture.name == "1.png"
+    # the surest decision left: one cell above 0.9, and it is wrong
+    assert whole.curve[0].undecided == 0
+    assert whole.curve[0].accuracy.value == pytest.approx(2 / 5)
+    assert whole.curve[-1].undecided == pytest.approx(4 / 5)
+    assert whole.curve[-1].accuracy.value == 0
+    gaps = (1 - 0.9, 0.95, 0.6, 0.7, 1 - 0.8)
+    assert whole.figures["calibration_error"].value == pytest.approx(sum(gaps) / 5)
+    assert [b.cells for b in whole.likeliest] == [1] * 5
+    found = result.as_json()
+    assert found["dataset"] == "one,two"
+    assert "patient (one)" in found["interval"]
+    assert found["by_dataset"]["two"]["figures"]["sensitivity"]["value"] is None
+    json.dumps(found, allow_nan=False)
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         (["evaluate", "--dataset", "mystery", "--data", "."], "mystery"),
+        (["evaluate", "--dataset", "folder", "--data", "nowhere"], "nowhere"),
+        (["evaluate", "--dataset", "folder", "--class-of", "x=mystery"], "mystery"),
+        (["evaluate", "--dataset", "folder", "--group-by", "(x"], "(x"),
+        (["evaluate", "--dataset", "folder", "--um-per-px", "100"], "100"),
         (["fit", "--recipe", "mystery", "--data", ".", "--out", "x"], "mystery"),
         (["fit", "--recipe", "leukocytes", "--data", "nowhere", "--out", "x"], "nowhere"),
     ],
@@ -111,7 +174,19 @@ def test_bad_input_is_one_line(
     assert named in lines[0]
 
 
-@pytest.mark.parametrize("arguments", [[], ["fit"], ["evaluate", "--split", "some"], ["x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fit"],
+        ["evaluate", "--split", "some"],
+        ["x"],
+        ["compare", "--dataset", "deepapl"],
+        ["evaluate", "--dataset", ","],
+        ["evaluate", "--dataset", "deepapl", "--um-per-px", "0.1"],
+        ["evaluate", "--dataset", "folder", "--class-of", "blast"],
+    ],
+)
 def test_wrong_usage_is_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
@@ -138,3 +213,31 @@ def test_help_needs_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "example: edge-train fit" in done.stdout
+
+
+def test_cells_that_chose_the_thresholds_are_told(
+    deepapl: Callable[..., Path], make_bundle: Callable[..., Path]
+) -> None:
+    recipe = {"shares": {"deepapl": 1.0}, "operation": {"datasets": ["deepapl"]}}
+    opened = bundle.load(make_bundle(training={"recipe": recipe}), allow_unsigned=True)
+    told: dict[str, list[str]] = {}
+    for split in ("test", "validation", "all"):
+        lines = told.setdefault(split, [])
+        evaluate(opened, [dataset("deepapl")], deepapl(), split=split, rounds=5, limit=3, notice=lines.append)
+    assert not told["test"]
+    assert "chose its thresholds on" in told["validation"][0]
+    assert "was trained on" in told["all"][0]
+
+
+def test_a_folder_of_ones_own_is_judged(make_bundle: Callable[..., Path], tmp_path: Path) -> None:
+    for patient in ("p1", "p2"):
+        for label in ("Myeloblast", "Lymphocytes", "strange"):
+            draw(tmp_path / "lab" / patient / label / "0.png", COLOURS["blast"], 0)
+    out = tmp_path / "out.json"
+    arguments = ["evaluate", "--bundle", str(make_bundle()), "--dataset", "folder:lab", "--um-per-px", "0.1"]
+    arguments += ["--data", str(tmp_path), "--class-of", "strange=artefact", "--json", str(out)]
+    assert main(arguments) == 0
+    found = json.loads(out.read_text())
+    assert found["dataset"] == "lab"
+    assert found["cells"] == {"blast": 2, "lymphocyte": 2, "artefact": 2}
+    assert found["groups"] == 2

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from train import metrics
+from train.bootstrap import Draws, draw
 
 
 def _bool(*values: int) -> np.ndarray:
@@ -57,17 +58,37 @@ def test_two_sided_figures_by_hand() -> None:
     assert np.isnan(metrics.two_sided(_bool(0, 0), _bool(0, 0))["sensitivity"])
 
 
-def test_the_bootstrap_draws_whole_groups() -> None:
-    # within a group all cells are alike: with two groups the mean is 0, a half or 1 and nothing between
-    groups = ["a"] * 50 + ["b"] * 50
-    values = np.array([0.0] * 50 + [1.0] * 50)
-    seen: set[float] = set()
+def test_areas_over_draws_are_those_of_the_cells_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "_BLOCK", 200)  # a few rounds at a time
+    rng = np.random.default_rng(5)
+    scores = np.round(rng.random(50), 1).astype(np.float32)  # with ties
+    truth = rng.random(50) < 0.3
+    draws = draw([f"g{i}" for i in rng.integers(0, 8, 50)], rounds=20)
+    rocs, prs = metrics.roc_areas(draws, scores, truth), metrics.pr_areas(draws, scores, truth)
+    for counts, of_roc, of_pr in zip(draws.counts, rocs, prs, strict=True):
+        repeated = np.repeat(np.arange(50), counts[draws.which].astype(int))
+        mine, hits = scores[repeated], truth[repeated]
+        pairs = mine[hits][:, None] - mine[~hits][None]
+        assert of_roc == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+        recall, precision = metrics.precision_recall(mine, hits)
+        assert of_pr == pytest.approx(np.sum(np.diff(np.append(0, recall)) * precision), abs=1e-6)
 
-    def mean(index: np.ndarray) -> dict[str, float]:
-        seen.add(float(values[index].mean()))
-        return {"mean": float(values[index].mean())}
 
-    figure = metrics.bootstrap(groups, mean, rounds=200)["mean"]
-    assert seen == {0.0, 0.5, 1.0}
-    assert (figure.value, figure.low, figure.high) == (0.5, 0.0, 1.0)
-    assert metrics.bootstrap(groups, mean, rounds=50) == metrics.bootstrap(groups, mean, rounds=50)
+def test_calibration_error_over_draws() -> None:
+    confidence, right = _f32(0.9, 0.9, 0.6, 0.6), _bool(1, 0, 1, 1)
+    draws = Draws(np.array([[1.0, 1.0], [2.0, 0.0], [0.0, 2.0]]), np.array([0, 0, 1, 1]))
+    found = metrics.calibration_errors(draws, confidence, right)
+    assert found.tolist() == pytest.approx([0.4, 0.4, 0.4])
+    assert metrics.calibration_errors(draws, confidence, _bool(1, 1, 1, 1)).tolist() == pytest.approx(
+        [0.25, 0.1, 0.4]
+    )
+
+
+def test_merged_classes_count_as_one_and_others_are_left_out() -> None:
+    #             blast, smudge, artefact, platelet
+    table = np.array([[5.0, 1, 0, 0], [0, 2, 3, 0], [1, 1, 4, 0], [0, 0, 0, 9]])
+    # smudge cells and artefacts are alike; platelets are not asked about
+    assert metrics.merged(table, [[0], [1, 2]]) == pytest.approx((5 + 2 + 3 + 1 + 4) / 17)
+    called_platelet = np.array([[3.0, 0, 0, 2], [0, 0, 0, 0], [0, 0, 0, 0], [7, 0, 0, 0]])
+    assert metrics.merged(called_platelet, [[0], [1, 2]]) == pytest.approx(3 / 5)
+    assert np.isnan(metrics.merged(np.zeros((4, 4)), [[0], [1, 2]]))

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 
-from edge.classify import Classifier
-from edge.types import U8
+from edge.types import F32, U8
 
 CELLS = 8  # in one run: a field of a good smear
 _ROUNDS = 40
 
 
-def per_cell(classifiers: Sequence[Classifier], crops: Sequence[U8], rounds: int = _ROUNDS) -> list[float]:
+class Classifies(Protocol):
+    """What answers crops with probabilities."""
+
+    def probabilities(self, crops: U8) -> F32:
+        """(n, S, S, 3) uint8 RGB crops → (n, C) float32 probabilities."""
+        ...
+
+
+def per_cell(classifiers: Sequence[Classifies], crops: Sequence[U8], rounds: int = _ROUNDS) -> list[float]:
     """Least milliseconds a cell of each classifier, over batches of `CELLS` of its own crops.
 
     The least and not the mean: whatever else the machine does can only add to it.

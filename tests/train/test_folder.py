@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from train.classes import CLASSES
+from train.datasets import DATASETS, DataError, Picture, dataset
+from train.datasets.folder import _NAMES, FolderError, Reading, folder, named
+
+
+@pytest.fixture
+def cells(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a folder with these pictures."""
+
+    def make(*names: str) -> Path:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(tmp_path / name), np.full((80, 80, 3), 220, np.uint8))
+        return tmp_path
+
+    return make
+
+
+def _read(root: Path, reading: Reading, told: list[str] | None = None) -> list[Picture]:
+    return list(folder(reading=reading).read(root, (told if told is not None else []).append))
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("Blast", "blast"), ("MYB", "blast"), ("Lymphoblasts", "blast"), ("all", "blast"),
+        ("Band neutrophils", "neutrophil"), ("NGS", "neutrophil"), ("Smudge cells", "smudge-cell"),
+        ("immature-granulocyte", "immature-granulocyte"), ("ig", "immature-granulocyte"),
+        ("03_Eosinophils", "eosinophil"), ("hem", "lymphocyte"), ("Platelets", "platelet"),
+        ("Typical lymphocytes", "lymphocyte"), ("Blast, no lineage spec", "blast"),
+    ],
+)  # fmt: skip
+def test_usual_names_are_understood(cells: Callable[..., Path], name: str, label: str) -> None:
+    (picture,) = _read(cells(f"{name}/a.png"), Reading(0.1))
+    assert picture.spots[0].label == label
+    assert picture.spots[0].split == "test"
+    assert picture.um_per_px == 0.1
+
+
+def test_no_name_means_two_classes() -> None:
+    aliases = [alias for names in _NAMES.values() for alias in names.split()]
+    assert len(aliases) == len(set(aliases))
+    assert set(_NAMES) == set(CLASSES)
+    assert all(alias.isascii() for alias in aliases)
+
+
+def test_unknown_folders_are_told_once_and_taken_in_when_named(cells: Callable[..., Path]) -> None:
+    root = cells("p1/Odd cells/a.png", "p2/Odd cells/b.png", "p1/blast/c.png")
+    told: list[str] = []
+    assert len(_read(root, Reading(0.1), told)) == 1
+    odd = [line for line in told if "Odd cells" in line]
+    assert len(odd) == 1
+    assert "2 pictures" in odd[0]
+    taken = _read(root, Reading(0.1, {"odd CELLS": "artefact"}))
+    assert sorted(p.spots[0].label for p in taken) == ["artefact", "artefact", "blast"]
+
+
+def test_what_is_given_wins_over_what_is_usual(cells: Callable[..., Path]) -> None:
+    root = cells("promyelocyte/a.png")
+    assert _read(root, Reading(0.1))[0].spots[0].label == "immature-granulocyte"
+    assert _read(root, Reading(0.1, {"promyelocyte": "blast"}))[0].spots[0].label == "blast"
+
+
+def test_patients_are_other_folders_or_a_part_of_the_name(cells: Callable[..., Path]) -> None:
+    root = cells("blast/p1/a.png", "p2/blast/b.png", "blast/S7_c.png")
+    told: list[str] = []
+    assert [p.spots[0].group for p in _read(root, Reading(0.1), told)] == ["blast/S7_c.png", "p1", "p2"]
+    assert told  # three pictures, three groups: nothing says who is who
+    groups = [p.spots[0].group for p in _read(root, Reading(0.1, group=r"S(\d+)_"))]
+    assert groups == ["7", "blast/p1/a.png", "p2/blast/b.png"]
+
+
+def test_without_red_cells_the_scale_must_be_given(cells: Callable[..., Path]) -> None:
+    with pytest.raises(DataError, match="--um-per-px"):
+        _read(cells("blast/a.png", "blast/b.png"), Reading())
+
+
+def test_the_scale_is_measured_as_the_device_does(shared_data: Path) -> None:
+    told: list[str] = []
+    pictures = folder("folder:PBC_dataset_normal_DIB")
+    found = list(pictures.read(pictures.root(shared_data), told.append))
+    assert found[0].um_per_px == pytest.approx(0.1, rel=0.1)
+    assert "red cells" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"um_per_px": 0.0}, "0"), ({"classes": {"x": "cat"}}, "cat"), ({"group": "("}, "regular expression")],
+)
+def test_nonsense_is_refused(change: dict[str, object], named: str) -> None:
+    with pytest.raises(FolderError, match=named):
+        Reading(**change)  # type: ignore[arg-type]
+
+
+def test_folders_are_named_on_the_command_line(cells: Callable[..., Path]) -> None:
+    data = cells("lab/blast/a.png")
+    source = named("folder:lab", Reading(0.2))
+    assert source.name == "lab"
+    assert [p.name for p in source.read(source.root(data), lambda _: None)] == ["blast/a.png"]
+    assert named("pbc") is dataset("pbc")
+    assert "folder" in DATASETS
+    with pytest.raises(DataError, match="nowhere"):
+        named("folder:nowhere").root(data)
+    with pytest.raises(DataError, match="layout"):
+        _read(data / "lab" / "blast", Reading(0.1))
+
+
+def test_no_pictures_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="named after a class"):
+        _read(tmp_path, Reading(0.1))

@@ -1,0 +1,203 @@
+"""Runs and bundles side by side, on the same cells: figures with intervals of their differences, and costs.
+
+Every round of the bootstrap draws the same patients for all, so a difference's interval is far narrower than
+the two figures' own (paired bootstrap: Efron and Tibshirani 1993, chapter 16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.types import Bools
+from train import figures, speed
+from train.bootstrap import ROUNDS, Draws, Figure, draw
+from train.contestants import Contestant, ContestantError, contestant, warn
+from train.datasets import DataSet, Notice
+from train.evaluate import plain
+from train.judging import Judged, judge
+from train.metrics import Floats
+
+SHOWN = (
+    "roc_area",
+    "sensitivity",
+    "specificity",
+    "balanced_accuracy",
+    "accuracy_differential",
+    "calibration_error",
+)
+"""Figures compared; see `train.figures.overall`."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One contestant on one data set, or on all.
+
+    Attributes
+    ----------
+    figures : name -> value with its 95% interval. differences : the same, minus the first contestant's.
+    abstained : share of cells left undecided.
+    """
+
+    figures: Mapping[str, Figure]
+    differences: Mapping[str, Figure]
+    abstained: float
+
+
+@dataclass(frozen=True)
+class Side:
+    """One contestant.
+
+    Attributes
+    ----------
+    path : of the run or bundle. runtime : what computed.
+    parameters : numbers learned. milliseconds : a cell, on one thread, all taking turns.
+    model_bytes, file_bytes : of the FP32 network alone, and of the whole file.
+    whole : on all data sets together. parts : on each.
+    """
+
+    path: str
+    runtime: str
+    parameters: int
+    milliseconds: float
+    model_bytes: int
+    file_bytes: int
+    whole: Standing
+    parts: Mapping[str, Standing]
+
+    def as_json(self) -> dict[str, Any]:
+        """For a file; NaN as null."""
+        found = plain(
+            {
+                "path": self.path,
+                "runtime": self.runtime,
+                "parameters": self.parameters,
+                "ms_per_cell": self.milliseconds,
+                "model_bytes": self.model_bytes,
+                "file_bytes": self.file_bytes,
+                **_standing(self.whole),
+                "by_dataset": {name: _standing(part) for name, part in self.parts.items()},
+            }
+        )
+        assert isinstance(found, dict)
+        return found
+
+
+def _standing(found: Standing) -> dict[str, Any]:
+    return {
+        "figures": found.figures,
+        "difference_to_first": found.differences,
+        "abstained": found.abstained,
+    }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All contestants, in the order given."""
+
+    sides: Sequence[Side]
+    sources: Sequence[DataSet]
+    split: str
+    cells: int
+    groups: int
+
+    def as_json(self) -> dict[str, Any]:
+        """For a file; differences are to the first contestant."""
+        return {
+            "dataset": ",".join(source.name for source in self.sources),
+            "split": self.split,
+            "cells": self.cells,
+            "groups": self.groups,
+            "interval": "95%, paired bootstrap by "
+            + ", ".join(f"{source.groups} ({source.name})" for source in self.sources),
+            "contestants": [side.as_json() for side in self.sides],
+        }
+
+
+def compare(
+    paths: Sequence[Path],
+    sources: Sequence[DataSet],
+    data: Path,
+    *,
+    split: str = "test",
+    rounds: int = ROUNDS,
+    limit: int = 0,
+    notice: Notice,
+) -> Comparison:
+    """Judge runs and bundles on one part of data sets, each at its own operating point.
+
+    Raises
+    ------
+    ContestantError : nothing at a path, or other classes than the first's. BundleError, FitError : it cannot
+        be used. DataError : a data set is absent, or has no readable cell of those classes in that part.
+    """
+    with ExitStack() as held:
+        models = [held.enter_context(closing(contestant(path))) for path in paths]
+        _same_classes(models)
+        for model in models:
+            warn(model, sources, split, notice)
+        judged = judge(models, sources, data, split, notice, limit)
+        times = _times(models, judged[0])
+    draws = draw(judged[0].groups, judged[0].datasets, rounds=rounds)
+    of = np.array(judged[0].datasets)
+    masks = {"": of != ""} | {source.name: of == source.name for source in sources}
+    standings = {name: _standings(models, judged, draws, keep) for name, keep in masks.items()}
+    sides = [
+        Side(
+            path=str(model.path),
+            runtime=model.runtime,
+            parameters=model.parameters,
+            milliseconds=times[i],
+            model_bytes=model.model_bytes,
+            file_bytes=model.file_bytes,
+            whole=standings[""][i],
+            parts={source.name: standings[source.name][i] for source in sources},
+        )
+        for i, model in enumerate(models)
+    ]
+    groups = len(set(zip(judged[0].datasets, judged[0].groups, strict=True)))
+    return Comparison(sides, sources, split, len(judged[0].cells), groups)
+
+
+def _same_classes(models: Sequence[Contestant]) -> None:
+    first = models[0]
+    for other in models[1:]:
+        if (other.classes, other.positive_indices) != (first.classes, first.positive_indices):
+            raise ContestantError(
+                f"{other.path}: names other classes ({', '.join(other.classes)}) than {first.path} "
+                f"({', '.join(first.classes)}); they cannot be compared"
+            )
+
+
+def _standings(
+    models: Sequence[Contestant], judged: Sequence[Judged], draws: Draws, keep: Bools
+) -> list[Standing]:
+    """Figures and differences of all contestants on some of the cells."""
+    draws, truth = draws.of(keep), judged[0].truth[keep]
+    drawn: list[dict[str, Floats]] = []
+    abstained = []
+    for model, said in zip(models, judged, strict=True):
+        calls = model.calls(said.probabilities[keep])
+        every = figures.overall(draws, truth, calls, model.classes, model.positive_indices)
+        drawn.append({name: every[name] for name in SHOWN})
+        abstained.append(float(calls.uncertain.mean()))
+    return [
+        Standing(
+            figures={name: Figure.of(values) for name, values in own.items()},
+            differences={name: Figure.of(values - drawn[0][name]) for name, values in own.items()},
+            abstained=undecided,
+        )
+        for own, undecided in zip(drawn, abstained, strict=True)
+    ]
+
+
+def _times(models: Sequence[Contestant], judged: Judged) -> list[float]:
+    """Milliseconds a cell of each contestant, on a few of the cells that were judged."""
+    few = judged.cells[: speed.CELLS]
+    crops = [np.stack([cell.crop(m.pitch_um, m.size_px) for cell in few]) for m in models]
+    return speed.per_cell(models, crops)

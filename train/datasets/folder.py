@@ -1,0 +1,205 @@
+"""Anybody's cells: a folder of pictures a class, one leukocyte in the middle of each.
+
+The folder's names are understood as far as they are the program's own classes or usual names of them. Every
+cell is a test cell: such a folder is there to judge a model, never to train it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from edge import redcells
+from edge.types import LeukoscopeError
+from train.classes import CLASSES
+from train.datasets import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, dataset, load_picture
+
+PREFIX = "folder"
+LAYOUT = "<class>/*, <class>/<patient>/* or <patient>/<class>/*"
+_MEASURED = 48  # pictures whose red cells are measured: a laboratory has one scale
+_SURE = 30  # red cells, over several pictures, for a scale that holds within some 5%
+
+_NAMES: Mapping[str, str] = {
+    "blast": "blast blast_no_lineage_spec bla myeloblast myb monoblast mob lymphoblast megakaryoblast all "
+    "abnormal_promyelocyte promyelocyte_bilobed pmb promonocyte",
+    "immature-granulocyte": "immature_granulocyte ig promyelocyte pmo myelocyte myo metamyelocyte mmz",
+    "lymphocyte": "lymphocyte lym ly lyt typical_lymphocyte lya atypical_lymphocyte lymphocyte_variant lyi "
+    "reactive_lymphocyte small_lymph large_lymph hairy_cell hac plasma_cell plm hem",
+    "monocyte": "monocyte mon mono mo",
+    "neutrophil": "neutrophil neu segmented_neutrophil ngs sne band_neutrophil ngb bne",
+    "eosinophil": "eosinophil eos eo abnormal_eosinophil abe",
+    "basophil": "basophil bas baso ba",
+    "erythroblast": "erythroblast ebo erb normoblast nrbc proerythroblast peb",
+    "platelet": "platelet plt thrombocyte giant_thrombocyte thrombocyte_aggregation platelet_clump",
+    "smudge-cell": "smudge_cell smudge ksc smu burst basket_cell",
+    "artefact": "artefact artifact art dirt debris stain_deposit",
+}
+"""Class -> what folders of it are called, in the singular, separated by blanks: full names, and the
+abbreviations of the Munich AML and bone marrow sets, DeepAPL, PBC, Raabin and C-NMC. Promyelocytes are blast
+equivalents only where they are abnormal, which a folder's name does not tell: `Reading.classes` can."""
+
+
+class FolderError(LeukoscopeError):
+    """What was said about the folder does not make sense. Names the value and what to do."""
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+_CLASS_OF = {alias: label for label, aliases in _NAMES.items() for alias in aliases.split()}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a folder is to be read.
+
+    Attributes
+    ----------
+    um_per_px : size of a pixel; None measures it from the red cells in the pictures.
+    classes : folder name -> class, beside what is understood anyway.
+    group : regular expression; its first group (or all of it), found in a picture's path, names the patient.
+        None takes the folders beside the class's.
+    """
+
+    um_per_px: float | None = None
+    classes: Mapping[str, str] = field(default_factory=dict)
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.um_per_px is not None and not 0.01 <= self.um_per_px <= 10:
+            raise FolderError(f"--um-per-px {self.um_per_px:g}: is not within 0.01 to 10 µm")
+        for name, label in self.classes.items():
+            if label not in CLASSES:
+                raise FolderError(f"--class-of {name}={label}: no such class; choose of {', '.join(CLASSES)}")
+        try:
+            re.compile(self.group or "")
+        except re.error as error:
+            raise FolderError(f"--group-by {self.group}: not a regular expression ({error})") from None
+
+
+def folder(name: str = PREFIX, reading: Reading | None = None) -> DataSet:
+    """The data set of a folder.
+
+    Parameters
+    ----------
+    name : 'folder' is the data folder itself, 'folder:SUB' the folder SUB in it.
+    """
+    inside = name.partition(":")[2] or None
+    how = reading or Reading()
+
+    def read(root: Path, notice: Notice) -> Iterator[Picture]:
+        return _read(root, notice, how)
+
+    return DataSet(
+        name=inside or PREFIX,
+        title="anybody's cells, a folder a class",
+        folder=inside,
+        home="whoever took the pictures",
+        licence="whatever their owner says",
+        citation="none",
+        layout=f"{inside}/{LAYOUT}" if inside else LAYOUT,
+        groups="patient or picture",
+        split="all of it is test: it is there to judge, not to train on",
+        read=read,
+        laboratory=inside or "the folder's own",
+    )
+
+
+def _read(root: Path, notice: Notice, reading: Reading) -> Iterator[Picture]:
+    if not root.is_dir():
+        raise DataError(f"data set {root}: no such folder; the layout is {LAYOUT}")
+    found = list(_labelled(root, notice, reading))
+    if not found:
+        raise DataError(
+            f"data set {root}: no pictures in folders named after a class; the layout is {LAYOUT}, "
+            "and --class-of NAME=CLASS says what a folder holds"
+        )
+    scale = reading.um_per_px or _measured(root, [path for path, _, _ in found], notice)
+    if len({group for _, _, group in found}) == len(found):
+        notice(
+            f"{root}: nothing tells the patients apart, so every picture counts as one and intervals are too "
+            "narrow; use a folder a patient, or --group-by REGEX"
+        )
+    for path, label, group in found:
+        spot = Spot(label, group, "test")
+        yield Picture(str(path.relative_to(root)), scale, (spot,), partial(load_picture, path))
+
+
+def _labelled(root: Path, notice: Notice, reading: Reading) -> Iterator[tuple[Path, str, str]]:
+    """Every picture whose folders tell its class: path, class, group."""
+    given = {_key(name): label for name, label in reading.classes.items()}
+    unknown: Counter[str] = Counter()
+    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
+        inside = path.relative_to(root)
+        folders = inside.parts[:-1]
+        labels = [_class_of(name, given) for name in folders]
+        known = [i for i, label in enumerate(labels) if label]
+        if not known:
+            unknown[inside.parent.name] += 1
+            continue
+        nearest = known[-1]
+        others = folders[:nearest] + folders[nearest + 1 :]
+        yield path, labels[nearest], _group(inside, others, reading)
+    for name, count in unknown.items():
+        notice(
+            f"{root}: {count} pictures in folders {name!r} left out, no class known here; "
+            f"--class-of '{name}=CLASS' takes them in"
+        )
+
+
+def _class_of(name: str, given: Mapping[str, str]) -> str:
+    """The class of a folder, whatever number stands before and whether in the plural; '' for none."""
+    key = _key(name)
+    bare = re.sub(r"^[0-9]+_", "", key)
+    for form in (key, bare, bare.removesuffix("s"), bare.replace("s_", "_")):
+        if label := given.get(form) or _CLASS_OF.get(form):
+            return label
+    return ""
+
+
+def _group(path: Path, others: Sequence[str], reading: Reading) -> str:
+    """The patient of a picture; without anything that tells, the picture itself."""
+    if reading.group is None:
+        return "/".join(others) or str(path)
+    match = re.search(reading.group, str(path.as_posix()))
+    if match is None:
+        return str(path)
+    return str(match.group(1) if match.re.groups else match.group())
+
+
+def _measured(root: Path, paths: Sequence[Path], notice: Notice) -> float:
+    """µm per pixel from the red cells of pictures spread over the folder, as the device measures a slide."""
+    spread = {round(i) for i in np.linspace(0, len(paths) - 1, min(_MEASURED, len(paths)))}
+    fields = []
+    for i in sorted(spread):
+        try:
+            fields.append(redcells.find(load_picture(paths[i])))
+        except DataError:
+            continue  # told when its turn to be judged comes
+    measured = redcells.estimate(fields)
+    if measured is None or measured.cells < _SURE:
+        cells = measured.cells if measured else 0
+        raise DataError(
+            f"data set {root}: its pictures show too few red cells ({cells}) to measure the scale; "
+            "give it with --um-per-px NUMBER"
+        )
+    notice(
+        f"{root}: {measured.um_per_px:.4f} µm per pixel, by {measured.cells} red cells in {measured.fields} "
+        f"pictures (within {2 * measured.uncertainty:.0%}); --um-per-px NUMBER takes another"
+    )
+    return measured.um_per_px
+
+
+def named(name: str, reading: Reading | None = None) -> DataSet:
+    """The data set that the command line calls so; `reading` is for folders. DataError for an unknown one."""
+    return folder(name, reading) if name.partition(":")[0] == PREFIX else dataset(name)
+
+
+FOLDER = folder()

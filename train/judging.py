@@ -1,0 +1,153 @@
+"""Labelled cells of data sets, put to one or several models: every model sees the same ones."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from tqdm import tqdm
+
+from edge.types import F32, I32, U8, Bools
+from train.datasets import DataError, DataSet, Notice, Picture
+from train.windows import cut
+
+PARTS = ("train", "validation", "test", "all")
+"""What may be judged: a part of a data set, or all of it."""
+
+
+class Model(Protocol):
+    """What can be asked about crops."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def pitch_um(self) -> float: ...
+    @property
+    def size_px(self) -> int: ...
+
+    def probabilities(self, crops: U8) -> F32:
+        """(n, size_px, size_px, 3) uint8 RGB specimen crops → (n, C) float32 calibrated probabilities."""
+        ...
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A labelled cell: its data set, and the picture with this one spot."""
+
+    dataset: str
+    picture: Picture
+
+    @property
+    def label(self) -> str:
+        return self.picture.spots[0].label
+
+    @property
+    def group(self) -> str:
+        return self.picture.spots[0].group
+
+    def crop(self, pitch_um: float, size_px: int) -> U8:
+        """(size_px, size_px, 3) uint8 RGB, as a model sees it; DataError if the picture cannot be read."""
+        return np.asarray(cut(self.picture, pitch_um, size_px)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What one model says of n labelled cells.
+
+    Attributes
+    ----------
+    cells : n of them. truth : (n,) int32, index of each one's class.
+    probabilities : (n, C) float32.
+    """
+
+    cells: tuple[Cell, ...]
+    truth: I32
+    probabilities: F32
+
+    @property
+    def groups(self) -> list[str]:
+        return [cell.group for cell in self.cells]
+
+    @property
+    def datasets(self) -> list[str]:
+        return [cell.dataset for cell in self.cells]
+
+    def pick(self, keep: Bools) -> Judged:
+        """Some of them."""
+        kept = tuple(self.cells[i] for i in np.flatnonzero(keep))
+        return Judged(kept, self.truth[keep], self.probabilities[keep])
+
+
+def judge(
+    models: Sequence[Model],
+    sources: Sequence[DataSet],
+    data: Path,
+    split: str,
+    notice: Notice,
+    limit: int = 0,
+) -> list[Judged]:
+    """Ask every model about the cells of data sets whose class is known.
+
+    Parameters
+    ----------
+    models : which name the same classes. limit : at most so many pictures of each data set; 0 takes all.
+
+    Returns
+    -------
+    What each says, of the same cells in the same order.
+
+    Raises
+    ------
+    DataError
+        A data set has nothing readable in that part, or no class in common with the models.
+    """
+    classes = models[0].classes
+    cells: list[Cell] = []
+    answers: list[list[F32]] = [[] for _ in models]
+    for source in sources:
+        before = len(cells)
+        pictures = _pictures(source, data, classes, split, notice, limit)
+        bar = tqdm(pictures, desc=source.name, unit="picture", leave=False, disable=not sys.stderr.isatty())
+        for picture in bar:
+            try:
+                said = _asked(models, picture)
+            except DataError as error:
+                notice(str(error))
+                continue
+            cells += [Cell(source.name, replace(picture, spots=(spot,))) for spot in picture.spots]
+            for answer, given in zip(answers, said, strict=True):
+                answer.append(given)
+        if len(cells) == before:
+            raise DataError(
+                f"data set {source.name}: no readable cell of the model's classes in part {split!r} of {data}"
+            )
+    truth = np.array([classes.index(cell.label) for cell in cells], np.int32)
+    return [Judged(tuple(cells), truth, np.concatenate(answer)) for answer in answers]
+
+
+def _pictures(
+    source: DataSet, data: Path, classes: tuple[str, ...], split: str, notice: Notice, limit: int
+) -> list[Picture]:
+    """Those of a part, each with the spots whose class is known."""
+    pictures = []
+    for picture in source.read(source.root(data), notice):
+        spots = tuple(s for s in picture.spots if s.label in classes and split in (s.split, "all"))
+        if spots:
+            pictures.append(replace(picture, spots=spots))
+    if 0 < limit < len(pictures):
+        pictures = [pictures[round(i)] for i in np.linspace(0, len(pictures) - 1, limit)]
+    return pictures
+
+
+def _asked(models: Sequence[Model], picture: Picture) -> list[F32]:
+    """What each model says of a picture's cells; those that want the same crops share them."""
+    crops = {}
+    for model in models:
+        window = (model.pitch_um, model.size_px)
+        if window not in crops:
+            crops[window] = cut(picture, *window)
+    return [model.probabilities(crops[model.pitch_um, model.size_px]) for model in models]

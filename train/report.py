@@ -1,0 +1,116 @@
+"""What `edge-train evaluate` and `edge-train compare` print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from string import ascii_uppercase
+
+from train.bootstrap import Figure
+from train.compare import SHOWN, Comparison, Side, Standing
+from train.evaluate import Evaluation, Part
+
+_BY_DATASET = ("roc_area", "sensitivity", "specificity", "accuracy_differential", "calibration_error")
+
+
+def of_evaluation(found: Evaluation) -> Iterator[str]:
+    """Lines: overall figures, by class, false calls, by data set, confusion matrix."""
+    manifest, whole = found.manifest, found.whole
+    positive = ", ".join(manifest.positive)
+    yield (
+        f"{manifest.name} {manifest.version} on {found.dataset}, {found.split}: "
+        f"{sum(whole.cells.values())} cells in {whole.groups} groups"
+    )
+    yield f"intervals: 95%, bootstrap by {found.drawn_by}; positive: {positive}"
+    yield f"the classifier abstains on {whole.abstained:.1%}; the second column leaves those out"
+    for name, figure in whole.figures.items():
+        sure = whole.decided.get(name)
+        yield f"  {_words(name):<30}{_shown(figure):<26}{_shown(sure) if sure else ''}".rstrip()
+    yield ""
+    yield from _classes(whole)
+    yield ""
+    yield from _false_calls(whole, positive)
+    if len(found.parts) > 1:
+        yield ""
+        yield from _datasets(found.parts)
+    yield ""
+    yield from _confusion(whole, manifest.classes)
+
+
+def _classes(part: Part) -> Iterator[str]:
+    head = ("recall", "precision", "f1", "roc_area")
+    yield "by class:" + " " * 14 + "cells  " + "".join(f"{_words(name):<24}" for name in head).rstrip()
+    for name, figures in part.classes.items():
+        row = "".join(f"{_shown(figures[key]):<24}" for key in head)
+        yield f"  {name:<21}{part.cells[name]:>5}  {row}".rstrip()
+
+
+def _false_calls(part: Part, positive: str) -> Iterator[str]:
+    yield f"other cells called {positive}: all such calls; without those on which it abstains"
+    for name, shares in part.called_positive.items():
+        yield f"  {name:<30}{_shown(shares['called']):<26}{_shown(shares['counted'])}"
+
+
+def _datasets(parts: Mapping[str, Part]) -> Iterator[str]:
+    yield "by data set:" + " " * 11 + "cells  " + "".join(f"{_words(n):<24}" for n in _BY_DATASET).rstrip()
+    for name, part in parts.items():
+        row = "".join(f"{_shown(part.figures[key]):<24}" for key in _BY_DATASET)
+        yield f"  {name:<21}{sum(part.cells.values()):>5}  {row}".rstrip()
+
+
+def _confusion(part: Part, names: Sequence[str]) -> Iterator[str]:
+    yield "confusion, a row for what the cell is:"
+    width = max(len(name) for name in names)
+    yield " " * width + "".join(f" {name[:7]:>7}" for name in names)
+    for name, row in zip(names, part.table.tolist(), strict=True):
+        if sum(row):
+            yield f"{name:<{width}}" + "".join(f" {count:>7}" for count in row)
+
+
+def of_comparison(found: Comparison) -> Iterator[str]:
+    """Lines: a column a contestant, a row a figure, and below it the difference to the first."""
+    letters = ascii_uppercase[: len(found.sides)] if len(found.sides) <= 26 else ""
+    names = list(letters) or [str(i + 1) for i in range(len(found.sides))]
+    for name, side in zip(names, found.sides, strict=True):
+        yield f"{name}: {side.path}, {side.runtime}"
+    sets = ", ".join(source.name for source in found.sources)
+    yield f"{found.cells} cells in {found.groups} groups of {sets}, {found.split}; 95% intervals by bootstrap"
+    yield _row("", names)
+    yield from _standings([side.whole for side in found.sides], names[0])
+    yield _row("abstained", [f"{side.whole.abstained:.3f}" for side in found.sides])
+    yield from _costs(found.sides)
+    if len(found.sources) > 1:
+        for source in found.sources:
+            yield ""
+            yield _row(source.name, names)
+            yield from _standings([side.parts[source.name] for side in found.sides], names[0])
+
+
+def _standings(standings: Sequence[Standing], first: str) -> Iterator[str]:
+    for name in SHOWN:
+        yield _row(_words(name), [_shown(s.figures[name]) for s in standings])
+        if len(standings) > 1:
+            yield _row(f"  minus {first}", ["", *(_shown(s.differences[name], "+") for s in standings[1:])])
+
+
+def _costs(sides: Sequence[Side]) -> Iterator[str]:
+    yield _row("parameters", [f"{side.parameters:,}" for side in sides])
+    yield _row("ms a cell, one thread", [f"{side.milliseconds:.3f}" for side in sides])
+    yield _row("MB, FP32 network", [f"{side.model_bytes / 1e6:.2f}" for side in sides])
+    yield _row("MB, whole file", [f"{side.file_bytes / 1e6:.2f}" for side in sides])
+
+
+def _row(name: str, values: Sequence[str]) -> str:
+    return (f"{name:<24}" + "".join(f"{value:<27}" for value in values)).rstrip()
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("roc", "ROC").replace("pr area", "PR area").replace("f1", "F1")
+
+
+def _shown(figure: Figure, sign: str = "") -> str:
+    """A figure with its interval, in the width of a column."""
+    if not sign:
+        return str(figure)
+    if figure.value != figure.value:
+        return "-"
+    return f"{figure.value:+.3f} ({figure.low:+.3f} to {figure.high:+.3f})"
