@@ -114,12 +114,13 @@ class WholeLine:
 
     def __init__(self, path: Path | None, um_per_px: float | str, nominal: float) -> None:
         self.name = "fields"
-        self._classifier = Classifier(bundle.load(path, allow_unsigned=True))
+        opened = bundle.load(path, allow_unsigned=True)
+        self._classifier, self._find = Classifier(opened), segment.segmenter(opened)
         self._scales = Scales(asked=um_per_px, nominal=nominal, camera=self, independent=True)
 
     def find(self, pixels: U8, source: str) -> tuple[Cells, Bools]:
         """The cells of a field, and which of them are not called artefact."""
-        line = Line(self._classifier, self._scales.for_slide(), mapped=False)
+        line = Line(self._classifier, self._scales.for_slide(), find=self._find, mapped=False)
         reading = line.read(Frame(pixels, 0, source, datetime.now(UTC), time.monotonic()))
         artefact = self._classifier.manifest.classes.index("artefact")
         return reading.cells, reading.classes != artefact

@@ -195,6 +195,7 @@ def _screening(
     from edge.headless import CameraTeller
     from edge.records.summary import Summary
     from edge.screening import Order, Screening
+    from edge.segment import segmenter
 
     cv2.setNumThreads(profile.images.threads)
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned)
@@ -232,6 +233,7 @@ def _screening(
     screening = Screening(
         camera=camera, bundle=model, classifier=classifier, scales=scales, store=store,
         profile=profile.name, order=order, sinks=sinks, pace=heat.Governor(profile.thermal), feed=feed,
+        find=segmenter(model, profile.runtime.threads),
     )  # fmt: skip
     return screening, camera, summary
 

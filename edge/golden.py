@@ -16,7 +16,7 @@ from edge.bundle import Bundle
 from edge.cameras.decode import decode
 from edge.classify import Classifier, decide
 from edge.preprocess import crops, specimen
-from edge.segment import segment
+from edge.segment import segmenter
 from edge.strictjson import Table
 from edge.types import F32, U8
 
@@ -65,6 +65,7 @@ class Golden:
         if MEMBER not in bundle.members:
             raise ValueError(f"{MEMBER} is missing")
         self._manifest = bundle.manifest
+        self._find = segmenter(bundle)
         try:
             table = strictjson.read(bundle.members[MEMBER])
             limits = table.table("tolerance")
@@ -88,7 +89,7 @@ class Golden:
                 wrong.append(
                     f"{case.name}: the crops differ by more than {self._crop_tolerance:g} grey levels"
                 )
-            found = segment(view, case.pixels.shape[:2]).centres_px
+            found = self._find(view, case.pixels.shape[:2]).centres_px
             apart = np.linalg.norm(case.centres_px[:, None] - found[None], axis=2) * case.um_per_px
             lost = int((apart.min(axis=1, initial=np.inf) > NEAR_UM).sum())
             if lost:

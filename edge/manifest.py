@@ -76,6 +76,7 @@ class Manifest:
     pitch_um, size_px : specimen grid and crop size that the classifier was trained on.
     steps : names of the preprocessing steps.
     graphs : variant ('ort-int8') -> member name of the classifier's graph.
+    segmenters : the same of the segmenter's; empty where the bundle leaves cells to the classical way.
     usable : variants that may be used: FP32, and those that passed the gate of the export.
     files : member -> sha256.
     everything : the manifest as it stands in the file, for what is shown but not acted on.
@@ -90,6 +91,7 @@ class Manifest:
     size_px: int
     steps: tuple[str, ...]
     graphs: Mapping[str, str]
+    segmenters: Mapping[str, str]
     usable: frozenset[str]
     thresholds: Thresholds
     finding: FindingRule
@@ -125,7 +127,8 @@ def read(content: bytes) -> Manifest:
         raise ValueError(f"input.steps is {shown(', '.join(steps))}; this program does {', '.join(STEPS)}")
     pitch_um, size_px = _window(top.table("input"))
     files = {name: _sha256(name, value) for name, value in top.table("files").values.items()}
-    graphs = _graphs(top.table("graphs").table("classifier"), files)
+    graphs = _graphs(top.table("graphs"), "classifier", files)
+    has_segmenter = "segmenter" in top.table("graphs")
     for key in ("calibration", "training", "metrics"):
         if key in top:
             top.table(key)
@@ -141,6 +144,7 @@ def read(content: bytes) -> Manifest:
         size_px=size_px,
         steps=steps,
         graphs=graphs,
+        segmenters=_graphs(top.table("graphs"), "segmenter", files) if has_segmenter else {},
         usable=_usable(top.table("precisions"), graphs),
         thresholds=_thresholds(top.table("thresholds")),
         finding=_finding(top.table("finding")),
@@ -159,13 +163,14 @@ def _window(table: Table) -> tuple[float, int]:
     return pitch, size
 
 
-def _graphs(table: Table, files: Mapping[str, str]) -> dict[str, str]:
-    graphs = {variant: table.text(variant) for variant in table.keys_among(VARIANTS)}
+def _graphs(table: Table, of: str, files: Mapping[str, str]) -> dict[str, str]:
+    listed = table.table(of)
+    graphs = {variant: listed.text(variant) for variant in listed.keys_among(VARIANTS)}
     if "ort-fp32" not in graphs:
-        raise ValueError("graphs.classifier has no ort-fp32 graph")
+        raise ValueError(f"graphs.{of} has no ort-fp32 graph")
     for variant, member in graphs.items():
         if member not in files:
-            raise ValueError(f"graphs.classifier.{variant} is {shown(member)}, which files does not list")
+            raise ValueError(f"graphs.{of}.{variant} is {shown(member)}, which files does not list")
     return graphs
 
 

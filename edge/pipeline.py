@@ -14,6 +14,7 @@ from edge import finding, preprocess, quality, segment
 from edge.classify import Classifier
 from edge.focus import FocusMeter
 from edge.optics import ScaleKeeper
+from edge.segment import Segmenter
 from edge.slidemap import Placement, Separate, SlideMap
 from edge.types import Cells, Frame, Reading, Tally
 
@@ -26,15 +27,23 @@ class Line:
     classifier : the bundle's classifier, ready to run.
     scale : physical scale of a frame.
     single_cell : each frame is one leukocyte in its middle, never rejected.
+    find : how cells are found; see `edge.segment.segmenter`.
     mapped : lay overlapping frames on one map; False where frames have nothing to do with each other.
     """
 
     def __init__(
-        self, classifier: Classifier, scale: ScaleKeeper, *, single_cell: bool = False, mapped: bool = True
+        self,
+        classifier: Classifier,
+        scale: ScaleKeeper,
+        *,
+        find: Segmenter = segment.segment,
+        single_cell: bool = False,
+        mapped: bool = True,
     ) -> None:
         self._classify = classifier
         self._manifest = classifier.manifest
         self._scale = scale
+        self._find = find
         self._single_cell = single_cell
         self._map = SlideMap() if mapped and not single_cell else Separate()
         self._focus = FocusMeter()
@@ -55,7 +64,7 @@ class Line:
         if problems:
             cells = Cells.none(*view.pixels.shape[:2])
         else:
-            cells = segment.single(view, size) if self._single_cell else segment.segment(view, size)
+            cells = segment.single(view, size, self._find) if self._single_cell else self._find(view, size)
         clock.end("segment")
         centres = cells.centres_px
         if self._single_cell and len(cells):  # whoever cut the picture knew where the cell's middle is

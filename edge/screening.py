@@ -20,6 +20,7 @@ from edge.classify import Classifier
 from edge.optics import Scales
 from edge.pipeline import Line
 from edge.records.store import SlideHeader, Store, Unrecorded
+from edge.segment import Segmenter, segment
 from edge.types import Frame, Reading, Waiting
 
 
@@ -86,6 +87,7 @@ class Screening:
     ----------
     pace : slows the line down; None lets it run.
     feed : of the camera, entered or not; None makes one.
+    find : how cells are found; see `edge.segment.segmenter`.
     """
 
     def __init__(
@@ -101,7 +103,9 @@ class Screening:
         sinks: Sequence[Sink] = (),
         pace: Pace | None = None,
         feed: Feed | None = None,
+        find: Segmenter = segment,
     ) -> None:
+        self._find = find
         self._classifier, self._scales, self._store = classifier, scales, store
         self._order, self._sinks, self._pace = order, sinks, pace
         self._stopped, self._go_on, self._change = threading.Event(), threading.Event(), threading.Event()
@@ -248,7 +252,7 @@ class Screening:
         self._next_slide = self._store.new_slide_id()
         self._last = None
         self._line = Line(
-            self._classifier, self._scales.for_slide(),
+            self._classifier, self._scales.for_slide(), find=self._find,
             single_cell=self._order.single_cell, mapped=not self._order.independent,
         )  # fmt: skip
         for sink in self._sinks:

@@ -1,14 +1,20 @@
 """Frame -> Cells: leukocytes with nucleus and cytoplasm, found on the specimen grid.
 
-Nuclei first: `edge.stain` says where a nucleus may lie. Here the stained area is cut where two nuclei touch,
-lobes of one nucleus are joined, and `edge.outline` draws the whole cell round each.
+Two ways, one interface (`Segmenter`): the learned one (`edge.fcn`) where the bundle holds a graph for it,
+else the classical one. That takes nuclei first: `edge.stain` says where a nucleus may lie, `edge.nuclei` cuts
+the stained area where two nuclei touch and joins lobes of one, and `edge.outline` draws the whole cell round
+each.
 """
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import cv2
 import numpy as np
 
+from edge.bundle import Bundle
+from edge.fcn import Learned
 from edge.measure import drawn, measured
 from edge.nuclei import MIN_NUCLEUS_UM2, Nuclei
 from edge.outline import outlines
@@ -19,15 +25,40 @@ from edge.types import I32, Bools, Cells
 MIDDLE_UM = 4.0  # how far from the middle of its picture the edge of a single cell may lie
 CELL_RADIUS_UM = 6.0
 
+_QUICKEST = ("ort-int8", "ort-fp32")  # of the segmenter's graphs that a bundle may hold
+
+
+class Segmenter(Protocol):
+    """Finds the leukocytes of a field."""
+
+    def __call__(self, view: Specimen, frame_size: tuple[int, int], /) -> Cells:
+        """The cells of a field.
+
+        Parameters
+        ----------
+        view : the frame on the specimen grid, corrected.
+        frame_size : height and width of the frame in its own pixels.
+        """
+
+
+def segmenter(bundle: Bundle, threads: int = 1) -> Segmenter:
+    """The segmenter that a bundle asks for: its own network, or the classical one where it has none.
+
+    Raises
+    ------
+    GraphError : its graph does not load or answer here.
+    """
+    for variant in _QUICKEST:
+        if variant in bundle.manifest.segmenters:
+            graph = bundle.members[bundle.manifest.segmenters[variant]]
+            learned = Learned(graph, precision=variant.split("-")[1], threads=threads)
+            learned.warm_up()
+            return learned
+    return segment
+
 
 def segment(view: Specimen, frame_size: tuple[int, int]) -> Cells:
-    """Find the leukocytes of a field.
-
-    Parameters
-    ----------
-    view : the frame on the specimen grid, corrected.
-    frame_size : height and width of the frame in its own pixels.
-    """
+    """Find the leukocytes of a field the classical way; see `Segmenter`."""
     stain = Stain.of(view)
     nuclei = Nuclei.of(stain)
     height, width = view.pixels.shape[:2]
@@ -37,20 +68,20 @@ def segment(view: Specimen, frame_size: tuple[int, int]) -> Cells:
     return measured(labels, nuclear, boxes, view.pitch_um, frame_size)
 
 
-def single(view: Specimen, frame_size: tuple[int, int]) -> Cells:
+def single(view: Specimen, frame_size: tuple[int, int], find: Segmenter = segment) -> Cells:
     """The one cell in the middle of a picture, whatever the picture is.
 
     The leukocyte that the middle lies in or next to; else whatever lies there; else a disc.
 
     Parameters
     ----------
-    view, frame_size : as for `segment`.
+    view, frame_size : as for `Segmenter`. find : finds the leukocytes of the picture.
 
     Returns
     -------
     Exactly one cell, with a nucleus.
     """
-    cells = segment(view, frame_size)
+    cells = find(view, frame_size)
     i = _middle(cells.labels, view.pitch_um)
     if i:
         cell = cells.labels == i

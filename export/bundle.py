@@ -14,16 +14,19 @@ from edge import bundle
 from edge.bundle import Bundle
 from edge.classify import Classifier
 from edge.preprocess import STEPS
+from edge.segment import segment
 from edge.types import U8
-from export import card, golden, speed
+from export import card, golden, segmenter
 from export.archive import Signer, pack
 from export.folded import Folded
 from export.golden import Field
 from export.graph import PARITY, ExportError, parity, to_onnx
 from export.manifest import manifest_of
 from export.precisions import MEMBERS, Bench, Precisions, measured, without_cells
+from train import speed
 from train.datasets import Notice, dataset
 from train.fit import gather, load_network, settings_of
+from train.model import Network
 from train.recipe import Recipe
 
 _GRAPH = MEMBERS["ort-fp32"]
@@ -38,7 +41,8 @@ class Options:
     int8 : make the INT8 graphs too. data : folder with the run's data sets, None where it is not at hand.
     cache : folder of cut cells, None for the run's own. calibration_cells : how many to calibrate on.
     finetune : fine-tune for INT8 in any case, not only where it does not pass the gate otherwise.
-    signer : signs the manifest.
+    signer : signs the manifest. segmenter : finished run of `train.segmentation`; None leaves cells to the
+    classical way.
     """
 
     int8: bool = False
@@ -47,6 +51,7 @@ class Options:
     calibration_cells: int = 2048
     finetune: bool = False
     signer: Signer | None = None
+    segmenter: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +72,8 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     ------
     FitError
         The run is not finished. ExportError : a graph does not compute what the network does, or INT8 is
-        wanted and there is too little to calibrate or judge it on. DataError : a data set is absent.
+        wanted and there is too little to calibrate or judge it on. SegmenterError : its run is not finished.
+        DataError : a data set is absent.
     """
     options = options or Options()
     if options.int8 and options.data is None:
@@ -76,6 +82,11 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
         )
     recipe, _ = settings_of(run)
     network, metrics = load_network(run)
+    if not isinstance(network, Network):
+        raise ExportError(
+            f"run {run}: backbone {recipe.architecture.backbone} is there to compare with and has no device "
+            "graph; export a run whose recipe names no architecture.backbone"
+        )
     metrics["test"] = [json.loads(path.read_text()) for path in sorted(run.glob("evaluation-*.json"))]
     unknown = [step for step in recipe.input.steps if step not in STEPS]
     if unknown:
@@ -83,16 +94,19 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     temperature = metrics["operating_point"]["temperature"]
     folded = Folded(network, temperature)
     graph = to_onnx(folded, recipe.input.size_px)
-    drawn = golden.draw_fields(recipe.input.pitch_um, recipe.input.size_px)
+    finder = segmenter.read(options.segmenter, recipe.input.pitch_um) if options.segmenter else None
+    find = finder.find if finder else segment
+    drawn = golden.draw_fields(recipe.input.pitch_um, recipe.input.size_px, find)
     examples = _examples(drawn, recipe.input.size_px)
     difference = _one_digit(parity(network, temperature, graph, examples))
     metrics["parity"] = {"limit": PARITY, "largest_difference": difference, "cells": len(examples)}
     draft = _draft(recipe, metrics, graph)
     precisions = _precisions(run, options, draft, folded, notice)
     graphs = {MEMBERS[variant]: content for variant, content in precisions.graphs.items()}
-    manifest = manifest_of(recipe, metrics, precisions)
+    manifest = manifest_of(recipe, metrics, precisions, finder)
     members = {
         **graphs,
+        **(finder.members if finder else {}),
         **golden.expected(drawn, draft, graphs),
         "MODEL_CARD.md": card.model_card(manifest, [dataset(n) for n in recipe.shares], metrics).encode(),
         "LICENSE": card.LICENCE.encode(),

@@ -85,6 +85,12 @@ def _add_bundle(commands: command.Commands[command.Parser]) -> None:
         "--finetune", action="store_true", help="fine-tune for INT8 even where it passes without"
     )
     build.add_argument("--cache", type=Path, metavar="DIR", help="of cut cells (default: RUN_DIR/cache)")
+    build.add_argument(
+        "--segmenter",
+        type=Path,
+        metavar="RUN_DIR",
+        help="finished run of edge-train segment; without it cells are found the classical way",
+    )
     build.add_argument("--sign", type=Path, metavar="KEY", help="private key made by edge-export keygen")
     build.add_argument("--json", type=Path, metavar="FIGURES", help="write what was measured as JSON")
 
@@ -127,6 +133,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
         calibration_cells=arguments.cells,
         finetune=arguments.finetune,
         signer=None if key is None else lambda manifest: keys.sign(manifest, key),
+        segmenter=arguments.segmenter,
     )
     built = build(arguments.folder, options, notice=_notice)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)

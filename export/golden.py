@@ -18,7 +18,7 @@ from edge.bundle import Bundle
 from edge.cameras.simulated import SimulatedCamera
 from edge.classify import decide
 from edge.preprocess import crops, specimen
-from edge.segment import segment
+from edge.segment import Segmenter, segment
 from edge.types import F32, I32, U8, Bools
 from export.gate import answers
 from export.graph import ExportError
@@ -52,8 +52,10 @@ class Field:
     crops: U8
 
 
-def draw_fields(pitch_um: float, size_px: int) -> list[list[Field]]:
+def draw_fields(pitch_um: float, size_px: int, find: Segmenter = segment) -> list[list[Field]]:
     """For each of `SEEDS`, the early fields in good focus, cut to the window that holds most whole cells.
+
+    `find` is what will find cells on the device.
 
     Raises
     ------
@@ -70,8 +72,8 @@ def draw_fields(pitch_um: float, size_px: int) -> list[list[Field]]:
         camera.close()
         sharp = [f for f, t in zip(frames, truth, strict=False) if t["defocus_um"] < _SHARP_UM]
         name = f"golden/{number}.png"
-        parts = [_window(pixels, um_per_px, pitch_um) for pixels in sharp]
-        fields = [_field(name, part, um_per_px, pitch_um, size_px) for part in parts]
+        parts = [_window(pixels, um_per_px, pitch_um, find) for pixels in sharp]
+        fields = [_field(name, part, um_per_px, pitch_um, size_px, find) for part in parts]
         fields = [field for field in fields if len(field.centres_px)]
         if not fields:
             raise ExportError(
@@ -86,9 +88,9 @@ def _coarser(pixels: U8) -> U8:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _window(pixels: U8, um_per_px: float, pitch_um: float) -> U8:
+def _window(pixels: U8, um_per_px: float, pitch_um: float, find: Segmenter) -> U8:
     """The part of a frame that holds most whole cells."""
-    cells = segment(specimen(pixels, um_per_px, pitch_um), (pixels.shape[0], pixels.shape[1]))
+    cells = find(specimen(pixels, um_per_px, pitch_um), (pixels.shape[0], pixels.shape[1]))
     boxes = cells.boxes_px[~cells.cut]
     height, width = WINDOW_PX
     corners = [
@@ -103,10 +105,10 @@ def _window(pixels: U8, um_per_px: float, pitch_um: float) -> U8:
     return np.ascontiguousarray(pixels[y : y + height, x : x + width])
 
 
-def _field(name: str, pixels: U8, um_per_px: float, pitch_um: float, size_px: int) -> Field:
+def _field(name: str, pixels: U8, um_per_px: float, pitch_um: float, size_px: int, find: Segmenter) -> Field:
     """The cells that the device finds in the window itself, as it will be asked to."""
     view = specimen(pixels, um_per_px, pitch_um)
-    cells = segment(view, (pixels.shape[0], pixels.shape[1]))
+    cells = find(view, (pixels.shape[0], pixels.shape[1]))
     centres = np.round(cells.centres_px[~cells.cut], 1).astype(np.float32)
     return Field(name, pixels, um_per_px, centres, crops(view, centres, size_px))
 

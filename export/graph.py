@@ -6,16 +6,18 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
+from torch import Tensor, nn
 
 from edge.runtimes import open_runtime
 from edge.types import F32, U8, LeukoscopeError
 from export.folded import Folded
-from train.model import DeviceGraph, Network
+from train.model import DeviceGraph
 
 OPSET = 20
 LAYERS = ("Conv", "Gemm")
@@ -37,15 +39,28 @@ def to_onnx(network: Folded, size_px: int) -> bytes:
     A layer's node is named after the layer ('stages.0.first').
     """
     example = torch.zeros((2, size_px, size_px, 3), dtype=torch.uint8)
+    free = {0: torch.export.Dim("n")}
+    return exported(network, example, free, inputs=["crops"], outputs=["probabilities"])
+
+
+def exported(
+    network: nn.Module, example: Tensor, free: Mapping[int, Any], *, inputs: list[str], outputs: list[str]
+) -> bytes:
+    """The ONNX file's content of a network with one input.
+
+    Parameters
+    ----------
+    free : axis of the input that may vary -> what is known of it (`torch.export.Dim`).
+    """
     with _quiet():
         program = torch.onnx.export(
             network,
             (example,),
             dynamo=True,
             opset_version=OPSET,
-            dynamic_shapes=({0: torch.export.Dim("n")},),
-            input_names=["crops"],
-            output_names=["probabilities"],
+            dynamic_shapes=(dict(free),),
+            input_names=inputs,
+            output_names=outputs,
             external_data=False,
             verbose=False,
         )
@@ -65,7 +80,7 @@ def packed(model: onnx.ModelProto) -> bytes:
     return content
 
 
-def parity(network: Network, temperature: float, graph: bytes, crops: U8) -> float:
+def parity(network: nn.Module, temperature: float, graph: bytes, crops: U8) -> float:
     """Largest difference in probability between PyTorch and the exported graph.
 
     Raises

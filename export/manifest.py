@@ -9,6 +9,7 @@ from typing import Any
 from edge.manifest import FORMAT, INTERPOLATION, SCALE
 from export import card
 from export.precisions import MEMBERS, Precisions
+from export.segmenter import Segmenter
 from train.classes import CLASSES, LEUKOCYTES, POSITIVE
 from train.datasets import dataset
 from train.recipe import Recipe
@@ -26,7 +27,9 @@ FINDING = {
 """When a slide is referred; see `edge.bundle.FindingRule`."""
 
 
-def manifest_of(recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisions) -> dict[str, Any]:
+def manifest_of(
+    recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisions, segmenter: Segmenter | None = None
+) -> dict[str, Any]:
     """`manifest.json` without the members' hashes; see `edge.manifest` for what the device reads of it."""
     point = metrics["operating_point"]
     return {
@@ -45,12 +48,19 @@ def manifest_of(recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisio
             "scale": SCALE,
             "steps": list(recipe.input.steps),
         },
-        "graphs": {"classifier": {variant: MEMBERS[variant] for variant in precisions.graphs}},
+        "graphs": {
+            "classifier": {variant: MEMBERS[variant] for variant in precisions.graphs},
+            **({"segmenter": dict(segmenter.graphs)} if segmenter else {}),
+        },
         "precisions": dict(precisions.figures),
         "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
         "finding": FINDING,
         "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
-        "training": {"recipe": asdict(recipe), "data": _data(recipe, metrics)},
+        "training": {
+            "recipe": asdict(recipe),
+            "data": _data(recipe, metrics),
+            **({"segmenter": segmenter.training} if segmenter else {}),
+        },
         "metrics": {
             "validation": metrics["validation"],
             "test": [_brief(found) for found in metrics["test"]],

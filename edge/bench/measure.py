@@ -115,6 +115,7 @@ def through(rigged: Rig, camera: Camera, records: Path) -> list[Passed]:
             camera=camera,
             bundle=rigged.bundle,
             classifier=rigged.classifier,
+            find=rigged.find,
             scales=Scales(asked="auto", nominal=fields.UM_PER_PX, camera=camera),
             store=store,
             profile=rigged.profile.name,
@@ -178,6 +179,7 @@ def crowds(rigged: Rig, extent: Extent, tell: Tell) -> dict[str, Any]:
             Scales(
                 asked=fields.CROWDED_UM_PER_PX, nominal=fields.CROWDED_UM_PER_PX, camera=camera
             ).for_slide(),
+            find=rigged.find,
         )
         readings = [one.read(fields.frame_of(pixels, i)) for i, pixels in enumerate(drawn)]
         cells = [len(reading.cells) for reading in readings]

@@ -16,14 +16,16 @@ from edge.bundle import Bundle
 from edge.classify import Classifier
 from edge.config import Profile, data_folder, load_profile
 from edge.runtimes import Tell
+from edge.segment import Segmenter, segmenter
 
 
 @dataclass(frozen=True)
 class Rig:
-    """Bundle, its classifier, the machine's profile, and the arguments by which `edge-run` takes the same."""
+    """Bundle, classifier, how cells are found, profile, and the arguments by which `edge-run` takes them."""
 
     bundle: Bundle
     classifier: Classifier
+    find: Segmenter
     profile: Profile
     options: tuple[str, ...]
 
@@ -73,6 +75,6 @@ def rig(
     options = [text for flag, value in named.items() if value is not None for text in (flag, str(value))]
     options += ["--allow-unsigned"] * allow_unsigned
     try:
-        yield Rig(model, classifier, profile, tuple(options))
+        yield Rig(model, classifier, segmenter(model, profile.runtime.threads), profile, tuple(options))
     finally:
         classifier.close()

@@ -126,6 +126,7 @@ def open_runtime(
     threads: int,
     cache: Path | None = None,
     tell: Tell | None = None,
+    sizes: Mapping[str, int] | None = None,
 ) -> Runtime:
     """Load an ONNX graph on the runtime of this kind.
 
@@ -137,6 +138,8 @@ def open_runtime(
     threads : threads for one graph run.
     cache : folder for what takes long to make (engines); None keeps nothing.
     tell : takes lines about long work; None for nobody listening.
+    sizes : lengths of dimensions that the graph leaves open, by the names that it gives them; of
+        'ort' alone.
 
     Raises
     ------
@@ -150,8 +153,9 @@ def open_runtime(
         runtime_class = _load(known.runtime)
     except (ImportError, OSError) as error:
         raise GraphError(f"runtime {kind}: {error}; choose another with --runtime") from None
+    more = {"sizes": sizes} if sizes else {}
     runtime: Runtime = runtime_class(
-        graph, precision=precision, threads=threads, cache=cache, tell=tell or _nobody
+        graph, precision=precision, threads=threads, cache=cache, tell=tell or _nobody, **more
     )
     return runtime
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,18 @@ class OnnxRuntime:
     version = f"onnxruntime {ort.__version__}"
 
     def __init__(
-        self, graph: bytes, *, precision: str, threads: int, cache: Path | None = None, tell: Tell
+        self,
+        graph: bytes,
+        *,
+        precision: str,
+        threads: int,
+        cache: Path | None = None,
+        tell: Tell,
+        sizes: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         options = ort.SessionOptions()
+        for name, length in sizes.items():
+            options.add_free_dimension_override_by_name(name, length)
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.enable_mem_pattern = False
