@@ -13,12 +13,10 @@ import numpy as np
 
 from edge import preprocess, segment
 from edge.types import U8, Bools
+from train.datasets import NUCLEUS, dataset
 
 PITCH_UM = 0.25
-UM_PER_PX = {"Dataset 1": 0.18, "Dataset 2": 0.10}
-"""Roughly, from red cells of about 40 px (ghosts, in the first) and 75 px."""
-
-NUCLEUS, CYTOPLASM = 200, 60
+DATA_SETS = ("zheng-1", "zheng-2")
 
 
 def dice(found: Bools, drawn: Bools) -> float:
@@ -52,23 +50,21 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="multiply the pixel size")
     parser.add_argument("--pictures", type=Path, metavar="OUT", help="found yellow, drawn green")
     args = parser.parse_args()
-    for name, um_per_px in UM_PER_PX.items():
-        scores = []
-        for path in sorted((args.data / "segmentation_WBC" / name).glob("*.bmp")):
-            picture = cv2.imread(str(path))
-            drawn = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
-            if picture is None or drawn is None:
-                raise SystemExit(f"{path}: not a picture, or no mask beside it")
-            pixels = np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)
-            cell, nucleus = outline(pixels, um_per_px * args.scale)
-            scores.append((dice(cell, drawn > CYTOPLASM), dice(nucleus, drawn > NUCLEUS)))
+    for name in DATA_SETS:
+        source, scores = dataset(name), []
+        for picture in source.read(source.root(args.data), print):
+            if picture.load_mask is None:
+                raise SystemExit(f"{picture.name}: no mask beside it")
+            pixels, drawn = picture.load(), picture.load_mask()
+            cell, nucleus = outline(pixels, picture.um_per_px * args.scale)
+            scores.append((dice(cell, drawn > 0), dice(nucleus, drawn == NUCLEUS)))
             if args.pictures:
-                folder = args.pictures / name.replace(" ", "")
+                folder = args.pictures / name
                 folder.mkdir(parents=True, exist_ok=True)
                 green, yellow = (0, 200, 0), (255, 230, 0)
-                masks = [(drawn > CYTOPLASM, green), (drawn > NUCLEUS, green)]
-                masks += [(cell, yellow), (nucleus, yellow)]
-                file = f"{round(scores[-1][0] * 1000):04d}-{round(scores[-1][1] * 1000):04d}-{path.stem}.png"
+                masks = [(drawn > 0, green), (drawn == NUCLEUS, green), (cell, yellow), (nucleus, yellow)]
+                number = Path(picture.name).stem
+                file = f"{round(scores[-1][0] * 1000):04d}-{round(scores[-1][1] * 1000):04d}-{number}.png"
                 cv2.imwrite(str(folder / file), draw(pixels, masks)[..., ::-1])
         table = np.array(scores)
         for part, column in (("cell", table[:, 0]), ("nucleus", table[:, 1])):

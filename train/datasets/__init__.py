@@ -22,6 +22,9 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 Notice = Callable[[str], None]
 
+CYTOPLASM, NUCLEUS = 1, 2
+"""Values of a drawn mask."""
+
 SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
 """Picture files, whatever a copy of the data set was encoded as."""
 
@@ -52,13 +55,15 @@ class Spot:
 class Picture:
     """A picture with labelled spots, all of one split.
 
-    `load` gives (H, W, 3) uint8 RGB or raises DataError.
+    `load` gives (H, W, 3) uint8 RGB or raises DataError; so does `load_mask`, where somebody drew the cell
+    in the middle: (H, W) uint8 of 0, CYTOPLASM and NUCLEUS.
     """
 
     name: str
     um_per_px: float
     spots: tuple[Spot, ...]
     load: Callable[[], U8]
+    load_mask: Callable[[], U8] | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,9 @@ class DataSet:
     groups : what one `Spot.group` is, in words: 'patient', 'slide', ...
     split : how it is split, in words.
     read : (root, notice) -> its pictures.
+    laboratory : whose stain and microscope it shows; data sets of one laboratory share the text.
+    labels : what its spots may be labelled, where that is not what `train.classes.admitted` knows.
+    overlapping : its pictures are fields of slides, and two may show the same place in part.
     """
 
     name: str
@@ -84,6 +92,9 @@ class DataSet:
     groups: str
     split: str
     read: Callable[[Path, Notice], Iterable[Picture]]
+    laboratory: str = "not stated"
+    labels: tuple[str, ...] = ()
+    overlapping: bool = False
 
     def root(self, data: Path) -> Path:
         """Its folder: inside `data`, or `data` itself when that is the data set."""
@@ -98,6 +109,14 @@ class DataSet:
             f"data set {self.name}: no folder {inside}; get it from {self.home}, laid out as {self.layout}"
         )
 
+    def there(self, data: Path) -> bool:
+        """Whether its folder is in `data`."""
+        try:
+            self.root(data)
+        except DataError:
+            return False
+        return True
+
 
 DATASETS: dict[str, str] = {
     "deepapl": "train.datasets.deepapl:DEEPAPL",
@@ -105,8 +124,14 @@ DATASETS: dict[str, str] = {
     "bccd": "train.datasets.fields:BCCD",
     "chula": "train.datasets.fields:CHULA",
     "txl-pbc": "train.datasets.fields:TXL_PBC",
-    "aria": "train.datasets.fields:ARIA",
+    "aria": "train.datasets.aria:ARIA",
+    "aria-fields": "train.datasets.aria:ARIA_FIELDS",
+    "cnmc": "train.datasets.cnmc:CNMC",
+    "zheng-1": "train.datasets.masks:ZHENG_1",
+    "zheng-2": "train.datasets.masks:ZHENG_2",
     "simulated": "train.datasets.simulated:SIMULATED",
+    "oddities": "train.datasets.oddities:ODDITIES",
+    "folder": "train.datasets.folder:FOLDER",
 }
 """Data set name -> 'module:object'."""
 
@@ -125,9 +150,11 @@ def picture_files(folder: Path, notice: Notice) -> list[Path]:
     """Picture files of a folder in order of name; other files are told and left out."""
     kept = []
     for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):  # what systems leave behind, also under names of pictures
+            continue
         if path.suffix.lower() in SUFFIXES and path.is_file():
             kept.append(path)
-        elif not path.name.startswith("."):
+        else:
             notice(f"{path}: not a picture, left out")
     return kept
 

@@ -75,10 +75,11 @@ DEEPAPL = DataSet(
     home="https://github.com/sidhomj/DeepAPL",
     licence="open repository with a bare copyright line: research use, do not redistribute",
     citation="Sidhom et al., Deep learning for diagnosis of acute promyelocytic leukemia via recognition of "
-    "genomically imprinted morphologic features, npj Precision Oncology 2021",
+    "genomically imprinted morphologic features, npj Precision Oncology 2021;5:38",
     layout="deepapl/Data/All/Patient_NN/Signed slides/<class>/*, deepapl/Data/master.csv",
     groups="patient",
     split="by patient, by a hash of the patient's number: about 65% train, 15% validation, 20% test; "
     "patients of the authors' validation cohort always test",
     read=_read,
+    laboratory="Johns Hopkins Hospital, Baltimore; CellaVision",
 )

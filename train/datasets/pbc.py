@@ -54,13 +54,14 @@ PBC = DataSet(
     name="pbc",
     title="blood cells of healthy people, eight classes",
     folder="PBC_dataset_normal_DIB",
-    home="https://data.mendeley.com/datasets/snkd93bnjr/1",
+    home="https://doi.org/10.17632/snkd93bnjr.1",
     licence="CC BY 4.0",
     citation="Acevedo et al., A dataset of microscopic peripheral blood cell images for development of "
-    "automatic recognition systems, Data in Brief 2020",
+    "automatic recognition systems, Data in Brief 2020;30:105474",
     layout="PBC_dataset_normal_DIB/<class>/*",
     groups="block of file numbers",
     split=f"by blocks of {_BLOCK} consecutive file numbers within a class (the names tell no person), "
     "by a hash of the block: about 65% train, 15% validation, 20% test",
     read=_read,
+    laboratory="Hospital Clínic, Barcelona; May-Grünwald-Giemsa, CellaVision DM96",
 )

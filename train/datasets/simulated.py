@@ -91,4 +91,5 @@ SIMULATED = DataSet(
     split="by slide, by a hash of its name: about 65% train, 15% validation, 20% test; drawn slides were "
     "looked at throughout development, so test figures flatter",
     read=_read,
+    laboratory="simulated",
 )
