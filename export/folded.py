@@ -14,7 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from train.model import GREY_MEAN, GREY_SPREAD, Block, Network
+from train.model import GREY_MEAN, GREY_SPREAD, Block, CropNorm, Network
 
 
 class FoldedBlock(nn.Module):
@@ -43,9 +43,8 @@ class Folded(nn.Module):
         super().__init__()
         first, first_norm, _, second, second_norm, _ = network.stem
         norm: nn.Module = nn.Identity()
-        if isinstance(first_norm, nn.InstanceNorm2d):
-            into, norm = cast(nn.Conv2d, copy.deepcopy(first)), copy.deepcopy(first_norm)
-            into.bias = nn.Parameter(torch.zeros(into.out_channels))
+        if isinstance(first_norm, CropNorm):
+            into, norm = _partly(cast(nn.Conv2d, first), first_norm), _OwnNorm(first_norm.own)
         else:
             into = _convolution(cast(nn.Conv2d, first), cast(nn.BatchNorm2d, first_norm))
         into.weight.data /= GREY_SPREAD
@@ -71,6 +70,33 @@ class Folded(nn.Module):
     def forward(self, crops: Tensor) -> Tensor:
         # cast first: TensorRT lets unsigned bytes into nothing else (NVIDIA/TensorRT#3985)
         return torch.softmax(self.logits(crops.float().permute(0, 3, 1, 2)), dim=1)
+
+
+class _OwnNorm(nn.Module):
+    """What `train.model.CropNorm` does to the channels that it normalises by the crop itself."""
+
+    def __init__(self, norm: nn.InstanceNorm2d) -> None:
+        super().__init__()
+        self.norm = copy.deepcopy(norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = self.norm.num_features
+        own: Tensor = self.norm(x[:, :channels])
+        return own if channels == x.shape[1] else torch.cat([own, x[:, channels:]], dim=1)
+
+
+def _partly(plain: nn.Conv2d, norm: CropNorm) -> nn.Conv2d:
+    """A convolution with what can be folded into it of the normalisation after it."""
+    out = copy.deepcopy(plain)
+    out.bias = nn.Parameter(torch.zeros(out.out_channels))
+    if norm.others is not None:
+        some = slice(norm.own.num_features, None)
+        narrow = copy.deepcopy(plain)
+        narrow.weight, narrow.out_channels = nn.Parameter(plain.weight.data[some]), norm.others.num_features
+        folded = _convolution(narrow, norm.others)
+        assert folded.bias is not None
+        out.weight.data[some], out.bias.data[some] = folded.weight.data, folded.bias.data
+    return out
 
 
 def _convolution(plain: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:

@@ -12,6 +12,7 @@ from train.classes import CLASSES, POSITIVE
 from train.metrics import Floats, calibration_error
 from train.recipe import Operation
 
+_ENOUGH = 50  # cells of a laboratory: fewer say little of the share of its cells that are called blasts
 _TEMPERATURES = np.geomspace(0.3, 4.0, 200)
 
 
@@ -76,9 +77,10 @@ def _surprise(probabilities: Floats, truth: I32) -> float:
 
 
 def _evened(laboratories: NDArray[np.str_]) -> Floats:
-    """(n,) weights that sum to 1, each laboratory's to the same."""
-    names, which, counts = np.unique(laboratories, return_inverse=True, return_counts=True)
-    return np.asarray(1 / (len(names) * counts[which])) if len(names) else np.zeros(0)
+    """(n,) weights that sum to 1, each laboratory's to the same unless it is too small to tell a share."""
+    _, which, counts = np.unique(laboratories, return_inverse=True, return_counts=True)
+    weights = 1 / np.maximum(counts, _ENOUGH)[which]
+    return np.asarray(weights / weights.sum())
 
 
 def _threshold(of_negatives: Floats, weights: Floats, share: float) -> float:

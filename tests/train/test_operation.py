@@ -10,7 +10,7 @@ from train.recipe import Operation
 def _cells(n: int = 4000, sharpness: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
     """Logits that are right by a known odds: labels drawn from softmax of the logits themselves."""
     rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, (n, len(CLASSES)))
+    logits = rng.normal(0, 2, (n, len(CLASSES))).astype(np.float32)
     chances = softmax(logits, 1.0).cumsum(axis=1)
     truth = (rng.random((n, 1)) > chances).sum(axis=1).clip(0, len(CLASSES) - 1)
     return (logits * sharpness).astype(np.float32), truth.astype(np.int32)
@@ -43,7 +43,7 @@ def test_a_small_laboratory_counts_as_much_as_a_large_one() -> None:
     """A large one whose other cells look like blasts and a small one whose do not: the mean is asked for."""
     rng = np.random.default_rng(1)
     blast, other = CLASSES.index("blast"), CLASSES.index("lymphocyte")
-    names = np.array(["hard"] * 3600 + ["easy"] * 400)
+    names = np.array(["hard"] * 3596 + ["easy"] * 400 + ["tiny"] * 4)
     truth = np.where(np.arange(4000) % 4 == 0, blast, other).astype(np.int32)
     logits = np.full((4000, len(CLASSES)), -9.0, np.float32)
     logits[:, other] = 0.0
