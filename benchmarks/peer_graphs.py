@@ -24,6 +24,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from train.backbones import torchvision
+
 CLASSES = 11
 OPSET = 20
 
@@ -38,21 +40,9 @@ class Peer:
     published: str
 
 
-def _torchvision() -> Any:
-    """torchvision, also where it was built for CUDA and its operators have nothing to register with."""
-    try:
-        import torchvision
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        import torchvision
-    return torchvision
-
-
 def _classifier(name: str) -> Callable[[], nn.Module]:
     def make() -> nn.Module:
-        network: nn.Module = _torchvision().models.get_model(name, weights=None, num_classes=CLASSES)
+        network: nn.Module = torchvision().models.get_model(name, weights=None, num_classes=CLASSES)
         return network
 
     return make
@@ -60,7 +50,7 @@ def _classifier(name: str) -> Callable[[], nn.Module]:
 
 def _detector(name: str) -> Callable[[], nn.Module]:
     def make() -> nn.Module:
-        _torchvision()
+        torchvision()  # by ultralytics too
         from ultralytics.nn.tasks import DetectionModel
 
         network = DetectionModel(f"{name}.yaml", ch=3, nc=80, verbose=False).eval().fuse(verbose=False)

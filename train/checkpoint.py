@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from edge import durable
 from train.classes import CLASSES
-from train.model import Network, build
+from train.model import build
 from train.recipe import Recipe, Training
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -42,8 +42,8 @@ class State:
     history : figures after each epoch. best : None before the first.
     """
 
-    network: Network
-    average: Network
+    network: nn.Module
+    average: nn.Module
     optimiser: torch.optim.AdamW
     scaler: torch.amp.GradScaler
     epoch: int = 0

@@ -28,7 +28,19 @@ LEUKOCYTE = "leukocyte"
 NUCLEATED = "nucleated"
 """A label that says only that there is a nucleus: a leukocyte, an erythroblast or a smudge cell."""
 
-_PARTIAL = {LEUKOCYTE: LEUKOCYTES, NUCLEATED: (*LEUKOCYTES, "erythroblast", "smudge-cell")}
+NO_BLAST = "no-blast"
+"""The same of somebody without leukemia."""
+
+LYMPHOID = "lymphoid"
+"""A small nucleus among lymphoblasts: one of them, or a lymphocyte, an erythroblast or a smudge cell."""
+
+_NUCLEATED = (*LEUKOCYTES, "erythroblast", "smudge-cell")
+_PARTIAL = {
+    LEUKOCYTE: LEUKOCYTES,
+    NUCLEATED: _NUCLEATED,
+    NO_BLAST: tuple(name for name in _NUCLEATED if name not in POSITIVE),
+    LYMPHOID: ("blast", "lymphocyte", "erythroblast", "smudge-cell"),
+}
 
 
 def admitted(label: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 import torch
+from torch import nn
 
 from edge.types import LeukoscopeError
 from train.checkpoint import Best, Precision, State, kept, resume, save, start
@@ -23,7 +24,7 @@ from train.datasets import Notice, dataset
 from train.distributed import Process, joined
 from train.epoch import precision_of, steps_of, train_epoch
 from train.finish import finish
-from train.model import Network, build
+from train.model import build
 from train.pictures import curves
 from train.progress import Progress
 from train.provenance import SETTINGS, add_environment, write_data, write_settings
@@ -98,7 +99,7 @@ def settings_of(run: Path) -> tuple[Recipe, dict[str, Any]]:
     return parse(settings["recipe"]), settings
 
 
-def load_network(run: Path) -> tuple[Network, dict[str, Any]]:
+def load_network(run: Path) -> tuple[nn.Module, dict[str, Any]]:
     """A finished run's network and its metrics."""
     recipe, _ = settings_of(run)
     path = run / "model.pt"

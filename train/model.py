@@ -6,13 +6,14 @@ folds into them on export.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from train.backbones import BACKBONES, backbone
 
 GREY_MEAN, GREY_SPREAD = 190.0, 60.0
 """What a crop's grey levels are shifted and divided by: about zero mean and unit spread. The mean is a whole
@@ -29,16 +30,23 @@ class Architecture:
     widths : channels of the three stages, at a quarter, an eighth and a sixteenth of the input's size.
     blocks : residual blocks in each stage.
     dropout : share of the pooled features dropped while training.
-    stem_norm : what normalises the first convolution's output: 'batch', or 'crop' for the crop's own mean and
+    stem_norm : what normalises the first convolution's output: 'batch'; 'crop', the crop's own mean and
         spread in each channel (instance normalisation: Ulyanov et al. 2016), by which the strength and hue of
-        a laboratory's stain drop out before anything is learned from them.
+        a laboratory's stain drop out before anything is learned from them; or 'both', half of the channels
+        each (Pan et al., ECCV 2018), so that what is dark and what is pale can still be told.
+    backbone : instead of all this, a well-known network by its name; see `train.backbones`.
     """
 
     stem: int = 16
     widths: tuple[int, int, int] = (32, 64, 128)
     blocks: tuple[int, int, int] = (1, 1, 2)
     dropout: float = 0.2
-    stem_norm: Literal["batch", "crop"] = "batch"
+    stem_norm: Literal["batch", "crop", "both"] = "batch"
+    backbone: str = ""
+
+    def __post_init__(self) -> None:
+        if self.backbone and self.backbone not in BACKBONES:
+            raise ValueError(f"backbone: {self.backbone!r} is unknown; choose of {', '.join(BACKBONES)}")
 
 
 class Block(nn.Module):
@@ -66,11 +74,29 @@ class Block(nn.Module):
         return out
 
 
-def _of_the_crop(channels: int) -> nn.Module:
-    return nn.InstanceNorm2d(channels, affine=True)
+class CropNorm(nn.Module):
+    """Normalises the first `own` channels by the crop's own mean and spread, the others over the batch."""
+
+    def __init__(self, own: int, others: int) -> None:
+        super().__init__()
+        self.own = nn.InstanceNorm2d(own, affine=True)
+        self.others = nn.BatchNorm2d(others) if others else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = self.own.num_features
+        own: Tensor = self.own(x[:, :channels])
+        return own if self.others is None else torch.cat([own, self.others(x[:, channels:])], dim=1)
 
 
-_NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "crop": _of_the_crop}
+def _stem_norm(architecture: Architecture) -> nn.Module:
+    channels = architecture.stem
+    if architecture.stem_norm == "batch":
+        return nn.BatchNorm2d(channels)
+    return (
+        CropNorm(channels, 0)
+        if architecture.stem_norm == "crop"
+        else CropNorm(channels // 2, channels - channels // 2)
+    )
 
 
 class Network(nn.Module):
@@ -81,7 +107,7 @@ class Network(nn.Module):
         w = architecture.widths
         self.stem = nn.Sequential(
             nn.Conv2d(3, architecture.stem, 3, 2, padding=1, bias=False),
-            _NORMS[architecture.stem_norm](architecture.stem),
+            _stem_norm(architecture),
             nn.ReLU(),
             nn.Conv2d(architecture.stem, w[0], 3, 2, padding=1, bias=False),
             nn.BatchNorm2d(w[0]),
@@ -103,15 +129,22 @@ class Network(nn.Module):
         return logits
 
 
-def build(architecture: Architecture, classes: int) -> Network:
-    """The untrained network of an architecture; everything that needs one gets it here."""
+def build(architecture: Architecture, classes: int) -> nn.Module:
+    """The untrained network of an architecture; everything that needs one gets it here.
+
+    Raises
+    ------
+    BackboneError : its backbone needs what is not installed; see `train.backbones`.
+    """
+    if architecture.backbone:
+        return backbone(architecture.backbone, classes)
     return Network(architecture, classes)
 
 
 class DeviceGraph(nn.Module):
     """What the device runs: (n, S, S, 3) uint8 RGB -> (n, C) float32 calibrated probabilities."""
 
-    def __init__(self, network: Network, temperature: float) -> None:
+    def __init__(self, network: nn.Module, temperature: float) -> None:
         super().__init__()
         self.network = network
         self.temperature = temperature

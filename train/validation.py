@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from edge.types import F32, I32
 from train.classes import CLASSES, POSITIVE
 from train.metrics import confusion, decisions, roc_area
-from train.model import Network
 from train.operation import softmax
 from train.recipe import Recipe
 from train.windows import Windows, middle
 
 
 @torch.inference_mode()
-def logits_of(network: Network, windows: Windows, recipe: Recipe, device: torch.device) -> F32:
+def logits_of(network: nn.Module, windows: Windows, recipe: Recipe, device: torch.device) -> F32:
     """(n, C) logits of the windows' middles, as the device would cut them."""
     network.eval()
     crops = middle(windows.pixels, recipe.input.size_px)
@@ -51,7 +51,9 @@ def figures(logits: F32, truth: I32) -> dict[str, float]:
     return {"roc_area": roc_area(scores, np.isin(truth, columns)), **decisions(table_of(logits, truth))}
 
 
-def validate(network: Network, recipe: Recipe, validation: Windows, device: torch.device) -> dict[str, float]:
+def validate(
+    network: nn.Module, recipe: Recipe, validation: Windows, device: torch.device
+) -> dict[str, float]:
     """Figures by data set: the ROC area where there are blasts, and balanced accuracy."""
     out = {}
     for name in recipe.shares:

@@ -125,6 +125,7 @@ DATASETS: dict[str, str] = {
     "chula": "train.datasets.fields:CHULA",
     "txl-pbc": "train.datasets.fields:TXL_PBC",
     "aria": "train.datasets.aria:ARIA",
+    "aria-cells": "train.datasets.aria:ARIA_CELLS",
     "aria-fields": "train.datasets.aria:ARIA_FIELDS",
     "cnmc": "train.datasets.cnmc:CNMC",
     "zheng-1": "train.datasets.masks:ZHENG_1",

@@ -21,10 +21,11 @@ from edge.types import U8
 from train.datasets import DataSet, Notice, Picture, Spot
 from train.split import split_of
 
-COUNT = 1600
+COUNT = 2400
 _BLOCK = 100  # pictures a group; every group holds every kind
 _SIZE_PX = 150
 _UM_PER_PX = 0.25
+_GREY_SHARE, _BLACK_SHARE = 0.3, 0.15
 
 Random = np.random.Generator
 
@@ -128,7 +129,15 @@ _KINDS: tuple[Callable[[Random], U8], ...] = (_leaves, _texture, _deposit, _glas
 
 
 def _draw(number: int) -> U8:
-    return _KINDS[number % len(_KINDS)](np.random.default_rng([number, 5]))
+    rng = np.random.default_rng([number, 5])
+    scene = _KINDS[number % len(_KINDS)](rng)
+    turn = rng.random()
+    if turn < _GREY_SHARE:
+        scene[:] = scene.mean(axis=2, keepdims=True).astype(np.uint8)
+    elif turn < _GREY_SHARE + _BLACK_SHARE:  # something bright before nothing, as a cell that was cut out
+        y, x = np.mgrid[:_SIZE_PX, :_SIZE_PX] - _SIZE_PX / 2
+        scene[np.hypot(x, y * rng.uniform(0.6, 1.6)) > rng.uniform(12, 50)] = rng.integers(0, 10)
+    return scene
 
 
 def _read(root: Path, notice: Notice) -> Iterator[Picture]:
