@@ -28,7 +28,9 @@ _BEND_UM = 4  # grid on which the background follows the glass more closely than
 _BLACK = 12  # grey level that no lit specimen stays under in all three channels
 _LOG = np.log(np.maximum(np.arange(256), 1)).astype(np.float32)
 _MASKED_SHARE = 0.4  # of a picture black: its makers cut the cell out, there is no glass to measure
-_BLUE_DENSITY = 0.35  # of nuclei, which fill most of such a cell: 0.32 to 0.42 in laboratories with glass to tell
+_BLUE_DENSITY = (
+    0.35  # of nuclei, which fill most of such a cell: 0.32 to 0.42 in laboratories with glass to tell
+)
 
 
 @dataclass(frozen=True, eq=False)
