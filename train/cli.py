@@ -1,19 +1,14 @@
-"""edge-train: data sets, fitting, evaluation. PyTorch is imported only by the commands that need it."""
+"""edge-train: data sets, fitting, evaluation; its flags. What they do: `train.commands`."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from edge import command
-from edge.command import CHECK_FAILED, DONE
-
-if TYPE_CHECKING:
-    from train.datasets import DataSet
+from train import commands as run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +32,7 @@ def _parser() -> command.Parser:
 
     example = "edge-train datasets --data ../data --check --json datasets.json"
     datasets = command.add(
-        commands, "datasets", "which data sets it reads, and what is wrong with them", example, _datasets
+        commands, "datasets", "which data sets it reads, and what is wrong with them", example, run.datasets
     )
     datasets.add_argument(
         "--data", type=Path, metavar="DIR", help="folder with the data sets; says which are there"
@@ -53,13 +48,13 @@ def _parser() -> command.Parser:
     )
     datasets.add_argument("--json", metavar="OUT", help="write it as JSON; - for standard output")
     datasets.set_defaults(wrong=datasets.error)
-    command.add(commands, "recipes", "which recipes there are", "edge-train recipes", _recipes)
+    command.add(commands, "recipes", "which recipes there are", "edge-train recipes", run.recipes)
 
     example = (
         "edge-train fit --recipe leukocytes --data ../data --out runs/leukocytes\n"
         "on 2 GPUs: torchrun --nproc-per-node 2 -m train.cli fit --device cuda ... (the rest as above)"
     )
-    fit = command.add(commands, "fit", "train a recipe, or go on after an interruption", example, _fit)
+    fit = command.add(commands, "fit", "train a recipe, or go on after an interruption", example, run.fit)
     fit.add_argument("--recipe", required=True, metavar="NAME", help="a shipped recipe, or a .toml file")
     fit.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
     fit.add_argument("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
@@ -84,7 +79,7 @@ def _parser() -> command.Parser:
     )
 
     example = "edge-train evaluate --dataset deepapl --data ../data --json deepapl.json --pictures figures"
-    evaluate = command.add(commands, "evaluate", "a bundle's figures on data sets", example, _evaluate)
+    evaluate = command.add(commands, "evaluate", "a bundle's figures on data sets", example, run.evaluate)
     evaluate.add_argument("--bundle", type=Path, help="default: the one in use on this machine")
     _add_cells(evaluate)
     evaluate.add_argument(
@@ -94,7 +89,7 @@ def _parser() -> command.Parser:
     _add_segment(commands)
 
     example = "edge-train compare runs/new leukocytes.bundle --dataset deepapl,pbc --data ../data"
-    compare = command.add(commands, "compare", "runs and bundles side by side", example, _compare)
+    compare = command.add(commands, "compare", "runs and bundles side by side", example, run.compare)
     compare.add_argument(
         "contestants",
         nargs="+",
@@ -109,7 +104,7 @@ def _parser() -> command.Parser:
 def _add_segment(commands: command.Commands[command.Parser]) -> None:
     summary = "train the learned segmenter, or go on after an interruption"
     example = "edge-train segment --data ../data --out runs/segmenter"
-    segment = command.add(commands, "segment", summary, example, _segment)
+    segment = command.add(commands, "segment", summary, example, run.segment)
     segment.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
     segment.add_argument("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
     segment.add_argument("--epochs", type=_count, metavar="N", help="instead of the usual number")
@@ -178,158 +173,6 @@ def _minutes(text: str) -> float:
     if not value >= 0:
         raise argparse.ArgumentTypeError(f"{text} is less than 0")
     return value
-
-
-def _notice(message: str) -> None:
-    print(f"edge-train: {message}", file=sys.stderr, flush=True)
-
-
-def _datasets(arguments: argparse.Namespace) -> int:
-    from train.datasets import DATASETS, dataset, folder
-
-    if arguments.check:
-        return _check(arguments)
-    names = _split(arguments.dataset) or [name for name in DATASETS if name != folder.PREFIX]
-    lines, listed = [], []
-    for found in map(dataset, names):
-        fields = ("title", "layout", "split", "groups", "laboratory", "licence", "home", "citation")
-        entry = {"name": found.name} | {field: getattr(found, field) for field in fields}
-        there = ""
-        if arguments.data is not None and found.folder is not None:
-            entry["found"] = found.there(arguments.data)
-            there = "" if entry["found"] else f" (not in {arguments.data})"
-        listed.append(entry)
-        lines.append(f"{found.name}: {found.title}{there}")
-        lines += [f"  {field:<10} {entry[field]}" for field in fields[1:]]
-    _tell(arguments, {"datasets": listed}, lines)
-    return DONE
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    from train.datasets import DATASETS, check, dataset, folder
-
-    if arguments.data is None:
-        arguments.wrong("--check: needs --data DIR")
-    names = _split(arguments.dataset)
-    chosen = [folder.named(name) for name in names] if names else [dataset(name) for name in DATASETS]
-    sources = [source for source in chosen if names or source.folder is not None]
-    found = check.check(sources, arguments.data)
-    _tell(arguments, found.as_json(), check.report(found))
-    return DONE if found.passed else CHECK_FAILED
-
-
-def _split(texts: Sequence[str] | None) -> list[str]:
-    """Names given one by one or with commas, each once."""
-    given = (name.strip() for text in texts or () for name in text.split(","))
-    return list(dict.fromkeys(name for name in given if name))
-
-
-def _recipes(arguments: argparse.Namespace) -> int:
-    from train import recipe
-
-    for name in recipe.names():
-        print(f"{name}: {recipe.load(name).title}")
-    return DONE
-
-
-def _fit(arguments: argparse.Namespace) -> int:
-    from dataclasses import replace
-
-    from train import distributed, fit, recipe
-
-    chosen = recipe.load(arguments.recipe)
-    if arguments.epochs:
-        chosen = replace(chosen, training=replace(chosen.training, epochs=arguments.epochs))
-    run = fit.fit(
-        chosen,
-        arguments.data,
-        arguments.out,
-        device=arguments.device,
-        precision=arguments.precision,
-        limit=arguments.limit,
-        cache=arguments.cache or arguments.out / "cache",
-        checkpoint_s=60 * arguments.checkpoint_minutes,
-        notice=_notice,
-    )
-    if distributed.leading():
-        print(run)
-    return DONE
-
-
-def _sources(arguments: argparse.Namespace) -> list[DataSet]:
-    """The data sets asked for, each once."""
-    from train.datasets import folder
-
-    names = _split(arguments.dataset)
-    flags = {
-        "--um-per-px": arguments.um_per_px,
-        "--class-of": arguments.class_of,
-        "--group-by": arguments.group_by,
-    }
-    if not any(name.partition(":")[0] == folder.PREFIX for name in names):
-        for flag, value in flags.items():
-            if value:
-                arguments.wrong(f"{flag}: only for --dataset {folder.PREFIX}")
-    if not names:
-        arguments.wrong("--dataset: names none")
-    reading = folder.Reading(arguments.um_per_px, dict(arguments.class_of), arguments.group_by)
-    return [folder.named(name, reading) for name in names]
-
-
-def _tell(arguments: argparse.Namespace, found: dict[str, Any], lines: Iterable[str]) -> None:
-    """Figures as JSON where they are asked for, and in words unless that is on standard output."""
-    if arguments.json:
-        text = json.dumps(found, indent=1) + "\n"
-        if arguments.json == "-":
-            sys.stdout.write(text)
-            return
-        Path(arguments.json).write_text(text)
-    for line in lines:
-        print(line)
-
-
-def _evaluate(arguments: argparse.Namespace) -> int:
-    from edge import bundle
-    from train import album, evaluate, report
-
-    sources = _sources(arguments)
-    opened = bundle.load(arguments.bundle, allow_unsigned=True)
-    result = evaluate.evaluate(
-        opened, sources, arguments.data, split=arguments.split, limit=arguments.limit, notice=_notice
-    )
-    _tell(arguments, result.as_json(), report.of_evaluation(result))
-    if arguments.pictures:
-        for path in album.draw(result, arguments.pictures):
-            _notice(f"wrote {path}")
-    return DONE
-
-
-def _segment(arguments: argparse.Namespace) -> int:
-    from dataclasses import replace
-
-    from train.segmentation.fit import fit
-    from train.segmentation.settings import Settings
-
-    settings = Settings(limit=arguments.limit).without(arguments.without)
-    changes = {name: getattr(arguments, name) for name in ("epochs", "steps") if getattr(arguments, name)}
-    settings = replace(settings, **changes)
-    print(fit(settings, arguments.data, arguments.out, cache=arguments.cache, notice=_notice))
-    return DONE
-
-
-def _compare(arguments: argparse.Namespace) -> int:
-    from train import compare, report
-
-    found = compare.compare(
-        arguments.contestants,
-        _sources(arguments),
-        arguments.data,
-        split=arguments.split,
-        limit=arguments.limit,
-        notice=_notice,
-    )
-    _tell(arguments, found.as_json(), report.of_comparison(found))
-    return DONE
 
 
 if __name__ == "__main__":
