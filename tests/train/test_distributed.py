@@ -63,7 +63,7 @@ def _torchrun(folder: Path, data: Path, dies: str = "") -> subprocess.CompletedP
     root = str(Path(fit.__file__).parents[1])
     return subprocess.run(
         [sys.executable, *launch, *words],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root, "PYTHONFAULTHANDLER": "1"},
         capture_output=True,
         text=True,
         timeout=600,
