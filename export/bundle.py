@@ -66,7 +66,8 @@ class Built:
 def build(run: Path, options: Options | None = None, *, notice: Notice = print) -> Built:
     """The bundle of a finished run; the same run and options give the same bytes.
 
-    What `edge-train evaluate --json RUN_DIR/evaluation-NAME.json` found goes into the model card.
+    What `edge-train evaluate --json RUN_DIR/evaluation-NAME.json` found goes into the model card, and
+    RUN_DIR/notes.md as it is.
 
     Raises
     ------
@@ -104,11 +105,13 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     precisions = _precisions(run, options, draft, folded, notice)
     graphs = {MEMBERS[variant]: content for variant, content in precisions.graphs.items()}
     manifest = manifest_of(recipe, metrics, precisions, finder)
+    notes = [path.read_text(encoding="utf-8") for path in run.glob("notes.md")]
+    described = card.model_card(manifest, [dataset(n) for n in recipe.shares], metrics, notes)
     members = {
         **graphs,
         **(finder.members if finder else {}),
         **golden.expected(drawn, draft, graphs),
-        "MODEL_CARD.md": card.model_card(manifest, [dataset(n) for n in recipe.shares], metrics).encode(),
+        "MODEL_CARD.md": described.encode(),
         "LICENSE": card.LICENCE.encode(),
     }
     content = pack(manifest, members, options.signer)

@@ -24,8 +24,18 @@ The program around the weights has a licence of its own (Apache-2.0), which does
 """
 
 
-def model_card(manifest: Mapping[str, Any], sources: Sequence[DataSet], metrics: Mapping[str, Any]) -> str:
-    """The model card, Markdown, from the run's own figures."""
+def model_card(
+    manifest: Mapping[str, Any],
+    sources: Sequence[DataSet],
+    metrics: Mapping[str, Any],
+    notes: Sequence[str] = (),
+) -> str:
+    """The model card, Markdown, from the run's own figures.
+
+    Parameters
+    ----------
+    notes : sections that its makers add: what it does elsewhere, what it does not reach.
+    """
     return "\n".join(
         (
             f"# {manifest['name']} {manifest['version']}",
@@ -38,6 +48,7 @@ def model_card(manifest: Mapping[str, Any], sources: Sequence[DataSet], metrics:
             _figures(manifest, metrics),
             _precisions(manifest),
             _LIMITS,
+            *notes,
             f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
             "",
         )
@@ -154,8 +165,9 @@ def _precisions(manifest: Mapping[str, Any]) -> str:
 
 _LIMITS = """## Limits
 
-- The blasts it learned are of acute myeloid and promyelocytic leukemia. Lymphoblasts were not among them and
-  are often taken for lymphocytes.
+- The blasts it learned are of acute myeloid and promyelocytic leukemia in the blood of one laboratory, and
+  lymphoblasts that were cut out of marrow by the makers of one data set. Of ripe lymphoid cells prepared
+  like those it has seen those of a few people, and calls most of them blasts.
 - Nearly all typed cells come from two laboratories with one make of camera. Under another stain, camera or
   scale expect less, and other probabilities than here: check on your own slides before believing anything.
 - Rare classes (basophils, immature granulocytes of patients, platelet clumps) rest on few pictures.

@@ -62,7 +62,7 @@ def _parser() -> command.Parser:
 
 
 def _add_bundle(commands: command.Commands[command.Parser]) -> None:
-    summary = "make a bundle from a finished run; figures in RUN_DIR/evaluation-*.json go into its model card"
+    summary = "make a bundle of a finished run; RUN_DIR/evaluation-*.json and notes.md go into its model card"
     example = (
         "edge-export bundle --run runs/leukocytes --out leukocytes.bundle --quantize int8 --calibrate ../data"
     )

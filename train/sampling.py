@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from train.augment import augment
-from train.classes import CLASSES, admitted
+from train.classes import CLASSES, POSITIVE, admitted
 from train.metrics import Floats
 from train.recipe import Recipe
 from train.windows import Windows
@@ -27,15 +27,31 @@ def targets(windows: Windows) -> Tensor:
 
 
 def weights(windows: Windows, recipe: Recipe) -> Floats:
-    """(n,) probabilities of drawing each window: data sets by their shares, rare classes evened out."""
+    """(n,) probabilities of drawing each window: data sets by their shares, the rest as `Training` has it."""
+    settings = recipe.training
     out = np.zeros(len(windows))
     for name, share in recipe.shares.items():
-        inside = windows.datasets == name
-        labels, which, counts = np.unique(windows.labels[inside], return_inverse=True, return_counts=True)
-        if len(labels):
-            of_class = (counts / counts.sum()) ** -recipe.training.class_balance
-            out[inside] = share * of_class[which] / of_class[which].sum()
+        inside = np.flatnonzero(windows.datasets == name)
+        if not len(inside):
+            continue
+        labels = windows.labels[inside]
+        drawn = _evened(labels, settings.class_balance)
+        for label in np.unique(labels):
+            same = labels == label
+            groups = _evened(windows.groups[inside[same]], settings.group_balance)
+            drawn[same] *= groups / groups.mean()
+        positive = np.isin(labels, POSITIVE)
+        if settings.positive_share and 0 < np.count_nonzero(positive) < len(labels):
+            drawn[positive] *= settings.positive_share / drawn[positive].sum()
+            drawn[~positive] *= (1 - settings.positive_share) / drawn[~positive].sum()
+        out[inside] = share * drawn / drawn.sum()
     return np.asarray(out / out.sum())
+
+
+def _evened(names: NDArray[np.str_], balance: float) -> Floats:
+    """(n,) weights of cells by their class's or group's name: 0 leaves cells alike, 1 makes names alike."""
+    _, which, counts = np.unique(names, return_inverse=True, return_counts=True)
+    return np.asarray(counts.astype(np.float64)[which] ** -balance)
 
 
 def crops_of(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Generator) -> Tensor:

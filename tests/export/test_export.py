@@ -53,10 +53,13 @@ def test_figures_of_an_evaluation_go_into_the_card(run: Path, tmp_path: Path) ->
         "cells": {"blast": 3}, "abstained": 0.04, "figures": {"roc_area": figure},
     }  # fmt: skip
     (copy / "evaluation-deepapl.json").write_text(json.dumps(found))
+    (copy / "notes.md").write_text("## Elsewhere\n\nNever tried.\n")
     out = tmp_path / "x.bundle"
     out.write_bytes(build(copy).content)
     opened = bundle.load(out, allow_unsigned=True)
-    assert "roc area: 0.875 (0.750 to 0.925)" in opened.members["MODEL_CARD.md"].decode()
+    card = opened.members["MODEL_CARD.md"].decode()
+    assert "roc area: 0.875 (0.750 to 0.925)" in card
+    assert "Never tried." in card
     assert opened.manifest.everything["metrics"]["test"][0]["figures"]["roc_area"] == figure
 
 
