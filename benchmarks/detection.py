@@ -35,7 +35,9 @@ PITCH_UM = 0.25
 UM_PER_PX = {"bccd": 0.077, "txl_pbc": 0.058, "chula_wbc": 0.085}
 """Pixel sizes from the mean width of labelled red cells (7.5 µm), chula's from a ruler laid on them."""
 
-CHULA_TEST_SLIDES = ("B-42", "B-56", "E-12", "E-15", "L-9", "N-2B")
+CHULA_TEST_SLIDES = ("B-42", "B-53", "B-56", "B-57", "E-13", "E-15", "L-9")
+"""Those that `train.datasets.fields` never trains on."""
+
 BOOTSTRAPS = 1000
 
 

@@ -31,7 +31,7 @@ from edge.types import U8, Frame
 
 STEPS_UM = tuple(float(s) for s in np.arange(0, 6.01, 0.5))
 SHOWN_UM = (0.0, 1.0, 2.0, 4.0, 6.0)
-SCALES = UM_PER_PX | {"segmentation_WBC 1": 0.2, "segmentation_WBC 2": 0.1, "C-NMC": 0.08}
+SCALES = UM_PER_PX | {"segmentation_WBC 1": 0.2, "segmentation_WBC 2": 0.1, "C-NMC": 0.06}
 """µm per pixel; of the last three, which show no red cells, from the size of their nuclei."""
 
 Defocus = tuple[str, float]
