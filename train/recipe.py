@@ -64,8 +64,8 @@ class Training:
     average_decay : of the running average of the weights, per step; the average is what is kept.
     class_balance : how far rare classes of a data set are evened out: 0 as they come, 1 all alike.
     group_balance : the same of the groups (patients, slides) of a class.
-    positive_share : share of blasts in what is drawn of every data set that has both them and others, so that
-        the laboratory alone says nothing about them; 0 as they come.
+    most_positive : largest share of blasts in what is drawn of a data set that has other cells too, so that
+        no laboratory's looks alone speak for them.
     patience : epochs without a better validation figure after which the run stops; 0 never stops early.
     watch : the validation figures that say which epoch is better and is kept. Each stands for its mean over
         the data sets that have it (`roc_area`, `balanced_accuracy`) or for one data set's alone
@@ -83,7 +83,7 @@ class Training:
     average_decay: float = 0.996
     class_balance: float = 0.5
     group_balance: float = 0.0
-    positive_share: float = 0.0
+    most_positive: float = 1.0
     patience: int = 0
     watch: tuple[str, ...] = WATCHED
     seed: int = 1
@@ -92,7 +92,7 @@ class Training:
         for name in ("epochs", "samples", "batch"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"training.{name}: {getattr(self, name)} is less than 1")
-        shares = ("class_balance", "group_balance", "positive_share")
+        shares = ("class_balance", "group_balance", "most_positive")
         for name in ("warm_up", "label_smoothing", "average_decay", *shares):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"training.{name}: {getattr(self, name)} is not within 0 to 1")

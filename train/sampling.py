@@ -40,11 +40,13 @@ def weights(windows: Windows, recipe: Recipe) -> Floats:
             same = labels == label
             groups = _evened(windows.groups[inside[same]], settings.group_balance)
             drawn[same] *= groups / groups.mean()
+        drawn /= drawn.sum()
         positive = np.isin(labels, POSITIVE)
-        if settings.positive_share and 0 < np.count_nonzero(positive) < len(labels):
-            drawn[positive] *= settings.positive_share / drawn[positive].sum()
-            drawn[~positive] *= (1 - settings.positive_share) / drawn[~positive].sum()
-        out[inside] = share * drawn / drawn.sum()
+        blasts = drawn[positive].sum()
+        if settings.most_positive < blasts < 1:
+            drawn[positive] *= settings.most_positive / blasts
+            drawn[~positive] *= (1 - settings.most_positive) / (1 - blasts)
+        out[inside] = share * drawn
     return np.asarray(out / out.sum())
 
 

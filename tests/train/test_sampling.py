@@ -41,7 +41,9 @@ def test_classes_and_the_groups_of_a_class_are_evened_out() -> None:
     assert half[:6].sum() == pytest.approx(0.45)
 
 
-def test_blasts_are_as_many_in_every_data_set_that_has_both() -> None:
-    drawn = _drawn(positive_share=0.2)
+def test_blasts_are_at_most_a_share_where_there_are_others() -> None:
+    drawn = _drawn(class_balance=0.0, most_positive=0.2)
     assert drawn[:6].sum() == pytest.approx(0.75 * 0.2)
+    np.testing.assert_allclose(drawn[6:10], 0.75 * 0.8 / 4)
     np.testing.assert_allclose(drawn[10:], 0.0625)
+    assert _drawn(class_balance=0.0, most_positive=0.7)[:6].sum() == pytest.approx(0.75 * 0.6)
