@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,6 +123,8 @@ def joined(device: str) -> Iterator[Process]:
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
+    if os.environ["LOCAL_WORLD_SIZE"] == str(size):
+        _stay_here()
     dist.init_process_group("cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo", timeout=_WAIT)
     before = signal.signal(signal.SIGTERM, _stopped)  # torchrun's word that another process failed
     try:
@@ -150,6 +153,17 @@ def _numbers() -> tuple[int, int, int]:
         return 0, 1, 0
     rank, size, here = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
     return rank, size, here
+
+
+def _stay_here() -> None:
+    """Let processes of one machine find each other on it, whatever its host name stands for outside.
+
+    Gloo would connect them by the address that the name resolves to, and a network that comes and goes can
+    break that.
+    """
+    names = [name for _, name in socket.if_nameindex() if name.startswith("lo")]
+    if names:
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", names[0])
 
 
 def _usable(name: str) -> torch.device:
