@@ -72,10 +72,9 @@ def torchvision() -> Any:
             "backbones need torchvision, which is not installed; run pip install 'leukoscope[train]'"
         ) from None
     except RuntimeError:  # operator torchvision::nms does not exist
-        library: Any = torch.library
-        schemas = library.Library("torchvision", "FRAGMENT")
-        schemas.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        schemas.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        declare: Any = torch.library.define
+        for operator in ("nms", "qnms"):  # never called here: only their names must be known
+            declare(f"torchvision::{operator}", "(Tensor boxes, Tensor scores, float overlap) -> Tensor")
         import torchvision as found
     return found
 

@@ -30,6 +30,34 @@ def _parser() -> command.Parser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
+    _add_datasets(commands)
+    command.add(commands, "recipes", "which recipes there are", "edge-train recipes", run.recipes)
+    _add_fit(commands)
+
+    example = "edge-train evaluate --dataset deepapl --data ../data --json deepapl.json --pictures figures"
+    evaluate = command.add(commands, "evaluate", "a bundle's figures on data sets", example, run.evaluate)
+    evaluate.add_argument("--bundle", type=Path, help="default: the one in use on this machine")
+    _add_cells(evaluate)
+    evaluate.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="write curves, matrices and mistakes as PNG"
+    )
+
+    _add_segment(commands)
+
+    example = "edge-train compare runs/new leukocytes.bundle --dataset deepapl,pbc --data ../data"
+    compare = command.add(commands, "compare", "runs and bundles side by side", example, run.compare)
+    compare.add_argument(
+        "contestants",
+        nargs="+",
+        type=Path,
+        metavar="RUN_OR_BUNDLE",
+        help="folders of edge-train fit, bundle files; differences are to the first",
+    )
+    _add_cells(compare)
+    return parser
+
+
+def _add_datasets(commands: command.Commands[command.Parser]) -> None:
     example = "edge-train datasets --data ../data --check --json datasets.json"
     datasets = command.add(
         commands, "datasets", "which data sets it reads, and what is wrong with them", example, run.datasets
@@ -48,8 +76,9 @@ def _parser() -> command.Parser:
     )
     datasets.add_argument("--json", metavar="OUT", help="write it as JSON; - for standard output")
     datasets.set_defaults(wrong=datasets.error)
-    command.add(commands, "recipes", "which recipes there are", "edge-train recipes", run.recipes)
 
+
+def _add_fit(commands: command.Commands[command.Parser]) -> None:
     example = (
         "edge-train fit --recipe leukocytes --data ../data --out runs/leukocytes\n"
         "on 2 GPUs: torchrun --nproc-per-node 2 -m train.cli fit --device cuda ... (the rest as above)"
@@ -77,28 +106,6 @@ def _parser() -> command.Parser:
         metavar="N",
         help="between checkpoints within an epoch (default: 10); there is one after every epoch too",
     )
-
-    example = "edge-train evaluate --dataset deepapl --data ../data --json deepapl.json --pictures figures"
-    evaluate = command.add(commands, "evaluate", "a bundle's figures on data sets", example, run.evaluate)
-    evaluate.add_argument("--bundle", type=Path, help="default: the one in use on this machine")
-    _add_cells(evaluate)
-    evaluate.add_argument(
-        "--pictures", type=Path, metavar="DIR", help="write curves, matrices and mistakes as PNG"
-    )
-
-    _add_segment(commands)
-
-    example = "edge-train compare runs/new leukocytes.bundle --dataset deepapl,pbc --data ../data"
-    compare = command.add(commands, "compare", "runs and bundles side by side", example, run.compare)
-    compare.add_argument(
-        "contestants",
-        nargs="+",
-        type=Path,
-        metavar="RUN_OR_BUNDLE",
-        help="folders of edge-train fit, bundle files; differences are to the first",
-    )
-    _add_cells(compare)
-    return parser
 
 
 def _add_segment(commands: command.Commands[command.Parser]) -> None:

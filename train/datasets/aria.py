@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from edge.preprocess import specimen
 from edge.segment import segment
 from edge.types import U8
 from train.classes import LYMPHOID, NO_BLAST, NUCLEATED
-from train.datasets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.datasets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
 from train.datasets.artefacts import artefact_spots, nucleated_spots
 from train.split import split_of
 
@@ -72,45 +72,57 @@ def _folders(root: Path) -> list[Path]:
     return sorted(p for p in base.iterdir() if p.is_dir())
 
 
-def _read(root: Path, notice: Notice) -> Iterator[Picture]:
+@dataclass(frozen=True, eq=False)
+class _Field:
+    """A field that could be read: its folder, its place under the root, and what it belongs to."""
+
+    folder: str
+    name: str
+    path: Path
+    group: str
+    split: Split
+    pixels: U8
+
+    def picture(self, spots: tuple[Spot, ...]) -> Picture:
+        """It with its spots; read again when it is needed."""
+        return Picture(self.name, _UM_PER_PX, spots, partial(_stretched, self.path))
+
+
+def _fields(root: Path, notice: Notice, step: int, known: bool) -> Iterator[_Field]:
+    """Every `step`-th field of each folder, of those of `_FIELDS` alone where `known`."""
     for folder in _folders(root):
-        for path in picture_files(folder, notice)[::_STEP]:
+        if known and folder.name not in _FIELDS:
+            notice(f"{folder}: unknown class {folder.name!r}, left out")
+            continue
+        for path in picture_files(folder, notice)[::step]:
             try:
                 pixels = _stretched(path)
             except DataError as error:
                 notice(str(error))
                 continue
             group = _group(folder.name, path)
-            split = split_of(group, _SALT)
-            rng = np.random.default_rng(zlib.crc32(path.name.encode()))
-            nuclei = nucleated_spots(pixels, _UM_PER_PX, 3)
-            others = artefact_spots(pixels, _UM_PER_PX, nuclei, 3, rng)
-            spots = [Spot(NUCLEATED, group, split, s) for s in nuclei]
-            spots += [Spot("artefact", group, split, s) for s in others]
-            if spots:
-                name = str(path.relative_to(root))
-                yield Picture(name, _UM_PER_PX, tuple(spots), partial(_stretched, path))
+            yield _Field(
+                folder.name, str(path.relative_to(root)), path, group, split_of(group, _SALT), pixels
+            )
+
+
+def _read(root: Path, notice: Notice) -> Iterator[Picture]:
+    for field in _fields(root, notice, _STEP, known=False):
+        rng = np.random.default_rng(zlib.crc32(field.path.name.encode()))
+        nuclei = nucleated_spots(field.pixels, _UM_PER_PX, 3)
+        others = artefact_spots(field.pixels, _UM_PER_PX, nuclei, 3, rng)
+        spots = [Spot(NUCLEATED, field.group, field.split, s) for s in nuclei]
+        spots += [Spot("artefact", field.group, field.split, s) for s in others]
+        if spots:
+            yield field.picture(tuple(spots))
 
 
 def _read_cells(root: Path, notice: Notice) -> Iterator[Picture]:
-    for folder in _folders(root):
-        if folder.name not in _FIELDS:
-            notice(f"{folder}: unknown class {folder.name!r}, left out")
-            continue
-        for path in picture_files(folder, notice)[::_CELL_STEP]:
-            try:
-                pixels = _stretched(path)
-            except DataError as error:
-                notice(str(error))
-                continue
-            group = _group(folder.name, path)
-            split = split_of(group, _SALT)
-            spots = tuple(
-                Spot(label, group, split, centre)
-                for label, centre in _labelled(pixels, benign=folder.name == "Benign")
-            )
-            if spots:
-                yield Picture(str(path.relative_to(root)), _UM_PER_PX, spots, partial(_stretched, path))
+    for field in _fields(root, notice, _CELL_STEP, known=True):
+        found = _labelled(field.pixels, benign=field.folder == "Benign")
+        spots = tuple(Spot(label, field.group, field.split, centre) for label, centre in found)
+        if spots:
+            yield field.picture(spots)
 
 
 def _labelled(pixels: U8, *, benign: bool) -> Iterator[tuple[str, tuple[float, float]]]:
