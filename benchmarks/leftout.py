@@ -94,10 +94,7 @@ def main() -> None:
         recipe = without(recipes.load("leukocytes"), LEFT_OUT[name], name, arguments.epochs)
         run = fit(recipe, arguments.data, arguments.out / name, cache=cache, notice=notice)
         for source in (*LEFT_OUT[name], NEVER):
-            given = recipe.input
-            windows = cached(
-                dataset(source), arguments.data, given.pitch_um, given.window_px, notice, 0, cache
-            )
+            windows = cached(dataset(source), arguments.data, recipe.window, notice, 0, cache)
             said = judged(run, recipe, windows, threshold)
             print(f"without {name}, at {threshold}: {source}: {said}", flush=True)
 

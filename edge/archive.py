@@ -8,10 +8,10 @@ import struct
 import zipfile
 import zlib
 
-LARGEST_FILE = 128 * 1024 * 1024
+LARGEST_FILE = 640 * 1024 * 1024
 """Bytes of a bundle, and of all its members together; one for this device has a tenth of that."""
 
-_LARGEST_MEMBER = 64 * 1024 * 1024
+_LARGEST_MEMBER = 576 * 1024 * 1024
 _MOST_MEMBERS = 256
 _RATIO = 200  # deflate reaches 1000 on zeros; graphs and pictures stay below 10
 _SMALL = 1024 * 1024  # bytes that may be packed as tightly as they like

@@ -8,7 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
+from edge.anysize import SIDES
 from edge.bundle import Bundle, BundleError, Manifest, Thresholds
+from edge.detector import INPUT, LEAST
 from edge.runtimes import Runtime, Tell, open_runtime
 from edge.types import F32, I32, U8, Bools
 
@@ -74,8 +76,15 @@ class Classifier:
         self.manifest: Manifest = bundle.manifest
         self.note: str | None = None
         kind, precision = variant.split("-", 1)
+        sizes = dict.fromkeys(SIDES, LEAST) if self.manifest.task == "detector" else None
         self._runtime: Runtime = open_runtime(
-            kind, bundle.graph(variant), precision=precision, threads=threads, cache=cache, tell=tell
+            kind,
+            bundle.graph(variant),
+            precision=precision,
+            threads=threads,
+            cache=cache,
+            tell=tell,
+            sizes=sizes,
         )
         self.runtime, self.version = self._runtime.name, self._runtime.version
         try:
@@ -85,6 +94,10 @@ class Classifier:
             raise
 
     def _check(self, named: str) -> None:
+        if self.manifest.task == "detector":  # who finds the cells says what they are, by the same graph
+            if INPUT not in dict(self._runtime.inputs):
+                raise BundleError(f"{named} takes {dict(self._runtime.inputs)}, not a field")
+            return
         size, classes = self.manifest.size_px, len(self.manifest.classes)
         takes = dict(self._runtime.inputs)
         if takes != {"crops": (None, size, size, 3)} or "probabilities" not in self._runtime.outputs:
@@ -94,7 +107,10 @@ class Classifier:
             raise BundleError(f"{named} gives {given.shape[1:]} classes, its manifest names {classes}")
 
     def probabilities(self, crops: U8) -> F32:
-        """(n, size, size, 3) uint8 RGB specimen crops → (n, C) float32 calibrated probabilities."""
+        """(n, size, size, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
+
+        Of a detector's bundle nobody asks it: its cells come with theirs (`edge.types.Cells.told`).
+        """
         if not len(crops):
             return np.zeros((0, len(self.manifest.classes)), np.float32)
         bound = self._runtime.bound
@@ -103,7 +119,8 @@ class Classifier:
 
     def warm_up(self) -> None:
         """Run the smallest and the largest batch once, so that no later run pays for being the first."""
-        self._runtime.warm_up()
+        if self.manifest.task != "detector":
+            self._runtime.warm_up()
 
     def __call__(self, crops: U8) -> Calls:
         """Probabilities and decisions for (n, size, size, 3) uint8 RGB crops."""
@@ -124,11 +141,11 @@ def decide(probabilities: F32, rules: Rules) -> Calls:
     limits = rules.thresholds
     positive = list(rules.positive_indices)
     of_positive = probabilities[:, positive]
-    p_positive = of_positive.sum(axis=1)
+    p_positive = of_positive.sum(axis=1) if positive else np.full(len(probabilities), -1.0, np.float32)
     others = probabilities.copy()
     others[:, positive] = -1.0
     is_positive = p_positive >= limits.positive
-    best_positive = np.asarray(positive)[of_positive.argmax(axis=1)] if len(probabilities) else 0
+    best_positive = np.asarray(positive)[of_positive.argmax(axis=1)] if of_positive.size else 0
     classes = np.where(is_positive, best_positive, others.argmax(axis=1)).astype(np.int32)
     confidence = np.where(is_positive, p_positive, others.max(axis=1, initial=-1.0))
     return Calls(

@@ -9,7 +9,6 @@ finer than the maps. Time hardly grows with the number of cells.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,21 +16,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.anysize import BEYOND, AnySize, padded
 from edge.lobes import Box
 from edge.measure import measured
 from edge.nuclei import MIN_NUCLEUS_UM2
 from edge.preprocess import Specimen
-from edge.runtimes import GraphError, Runtime, open_runtime
+from edge.runtimes import GraphError
 from edge.types import F32, I32, U8, Bools, Cells
 
 MULTIPLE = 8
 """The network halves its input three times."""
-
-SIDES = ("height", "width")
-"""What the graph calls the sides of its input."""
-
-BEYOND = 190
-"""Grey level round the specimen, which the network subtracts: nothing is there."""
 
 EDGE = 128
 """Grey level of the maps of nucleus and cell at their outline."""
@@ -44,7 +38,6 @@ T = TypeVar("T", np.uint8, np.uint16)
 Numbers = NDArray[np.uint16]  # or of bytes
 
 _FINER = 4  # specimen pixels along a map's
-_SIZES_KEPT = 4  # sizes of fields that a session is kept for: a folder of pictures has a few
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +67,7 @@ class Learned:
 
     def __init__(self, graph: bytes, *, precision: str = "fp32", threads: int = 1) -> None:
         self.name = f"fcn-{precision}"
-        self._graph, self._precision, self._threads = graph, precision, threads
-        self._runtimes: OrderedDict[tuple[int, int], Runtime] = OrderedDict()
+        self._answer = AnySize(graph, "pixels", precision=precision, threads=threads)
 
     def __call__(self, view: Specimen, frame_size: tuple[int, int]) -> Cells:
         """The cells of a field; see `edge.segment.Segmenter`.
@@ -89,13 +81,9 @@ class Learned:
     def maps(self, half: U8) -> Maps:
         """The network's answer to a specimen at twice its pitch, (h, w, 3) uint8 RGB."""
         height, width = half.shape[:2]
-        down, across = -height % MULTIPLE, -width % MULTIPLE
-        if down or across:
-            beyond = (BEYOND,) * 3
-            whole = cv2.copyMakeBorder(half, 0, down, 0, across, cv2.BORDER_CONSTANT, value=beyond)
-            half = np.asarray(whole, np.uint8)
-        found = self._runtime(height + down, width + across).run({"pixels": half[None]})
-        size = ((height + down) // 2, (width + across) // 2)
+        field = padded(half, MULTIPLE)
+        found = self._answer(field)
+        size = (field.shape[0] // 2, field.shape[1] // 2)
         shapes = {"masks": (1, 2, *size), "middles": (1, 3, *size)}
         if {name: values.shape for name, values in found.items()} != shapes:
             raise GraphError(f"the segmenter's graph does not give {shapes} for a field of {half.shape}")
@@ -107,26 +95,9 @@ class Learned:
         """Run a small field once: a graph that does not answer is found out before the first slide."""
         self.maps(np.full((MULTIPLE, MULTIPLE, 3), BEYOND, np.uint8))
 
-    def _runtime(self, height: int, width: int) -> Runtime:
-        """The graph for fields of this size."""
-        size = (height, width)
-        if size not in self._runtimes:
-            if len(self._runtimes) >= _SIZES_KEPT:
-                self._runtimes.popitem(last=False)[1].close()
-            self._runtimes[size] = open_runtime(
-                "ort",
-                self._graph,
-                precision=self._precision,
-                threads=self._threads,
-                sizes=dict(zip(SIDES, size, strict=True)),
-            )
-        self._runtimes.move_to_end(size)
-        return self._runtimes[size]
-
     def close(self) -> None:
         """Let go of the runtimes."""
-        while self._runtimes:
-            self._runtimes.popitem()[1].close()
+        self._answer.close()
 
 
 def cells_of(maps: Maps, view: Specimen, frame_size: tuple[int, int]) -> Cells:

@@ -61,29 +61,32 @@ def count(tally: Tally, manifest: Manifest, classes: I32, certain: Bools) -> Tal
 
 
 def judge(tally: Tally, rule: FindingRule) -> Finding:
-    """The finding that the tally supports under the bundle's rule."""
+    """The finding that the tally supports under the bundle's rule, in the words of what it counts."""
+    unit, sign = tally.unit, tally.sign
     n, k, limit = tally.leukocytes, tally.positives, rule.refer_fraction
-    fraction = k / n if n else None
-    interval = wilson_interval(k, n, rule.interval_level) if n else None
+    told = bool(n and sign)
+    fraction = k / n if told else None
+    interval = wilson_interval(k, n, rule.interval_level) if told else None
+    low, high = interval or (0.0, 1.0)
+    counted = f"{_many(k, sign)} among {_many(n, unit)}"
 
     def finding(kind: FindingKind, reason: str, needed: int | None = None) -> Finding:
         return Finding(kind, reason, fraction, interval, rule.interval_level, needed)
 
-    if interval and interval[0] > limit:
+    if low > limit:
         return finding(
-            "refer",
-            f"{_counted(k, n)}: clearly more than {limit:.0%}. Refer the patient; keep the slide.",
+            "refer", f"{counted}: clearly more than {limit:.0%}. Refer the patient; keep the slide."
         )
     if tally.certain_positives >= rule.certain_cells and n < rule.certain_within:
         return finding(
             "refer",
-            f"{tally.certain_positives} certain blasts in only {_many(n, 'leukocyte')}. "
+            f"{tally.certain_positives} certain {sign}s in only {_many(n, unit)}. "
             "Refer the patient; keep the slide.",
         )
-    if interval and interval[1] < limit:
+    if high < limit:
         return finding(
             "no-blasts-seen",
-            f"{_counted(k, n)}: clearly fewer than {limit:.0%}. "
+            f"{counted}: clearly fewer than {limit:.0%}. "
             "This does not rule out leukemia; refer if the patient is ill.",
         )
     if tally.rejected > rule.rejected_fraction * tally.frames:
@@ -92,13 +95,12 @@ def judge(tally: Tally, rule: FindingRule) -> Finding:
             f"{tally.rejected} of {tally.frames} fields could not be read. "
             "Check focus, light and the smear, then start again.",
         )
+    if not sign:
+        return finding("keep-scanning", "This model finds and counts cells; it does not tell blasts apart.")
     needed = cells_needed(k, n, rule)
     more = f"{needed} more" if needed is not None else "many more"
-    return finding("keep-scanning", f"Too few cells to say: about {more} leukocytes are needed.", needed)
-
-
-def _counted(blasts: int, leukocytes: int) -> str:
-    return f"{_many(blasts, 'blast')} among {_many(leukocytes, 'leukocyte')}"
+    few = "fields" if unit == "field" else "cells"
+    return finding("keep-scanning", f"Too few {few} to say: about {more} {unit}s are needed.", needed)
 
 
 def _many(n: int, noun: str) -> str:

@@ -15,7 +15,7 @@ from edge import strictjson
 from edge.bundle import Bundle
 from edge.cameras.decode import decode
 from edge.classify import Classifier, decide
-from edge.preprocess import crops, specimen
+from edge.preprocess import specimen
 from edge.segment import segmenter
 from edge.strictjson import Table
 from edge.types import F32, U8
@@ -76,7 +76,7 @@ class Golden:
             raise ValueError(f"{MEMBER}: {error}") from None
         self._views = [specimen(c.pixels, c.um_per_px, self._manifest.pitch_um) for c in self._cases]
         self._crops = [
-            crops(view, case.centres_px, self._manifest.size_px)
+            self._manifest.look.of(view, case.centres_px, case.pixels)
             for view, case in zip(self._views, self._cases, strict=True)
         ]
 
@@ -102,15 +102,18 @@ class Golden:
         Of the crops that the bundle brings it must say the same; of those that this machine cut from the
         picture it must name the same classes.
         """
-        wrong = []
+        wrong: list[str] = []
         member = self._manifest.graphs[classifier.runtime]
         limit = self._tolerance[classifier.runtime.split("-")[0]]
         for case, own in zip(self._cases, self._crops, strict=True):
             if member not in case.probabilities:
                 wrong.append(f"{case.name}: nothing is known of what {member} must say")
                 continue
-            for windows, most in ((case.crops, limit), (own, _HERE * limit)):
-                calls = decide(classifier.probabilities(windows), self._manifest)
+            told = self._told(case)
+            given = ((classifier.probabilities(case.crops), limit),) if told is None else ()
+            here = classifier.probabilities(own) if told is None else told
+            for answers, most in (*given, (here, _HERE * limit)):
+                calls = decide(answers, self._manifest)
                 worst = float(np.abs(calls.probabilities - case.probabilities[member]).max())
                 if not worst <= most:
                     wrong.append(f"{case.name}: a probability differs by {worst:.3f}, more than {most:g}")
@@ -121,6 +124,17 @@ class Golden:
                     if given != wanted
                 ]
         return wrong
+
+    def _told(self, case: Case) -> F32 | None:
+        """(n, C) what who finds the cells says of those nearest to a case's; None where it says nothing."""
+        view = specimen(case.pixels, case.um_per_px, self._manifest.pitch_um)
+        found = self._find(view, case.pixels.shape[:2])
+        if found.told is None:
+            return None
+        if not len(found):
+            return np.zeros((len(case.classes), len(self._manifest.classes)), np.float32)
+        apart = np.linalg.norm(case.centres_px[:, None] - found.centres_px[None], axis=2)
+        return np.asarray(found.told[apart.argmin(axis=1)], np.float32)
 
 
 def _case(table: Table, bundle: Bundle) -> Case:

@@ -9,11 +9,15 @@ from typing import Any
 
 from edge import strictjson
 from edge.archive import is_member_name
-from edge.preprocess import STEPS
+from edge.preprocess import Look
 from edge.strictjson import Table, shown
 
 FORMAT = 2
 """Version of the bundle's layout. A bundle of any other format is refused, never guessed at."""
+
+TASKS = {"cell": "classifier", "field": "classifier", "detector": "detector"}
+"""What a model does -> what the manifest calls its graph: it names a cell in the middle of a crop, names a
+whole field, or finds and names the cells of a field."""
 
 VARIANTS = ("ort-fp32", "ort-int8", "trt-fp32", "trt-fp16", "trt-int8")
 """Runtime and precision, as the records show them."""
@@ -34,7 +38,8 @@ class Thresholds:
     Attributes
     ----------
     positive : a cell is positive when the positive classes together reach this probability.
-    confidence : a cell is uncertain when the decided side stays below this probability.
+    confidence : a cell is uncertain when the decided side stays below this probability; of a detector, the
+        least confidence of a find.
     certain : a positive cell is beyond doubt from this probability on.
     """
 
@@ -70,12 +75,12 @@ class Manifest:
 
     Attributes
     ----------
+    task : one of `TASKS`.
     classes : names in the order of the graph's output.
-    leukocytes : those of them in the denominator of the differential.
-    positive : those of the leukocytes that a referral is about (blasts).
-    pitch_um, size_px : specimen grid and crop size that the classifier was trained on.
-    steps : names of the preprocessing steps.
-    graphs : variant ('ort-int8') -> member name of the classifier's graph.
+    leukocytes : those of them that are counted: the denominator of the differential, or all kinds of field.
+    positive : those of the counted ones that a referral is about (blasts); a detector may know none.
+    look : what the model is shown; see `edge.preprocess.Look`. Of a detector: what a cell is shown as.
+    graphs : variant ('ort-int8') -> member name of the model's graph.
     segmenters : the same of the segmenter's; empty where the bundle leaves cells to the classical way.
     usable : variants that may be used: FP32, and those that passed the gate of the export.
     files : member -> sha256.
@@ -87,9 +92,8 @@ class Manifest:
     classes: tuple[str, ...]
     leukocytes: tuple[str, ...]
     positive: tuple[str, ...]
-    pitch_um: float
-    size_px: int
-    steps: tuple[str, ...]
+    task: str
+    look: Look
     graphs: Mapping[str, str]
     segmenters: Mapping[str, str]
     usable: frozenset[str]
@@ -97,6 +101,28 @@ class Manifest:
     finding: FindingRule
     files: Mapping[str, str]
     everything: Mapping[str, Any]
+
+    @property
+    def pitch_um(self) -> float:
+        return self.look.pitch_um
+
+    @property
+    def size_px(self) -> int:
+        return self.look.size_px
+
+    @property
+    def unit(self) -> str:
+        """What is counted."""
+        return "field" if self.task == "field" else "leukocyte"
+
+    @property
+    def sign(self) -> str:
+        """What one of the positive classes is called; empty where there is none."""
+        if not self.positive:
+            return ""
+        if self.positive == ("blast",):
+            return "blast"
+        return f"positive {self.unit}"
 
     @property
     def positive_indices(self) -> tuple[int, ...]:
@@ -119,15 +145,14 @@ def read(content: bytes) -> Manifest:
             else f"format {found} is older than this program reads ({FORMAT}); get the bundle made anew"
         )
     top.only("format", FORMAT)
-    top.only("task", "cell")
+    task = top.text("task")
+    if task not in TASKS:
+        raise ValueError(f"task is {shown(task)}; it must be one of {', '.join(TASKS)}")
     classes = top.names("classes")
     leukocytes = top.names("leukocytes", among=classes)
-    steps = top.table("input").names("steps", empty=True)
-    if steps != STEPS:
-        raise ValueError(f"input.steps is {shown(', '.join(steps))}; this program does {', '.join(STEPS)}")
-    pitch_um, size_px = _window(top.table("input"))
+    look = _look(top.table("input"), whole=task == "field")
     files = {name: _sha256(name, value) for name, value in top.table("files").values.items()}
-    graphs = _graphs(top.table("graphs"), "classifier", files)
+    graphs = _graphs(top.table("graphs"), TASKS[task], files)
     has_segmenter = "segmenter" in top.table("graphs")
     for key in ("calibration", "training", "metrics"):
         if key in top:
@@ -139,10 +164,9 @@ def read(content: bytes) -> Manifest:
         version=top.text("version"),
         classes=classes,
         leukocytes=leukocytes,
-        positive=top.names("positive", among=leukocytes),
-        pitch_um=pitch_um,
-        size_px=size_px,
-        steps=steps,
+        positive=top.names("positive", among=leukocytes, empty=task == "detector"),
+        task=task,
+        look=look,
         graphs=graphs,
         segmenters=_graphs(top.table("graphs"), "segmenter", files) if has_segmenter else {},
         usable=_usable(top.table("precisions"), graphs),
@@ -153,14 +177,22 @@ def read(content: bytes) -> Manifest:
     )
 
 
-def _window(table: Table) -> tuple[float, int]:
+def _look(table: Table, *, whole: bool) -> Look:
     pitch, size = table.number("pitch_um", 0.01, 10), table.whole("size_px", 8, 1024)
-    crop = table.number("crop_um", 0.1, 10_000)
-    if abs(crop - pitch * size) > 0.01 * crop:
-        raise ValueError(f"input.crop_um is {crop:g}; {size} px at {pitch:g} µm make {pitch * size:g}")
+    cut = table.whole("cut_px", 8, 1024) if "cut_px" in table else size
+    if not whole:
+        crop = table.number("crop_um", 0.1, 10_000)
+        if abs(crop - pitch * cut) > 0.01 * crop:
+            raise ValueError(f"input.crop_um is {crop:g}; {cut} px at {pitch:g} µm make {pitch * cut:g}")
     table.only("interpolation", INTERPOLATION)
     table.only("scale", SCALE)
-    return pitch, size
+    try:
+        look = Look(pitch, cut, table.names("steps", empty=True), whole)
+    except ValueError as error:
+        raise ValueError(f"input.steps: {error}") from None
+    if look.size_px != size:
+        raise ValueError(f"input.size_px is {size}; the steps make {look.size_px} px of {cut}")
+    return look
 
 
 def _graphs(table: Table, of: str, files: Mapping[str, str]) -> dict[str, str]:
@@ -186,7 +218,7 @@ def _usable(table: Table, graphs: Mapping[str, str]) -> frozenset[str]:
         if figures.flag("usable"):
             passed.add(variant)
     if stray := sorted(passed - set(graphs)):
-        raise ValueError(f"precisions.{stray[0]}.usable is true, but graphs.classifier has no such graph")
+        raise ValueError(f"precisions.{stray[0]}.usable is true, but graphs has no such graph")
     return frozenset(passed | {variant for variant in graphs if variant.endswith("-fp32")})
 
 

@@ -35,8 +35,7 @@ class ServiceNotifier:
 
     def reading(self, reading: Reading) -> None:
         """The line has read a frame."""
-        tally = reading.tally
-        self._alive(f"{tally.leukocytes} leukocytes, {tally.positives} blasts: {reading.finding.kind}")
+        self._alive(f"{reading.tally.told}: {reading.finding.kind}")
 
     def waiting(self, trouble: Waiting | None) -> None:
         """The line waits, for the camera or because it was asked to."""

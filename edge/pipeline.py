@@ -11,7 +11,7 @@ from time import monotonic, perf_counter
 import numpy as np
 
 from edge import finding, preprocess, quality, segment
-from edge.classify import Classifier
+from edge.classify import Classifier, decide
 from edge.focus import FocusMeter
 from edge.optics import ScaleKeeper
 from edge.segment import Segmenter
@@ -48,7 +48,11 @@ class Line:
         self._map = SlideMap() if mapped and not single_cell else Separate()
         self._focus = FocusMeter()
         self._note: str | None = None
-        self.tally = Tally(counts=dict.fromkeys(self._manifest.classes, 0))
+        self.tally = Tally(
+            counts=dict.fromkeys(self._manifest.classes, 0),
+            unit=self._manifest.unit,
+            sign=self._manifest.sign,
+        )
 
     def read(self, frame: Frame) -> Reading:
         """What this frame shows and what the slide says after it."""
@@ -69,8 +73,8 @@ class Line:
         centres = cells.centres_px
         if self._single_cell and len(cells):  # whoever cut the picture knew where the cell's middle is
             centres = np.array([[frame.width / 2, frame.height / 2]], np.float32)
-        crops = preprocess.crops(view, centres, self._manifest.size_px)
-        calls = self._classify(crops)
+        crops = self._manifest.look.of(view, centres, frame.pixels)
+        calls = self._classify(crops) if cells.told is None else decide(cells.told, self._manifest)
         clock.end("classify")
         centres_um = cells.centres_px.astype(np.float64) * scale.um_per_px
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um)

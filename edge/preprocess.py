@@ -1,36 +1,30 @@
-"""THE definition of the input: what light and scale do to a picture, undone the same way everywhere.
+"""THE definition of the input: what light and scale do to a picture undone, and what a model is shown of it.
 
 A frame becomes a `Specimen`: resampled to a fixed pitch in micrometres and divided by its own background,
-so that clear glass between the cells is the same light grey (`BACKGROUND`) in every laboratory. Everything
-downstream (segmentation, crops, training) sees specimens only, so another camera, objective or lamp changes
-nothing. Training calls these same functions and augments afterwards.
+so that clear glass between the cells is the same light grey (`BACKGROUND`) in every laboratory. Segmentation
+and the slide map see specimens only, so another camera, objective or lamp changes nothing. A `Look` says what
+a model is shown: a crop round a cell or the whole field, and which steps it goes through before. Training
+calls these same functions and augments afterwards.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from edge.types import F32, U8, Bools
+from edge.illumination import BLACK, background, resample
+from edge.types import F32, U8
 
 BACKGROUND = 240
 """Grey level that clear glass is brought to: bright, with head-room for what outshines it."""
 
-_COARSE_UM = 1.0  # illumination varies over tens of µm; 1 µm per pixel still resolves gaps between red cells
-_SMALL_FIELD_UM = 60.0  # below this a field holds too little glass to tell a gradient from a cell
-_GLASS_TOLERANCE = 0.06  # in log intensity: red cells absorb three times as much
-_FITTED_PIXELS = 2000  # enough for six coefficients
-_BEND_UM = 4  # grid on which the background follows the glass more closely than the surface does
-_BLACK = 12  # grey level that no lit specimen stays under in all three channels
-_LOG = np.log(np.maximum(np.arange(256), 1)).astype(np.float32)
-_MASKED_SHARE = 0.4  # of a picture black: its makers cut the cell out, there is no glass to measure
-_BLUE_DENSITY = (
-    0.35  # of nuclei, which fill most of such a cell: 0.32 to 0.42 in laboratories with glass to tell
-)
+WHITE_BALANCE = "white-balance"
+"""The step that `specimen` does: illumination and colour of the light corrected on the whole frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +38,7 @@ class Specimen:
     scale : specimen pixels per frame pixel, so that `x_specimen = x_frame * scale`.
     glass : (3,) float32, the frame's mean background before correction, RGB grey levels.
     glass_fraction : share of the field that is clear glass, 0 to 1.
+    taken : (h, w, 3) uint8 RGB, the same before the correction; None where nobody knows.
     """
 
     pixels: U8
@@ -51,6 +46,7 @@ class Specimen:
     scale: float
     glass: F32
     glass_fraction: float
+    taken: U8 | None = None
 
     @cached_property
     def half(self) -> U8:
@@ -80,12 +76,13 @@ def specimen(pixels: U8, um_per_px: float, pitch_um: float, flat: F32 | None = N
         return Specimen(pixels, pitch_um, scale, np.zeros(3, np.float32), 0.0)
     grid = resample(pixels, scale)
     glass_map, glass_fraction = background(grid, pitch_um, flat)
+    lit = grid
     if glass_fraction == 0.0:
         white = np.uint8(round(float(glass_map[0, 0, 0])))
-        grid = np.where(grid.max(axis=2, keepdims=True) <= _BLACK, white, grid)
-    corrected = _multiplied(grid, np.float32(BACKGROUND) / glass_map)
+        lit = np.where(grid.max(axis=2, keepdims=True) <= BLACK, white, grid)
+    corrected = _multiplied(lit, np.float32(BACKGROUND) / glass_map)
     glass = glass_map.reshape(-1, 3).mean(axis=0)
-    return Specimen(corrected, pitch_um, scale, glass, glass_fraction)
+    return Specimen(corrected, pitch_um, scale, glass, glass_fraction, grid)
 
 
 def _multiplied(grid: U8, gain: F32) -> U8:
@@ -100,166 +97,79 @@ def _multiplied(grid: U8, gain: F32) -> U8:
     return np.asarray(cv2.multiply(grid, cv2.convertScaleAbs(fine, alpha=1 / 256), scale=step), np.uint8)
 
 
-def resample(pixels: U8, scale: float) -> U8:
-    """Scale a picture, averaging when it shrinks so that texture does not alias.
-
-    Shrinking averages whole boxes of pixels first and interpolates the rest: a fifth of the time of an
-    area average over fractions of pixels, and within half a grey level of it.
-    """
-    height, width = pixels.shape[:2]
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    if size == (width, height):
-        return pixels
-    box = min(int(1 / scale), width, height) if scale < 1 else 1
-    if box % 4 == 0:
-        # twice two is by far faster; halves are rounded up, so the second time the negative is averaged
-        pixels, box = ~_box_average(~_box_average(pixels, 2), 2), box // 4
-    pixels = _box_average(pixels, box)
-    how = cv2.INTER_LINEAR if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
-
-
-def _box_average(pixels: U8, box: int) -> U8:
-    """Means of boxes of `box` × `box` pixels; what does not fill one at the far edges is left out."""
-    if box == 1:
-        return pixels
-    across, down = pixels.shape[1] // box, pixels.shape[0] // box
-    whole = pixels[: down * box, : across * box]
-    return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def background(grid: U8, pitch_um: float, flat: F32 | None = None) -> tuple[F32, float]:
-    """What the lamp and the camera do to clear glass, and how much of it there is.
-
-    Glass is the upper envelope of the picture: a surface is fitted to the logarithm of the green channel,
-    where every stain absorbs, with weights that favour what lies above it (an expectile regression), and
-    what stays close to that surface is glass. Each channel's background is then the glass itself, smoothed
-    over the gaps that the cells leave. A picture that is mostly black was cut out by its makers and has no
-    glass: how bright it would be follows from the blue channel, where nuclear stain hardly absorbs. With a
-    flat field all this happens to the picture divided by it.
-
-    Returns
-    -------
-    (h', w', 3) float32 grey levels on a coarse grid over the whole field, at least 1; the fraction of glass.
-    """
-    coarse = resample(grid, min(pitch_um / _COARSE_UM, 1.0))
-    red, green, blue = cv2.split(coarse)
-    lit = np.maximum(np.maximum(red, green), blue) > _BLACK
-    if np.count_nonzero(lit) < (1 - _MASKED_SHARE) * lit.size:
-        white = _white(np.asarray(blue[lit], np.uint8))
-        return np.asarray([[[white] * 3]], np.float32), 0.0
-    logs = np.asarray(np.stack(cv2.split(cv2.LUT(coarse, _LOG))), np.float32)
-    height, width = lit.shape
-    if flat is not None:
-        logs -= np.stack(cv2.split(cv2.log(_at_size(flat, width, height))))
-    large = min(height, width) * max(pitch_um, _COARSE_UM) >= _SMALL_FIELD_UM
-    shape = _Polynomial.over(height, width, degree=2 if large else 0)
-    glass = _glass_pixels(logs[1], shape, lit)
-    surface = shape.at(shape.fitted(logs, glass.astype(np.float32)))
-    if large:
-        surface = _bent_to_glass(surface, logs, glass)
-    grey = np.ascontiguousarray(np.maximum(np.exp(surface), 1.0).transpose(1, 2, 0))
-    if flat is not None:
-        grey = np.maximum(_at_size(grey, flat.shape[1], flat.shape[0]) * flat, 1.0)
-    return grey, float(np.count_nonzero(glass)) / glass.size
-
-
-def _white(blue: U8) -> float:
-    """Grey level of the glass round a cell that was cut out, from (n,) grey levels of the cell."""
-    return min(float(np.median(blue)) * float(np.exp(_BLUE_DENSITY)), 255.0) if blue.size else 255.0
-
-
-def _at_size(values: F32, width: int, height: int) -> F32:
-    """Smooth values over the field, on another grid over it."""
-    how = cv2.INTER_AREA if width < values.shape[1] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(values, (width, height), interpolation=how), np.float32)
-
-
-@dataclass(frozen=True, eq=False)
-class _Polynomial:
-    """Polynomials in x and y over a grid, coordinates in -1..1.
+@dataclass(frozen=True)
+class Look:
+    """What a model is shown of a specimen.
 
     Attributes
     ----------
-    down, across : (h, 2 d + 1) and (w, 2 d + 1) float32, powers of each row's y and each column's x.
-    y_power, x_power : (terms,) of each term.
+    pitch_um : size of a specimen pixel, µm. A whole field's pixels are taken to have it, whatever they
+        measure: fields are told apart by what is in them, and the scale of one alone may not be known.
+    cut_px : side of the square window that is cut round a cell, or that the whole field is scaled to.
+    steps : what is done then, in this order; see `STEPS`.
+    whole : the whole field rather than a cell.
+
+    Raises
+    ------
+    ValueError : a step that does not exist, or one with a number that it cannot have. Names it.
     """
 
-    down: F32
-    across: F32
-    y_power: NDArray[np.intp]
-    x_power: NDArray[np.intp]
+    pitch_um: float
+    cut_px: int
+    steps: tuple[str, ...] = (WHITE_BALANCE,)
+    whole: bool = False
 
-    @classmethod
-    @lru_cache(maxsize=4)
-    def over(cls, height: int, width: int, degree: int) -> _Polynomial:
-        """Those of this degree over a grid of this size."""
-        exponents = np.arange(2 * degree + 1)
-        down, across = (
-            np.asarray(np.linspace(-1, 1, n)[:, None] ** exponents, np.float32) for n in (height, width)
-        )
-        powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
-        y_power, x_power = np.array(powers, np.intp).T
-        return cls(down, across, y_power, x_power)
+    def __post_init__(self) -> None:
+        if WHITE_BALANCE in self.steps[1:]:
+            raise ValueError(f"{WHITE_BALANCE}: is done on the whole frame, so it must be the first step")
+        _ = self.size_px
 
-    def every(self, step: int) -> _Polynomial:
-        """The same over every `step`-th row and column."""
-        return replace(self, down=self.down[::step], across=self.across[::step])
+    @property
+    def size_px(self) -> int:
+        """Side of what the model sees, after all steps."""
+        size = self.cut_px
+        for step in self.steps:
+            size = _named(step)[0].size(size, _named(step)[1])
+        return size
 
-    def fitted(self, values: F32, weights: F32) -> F32:
-        """Weighted least squares of (..., h, w) values: the (..., d + 1, d + 1) coefficients of y^i x^j.
+    @property
+    def plain(self) -> bool:
+        """Whether it is a crop and nothing more, so that a wider one holds it in its middle."""
+        return not self.whole and set(self.steps) <= {WHITE_BALANCE}
 
-        The sums are separable, so they need no matrix of all terms at all pixels.
+    def of(self, view: Specimen, centres_px: F32, frame: U8) -> U8:
+        """What the model is shown of each of n cells; of a whole field the same whatever the centre.
+
+        Parameters
+        ----------
+        view : the frame as a specimen. centres_px : (n, 2) float32, x and y in pixels of the frame.
+        frame : (H, W, 3) uint8 RGB, the frame itself, which whole fields are taken from.
+
+        Returns
+        -------
+        (n, size_px, size_px, 3) uint8 RGB.
         """
-        i, j = self.y_power, self.x_power
-        moments = self.down.T @ weights @ self.across
-        normal = moments[i[:, None] + i, j[:, None] + j] + 1e-3 * np.eye(len(i), dtype=np.float32)
-        order = int(i.max()) + 1
-        right = self.down[:, :order].T @ (values * weights) @ self.across[:, :order]
-        out = np.zeros_like(right)
-        out[..., i, j] = np.linalg.solve(normal, right[..., i, j].T).T
+        corrected = WHITE_BALANCE in self.steps or view.taken is None
+        if self.whole:
+            field = frame
+            if WHITE_BALANCE in self.steps and frame.size:
+                smaller = max(min(frame.shape[:2]) / (2 * self.cut_px), 1.0)
+                field = specimen(frame, self.pitch_um, self.pitch_um * smaller).pixels
+            windows = np.repeat(_scaled(field, self.cut_px)[None], len(centres_px), axis=0)
+        elif corrected:
+            windows = crops(view, centres_px, self.cut_px)
+        else:
+            windows = _cut(np.asarray(view.taken), view, centres_px, self.cut_px, _beyond(view))
+        if self.plain:
+            return windows
+        size = self.size_px
+        out = np.empty((len(windows), size, size, 3), np.uint8)
+        for window, prepared in zip(windows, out, strict=True):
+            for step in self.steps:
+                kind, amount = _named(step)
+                window = kind.apply(window, amount)
+            prepared[:] = window
         return out
-
-    def at(self, coefficients: F32) -> F32:
-        """Values of (..., d + 1, d + 1) coefficients, (..., h, w) float32."""
-        order = coefficients.shape[-1]
-        return np.asarray(self.down[:, :order] @ coefficients @ self.across[:, :order].T, np.float32)
-
-
-def _glass_pixels(log_green: F32, shape: _Polynomial, lit: Bools) -> Bools:
-    """Which pixels are clear glass: those near the upper envelope of the picture."""
-    step = max(int(np.sqrt(lit.size / _FITTED_PIXELS)), 1)
-    few, values, within = shape.every(step), log_green[::step, ::step], lit[::step, ::step]
-    above = within
-    weights = within.astype(np.float32)
-    for _ in range(10):
-        coefficients = few.fitted(values, weights)
-        residual = values - few.at(coefficients)
-        before, above = above, residual > 0
-        if np.array_equal(before, above):
-            break
-        weights = np.where(above, np.float32(1), np.float32(0.03)) * within
-    over = residual[above & within]
-    level = np.median(over) if over.size else np.float32(0)
-    glass: Bools = (np.abs(log_green - shape.at(coefficients) - level) < _GLASS_TOLERANCE) & lit
-    return glass if glass.any() else lit
-
-
-def _bent_to_glass(surface: F32, logs: F32, glass: Bools) -> F32:
-    """The (3, h, w) surface on a coarser grid, plus what it left over, averaged over nearby glass.
-
-    Far from any glass the left-over fades to nothing and the surface stands alone.
-    """
-    height, width = glass.shape
-    size = (max(width // _BEND_UM, 1), max(height // _BEND_UM, 1))
-    weight = glass.astype(np.float32)
-    near = cv2.GaussianBlur(cv2.resize(weight, size, interpolation=cv2.INTER_AREA), (0, 0), 3.0) + 0.05
-    bent = []
-    for smooth, log in zip(surface, logs, strict=True):
-        residual = cv2.resize((log - smooth) * weight, size, interpolation=cv2.INTER_AREA)
-        coarse = cv2.resize(smooth, size, interpolation=cv2.INTER_AREA)
-        bent.append(coarse + cv2.GaussianBlur(residual, (0, 0), 3.0) / near)
-    return np.asarray(np.stack(bent), np.float32)
 
 
 def crops(view: Specimen, centres_px: F32, size: int) -> U8:
@@ -273,16 +183,142 @@ def crops(view: Specimen, centres_px: F32, size: int) -> U8:
     -------
     (n, size, size, 3) uint8 RGB.
     """
-    out = np.full((len(centres_px), size, size, 3), BACKGROUND, np.uint8)
-    height, width = view.pixels.shape[:2]
+    return _cut(view.pixels, view, centres_px, size, (BACKGROUND,) * 3)
+
+
+def _cut(pixels: U8, view: Specimen, centres_px: F32, size: int, beyond: Sequence[float]) -> U8:
+    out = np.empty((len(centres_px), size, size, 3), np.uint8)
+    out[:] = np.asarray(beyond, np.float32).round()
+    height, width = pixels.shape[:2]
     for window, (cx, cy) in zip(out, np.asarray(centres_px) * view.scale, strict=True):
         x0, y0 = round(float(cx)) - size // 2, round(float(cy)) - size // 2
         left, top = max(x0, 0), max(y0, 0)
         right, bottom = min(x0 + size, width), min(y0 + size, height)
         if left < right and top < bottom:
-            window[top - y0 : bottom - y0, left - x0 : right - x0] = view.pixels[top:bottom, left:right]
+            window[top - y0 : bottom - y0, left - x0 : right - x0] = pixels[top:bottom, left:right]
     return out
 
 
-STEPS = ("white-balance",)
-"""Names of the steps that `specimen` does, which a bundle's manifest must ask for."""
+def _beyond(view: Specimen) -> Sequence[float]:
+    """What lies beyond the edge of an uncorrected frame: its own glass, or its makers' black."""
+    return view.glass.tolist() if view.glass_fraction else (0.0,) * 3
+
+
+def _scaled(field: U8, size: int) -> U8:
+    """A field as a square of `size` pixels, whatever its shape."""
+    how = cv2.INTER_AREA if min(field.shape[:2]) >= size else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(field, (size, size), interpolation=how), np.uint8)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that a bundle's manifest may ask for.
+
+    Attributes
+    ----------
+    what : in words. apply : ((S, S, 3) uint8 RGB, its number) -> (T, T, 3) uint8 RGB.
+    low, high : of its number, written after a colon ('median:3'); a step without them takes none.
+    size : (S, its number) -> T; raises ValueError where S is too small.
+    whole_number, odd : what the number must be beside.
+    """
+
+    what: str
+    apply: Callable[[U8, float], U8]
+    low: float | None = None
+    high: float = 0.0
+    size: Callable[[int, float], int] = lambda side, _amount: side
+    whole_number: bool = False
+    odd: bool = False
+
+
+def _named(text: str) -> tuple[Step, float]:
+    """A step and its number, from 'median:3'."""
+    name, colon, number = text.partition(":")
+    if name not in STEPS:
+        raise ValueError(f"step {text!r}: unknown; this program does {', '.join(STEPS)}")
+    step = STEPS[name]
+    if step.low is None:
+        if colon:
+            raise ValueError(f"step {text!r}: {name} takes no number")
+        return step, 0.0
+    amount = float(number) if re.fullmatch(r"\d{1,6}(\.\d{1,6})?", number) else -1.0
+    fits = step.low <= amount <= step.high and not (step.whole_number and amount % 1)
+    if not fits or (step.odd and amount % 2 != 1):
+        kind = "an odd whole number" if step.odd else "a whole number" if step.whole_number else "a number"
+        raise ValueError(f"step {text!r}: {name} takes {kind} from {step.low:g} to {step.high:g}")
+    return step, amount
+
+
+def _median(picture: U8, side: float) -> U8:
+    return np.asarray(cv2.medianBlur(picture, int(side)), np.uint8)
+
+
+def _gaussian(picture: U8, spread_px: float) -> U8:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), spread_px), np.uint8)
+
+
+def _wiener(picture: U8, side: float) -> U8:
+    """The adaptive filter of Lee (IEEE PAMI 1980), Wiener's for a mean and variance that vary in place.
+
+    The noise's variance is taken to be the mean of the local ones, as is usual where nobody knows it.
+    """
+    box, values = (int(side), int(side)), picture.astype(np.float32)
+    mean = cv2.blur(values, box)
+    variance = np.maximum(cv2.blur(values * values, box) - mean * mean, 0)
+    noise = variance.mean(axis=(0, 1))
+    kept = np.maximum(variance - noise, 0) / np.maximum(np.maximum(variance, noise), 1e-6)
+    return np.asarray(np.clip(np.round(mean + kept * (values - mean)), 0, 255), np.uint8)
+
+
+def _on_lightness(picture: U8, change: Callable[[U8], U8]) -> U8:
+    """A change of L* of CIELAB that leaves the colour alone."""
+    lab = cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = change(np.ascontiguousarray(lab[..., 0], np.uint8))
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
+
+
+def _equalized(picture: U8, _amount: float) -> U8:
+    return _on_lightness(picture, lambda lightness: np.asarray(cv2.equalizeHist(lightness), np.uint8))
+
+
+def _clahe(picture: U8, limit: float) -> U8:
+    """Zuiderveld, Graphics Gems IV, 1994; 8 × 8 tiles."""
+    local = cv2.createCLAHE(clipLimit=limit, tileGridSize=(8, 8))
+    return _on_lightness(picture, lambda lightness: np.asarray(local.apply(lightness), np.uint8))
+
+
+def _foreground(picture: U8, _amount: float) -> U8:
+    """What is lighter than Otsu's threshold of the green channel (IEEE SMC 1979) becomes clear glass."""
+    green = np.ascontiguousarray(picture[..., 1])
+    level, _ = cv2.threshold(green, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return np.asarray(np.where(green[..., None] > level, np.uint8(BACKGROUND), picture), np.uint8)
+
+
+def _centre(picture: U8, side: float) -> U8:
+    start = picture.shape[0] // 2 - int(side) // 2
+    return picture[start : start + int(side), start : start + int(side)]
+
+
+def _cropped_size(side: int, amount: float) -> int:
+    if amount > side:
+        raise ValueError(f"step 'centre-crop:{amount:g}': what it is given has {side} px")
+    return int(amount)
+
+
+STEPS: Mapping[str, Step] = {
+    WHITE_BALANCE: Step("illumination and white balance, on the whole frame", lambda picture, _: picture),
+    "median": Step("median filter of so many pixels", _median, 3, 15, whole_number=True, odd=True),
+    "gaussian": Step("Gaussian low-pass with this standard deviation, pixels", _gaussian, 0.1, 20),
+    "wiener": Step("adaptive Wiener filter of so many pixels", _wiener, 3, 31, whole_number=True, odd=True),
+    "equalize": Step("histogram equalization of the lightness", _equalized),
+    "clahe": Step("contrast-limited adaptive histogram equalization of the lightness", _clahe, 0.1, 40),
+    "foreground": Step("what is lighter than the histogram's threshold becomes background", _foreground),
+    "centre-crop": Step(
+        "the middle, of so many pixels", _centre, 8, 1024, size=_cropped_size, whole_number=True
+    ),
+    "resize": Step(
+        "scaled to so many pixels", lambda picture, side: _scaled(picture, int(side)), 8, 1024,
+        size=lambda _side, amount: int(amount), whole_number=True,
+    ),
+}  # fmt: skip
+"""Name -> the steps that a manifest may ask for."""

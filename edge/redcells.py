@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import preprocess
+from edge import illumination
 from edge.types import F32, U8, Bools
 
 RED_CELL_UM = 7.5
@@ -141,10 +141,10 @@ def find(pixels: U8) -> RedCells:
     if min(pixels.shape[:2]) < _MIN_FRAME_PX:
         return _as_red_cells([], 1.0)
     scale = min(_WORK_PX / max(pixels.shape[:2]), 1.0)
-    cells = _as_red_cells(_candidates(preprocess.resample(pixels, scale)), scale)
+    cells = _as_red_cells(_candidates(illumination.resample(pixels, scale)), scale)
     if not len(cells) or float(np.median(cells.diameters_px)) * scale < _MIN_WORK_DIAMETER_PX:
         scale *= 2
-        cells = _as_red_cells(_candidates(preprocess.resample(pixels, scale)), scale)
+        cells = _as_red_cells(_candidates(illumination.resample(pixels, scale)), scale)
     return cells
 
 
@@ -164,7 +164,7 @@ def _as_red_cells(candidates: Iterable[_Candidate], scale: float) -> RedCells:
 def _candidates(grid: U8) -> list[_Candidate]:
     """Everything round in a picture, each thing once, outlined where its density is half its rim's."""
     height, width = grid.shape[:2]
-    glass, fraction = preprocess.background(grid, _ASSUMED_WIDTH_UM / width)
+    glass, fraction = illumination.background(grid, _ASSUMED_WIDTH_UM / width)
     if fraction == 0:
         return []
     smooth = np.maximum(cv2.GaussianBlur(grid, (0, 0), 1.0), 1)

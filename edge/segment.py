@@ -8,12 +8,14 @@ each.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 
 from edge.bundle import Bundle
+from edge.detector import Detector
 from edge.fcn import Learned
 from edge.measure import drawn, measured
 from edge.nuclei import MIN_NUCLEUS_UM2, Nuclei
@@ -42,12 +44,19 @@ class Segmenter(Protocol):
 
 
 def segmenter(bundle: Bundle, threads: int = 1) -> Segmenter:
-    """The segmenter that a bundle asks for: its own network, or the classical one where it has none.
+    """How a bundle wants cells found: by its own network, or the classical way; or the field as one.
 
     Raises
     ------
     GraphError : its graph does not load or answer here.
     """
+    manifest = bundle.manifest
+    if manifest.task == "field":
+        return whole_field
+    if manifest.task == "detector":
+        detector = Detector.of(bundle.graph(), manifest.thresholds.confidence, threads=threads)
+        detector.warm_up()
+        return detector
     for variant in _QUICKEST:
         if variant in bundle.manifest.segmenters:
             graph = bundle.members[bundle.manifest.segmenters[variant]]
@@ -66,6 +75,17 @@ def segment(view: Specimen, frame_size: tuple[int, int]) -> Cells:
         return Cells.none(height, width)
     labels, nuclear, boxes = drawn(nuclei, outlines(stain, nuclei), height, width)
     return measured(labels, nuclear, boxes, view.pitch_um, frame_size)
+
+
+def whole_field(view: Specimen, frame_size: tuple[int, int]) -> Cells:
+    """The field itself as the one thing in it, for models that name fields; see `Segmenter`."""
+    height, width = view.pixels.shape[:2]
+    if not height * width:
+        return Cells.none(height, width)
+    everything = np.ones((height, width), np.int32)
+    box = [(slice(0, height), slice(0, width))]
+    found = measured(everything, np.zeros((height, width), np.bool_), box, view.pitch_um, frame_size)
+    return replace(found, cut=np.zeros(1, np.bool_))
 
 
 def single(view: Specimen, frame_size: tuple[int, int], find: Segmenter = segment) -> Cells:

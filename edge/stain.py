@@ -27,12 +27,13 @@ FLOOR = 0.2  # least stain taken for a nucleus: the palest laboratory seen has 0
 DISTINCT = 3.2  # standard deviations: nuclei lie 3.3 to 20 from the rest of their field, red cells 2 to 3
 LOBE_UM = 1.8  # lobes are not thinner than this; fringes of false colour round red cells are
 THIRDS = np.full((1, 3), 1 / 3, np.float32)
+NUCLEAR = np.array([1.0, 1.0, -2.0], np.float32)
+"""`optical densities @ NUCLEAR` is high in nuclei; a field's own axis (`Stain.axis`) tells them better."""
 
 _AWAY_UM = 6.0  # from a nucleus to what is surely not its cytoplasm
 _ENOUGH_UM2 = 60.0  # of red cells, to know their colour: two of them
 _SAMPLE = 1000
 _DENSITY = np.log(BACKGROUND / np.maximum(np.arange(256), 1.0)).astype(np.float32)
-_NUCLEAR = np.array([1.0, 1.0, -2.0], np.float32)
 _BINS = 256
 
 
@@ -126,14 +127,14 @@ def _learned(colours: F32, pitch_um: float) -> tuple[F32, float, Bools, Cloud, C
     solid = mean > NOTHING
     flat = colours.reshape(-1, 3)
     glass = _glass(flat.take(_some(~solid), axis=0))
-    axis, (stain, level, thick) = _NUCLEAR, _nuclear(colours, _NUCLEAR, solid, pitch_um)
+    axis, (stain, level, thick) = NUCLEAR, _nuclear(colours, NUCLEAR, solid, pitch_um)
     red = _red(flat, mean, _bare(solid, thick, pitch_um), pitch_um)
     nuclei = _some(thick)
     if red is not None and len(nuclei):
         found, weights = flat.take(nuclei, axis=0), stain.take(nuclei) - np.float32(level)
         direction, _ = _fisher(found, weights, red, glass)
         mean_nucleus = weights @ found
-        axis = direction * np.float32((mean_nucleus @ _NUCLEAR) / (mean_nucleus @ direction))
+        axis = direction * np.float32((mean_nucleus @ NUCLEAR) / (mean_nucleus @ direction))
         stain, level, thick = _nuclear(colours, axis, solid, pitch_um)
         nuclei = _some(thick)
     rest = _some(solid & ~thick)

@@ -125,6 +125,8 @@ class Cells:
     centres_px : (n, 2) float32, x and y of the cell's centroid in pixels of the frame.
     area_um2, nucleus_area_um2 : (n,) float32.
     cut : (n,) bool, the cell touches the frame's edge.
+    told : (n, C) float32, probabilities of the bundle's classes where who found the cells says what they are;
+        None where that is asked of a classifier.
     """
 
     labels: I32
@@ -134,6 +136,7 @@ class Cells:
     area_um2: F32
     nucleus_area_um2: F32
     cut: Bools
+    told: F32 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes_px)
@@ -144,6 +147,8 @@ class Cells:
         _check("Cells.area_um2", self.area_um2, (n,), np.float32)
         _check("Cells.nucleus_area_um2", self.nucleus_area_um2, (n,), np.float32)
         _check("Cells.cut", self.cut, (n,), np.bool_)
+        if self.told is not None:
+            _check("Cells.told", self.told, (n, None), np.float32)
 
     def __len__(self) -> int:
         return len(self.boxes_px)
@@ -223,6 +228,8 @@ class Tally:
     certain_positives : those of them that the bundle's `certain` threshold calls beyond doubt.
     uncertain : cells seen and left out because the classifier abstained.
     frames : frames read. rejected : frames turned down. repeated : frames that showed nothing new.
+    unit, sign : what is counted, and what one of a positive class is called; no sign where the bundle knows
+        none. A bundle that names whole fields counts fields.
     """
 
     counts: Mapping[str, int]
@@ -233,6 +240,14 @@ class Tally:
     frames: int = 0
     rejected: int = 0
     repeated: int = 0
+    unit: str = "leukocyte"
+    sign: str = "blast"
+
+    @property
+    def told(self) -> str:
+        """What was counted, in words."""
+        counted = f"{self.leukocytes} {self.unit}s"
+        return f"{counted}, {self.positives} {self.sign}s" if self.sign else counted
 
 
 @dataclass(frozen=True, eq=False)

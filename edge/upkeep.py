@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge import preprocess
+from edge import illumination
 from edge.calibrations import Calibration
 from edge.types import F32, U8, Frame
 
@@ -95,7 +95,7 @@ def _date(calibration: Calibration) -> str:
 def _glass(pixels: U8, um_per_px: float) -> F32 | None:
     """Logarithm of the light on `_GRID`, (18, 32, 3) float32, None where there is too little glass."""
     shrink = min(_WORK_PX / max(pixels.shape[:2]), 1.0)
-    level, fraction = preprocess.background(preprocess.resample(pixels, shrink), um_per_px / shrink)
+    level, fraction = illumination.background(illumination.resample(pixels, shrink), um_per_px / shrink)
     if fraction < _LEAST_GLASS:
         return None
     # a field too small for a surface comes as one level

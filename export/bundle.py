@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from edge import bundle
 from edge.bundle import Bundle
 from edge.classify import Classifier
-from edge.preprocess import STEPS
-from edge.segment import segment
+from edge.segment import segment, whole_field
 from edge.types import U8
-from export import card, golden, segmenter
+from export import card, detector_bundle, golden, segmenter
 from export.archive import Signer, pack
 from export.folded import Folded
 from export.golden import Field
-from export.graph import PARITY, ExportError, parity, to_onnx
+from export.graph import PARITY, ExportError, deployed, parity, to_onnx
 from export.manifest import manifest_of
-from export.precisions import MEMBERS, Bench, Precisions, measured, without_cells
+from export.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
 from train import speed
 from train.datasets import Notice, dataset
 from train.fit import gather, load_network, settings_of
@@ -82,27 +82,34 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
             "--quantize int8: needs calibration cells; give the folder of the data sets with --calibrate"
         )
     recipe, _ = settings_of(run)
-    network, metrics = load_network(run)
-    if not isinstance(network, Network):
+    if recipe.method != "network":
         raise ExportError(
-            f"run {run}: backbone {recipe.architecture.backbone} is there to compare with and has no device "
-            "graph; export a run whose recipe names no architecture.backbone"
+            f"run {run}: {recipe.method} is no network, and the device runs nothing else; judge it here"
         )
+    if recipe.task == "detector":
+        if options.int8 or options.segmenter:
+            raise ExportError(f"run {run}: a detector stays FP32 and needs no segmenter; leave the flag out")
+        content = detector_bundle.build(run, options.signer)
+        return Built(content, Precisions({}, {}), {})
+    network, metrics = load_network(run)
+    if options.int8 and not isinstance(network, Network):
+        raise ExportError(
+            f"--quantize int8: run {run} has {recipe.architecture.backbone}, which stays FP32; leave it out"
+        )
+    if options.segmenter and recipe.task == "field":
+        raise ExportError(f"--segmenter: run {run} names whole fields and needs no cells; leave it out")
     metrics["test"] = [json.loads(path.read_text()) for path in sorted(run.glob("evaluation-*.json"))]
-    unknown = [step for step in recipe.input.steps if step not in STEPS]
-    if unknown:
-        raise ExportError(f"run {run}: preprocessing step {unknown[0]!r} is not one the device knows")
-    temperature = metrics["operating_point"]["temperature"]
-    folded = Folded(network, temperature)
-    graph = to_onnx(folded, recipe.input.size_px)
-    finder = segmenter.read(options.segmenter, recipe.input.pitch_um) if options.segmenter else None
-    find = finder.find if finder else segment
-    drawn = golden.draw_fields(recipe.input.pitch_um, recipe.input.size_px, find)
-    examples = _examples(drawn, recipe.input.size_px)
+    temperature, look = metrics["operating_point"]["temperature"], recipe.look
+    device = deployed(network, temperature)
+    graph = to_onnx(device, look.size_px)
+    finder = segmenter.read(options.segmenter, look.pitch_um) if options.segmenter else None
+    find = finder.find if finder else whole_field if look.whole else segment
+    drawn = golden.draw_fields(look, find)
+    examples = _examples(drawn, look.size_px)
     difference = _one_digit(parity(network, temperature, graph, examples))
     metrics["parity"] = {"limit": PARITY, "largest_difference": difference, "cells": len(examples)}
     draft = _draft(recipe, metrics, graph)
-    precisions = _precisions(run, options, draft, folded, notice)
+    precisions = _precisions(run, options, draft, device, notice)
     graphs = {MEMBERS[variant]: content for variant, content in precisions.graphs.items()}
     manifest = manifest_of(recipe, metrics, precisions, finder)
     notes = [path.read_text(encoding="utf-8") for path in run.glob("notes.md")]
@@ -118,9 +125,11 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     return Built(content, precisions, _milliseconds(content, examples))
 
 
-def _precisions(run: Path, options: Options, draft: Bundle, folded: Folded, notice: Notice) -> Precisions:
+def _precisions(run: Path, options: Options, draft: Bundle, network: nn.Module, notice: Notice) -> Precisions:
     """Every precision that the options ask for, measured if the data sets are at hand."""
     graph = draft.graph()
+    if not isinstance(network, Folded):
+        return float_only(graph)
     if options.data is None:
         return without_cells(graph)
     recipe, settings = settings_of(run)
@@ -129,7 +138,7 @@ def _precisions(run: Path, options: Options, draft: Bundle, folded: Folded, noti
     try:
         return measured(
             bench,
-            folded,
+            network,
             int8=options.int8,
             cells=options.calibration_cells,
             tune=options.finetune,

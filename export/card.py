@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from train.classes import CLASSES
 from train.datasets import DataSet
 
 LICENCE_NAME = "Leukoscope weights, research use"
@@ -40,14 +41,56 @@ def model_card(
         (
             f"# {manifest['name']} {manifest['version']}",
             "",
-            "Names leukocytes of stained blood smears and tells blasts from the rest. For research use only:",
-            "it does not replace a haematologist, and no regulator has seen it.",
+            f"Made for {manifest['training']['recipe']['title']}.",
+            "For research use only: it does not replace a haematologist, and no regulator has seen it.",
             "",
             _use(manifest),
             _data(sources, metrics["data"]),
             _figures(manifest, metrics),
             _precisions(manifest),
-            _LIMITS,
+            _LIMITS if tuple(manifest["classes"]) == CLASSES else _LIMITS_OF_OTHERS,
+            *notes,
+            f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
+            "",
+        )
+    )
+
+
+def detector_card(
+    manifest: Mapping[str, Any],
+    sources: Sequence[DataSet],
+    metrics: Mapping[str, Any],
+    notes: Sequence[str] = (),
+) -> str:
+    """The model card of a detector, Markdown; arguments as for `model_card`."""
+    given = manifest["input"]
+    rows = [
+        f"| {source.name}: {source.title}. {source.citation}. {source.home} | {source.licence} "
+        f"| {metrics['data'][source.name]['train']} / {metrics['data'][source.name]['validation']} "
+        f"| {source.split} |"
+        for source in sources
+    ]
+    return "\n".join(
+        (
+            f"# {manifest['name']} {manifest['version']}",
+            "",
+            f"Made for {manifest['training']['recipe']['title']}.",
+            "For research use only: it does not replace a haematologist, and no regulator has seen it.",
+            "",
+            "## What goes in and what comes out",
+            "",
+            f"In: whole fields at {given['pitch_um']} µm per pixel, after {', '.join(given['steps'])}.",
+            f"Out: a box round each cell, and which of these it is: {', '.join(manifest['classes'])}.",
+            f"A find counts from a confidence of {manifest['thresholds']['confidence']} on.",
+            "It tells no blasts from other cells.",
+            "",
+            "## Data",
+            "",
+            "| data set | licence | fields to train / validate | split |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            _LIMITS_OF_OTHERS,
             *notes,
             f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
             "",
@@ -57,15 +100,20 @@ def model_card(
 
 def _use(manifest: Mapping[str, Any]) -> str:
     given, limits = manifest["input"], manifest["thresholds"]
-    size, width_um = given["size_px"], given["size_px"] * given["pitch_um"]
+    cut = given.get("cut_px", given["size_px"])
+    size, width_um = given["size_px"], cut * given["pitch_um"]
+    kind, what = "field", f"whole fields scaled to {cut} × {cut} px"
+    if manifest["task"] != "field":
+        kind, at = "cell", f"at {given['pitch_um']} µm ({width_um:g} µm across)"
+        what = f"crops of {cut} × {cut} px {at}, a cell in the middle"
+    steps = f", after the preprocessing steps {', '.join(given['steps'])}" if given["steps"] else ""
     positive = " or ".join(manifest["positive"])
     return f"""## What goes in and what comes out
 
-In: crops of {size} × {size} px at {given["pitch_um"]} µm ({width_um:g} µm across), a cell in the middle,
-after the preprocessing steps {", ".join(given["steps"])}. Out: a probability for each of these classes:
+In: {what}{steps}; {size} × {size} px reach the network. Out: a probability for each of these classes:
 {", ".join(manifest["classes"])}.
 
-A cell is called {positive} from a probability of {limits["positive"]} on, and beyond doubt from
+A {kind} is called {positive} from a probability of {limits["positive"]} on, and beyond doubt from
 {limits["certain"]} on; below {limits["confidence"]} for the decided side the classifier abstains.
 """
 
@@ -89,11 +137,19 @@ def _data(sources: Sequence[DataSet], census: Mapping[str, Any]) -> str:
     lines += [
         "",
         "No test cell was trained on or used to fit the temperature and the thresholds.",
-        "Promyelocytes and promonocytes of deepapl count as blasts (all its patients have acute leukemia);",
-        "promyelocytes of healthy people are among the immature granulocytes. Artefacts are places in",
-        "fields, far from any label.",
-        "",
     ]
+    if any(source.name.startswith("deepapl") for source in sources):
+        lines += [
+            "Promyelocytes and promonocytes of deepapl count as blasts (all its patients have acute",
+            "leukemia); promyelocytes of healthy people are among the immature granulocytes. Artefacts are",
+            "places in fields, far from any label.",
+        ]
+    if any(source.name.endswith("@random") for source in sources):
+        lines += [
+            "",
+            "**This split leaks**: pictures of one patient or slide are on both sides. No figure counts.",
+        ]
+    lines.append("")
     return "\n".join(lines)
 
 
@@ -134,11 +190,16 @@ def _test_lines(result: Mapping[str, Any]) -> list[str]:
 def _precisions(manifest: Mapping[str, Any]) -> str:
     """What each precision loses against FP32, one table."""
     parity = manifest["metrics"]["parity"]
+    said = (
+        f"FP32 in ONNX Runtime against PyTorch: probabilities within {parity['largest_difference']:g} on "
+        f"{parity['cells']} crops."
+    )
+    if not manifest["precisions"]:
+        return f"## Precisions\n\n{said} It has no other.\n"
     lines = [
         "## Precisions",
         "",
-        f"FP32 in ONNX Runtime against PyTorch: probabilities within {parity['largest_difference']:g} on "
-        f"{parity['cells']} crops. The others against FP32, on validation cells:",
+        f"{said} The others against FP32, on validation cells:",
         "",
         "| runtime and precision | usable | sensitivity | ROC area | worst recall | layers left in float |",
         "|---|---|---|---|---|---|",
@@ -162,6 +223,13 @@ def _precisions(manifest: Mapping[str, Any]) -> str:
     ]
     return "\n".join(lines)
 
+
+_LIMITS_OF_OTHERS = """## Limits
+
+- It learned from one laboratory's pictures, made one way. Under another stain, camera or scale expect less.
+- It knows its classes and nothing else: whatever it is shown, it calls one of them.
+- Cells or fields of one patient look alike. A figure on a split that does not keep patients apart flatters.
+"""
 
 _LIMITS = """## Limits
 

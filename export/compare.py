@@ -128,7 +128,8 @@ def _asked(
 def _datasets(bundle: Bundle) -> tuple[str, ...]:
     """The data sets that a bundle's thresholds were chosen on, as its manifest tells."""
     try:
-        return tuple(bundle.manifest.everything["training"]["recipe"]["operation"]["datasets"])
+        recipe = bundle.manifest.everything["training"]["recipe"]
+        return tuple(recipe["operation"]["datasets"] or recipe["shares"])
     except (KeyError, TypeError):
         raise ExportError(
             f"bundle {bundle.path}: does not tell what its thresholds were chosen on; name it with --dataset"
@@ -140,7 +141,7 @@ def _cells(
 ) -> tuple[U8, U8, I32]:
     """The same cells as each bundle wants to see them, and the index of their class."""
     classes = bundles[0].manifest.classes
-    inputs = [(b.manifest.pitch_um, b.manifest.size_px) for b in bundles]
+    looks = [b.manifest.look for b in bundles]
     crops: tuple[list[U8], list[U8]] = ([], [])
     truth: list[int] = []
     for name in names:
@@ -151,8 +152,8 @@ def _cells(
         for picture in bar(pictures, name, "picture"):
             wanted = [i for i, spot in enumerate(picture.spots) if spot.label in classes]
             try:
-                one = cut(picture, *inputs[0])[wanted]
-                other = one if inputs[0] == inputs[1] else cut(picture, *inputs[1])[wanted]
+                one = cut(picture, looks[0])[wanted]
+                other = one if looks[0] == looks[1] else cut(picture, looks[1])[wanted]
             except DataError as error:
                 notice(str(error))
                 continue

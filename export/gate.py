@@ -12,7 +12,6 @@ from edge.bundle import Bundle, Manifest
 from edge.classify import Classifier, decide
 from edge.types import F32, I32, U8, Bools
 from export.graph import ExportError
-from train.classes import CLASSES
 from train.metrics import roc_area, two_sided
 from train.recipe import Recipe
 from train.validation import truth_of, typed
@@ -83,19 +82,19 @@ def held_out(windows: Windows, recipe: Recipe) -> HeldOut:
     ExportError
         There are no blasts or nothing else among them.
     """
-    cells = typed(windows.of("validation"), tuple(recipe.shares))
-    deciding = np.isin(cells.datasets, recipe.operation.datasets)
-    positive = cells.labels[deciding] == "blast"
+    cells = typed(windows.of("validation"), recipe, tuple(recipe.shares))
+    deciding = np.isin(cells.datasets, recipe.deciding)
+    positive = np.isin(cells.labels[deciding], recipe.positive)
     if not positive.any() or positive.all():
         raise ExportError(
-            f"precision gate: {int(positive.sum())} blasts among {len(positive)} validation cells of "
-            f"{', '.join(recipe.operation.datasets)}; both kinds are needed, give more data with --calibrate"
+            f"precision gate: {int(positive.sum())} positive ones among {len(positive)} validation cells of "
+            f"{', '.join(recipe.deciding)}; both kinds are needed, give more data with --calibrate"
         )
     names = ", ".join(dict.fromkeys(cells.datasets.tolist()))
-    chosen = ", ".join(recipe.operation.datasets)
+    chosen = ", ".join(recipe.deciding)
     return HeldOut(
         crops=np.ascontiguousarray(middle(cells.pixels, recipe.input.size_px)),
-        truth=truth_of(cells),
+        truth=truth_of(cells, recipe.classes),
         deciding=deciding,
         data=f"validation part of {names}; sensitivity and ROC area of {chosen}",
     )
@@ -161,7 +160,7 @@ def _figures(
     }
     recalls = {
         name: float((called == i)[held.truth == i].mean())
-        for i, name in enumerate(CLASSES)
+        for i, name in enumerate(manifest.classes)
         if (held.truth == i).sum() >= ENOUGH
     }
     return overall, recalls

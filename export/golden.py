@@ -17,7 +17,7 @@ import numpy as np
 from edge.bundle import Bundle
 from edge.cameras.simulated import SimulatedCamera
 from edge.classify import decide
-from edge.preprocess import crops, specimen
+from edge.preprocess import Look, specimen
 from edge.segment import Segmenter, segment
 from edge.types import F32, I32, U8, Bools
 from export.gate import answers
@@ -52,10 +52,12 @@ class Field:
     crops: U8
 
 
-def draw_fields(pitch_um: float, size_px: int, find: Segmenter = segment) -> list[list[Field]]:
+def draw_fields(look: Look, find: Segmenter = segment) -> list[list[Field]]:
     """For each of `SEEDS`, the early fields in good focus, cut to the window that holds most whole cells.
 
-    `find` is what will find cells on the device.
+    Parameters
+    ----------
+    look : what the model is shown. find : what will find cells on the device.
 
     Raises
     ------
@@ -72,8 +74,8 @@ def draw_fields(pitch_um: float, size_px: int, find: Segmenter = segment) -> lis
         camera.close()
         sharp = [f for f, t in zip(frames, truth, strict=False) if t["defocus_um"] < _SHARP_UM]
         name = f"golden/{number}.png"
-        parts = [_window(pixels, um_per_px, pitch_um, find) for pixels in sharp]
-        fields = [_field(name, part, um_per_px, pitch_um, size_px, find) for part in parts]
+        parts = [_window(pixels, um_per_px, look.pitch_um, find) for pixels in sharp]
+        fields = [_field(name, part, um_per_px, look, find) for part in parts]
         fields = [field for field in fields if len(field.centres_px)]
         if not fields:
             raise ExportError(
@@ -105,12 +107,12 @@ def _window(pixels: U8, um_per_px: float, pitch_um: float, find: Segmenter) -> U
     return np.ascontiguousarray(pixels[y : y + height, x : x + width])
 
 
-def _field(name: str, pixels: U8, um_per_px: float, pitch_um: float, size_px: int, find: Segmenter) -> Field:
+def _field(name: str, pixels: U8, um_per_px: float, look: Look, find: Segmenter) -> Field:
     """The cells that the device finds in the window itself, as it will be asked to."""
-    view = specimen(pixels, um_per_px, pitch_um)
+    view = specimen(pixels, um_per_px, look.pitch_um)
     cells = find(view, (pixels.shape[0], pixels.shape[1]))
     centres = np.round(cells.centres_px[~cells.cut], 1).astype(np.float32)
-    return Field(name, pixels, um_per_px, centres, crops(view, centres, size_px))
+    return Field(name, pixels, um_per_px, centres, look.of(view, centres, pixels))
 
 
 def expected(drawn: list[list[Field]], draft: Bundle, graphs: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -137,8 +139,8 @@ def expected(drawn: list[list[Field]], draft: Bundle, graphs: Mapping[str, bytes
         if not len(field.centres_px):
             raise ExportError(f"golden cases: every graph says something else of every cell of {field.name}")
         strip = field.name.replace(".png", "-crops.png")
-        members[field.name] = _png(field.pixels)
-        members[strip] = _png(np.concatenate(list(field.crops), axis=1))
+        members[field.name] = png(field.pixels)
+        members[strip] = png(np.concatenate(list(field.crops), axis=1))
         cells = _cells(field, draft, graphs)
         cases.append({"picture": field.name, "crops": strip, "um_per_px": field.um_per_px, "cells": cells})
     content = {
@@ -191,7 +193,8 @@ def _pick(field: Field, keep: Bools) -> Field:
     return replace(field, centres_px=field.centres_px[keep], crops=field.crops[keep])
 
 
-def _png(pixels: U8) -> bytes:
+def png(pixels: U8) -> bytes:
+    """The PNG file's content of a (H, W, 3) uint8 RGB picture."""
     done, data = cv2.imencode(
         ".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9]
     )

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from edge.runtimes import open_runtime
 from edge.types import F32, U8, LeukoscopeError
 from export.folded import Folded
-from train.model import DeviceGraph
+from train.model import DeviceGraph, Network
 
 OPSET = 20
 LAYERS = ("Conv", "Gemm")
@@ -31,13 +31,23 @@ class ExportError(LeukoscopeError):
     """The run cannot become a bundle. Says what differs and by how much."""
 
 
-def to_onnx(network: Folded, size_px: int) -> bytes:
+def deployed(network: nn.Module, temperature: float) -> nn.Module:
+    """A run's network as the device computes it: ours folded to convolutions, any other as it is."""
+    return Folded(network, temperature) if isinstance(network, Network) else DeviceGraph(network, temperature)
+
+
+def to_onnx(network: nn.Module, size_px: int) -> bytes:
     """The device's graph: `crops` (n, size_px, size_px, 3) uint8 → `probabilities` (n, C) float32.
 
     It is simplified twice over: `export.folded` leaves only convolutions, and the exporter's optimiser (of
     onnxscript) folds constants and removes what has no effect. It stays plain ONNX, which TensorRT reads too.
     A layer's node is named after the layer ('stages.0.first').
+
+    Parameters
+    ----------
+    network : what `deployed` gives.
     """
+    network = network.eval()
     example = torch.zeros((2, size_px, size_px, 3), dtype=torch.uint8)
     free = {0: torch.export.Dim("n")}
     return exported(network, example, free, inputs=["crops"], outputs=["probabilities"])

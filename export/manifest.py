@@ -10,7 +10,6 @@ from edge.manifest import FORMAT, INTERPOLATION, SCALE
 from export import card
 from export.precisions import MEMBERS, Precisions
 from export.segmenter import Segmenter
-from train.classes import CLASSES, LEUKOCYTES, POSITIVE
 from train.datasets import dataset
 from train.recipe import Recipe
 
@@ -26,27 +25,37 @@ FINDING = {
 }
 """When a slide is referred; see `edge.bundle.FindingRule`."""
 
+FINDING_OF_FIELDS = FINDING | {
+    "refer_fraction": 0.1,
+    "certain_cells": 3,
+    "certain_within": 20,
+    "source": "a model of whole fields has no differential: that a tenth of them are positive, or three of "
+    "the first twenty beyond doubt, is a convention of this program; not validated on patients",
+}
+"""The same where fields are counted."""
+
 
 def manifest_of(
     recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisions, segmenter: Segmenter | None = None
 ) -> dict[str, Any]:
     """`manifest.json` without the members' hashes; see `edge.manifest` for what the device reads of it."""
-    point = metrics["operating_point"]
+    point, look = metrics["operating_point"], recipe.look
     return {
         "format": FORMAT,
         "name": recipe.name,
         "version": metrics["finished"].replace("-", "."),
-        "task": "cell",
-        "classes": list(CLASSES),
-        "leukocytes": list(LEUKOCYTES),
-        "positive": list(POSITIVE),
+        "task": recipe.task,
+        "classes": list(recipe.classes),
+        "leukocytes": list(recipe.counted),
+        "positive": list(recipe.positive),
         "input": {
             "pitch_um": recipe.input.pitch_um,
-            "size_px": recipe.input.size_px,
-            "crop_um": round(recipe.input.size_px * recipe.input.pitch_um, 6),
+            "size_px": look.size_px,
+            **({"cut_px": look.cut_px} if look.cut_px != look.size_px else {}),
+            **({} if look.whole else {"crop_um": round(look.cut_px * look.pitch_um, 6)}),
             "interpolation": INTERPOLATION,
             "scale": SCALE,
-            "steps": list(recipe.input.steps),
+            "steps": list(look.steps),
         },
         "graphs": {
             "classifier": {variant: MEMBERS[variant] for variant in precisions.graphs},
@@ -54,7 +63,7 @@ def manifest_of(
         },
         "precisions": dict(precisions.figures),
         "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
-        "finding": FINDING,
+        "finding": FINDING_OF_FIELDS if recipe.task == "field" else FINDING,
         "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
         "training": {
             "recipe": asdict(recipe),
@@ -80,7 +89,8 @@ def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     out = []
     for name in recipe.shares:
         source = dataset(name)
-        validation = metrics["data"][name].get("validation", {}).get("groups", [])
+        kept = metrics["data"][name].get("validation", {})
+        validation = kept if isinstance(kept, int) else kept.get("groups", [])
         out.append(
             {
                 "name": name,
@@ -88,8 +98,14 @@ def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "licence": source.licence,
                 "citation": source.citation,
                 "split": source.split,
-                # patients are worth naming; blocks of file numbers are not
-                "validation": validation if source.groups in ("patient", "slide") else len(validation),
+                "validation": _told(validation, source.groups),
             }
         )
     return out
+
+
+def _told(validation: list[str] | int, groups: str) -> list[str] | int:
+    """Groups kept from training: patients are worth naming; blocks of file numbers are not."""
+    if isinstance(validation, int) or groups in ("patient", "slide", "subject"):
+        return validation
+    return len(validation)

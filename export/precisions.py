@@ -89,6 +89,14 @@ class Bench:
         self._bar.close()
 
 
+def float_only(graph: bytes) -> Precisions:
+    """FP32 alone, of a network that nothing here makes faster; on TensorRT too where that would take it."""
+    graphs = {"ort-fp32": graph}
+    if not check_for_tensorrt(graph):
+        graphs["trt-fp32"] = graph
+    return Precisions(graphs, {})
+
+
 def without_cells(graph: bytes) -> Precisions:
     """FP32, and FP16 that nothing is known of."""
     figures = {"usable": False, "why": _UNMEASURED, "cells": 0, "data": "", "against": "ort-fp32"}

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
-from edge.fcn import EDGE, MULTIPLE, SIDES, Learned, Maps
+from edge.anysize import SIDES
+from edge.fcn import EDGE, MULTIPLE, Learned, Maps
 from edge.types import U8
 from export.graph import ExportError, exported, packed
 from train.segmentation.fit import load_network

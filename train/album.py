@@ -26,29 +26,29 @@ _OF_DATASET = {
 def draw(evaluation: Evaluation, folder: Path) -> list[Path]:
     """Write everything that can be drawn of an evaluation, as DATASET-SPLIT-KIND.png; returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    manifest, whole = evaluation.manifest, evaluation.whole
+    model, whole = evaluation.model, evaluation.whole
     stem = f"{evaluation.dataset.replace(',', '+').replace('/', '_')}-{evaluation.split}"
-    about = f"{manifest.name} {manifest.version} on {evaluation.dataset}, {evaluation.split}"
-    positive = " or ".join(manifest.positive)
+    about = f"{model.name} {model.version} on {evaluation.dataset}, {evaluation.split}"
+    positive = " or ".join(model.positive)
     written = []
 
     def path(kind: str) -> Path:
         written.append(folder / f"{stem}-{kind}.png")
         return written[-1]
 
-    pictures.confusion_matrix(whole.table, manifest.classes, path("confusion"), about)
+    pictures.confusion_matrix(whole.table, model.classes, path("confusion"), about)
     kinds = {
         "likeliest class": (whole.likeliest, whole.figures["calibration_error"]),
         positive: (whole.positive, whole.figures["calibration_error_positive"]),
     }
     pictures.reliability(kinds, about, path("reliability"))
-    at = (whole.abstained, manifest.thresholds.confidence)
+    at = (whole.abstained, model.thresholds.confidence)
     pictures.abstention(whole.curve, at, about, path("abstention"))
     rows = {f"{name} ({whole.cells[name]})": found for name, found in whole.classes.items()}
     pictures.intervals(rows, _OF_CLASS, about, path("classes"))
     if ranked := _ranked(evaluation):
         title = f"{positive} against the rest: {about}"
-        pictures.ranking(ranked, manifest.thresholds.positive, title, path("ranking"))
+        pictures.ranking(ranked, model.thresholds.positive, title, path("ranking"))
     if len(evaluation.parts) > 1:
         every = {name: part.figures for name, part in evaluation.parts.items()} | {"all": whole.figures}
         pictures.intervals(every, _OF_DATASET, about, path("datasets"))
@@ -59,7 +59,7 @@ def draw(evaluation: Evaluation, folder: Path) -> list[Path]:
 
 def _ranked(evaluation: Evaluation) -> Mapping[str, tuple[F32, Bools, Figure, Figure]]:
     """Scores and truth of every part that has cells on both sides, and of all where there are several."""
-    columns = list(evaluation.manifest.positive_indices)
+    columns = list(evaluation.model.positive_indices)
 
     def curve(part: Part) -> tuple[F32, Bools, Figure, Figure]:
         scores = part.judged.probabilities[:, columns].sum(axis=1)
@@ -74,9 +74,9 @@ def _ranked(evaluation: Evaluation) -> Mapping[str, tuple[F32, Bools, Figure, Fi
 
 def _mistakes(evaluation: Evaluation, about: str, path: Path) -> None:
     """The contact sheet, in the order of the JSON's `mistakes`."""
-    manifest, positive = evaluation.manifest, evaluation.manifest.positive
+    model, positive = evaluation.model, evaluation.model.positive
     contact_sheet(
-        [m.cell.crop(manifest.pitch_um, manifest.size_px) for m in evaluation.mistakes],
+        [m.cell.crop(model.look) for m in evaluation.mistakes],
         [(m.truth, f"{m.called} {m.confidence:.2f}") for m in evaluation.mistakes],
         [(m.truth in positive) != (m.called in positive) for m in evaluation.mistakes],
         f"the {len(evaluation.mistakes)} surest mistakes of {about}: what it is, what it was called\n"

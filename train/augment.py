@@ -23,6 +23,7 @@ class Augmentation:
     Attributes
     ----------
     zoom : smallest and largest factor of scale (µm per pixel is never known exactly, cells vary).
+    shear : largest share of its height that a picture's top is pushed against its bottom, both ways.
     shift_um : largest shift of the centre in either direction, µm.
     stain_strength : spread of the log of the optical density, all channels together.
     stain_channel : the same, each channel by itself.
@@ -39,6 +40,7 @@ class Augmentation:
     """
 
     zoom: tuple[float, float] = (0.75, 1.35)
+    shear: float = 0.0
     shift_um: float = 1.5
     stain_strength: float = 0.25
     stain_channel: float = 0.15
@@ -80,9 +82,10 @@ def _place(
     reach = size_px / window_px / zoom  # a larger zoom looks at less of the window
     cos, sin = torch.cos(angle) * reach, torch.sin(angle) * reach
     shift = (torch.rand((n, 2), generator=random) * 2 - 1) * settings.shift_um / pitch_um * 2 / window_px
+    lean = (torch.rand(n, generator=random) * 2 - 1) * settings.shear if settings.shear else torch.zeros(n)
     rows = (
-        torch.stack([cos * mirror, -sin, shift[:, 0]], 1),
-        torch.stack([sin * mirror, cos, shift[:, 1]], 1),
+        torch.stack([cos * mirror, cos * mirror * lean - sin, shift[:, 0]], 1),
+        torch.stack([sin * mirror, sin * mirror * lean + cos, shift[:, 1]], 1),
     )
     grid = functional.affine_grid(torch.stack(rows, 1), [n, 3, size_px, size_px], align_corners=False)
     return functional.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from edge import durable
-from train.classes import CLASSES
-from train.model import build
+from edge.types import U8
+from train.model import begin, build
 from train.recipe import Recipe, Training
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -53,19 +53,21 @@ class State:
     best: Best | None = None
 
 
-def start(recipe: Recipe, device: torch.device, precision: Precision) -> State:
-    """A run that has not begun."""
+def start(recipe: Recipe, pixels: U8, device: torch.device, precision: Precision) -> State:
+    """A run that has not begun. `pixels` : (n, S, S, 3), of its training windows."""
     torch.manual_seed(recipe.training.seed)
-    network = build(recipe.architecture, len(CLASSES)).to(device)
-    average = build(recipe.architecture, len(CLASSES)).to(device)
+    network = build(recipe.architecture, len(recipe.classes))
+    begin(network, recipe.architecture, pixels)
+    network = network.to(device)
+    average = build(recipe.architecture, len(recipe.classes)).to(device)
     average.load_state_dict(network.state_dict())
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-    return State(network, average, _optimiser(network, recipe.training), scaler)
+    return State(network, average, optimiser_of(network, recipe.training), scaler)
 
 
-def _optimiser(network: nn.Module, settings: Training) -> torch.optim.AdamW:
-    flat = [p for p in network.parameters() if p.ndim < 2]
-    deep = [p for p in network.parameters() if p.ndim >= 2]
+def optimiser_of(network: nn.Module, settings: Training) -> torch.optim.AdamW:
+    flat = [p for p in network.parameters() if p.ndim < 2 and p.requires_grad]
+    deep = [p for p in network.parameters() if p.ndim >= 2 and p.requires_grad]
     kinds: list[dict[str, Any]] = [
         {"params": deep, "weight_decay": settings.weight_decay},
         {"params": flat, "weight_decay": 0.0},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 LEUKOCYTES = (
     "blast",
     "immature-granulocyte",
@@ -43,16 +45,16 @@ _PARTIAL = {
 }
 
 
-def admitted(label: str) -> tuple[str, ...]:
-    """The classes that a label admits: itself, or several where the type is not known.
+def admitted(label: str, classes: Sequence[str] = CLASSES) -> tuple[str, ...]:
+    """Which of a model's classes a label admits: itself, or several where the type is not known.
 
     Raises
     ------
     ValueError
-        For a label that is neither a class nor one of the partial labels.
+        The label admits none of them.
     """
-    if label in _PARTIAL:
-        return _PARTIAL[label]
-    if label not in CLASSES:
-        raise ValueError(f"label {label!r}: not one of {', '.join((*CLASSES, *_PARTIAL))}")
-    return (label,)
+    found = tuple(name for name in _PARTIAL.get(label, (label,)) if name in classes)
+    if not found:
+        known = [name for name, several in _PARTIAL.items() if set(several) & set(classes)]
+        raise ValueError(f"label {label!r}: not one of {', '.join((*classes, *known))}")
+    return found

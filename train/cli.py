@@ -98,6 +98,20 @@ def _add_fit(commands: command.Commands[command.Parser]) -> None:
     fit.add_argument(
         "--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set"
     )
+    fit.add_argument(
+        "--split",
+        default="",
+        metavar="SCHEME",
+        help="of the recipe's data sets: random (by picture: LEAKS), K/N (part K of N of the groups for "
+        "testing), all (nothing for testing)",
+    )
+    fit.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another setting than the recipe's, as in architecture.weights=resnet50.pth; may be repeated",
+    )
     fit.add_argument("--cache", type=Path, metavar="DIR", help="keep cut cells here (default: RUN_DIR/cache)")
     fit.add_argument(
         "--checkpoint-minutes",

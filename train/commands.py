@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edge.command import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
+    from train.contestants import FieldDetector
     from train.datasets import DataSet
 
 
@@ -65,7 +66,9 @@ def recipes(arguments: argparse.Namespace) -> int:
     from train import recipe
 
     for name in recipe.names():
-        print(f"{name}: {recipe.load(name).title}")
+        found = recipe.load(name)
+        published = f" (published: {found.published})" if found.published else ""
+        print(f"{name}: {found.title}{published}")
     return DONE
 
 
@@ -75,7 +78,7 @@ def fit(arguments: argparse.Namespace) -> int:
 
     from train import distributed, fit, recipe
 
-    chosen = recipe.load(arguments.recipe)
+    chosen = recipe.changed(recipe.load(arguments.recipe), arguments.set, arguments.split)
     if arguments.epochs:
         chosen = replace(chosen, training=replace(chosen.training, epochs=arguments.epochs))
     run = fit.fit(
@@ -129,17 +132,40 @@ def _tell(arguments: argparse.Namespace, found: dict[str, Any], lines: Iterable[
 def evaluate(arguments: argparse.Namespace) -> int:
     """A bundle's figures."""
     from edge import bundle
-    from train import album, evaluate, report
+    from train import album, contestants, evaluate, report
 
+    given = arguments.bundle
+    if given and (detector := contestants.detector(given)) is not None:
+        return _evaluate_detector(arguments, detector)
     sources = _sources(arguments)
-    opened = bundle.load(arguments.bundle, allow_unsigned=True)
+    model = contestants.contestant(given) if given else contestants.of_bundle(bundle.load())
     result = evaluate.evaluate(
-        opened, sources, arguments.data, split=arguments.split, limit=arguments.limit, notice=_notice
+        model, sources, arguments.data, split=arguments.split, limit=arguments.limit, notice=_notice
     )
     _tell(arguments, result.as_json(), report.of_evaluation(result))
     if arguments.pictures:
         for path in album.draw(result, arguments.pictures):
             _notice(f"wrote {path}")
+    return DONE
+
+
+def _evaluate_detector(arguments: argparse.Namespace, detector: FieldDetector) -> int:
+    """A detector's figures, on fields with boxes."""
+    from train.detection import evaluate
+
+    if arguments.split == "all":
+        arguments.wrong("--split all: a detector is judged on one part; choose train, validation or test")
+    result = evaluate.evaluate(
+        detector.find,
+        detector.classes,
+        detector.pitch_um,
+        _split(arguments.dataset),
+        arguments.data,
+        split=arguments.split,
+        limit=arguments.limit,
+        notice=_notice,
+    )
+    _tell(arguments, result.as_json(), result.lines())
     return DONE
 
 

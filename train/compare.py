@@ -199,5 +199,5 @@ def _standings(
 def _times(models: Sequence[Contestant], judged: Judged) -> list[float]:
     """Milliseconds a cell of each contestant, on a few of the cells that were judged."""
     few = judged.cells[: speed.CELLS]
-    crops = [np.stack([cell.crop(m.pitch_um, m.size_px) for cell in few]) for m in models]
+    crops = [np.stack([cell.crop(m.look) for cell in few]) for m in models]
     return speed.per_cell(models, crops)

@@ -5,16 +5,16 @@ A bundle answers through the device's runtime, a run of `edge-train fit` through
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-
-import numpy as np
 
 from edge import bundle, onnxfile
 from edge.bundle import Bundle, Thresholds
 from edge.classify import Calls, Classifier, decide
+from edge.detector import Detector
+from edge.preprocess import Look
 from edge.types import F32, U8, LeukoscopeError
 from train.datasets import DataSet, Notice
 
@@ -29,26 +29,29 @@ class Contestant:
 
     Attributes
     ----------
-    path : of the bundle's file or the run's folder.
+    path : of the bundle's file or the run's folder. name, version : as the manifest or the recipe has them.
+    sha256 : of the bundle's file, or of the run's weights.
     runtime : what computes: 'ort-fp32' or 'torch-fp32'.
-    classes : in the order of its answers. positive_indices : of those that a finding is about.
-    pitch_um, size_px : of the crops that it wants.
+    classes : in the order of its answers. positive : those that a finding is about.
+    look : what it is shown of a cell or a field.
     parameters : numbers that a run learned, or that a bundle's FP32 graph holds (some more: short cuts are
         written out).
     model_bytes : of the FP32 graph, or of the run's weights. file_bytes : of the whole bundle, or the same.
     learned_on, tuned_on : names of the data sets whose training part it was fitted on, and whose validation
         part its thresholds were chosen on.
-    answer : (n, size_px, size_px, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
+    answer : (n, S, S, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
     close : lets go of the runtime.
     """
 
     path: Path
+    name: str
+    version: str
+    sha256: str
     runtime: str
     classes: tuple[str, ...]
-    positive_indices: tuple[int, ...]
+    positive: tuple[str, ...]
     thresholds: Thresholds
-    pitch_um: float
-    size_px: int
+    look: Look
     parameters: int
     model_bytes: int
     file_bytes: int
@@ -57,8 +60,12 @@ class Contestant:
     answer: Callable[[U8], F32]
     close: Callable[[], None]
 
+    @property
+    def positive_indices(self) -> tuple[int, ...]:
+        return tuple(self.classes.index(name) for name in self.positive)
+
     def probabilities(self, crops: U8) -> F32:
-        """(n, size_px, size_px, 3) uint8 RGB specimen crops → (n, C) float32 calibrated probabilities."""
+        """(n, S, S, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities."""
         return self.answer(crops)
 
     def calls(self, probabilities: F32) -> Calls:
@@ -83,75 +90,109 @@ def contestant(path: Path) -> Contestant:
     return of_bundle(bundle.load(path, allow_unsigned=True))
 
 
+@dataclass(frozen=True, eq=False)
+class FieldDetector:
+    """A detector of a run or bundle. `classes` are those of its answers; `pitch_um` of what it is shown."""
+
+    find: Detector
+    classes: tuple[str, ...]
+    pitch_um: float
+
+
+def detector(path: Path) -> FieldDetector | None:
+    """The detector that a run's folder or a bundle's file holds, None where it names given cells instead.
+
+    Raises
+    ------
+    BundleError, FitError, DetectionError : as for `contestant`.
+    """
+    if path.is_dir():
+        from train.fit import settings_of
+
+        if settings_of(path)[0].task != "detector":
+            return None
+        from train.detection.fit import detector_of
+
+        found, recipe = detector_of(path)
+        return FieldDetector(found, recipe.classes, recipe.input.pitch_um)
+    if not path.exists():
+        return None
+    opened = bundle.load(path, allow_unsigned=True)
+    manifest = opened.manifest
+    if manifest.task != "detector":
+        return None
+    graph = Detector.of(opened.graph(), manifest.thresholds.confidence)
+    return FieldDetector(graph, manifest.classes, manifest.pitch_um)
+
+
 def of_bundle(opened: Bundle) -> Contestant:
     """A bundle, in FP32 on ONNX Runtime."""
     manifest, graph = opened.manifest, opened.graph()
     classifier = Classifier(opened)
     recipe = manifest.everything.get("training", {}).get("recipe", {})
+    if manifest.task == "detector":
+        raise ContestantError(f"bundle {opened.path}: finds cells; there is no class of given cells to judge")
     return Contestant(
         path=opened.path,
+        name=manifest.name,
+        version=manifest.version,
+        sha256=opened.sha256,
         runtime="ort-fp32",
         classes=manifest.classes,
-        positive_indices=manifest.positive_indices,
+        positive=manifest.positive,
         thresholds=manifest.thresholds,
-        pitch_um=manifest.pitch_um,
-        size_px=manifest.size_px,
+        look=manifest.look,
         parameters=onnxfile.weights(graph),
         model_bytes=len(graph),
         file_bytes=opened.path.stat().st_size,
         learned_on=frozenset(recipe.get("shares", {})),
-        tuned_on=frozenset(recipe.get("operation", {}).get("datasets", ())),
+        tuned_on=frozenset(recipe.get("operation", {}).get("datasets") or recipe.get("shares", {})),
         answer=classifier.probabilities,
         close=classifier.close,
     )
 
 
 def of_run(run: Path) -> Contestant:
-    """A finished run, in FP32 by PyTorch on one thread.
+    """A finished run: a network in FP32 by PyTorch, a classical model as it is, on one thread.
 
     Raises
     ------
     FitError : not a run's folder, or not finished.
-    ContestantError : it names other classes than this program, or its files are damaged.
+    ContestantError : its files are damaged, or it finds cells rather than naming them.
     """
-    import torch
+    from pickle import UnpicklingError
 
-    from train.classes import CLASSES, POSITIVE
-    from train.fit import load_network, settings_of
-    from train.model import DeviceGraph
+    from train.fit import load_model, settings_of
 
     try:
         recipe, settings = settings_of(run)
-        if tuple(settings.get("classes", CLASSES)) != CLASSES:
+        if recipe.task == "detector":
+            raise ContestantError(f"run {run}: finds cells; there is no class of given cells to judge")
+        if tuple(settings.get("classes", recipe.classes)) != recipe.classes:
             raise ContestantError(f"run {run}: names other classes than this program does; fit it again")
-        network, metrics = load_network(run)
+        model, metrics = load_model(run)
         point = metrics["operating_point"]
         thresholds = Thresholds(**{name: point[name] for name in ("positive", "confidence", "certain")})
-        graph = DeviceGraph(network, point["temperature"]).eval()
     except (RuntimeError, ValueError, KeyError, UnpicklingError) as error:  # torch raises whatever it likes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ContestantError(f"run {run}: its files cannot be read ({reason}); fit it again") from None
-    torch.set_num_threads(1)
-
-    def answer(crops: U8) -> F32:
-        with torch.inference_mode():
-            return np.asarray(graph(torch.from_numpy(np.ascontiguousarray(crops))).numpy(), np.float32)
-
-    size = (run / "model.pt").stat().st_size
+    size = model.path.stat().st_size
     return Contestant(
         path=run,
-        runtime="torch-fp32",
-        classes=CLASSES,
-        positive_indices=tuple(CLASSES.index(name) for name in POSITIVE),
+        name=recipe.name,
+        version=metrics["finished"].replace("-", "."),
+        sha256=hashlib.sha256(model.path.read_bytes()).hexdigest(),
+        runtime=model.runtime,
+        classes=recipe.classes,
+        positive=recipe.positive,
         thresholds=thresholds,
-        pitch_um=recipe.input.pitch_um,
-        size_px=recipe.input.size_px,
-        parameters=sum(p.numel() for p in network.parameters()),
+        look=recipe.look,
+        parameters=model.parameters,
         model_bytes=size,
         file_bytes=size,
         learned_on=frozenset(recipe.shares),
-        tuned_on=frozenset(recipe.operation.datasets),
-        answer=answer,
+        tuned_on=frozenset(recipe.deciding),
+        answer=model.answer,
         close=lambda: None,
     )
 
@@ -166,3 +207,10 @@ def warn(model: Contestant, sources: Sequence[DataSet], split: str, notice: Noti
         notice(
             f"{model.path}: chose its thresholds on these cells of {', '.join(tuned)}; its figures flatter"
         )
+    for source in sorted({name.partition("@")[0] for name in names}):
+        others = {name for name in model.learned_on - names if name.partition("@")[0] == source}
+        if others:
+            notice(
+                f"{model.path}: learned {', '.join(sorted(others))}, another split of {source}; its figures "
+                "flatter where it knows these cells"
+            )

@@ -54,13 +54,13 @@ def train_epoch(
     settings = recipe.training
     batches = _batches(windows, recipe, state.epoch)
     parts = [process.part(batch) for batch in batches]
-    admits = targets(windows)
+    admits = targets(windows, recipe)
     seeds = [_seeds(settings.seed, state.epoch, step, process.rank) for step in range(len(batches))]
     augmentation = (torch.Generator().manual_seed(seed) for seed, _ in seeds[state.step :])
     crops_ahead = ahead(lambda part: crops_of(windows, part, recipe, next(augmentation)), parts[state.step :])
     state.network.train()
     for part, crops in crops_ahead:
-        rate = _rate(settings, state.epoch * len(batches) + state.step)
+        rate = learning_rate(settings, state.epoch * len(batches) + state.step)
         for group in state.optimiser.param_groups:
             group["lr"] = rate
         torch.manual_seed(seeds[state.step][1])  # dropout
@@ -68,7 +68,7 @@ def train_epoch(
         loss = _step(state, crops, admits[part], len(part) / size, recipe, process, precision)
         # early on the average must forget the random start
         done = state.epoch * len(batches) + state.step + 1
-        _follow(state.average, state.network, min(settings.average_decay, done / (done + 10)))
+        follow(state.average, state.network, min(settings.average_decay, done / (done + 10)))
         state.step += 1
         state.loss += loss * size
         after_step()
@@ -132,7 +132,7 @@ def _statistics(network: nn.Module, share: float) -> list[Tensor]:
     return [buffer.mul_(share) for buffer in network.buffers() if buffer.dtype.is_floating_point]
 
 
-def _rate(settings: Training, step: int) -> float:
+def learning_rate(settings: Training, step: int) -> float:
     """Learning rate: a linear warm-up, then half a cosine down to nothing."""
     steps = settings.epochs * steps_of(settings)
     warm = max(round(settings.warm_up * steps), 1)
@@ -142,7 +142,7 @@ def _rate(settings: Training, step: int) -> float:
 
 
 @torch.no_grad()
-def _follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move the running average towards the network, normalisation statistics included."""
     current = network.state_dict()
     for name, held in average.state_dict().items():

@@ -1,4 +1,7 @@
-"""Evaluate a bundle on data sets with the device's own code: bundle, preprocessing, runtime, decisions."""
+"""Evaluate a bundle on data sets with the device's own code: bundle, preprocessing, runtime, decisions.
+
+A run's folder is judged alike, but for the runtime.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle, Manifest
 from edge.classify import Calls, decide
 from edge.types import Bools
 from train import figures
 from train.bootstrap import ROUNDS, Draws, Figure, draw
-from train.contestants import of_bundle, warn
+from train.contestants import Contestant, warn
 from train.datasets import DataSet, Notice
 from train.figures import DIFFERENTIAL, Bin, Undecided
 from train.judging import Cell, Judged, judge
@@ -109,8 +111,7 @@ class Evaluation:
     mistakes : the most confident ones, worst first.
     """
 
-    manifest: Manifest
-    bundle: Mapping[str, str]
+    model: Contestant
     sources: Sequence[DataSet]
     split: str
     whole: Part
@@ -131,12 +132,12 @@ class Evaluation:
     def as_json(self) -> dict[str, Any]:
         """For a file. What stands beside `by_dataset` is of all data sets together."""
         return {
-            "bundle": dict(self.bundle),
+            "bundle": {name: getattr(self.model, name) for name in ("name", "version", "sha256")},
             "dataset": self.dataset,
             "split": self.split,
             "interval": f"95%, bootstrap by {self.drawn_by}",
-            "operating_point": asdict(self.manifest.thresholds),
-            "positive": list(self.manifest.positive),
+            "operating_point": asdict(self.model.thresholds),
+            "positive": list(self.model.positive),
             "differential": [list(part) for part in DIFFERENTIAL],
             **self.whole.as_json(),
             "by_dataset": {
@@ -152,7 +153,7 @@ class Evaluation:
 
 
 def evaluate(
-    bundle: Bundle,
+    model: Contestant,
     sources: Sequence[DataSet],
     data: Path,
     *,
@@ -161,39 +162,37 @@ def evaluate(
     limit: int = 0,
     notice: Notice,
 ) -> Evaluation:
-    """Figures of a bundle on one part of data sets, with intervals by group bootstrap.
+    """Figures of a bundle or run on one part of data sets, with intervals by group bootstrap.
 
-    The bundle's operating point is applied as it is; nothing is chosen here.
+    Its operating point is applied as it is; nothing is chosen here.
 
     Raises
     ------
     DataError
         A data set is absent, or has no readable cell of the bundle's classes in that part.
     """
-    manifest = bundle.manifest
-    with closing(of_bundle(bundle)) as model:
+    with closing(model):
         warn(model, sources, split, notice)
         (judged,) = judge([model], sources, data, split, notice, limit)
     draws = draw(judged.groups, judged.datasets, rounds=rounds)
     of = np.array(judged.datasets)
-    parts = {s.name: _part(judged, draws, manifest, of == s.name) for s in sources}
+    parts = {s.name: _part(judged, draws, model, of == s.name) for s in sources}
     several = len(sources) > 1
     return Evaluation(
-        manifest=manifest,
-        bundle={"name": manifest.name, "version": manifest.version, "sha256": bundle.sha256},
+        model=model,
         sources=sources,
         split=split,
-        whole=_part(judged, draws, manifest, of != "") if several else parts[sources[0].name],
+        whole=_part(judged, draws, model, of != "") if several else parts[sources[0].name],
         parts=parts,
-        mistakes=_mistakes(judged, manifest),
+        mistakes=_mistakes(judged, model),
     )
 
 
-def _part(judged: Judged, draws: Draws, manifest: Manifest, keep: Bools) -> Part:
+def _part(judged: Judged, draws: Draws, model: Contestant, keep: Bools) -> Part:
     """The figures of some of the cells."""
     judged, draws = judged.pick(keep), draws.of(keep)
-    truth, calls = judged.truth, decide(judged.probabilities, manifest)
-    classes, positive = manifest.classes, manifest.positive_indices
+    truth, calls = judged.truth, decide(judged.probabilities, model)
+    classes, positive = model.classes, model.positive_indices
     sure = ~calls.uncertain
     scores = np.minimum(judged.probabilities[:, list(positive)].sum(axis=1), 1)
     right = judged.probabilities.argmax(axis=1) == truth
@@ -202,8 +201,8 @@ def _part(judged: Judged, draws: Draws, manifest: Manifest, keep: Bools) -> Part
     decided = figures.overall(draws.of(sure), truth[sure], _of(calls, sure), classes, positive)
 
     def uncertain(confidence: float) -> Bools:
-        limits = replace(manifest.thresholds, confidence=confidence)
-        return decide(judged.probabilities, replace(manifest, thresholds=limits)).uncertain
+        limits = replace(model.thresholds, confidence=confidence)
+        return decide(judged.probabilities, replace(model, thresholds=limits)).uncertain
 
     return Part(
         groups=len(set(zip(judged.datasets, judged.groups, strict=True))),
@@ -233,10 +232,10 @@ def _nested(drawn: Mapping[str, Mapping[str, Floats]]) -> dict[str, dict[str, Fi
     return {name: _with_intervals(inner) for name, inner in drawn.items()}
 
 
-def _mistakes(judged: Judged, manifest: Manifest) -> list[Mistake]:
+def _mistakes(judged: Judged, model: Contestant) -> list[Mistake]:
     """The wrong calls, the surest first."""
-    calls = decide(judged.probabilities, manifest)
-    positive = list(manifest.positive_indices)
+    calls = decide(judged.probabilities, model)
+    positive = list(model.positive_indices)
     of_called = judged.probabilities[np.arange(len(judged.truth)), calls.classes]
     together = judged.probabilities[:, positive].sum(axis=1)
     confidence = np.where(np.isin(calls.classes, positive), together, of_called)
@@ -244,8 +243,8 @@ def _mistakes(judged: Judged, manifest: Manifest) -> list[Mistake]:
     return [
         Mistake(
             cell=judged.cells[i],
-            truth=manifest.classes[judged.truth[i]],
-            called=manifest.classes[calls.classes[i]],
+            truth=model.classes[judged.truth[i]],
+            called=model.classes[calls.classes[i]],
             confidence=float(confidence[i]),
             uncertain=bool(calls.uncertain[i]),
         )

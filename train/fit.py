@@ -8,27 +8,30 @@ and `data.json` (the cells it saw); `checkpoint.pt` and `curves.png`, renewed as
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from edge.types import LeukoscopeError
+from edge.types import F32, U8, LeukoscopeError
 from train.checkpoint import Best, Precision, State, kept, resume, save, start
-from train.classes import CLASSES
 from train.datasets import Notice, dataset
 from train.distributed import Process, joined
 from train.epoch import precision_of, steps_of, train_epoch
 from train.finish import finish
-from train.model import build
+from train.model import DeviceGraph, build
+from train.operation import softmax
 from train.pictures import curves
 from train.progress import Progress
 from train.provenance import SETTINGS, add_environment, write_data, write_settings
 from train.recipe import Recipe, parse
+from train.sampling import understood
 from train.validation import typed, validate, watched
 from train.windows import Windows, cached
 
@@ -71,18 +74,27 @@ def fit(
     ProcessError : the device cannot be used, or another process of the run ended.
     DataError : a data set is absent or unreadable.
     """
+    if recipe.task == "detector":
+        from train.detection.fit import fit as fit_detector
+
+        return fit_detector(recipe, data, out, device=device, precision=precision, limit=limit, notice=notice)
     with joined(device) as process:
         chosen = precision_of(precision, process.device)
         process.of_leader(lambda: _begin(recipe, limit, chosen, process, out))
         windows = process.in_turn(lambda: gather(recipe, data, limit, cache, notice))
-        _check(recipe, windows, data, process)
-        state = start(recipe, process.device, chosen)
+        _check(recipe, windows, data, process, notice)
+        if process.leads:
+            write_data(recipe, data, limit, windows, out)
+        if recipe.method != "network":
+            from train.classical.fit import fit as fit_classical
+
+            process.of_leader(lambda: fit_classical(recipe, windows, out, notice))
+            return out
+        state = start(recipe, windows.of("train").pixels, process.device, chosen)
         process.synchronise(state.network)
         checkpoint = process.of_leader(lambda: kept(out))
         if checkpoint is not None:
             resume(state, checkpoint, process.device)
-        if process.leads:
-            write_data(recipe, data, limit, windows, out)
         run = _Run(recipe, windows, process, chosen, out, checkpoint_s)
         run.train(state, notice)
         if process.leads and state.best is not None:
@@ -99,13 +111,63 @@ def settings_of(run: Path) -> tuple[Recipe, dict[str, Any]]:
     return parse(settings["recipe"]), settings
 
 
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What a finished run can say.
+
+    Attributes
+    ----------
+    path : the file that holds it. runtime : what computes. parameters : numbers that it learned.
+    answer : (n, S, S, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
+    """
+
+    path: Path
+    runtime: str
+    parameters: int
+    answer: Callable[[U8], F32]
+
+
+def load_model(run: Path) -> tuple[Model, dict[str, Any]]:
+    """A finished run as something to ask, on one thread, and its metrics."""
+    recipe, _ = settings_of(run)
+    if recipe.method != "network":
+        return _load_classical(run, recipe)
+    network, metrics = load_network(run)
+    graph = DeviceGraph(network, metrics["operating_point"]["temperature"]).eval()
+    torch.set_num_threads(1)
+
+    def answer(crops: U8) -> F32:
+        with torch.inference_mode():
+            return np.asarray(graph(torch.from_numpy(np.ascontiguousarray(crops))).numpy(), np.float32)
+
+    count = sum(p.numel() for p in network.parameters())
+    return Model(run / "model.pt", "torch-fp32", count, answer), metrics
+
+
+def _load_classical(run: Path, recipe: Recipe) -> tuple[Model, dict[str, Any]]:
+    from train.classical.fit import MODEL, logits_of
+    from train.classical.modelfile import load
+
+    path = run / MODEL
+    if not path.is_file():
+        raise FitError(f"run {run}: not finished, it has no {MODEL}; run edge-train fit again")
+    model = load(path)
+    metrics: dict[str, Any] = json.loads((run / "metrics.json").read_text())
+    temperature = metrics["operating_point"]["temperature"]
+
+    def answer(crops: U8) -> F32:
+        return np.asarray(softmax(logits_of(model.probabilities(crops)), temperature), np.float32)
+
+    return Model(path, "scikit-learn", model.parameters, answer), metrics
+
+
 def load_network(run: Path) -> tuple[nn.Module, dict[str, Any]]:
     """A finished run's network and its metrics."""
     recipe, _ = settings_of(run)
     path = run / "model.pt"
     if not path.is_file():
         raise FitError(f"run {run}: not finished, it has no model.pt; run edge-train fit again to go on")
-    network = build(recipe.architecture, len(CLASSES))
+    network = build(recipe.architecture, len(recipe.classes))
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     metrics: dict[str, Any] = json.loads((run / "metrics.json").read_text())
     return network.eval(), metrics
@@ -115,10 +177,8 @@ def gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice) 
     """Windows of every data set of a recipe, test parts excepted; see `train.windows.cached`."""
     parts = []
     for name in recipe.shares:
-        part = cached(
-            dataset(name), data, recipe.input.pitch_um, recipe.input.window_px, notice, limit, cache
-        )
-        parts.append(part)
+        part = cached(dataset(name), data, recipe.window, notice, limit, cache)
+        parts.append(understood(part, recipe, notice))
     return Windows.join(parts)
 
 
@@ -128,11 +188,20 @@ def _begin(recipe: Recipe, limit: int, precision: Precision, process: Process, o
     add_environment(process, precision, out)
 
 
-def _check(recipe: Recipe, windows: Windows, data: Path, process: Process) -> None:
+def _check(recipe: Recipe, windows: Windows, data: Path, process: Process, notice: Notice) -> None:
     """Refuse what cannot end well before it takes hours."""
-    if not (windows.splits == "train").any():
+    training = windows.of("train")
+    if not len(training):
         raise FitError(f"data {data}: no cell falls into the training part; raise --limit")
-    if not len(typed(windows.of("validation"), recipe.operation.datasets)):
+    there = set(training.labels.tolist()) & set(recipe.classes)
+    for name in recipe.classes:
+        if name not in there:
+            notice(f"class {name}: no training cell is labelled so in {data}")
+    if recipe.positive and not there & set(recipe.positive):
+        raise FitError(f"data {data}: no training cell of {', '.join(recipe.positive)}; nothing to learn")
+    if len(there) < 2:
+        raise FitError(f"data {data}: training cells of one class only, {', '.join(there) or 'none'}")
+    if not len(typed(windows.of("validation"), recipe)):
         raise FitError(f"data {data}: no validation cell to choose the operating point on; raise --limit")
     smallest = recipe.training.samples // steps_of(recipe.training)
     if smallest < process.size:

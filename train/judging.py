@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
+from edge.preprocess import Look
 from edge.types import F32, I32, U8, Bools
 from train.datasets import DataError, DataSet, Notice, Picture
 from train.windows import cut
@@ -25,12 +27,10 @@ class Model(Protocol):
     @property
     def classes(self) -> tuple[str, ...]: ...
     @property
-    def pitch_um(self) -> float: ...
-    @property
-    def size_px(self) -> int: ...
+    def look(self) -> Look: ...
 
     def probabilities(self, crops: U8) -> F32:
-        """(n, size_px, size_px, 3) uint8 RGB specimen crops → (n, C) float32 calibrated probabilities."""
+        """(n, S, S, 3) uint8 RGB, as its look shows them → (n, C) float32 calibrated probabilities."""
         ...
 
 
@@ -49,9 +49,9 @@ class Cell:
     def group(self) -> str:
         return self.picture.spots[0].group
 
-    def crop(self, pitch_um: float, size_px: int) -> U8:
-        """(size_px, size_px, 3) uint8 RGB, as a model sees it; DataError if the picture cannot be read."""
-        return np.asarray(cut(self.picture, pitch_um, size_px)[0])
+    def crop(self, look: Look) -> U8:
+        """(S, S, 3) uint8 RGB, as a model sees it; DataError if the picture cannot be read."""
+        return np.asarray(cut(self.picture, look)[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +134,16 @@ def _pictures(
 ) -> list[Picture]:
     """Those of a part, each with the spots whose class is known."""
     pictures = []
+    strange: Counter[str] = Counter()
     for picture in source.read(source.root(data), notice):
-        spots = tuple(s for s in picture.spots if s.label in classes and split in (s.split, "all"))
+        inside = [s for s in picture.spots if split in (s.split, "all")]
+        strange.update(s.label for s in inside if s.label not in classes)
+        spots = tuple(s for s in inside if s.label in classes)
         if spots:
             pictures.append(replace(picture, spots=spots))
+    if strange:
+        left = ", ".join(f"{count} {label}" for label, count in strange.items())
+        notice(f"{source.name}: {left} left out; the model names {', '.join(classes)}")
     if 0 < limit < len(pictures):
         pictures = [pictures[round(i)] for i in np.linspace(0, len(pictures) - 1, limit)]
     return pictures
@@ -145,9 +151,5 @@ def _pictures(
 
 def _asked(models: Sequence[Model], picture: Picture) -> list[F32]:
     """What each model says of a picture's cells; those that want the same crops share them."""
-    crops = {}
-    for model in models:
-        window = (model.pitch_um, model.size_px)
-        if window not in crops:
-            crops[window] = cut(picture, *window)
-    return [model.probabilities(crops[model.pitch_um, model.size_px]) for model in models]
+    crops = {look: cut(picture, look) for look in dict.fromkeys(model.look for model in models)}
+    return [model.probabilities(crops[model.look]) for model in models]

@@ -54,7 +54,7 @@ def precision_recall(scores: F32, truth: Bools) -> tuple[Floats, Floats]:
 def roc_areas(draws: Draws, scores: F32, truth: Bools) -> Floats:
     """(R + 1,) areas under the ROC curve; ties count half."""
     out = [np.zeros(0)]
-    for gained, lost in _by_score(draws, scores, truth):
+    for gained, lost in by_score(draws, scores, truth):
         above = np.cumsum(gained, axis=1) - gained / 2
         pairs = gained.sum(axis=1, dtype=float) * lost.sum(axis=1, dtype=float)
         out.append(ratio((lost * above).sum(axis=1, dtype=float), pairs))
@@ -64,14 +64,14 @@ def roc_areas(draws: Draws, scores: F32, truth: Bools) -> Floats:
 def pr_areas(draws: Draws, scores: F32, truth: Bools) -> Floats:
     """(R + 1,) average precisions: precision summed over the steps of recall, without interpolation."""
     out = [np.zeros(0)]
-    for gained, lost in _by_score(draws, scores, truth):
+    for gained, lost in by_score(draws, scores, truth):
         true = np.cumsum(gained, axis=1)
         called = np.maximum(true + np.cumsum(lost, axis=1), 1)
         out.append(ratio((gained * true / called).sum(axis=1, dtype=float), gained.sum(axis=1, dtype=float)))
     return np.concatenate(out)
 
 
-def _by_score(draws: Draws, scores: F32, truth: Bools) -> Iterator[tuple[F32, F32]]:
+def by_score(draws: Draws, scores: F32, truth: Bools) -> Iterator[tuple[F32, F32]]:
     """How many positives and negatives were drawn at each score, highest first, (r, k) float32 each.
 
     Some rounds at a time, so that memory stays bounded.

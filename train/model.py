@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from train.backbones import BACKBONES, backbone
+from edge.types import U8
+from train.backbones import BACKBONES, Backbone, backbone
 
 GREY_MEAN, GREY_SPREAD = 190.0, 60.0
 """What a crop's grey levels are shifted and divided by: about zero mean and unit spread. The mean is a whole
@@ -34,7 +35,13 @@ class Architecture:
         spread in each channel (instance normalisation: Ulyanov et al. 2016), by which the strength and hue of
         a laboratory's stain drop out before anything is learned from them; or 'both', half of the channels
         each (Pan et al., ECCV 2018), so that what is dark and what is pale can still be told.
-    backbone : instead of all this, a well-known network by its name; see `train.backbones`.
+    backbone : instead of stem, widths and blocks, a well-known network by its name; see `train.backbones`.
+    weights : what a backbone begins with: a file, 'stored' for the weights that its makers published, or
+        nothing.
+    frozen : only a backbone's head learns.
+    hidden : units of a layer with ReLU before a backbone's answer; 0 for none.
+    levels : what a backbone's grey levels are normalised by: the mean and deviation that published weights
+        expect, or those of the training cells' own.
     """
 
     stem: int = 16
@@ -43,8 +50,15 @@ class Architecture:
     dropout: float = 0.2
     stem_norm: Literal["batch", "crop", "both"] = "batch"
     backbone: str = ""
+    weights: str = ""
+    frozen: bool = False
+    hidden: int = 0
+    levels: Literal["published", "own"] = "published"
 
     def __post_init__(self) -> None:
+        for key in ("weights", "frozen", "hidden"):
+            if getattr(self, key) and not self.backbone:
+                raise ValueError(f"{key}: {getattr(self, key)!r}, but only a backbone has it; name one")
         if self.backbone and self.backbone not in BACKBONES:
             raise ValueError(f"backbone: {self.backbone!r} is unknown; choose of {', '.join(BACKBONES)}")
 
@@ -137,8 +151,25 @@ def build(architecture: Architecture, classes: int) -> nn.Module:
     BackboneError : its backbone needs what is not installed; see `train.backbones`.
     """
     if architecture.backbone:
-        return backbone(architecture.backbone, classes)
+        given = architecture
+        return backbone(
+            given.backbone, classes, hidden=given.hidden, dropout=given.dropout, frozen=given.frozen
+        )
     return Network(architecture, classes)
+
+
+def begin(network: nn.Module, architecture: Architecture, pixels: U8) -> None:
+    """What a network starts from beside chance: published weights, the levels of (n, S, S, 3) windows.
+
+    Raises
+    ------
+    BackboneError : the weights are not to be had.
+    """
+    if isinstance(network, Backbone):
+        if architecture.weights:
+            network.take(architecture.weights, architecture.backbone)
+        if architecture.levels == "own":
+            network.measure(pixels)
 
 
 class DeviceGraph(nn.Module):

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.types import F32, I32, Bools
-from train.classes import CLASSES, POSITIVE
 from train.metrics import Floats, calibration_error
-from train.recipe import Operation
+from train.recipe import Recipe
 
 _ENOUGH = 50  # cells of a laboratory: fewer say little of the share of its cells that are called blasts
 _TEMPERATURES = np.geomspace(0.3, 4.0, 200)
@@ -41,7 +40,7 @@ def softmax(logits: F32, temperature: float) -> Floats:
     return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
 
-def choose(logits: F32, truth: I32, laboratories: NDArray[np.str_], wanted: Operation) -> OperatingPoint:
+def choose(logits: F32, truth: I32, laboratories: NDArray[np.str_], recipe: Recipe) -> OperatingPoint:
     """Choose the operating point.
 
     What may be called a blast by mistake is a mean over laboratories, not over cells: the next laboratory is
@@ -55,11 +54,11 @@ def choose(logits: F32, truth: I32, laboratories: NDArray[np.str_], wanted: Oper
     """
     temperature = min(_TEMPERATURES, key=lambda t: _surprise(softmax(logits, float(t)), truth))
     probabilities = softmax(logits, float(temperature))
-    columns = [CLASSES.index(name) for name in POSITIVE]
+    wanted, columns = recipe.operation, recipe.positive_indices
     p_positive = probabilities[:, columns].sum(axis=1)
     negative = ~np.isin(truth, columns)
     weights = _evened(laboratories[negative])
-    positive = _threshold(p_positive[negative], weights, 1 - wanted.specificity)
+    positive = wanted.positive or _threshold(p_positive[negative], weights, 1 - wanted.specificity)
     certain = max(_threshold(p_positive[negative], weights, wanted.certain_false), positive)
     sure = _confidence(probabilities, p_positive >= positive, columns)
     return OperatingPoint(

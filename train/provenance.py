@@ -20,7 +20,6 @@ from edge import durable
 from edge.bench import machine
 from edge.types import LeukoscopeError
 from train.checkpoint import Precision
-from train.classes import CLASSES
 from train.datasets import dataset
 from train.distributed import Process
 from train.recipe import Recipe
@@ -39,7 +38,7 @@ def write_settings(recipe: Recipe, limit: int, precision: Precision, processes: 
     settings = {
         "recipe": asdict(recipe),
         "limit": limit,
-        "classes": CLASSES,
+        "classes": recipe.classes,
         "precision": precision,
         "processes": processes,
     }
@@ -72,7 +71,7 @@ def add_environment(process: Process, precision: Precision, out: Path) -> None:
     start = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
-        "source": _source(),
+        "source": source(),
         "versions": {
             "leukoscope": edge.__version__,
             "torch": torch.__version__,
@@ -97,10 +96,9 @@ def write_data(recipe: Recipe, data: Path, limit: int, windows: Windows, out: Pa
     SettingsError : the run was started on other files.
     """
     cells = census(windows)
-    given = recipe.input
     parts = {
         name: {
-            "fingerprint": fingerprint(dataset(name), data, given.pitch_um, given.window_px, limit),
+            "fingerprint": fingerprint(dataset(name), data, recipe.window, limit),
             "parts": cells[name],
         }
         for name in recipe.shares
@@ -137,7 +135,7 @@ def write_json(path: Path, content: Any) -> None:
     durable.write(path, (json.dumps(content, indent=1) + "\n").encode(), 0o644)
 
 
-def _source() -> dict[str, Any] | None:
+def source() -> dict[str, Any] | None:
     """Commit of the program and whether its files are as committed; None where it is not run from Git."""
     root = Path(__file__).resolve().parents[1]
 

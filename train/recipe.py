@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edge import stricttoml
+from edge.preprocess import WHITE_BALANCE, Look
 from edge.types import LeukoscopeError
 from train.augment import Augmentation
-from train.datasets import DATASETS
+from train.backbones import LEAST_PX
+from train.classes import CLASSES, LEUKOCYTES, POSITIVE
+from train.datasets import DataError, dataset
+from train.detection.settings import Detection
 from train.model import Architecture
 
 WATCHED = ("roc_area", "balanced_accuracy")
@@ -25,28 +29,45 @@ class RecipeError(LeukoscopeError):
 
 @dataclass(frozen=True)
 class Input:
-    """What a crop is.
+    """What a model sees of a cell or a field.
 
     Attributes
     ----------
     pitch_um : size of a specimen pixel, µm.
-    size_px : width and height of the crop that the network sees, specimen pixels.
-    window_px : width and height of the window that it is cut from while training.
-    steps : names of the preprocessing steps (see `edge.preprocess.STEPS`).
+    cut_px : width and height of what is cut round a cell, or that a whole field is scaled to; 0 for size_px.
+    size_px : width and height of what the network sees after the steps.
+    window_px : width and height of the window that a crop is cut from while training, so that what a turned
+        or shifted one shows beside it is real; 0 for none. Only where no step but white-balance is done.
+    steps : the preprocessing steps; see `edge.preprocess.STEPS`.
     """
 
     pitch_um: float = 0.25
+    cut_px: int = 0
     size_px: int = 96
     window_px: int = 136
-    steps: tuple[str, ...] = ("white-balance",)
+    steps: tuple[str, ...] = (WHITE_BALANCE,)
 
     def __post_init__(self) -> None:
         if not self.pitch_um > 0:
             raise RecipeError(f"input.pitch_um: {self.pitch_um} is not a size")
-        if not 32 <= self.size_px <= self.window_px:
+        if not 32 <= self.size_px <= (self.window_px or self.size_px):
             raise RecipeError(
                 f"input.size_px: {self.size_px} is not between 32 and window_px {self.window_px}"
             )
+        try:
+            look = self.look()
+        except ValueError as error:
+            raise RecipeError(f"input.steps: {error}") from None
+        if look.size_px != self.size_px:
+            raise RecipeError(f"input.size_px: {self.size_px}, but the steps make {look.size_px} of it")
+        if self.window_px and not look.plain:
+            raise RecipeError(
+                f"input.window_px: {self.window_px}, but with steps beside {WHITE_BALANCE} it must be 0"
+            )
+
+    def look(self, *, whole: bool = False) -> Look:
+        """What the device shows the model; `whole` for one that names fields."""
+        return Look(self.pitch_um, self.cut_px or self.size_px, self.steps, whole)
 
 
 @dataclass(frozen=True)
@@ -108,19 +129,21 @@ class Operation:
 
     Attributes
     ----------
-    datasets : whose validation cells decide.
+    datasets : whose validation cells decide; none for all.
     specificity : share of cells that are no blasts and must not be called blasts; the mean over `datasets`.
     abstain : share of cells that the classifier may leave undecided.
     certain_false : share of cells that are no blasts and may be called blasts beyond doubt, counted alike.
+    positive : the threshold itself, where it is not to be chosen by the specificity; 0 to choose it.
     """
 
-    datasets: tuple[str, ...] = ("deepapl", "pbc")
+    datasets: tuple[str, ...] = ()
     specificity: float = 0.97
     abstain: float = 0.05
     certain_false: float = 0.002
+    positive: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("specificity", "abstain", "certain_false"):
+        for name in ("specificity", "abstain", "certain_false", "positive"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"operation.{name}: {getattr(self, name)} is not within 0 to 1")
 
@@ -133,21 +156,35 @@ class Recipe:
     ----------
     name, title : what it is called and what it is for.
     shares : data set -> share of the training crops drawn from it; they need not add up to 1.
+    task : what the model does: names a cell, names a whole field, or finds the cells of a field.
+    method : how: by a network, or by one of `train.classical.METHODS`.
+    classes : what it names, in the order of its answers. leukocytes : those that are counted, none for all.
+    positive : those of them that a referral is about.
+    published : what was reported of the system that this rebuilds, and on what; for the record.
     """
 
     name: str
     title: str
     shares: Mapping[str, float]
+    task: Literal["cell", "field", "detector"] = "cell"
+    method: Literal["network", "fcm-svm", "wbc5-hybrid"] = "network"
+    classes: tuple[str, ...] = CLASSES
+    leukocytes: tuple[str, ...] = ()
+    positive: tuple[str, ...] = POSITIVE
+    published: str = ""
     input: Input = field(default_factory=Input)
     architecture: Architecture = field(default_factory=Architecture)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    detection: Detection = field(default_factory=Detection)
     training: Training = field(default_factory=Training)
     operation: Operation = field(default_factory=Operation)
 
     def __post_init__(self) -> None:
         for key, share in self.shares.items():
-            if key not in DATASETS:
-                raise RecipeError(f"shares.{key}: no such data set; choose of {', '.join(DATASETS)}")
+            try:
+                dataset(key)
+            except DataError as error:
+                raise RecipeError(f"shares.{key}: {error}") from None
             if not isinstance(share, int | float) or not share > 0:
                 raise RecipeError(f"shares.{key}: {share} is not a share above 0")
         if not self.shares:
@@ -155,10 +192,54 @@ class Recipe:
         for name in self.operation.datasets:
             if name not in self.shares:
                 raise RecipeError(f"operation.datasets: {name} is not among the shares")
+        self._check_classes()
+        least = LEAST_PX.get(self.architecture.backbone, 0)
+        if self.input.size_px < least:
+            raise RecipeError(
+                f"input.size_px: {self.input.size_px} is too small for {self.architecture.backbone}, which takes "
+                f"{least} px and more"
+            )
         figures = {*WATCHED, *(f"{name}_{figure}" for name in self.shares for figure in WATCHED)}
         for name in self.training.watch:
             if name not in figures:
                 raise RecipeError(f"training.watch: {name} is a figure of no data set among the shares")
+
+    def _check_classes(self) -> None:
+        if len(set(self.classes)) < max(len(self.classes), 2):
+            raise RecipeError(f"classes: {', '.join(self.classes)}; two different ones at least are needed")
+        for key, among in (("leukocytes", self.classes), ("positive", self.counted)):
+            for name in getattr(self, key):
+                if name not in among:
+                    raise RecipeError(f"{key}: {name!r} is not one of {', '.join(among)}")
+        if not self.positive and self.task != "detector":
+            raise RecipeError("positive: names none; a finding needs to know what it is about")
+        if self.method != "network" and self.task != "cell":
+            raise RecipeError(f"method: {self.method} names cells; it cannot do task {self.task}")
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The classes that are counted: the denominator of what is positive."""
+        return self.leukocytes or (LEUKOCYTES if self.classes == CLASSES else self.classes)
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """The data sets whose validation cells choose the operating point."""
+        return self.operation.datasets or tuple(self.shares)
+
+    @property
+    def positive_indices(self) -> list[int]:
+        return [self.classes.index(name) for name in self.positive]
+
+    @property
+    def look(self) -> Look:
+        """What the device shows the model."""
+        return self.input.look(whole=self.task == "field")
+
+    @property
+    def window(self) -> Look:
+        """What training cuts: the same, or wider where it may move inside it."""
+        look = self.look
+        return replace(look, cut_px=self.input.window_px) if look.plain and self.input.window_px else look
 
 
 def names() -> list[str]:
@@ -191,6 +272,42 @@ def load(name: str) -> Recipe:
         raise RecipeError(f"recipe {name}: not valid TOML ({error})") from None
     except RecipeError as error:
         raise RecipeError(f"recipe {name}: {error}") from None
+
+
+def changed(recipe: Recipe, settings: Sequence[str] = (), split: str = "") -> Recipe:
+    """A recipe with some of its settings changed from the command line.
+
+    Parameters
+    ----------
+    settings : 'section.key=value' each, the value as TOML has it or a bare text.
+    split : of its data sets, by another split; see `train.datasets.splits`.
+
+    Raises
+    ------
+    RecipeError : no such key, or a value that does not fit.
+    """
+    values = asdict(recipe)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {setting}: is not KEY=VALUE, as in training.epochs=3")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        *sections, last = key.split(".")
+        table = values
+        for section in sections:
+            table = table.get(section) if isinstance(table, dict) else None  # type: ignore[assignment]
+        if not isinstance(table, dict):
+            raise RecipeError(f"--set {setting}: there is no section {'.'.join(sections)}")
+        table[last] = value
+    if split:
+        names = {name: f"{name.partition('@')[0]}@{split}" for name in values["shares"]}
+        values["shares"] = {names[name]: share for name, share in values["shares"].items()}
+        deciding = values["operation"]["datasets"]
+        values["operation"]["datasets"] = [names[name] for name in deciding]
+    return parse(values)
 
 
 def parse(values: Mapping[str, Any]) -> Recipe:

@@ -14,10 +14,10 @@ _BY_DATASET = ("roc_area", "sensitivity", "specificity", "accuracy_differential"
 
 def of_evaluation(found: Evaluation) -> Iterator[str]:
     """Lines: overall figures, by class, false calls, by data set, confusion matrix."""
-    manifest, whole = found.manifest, found.whole
-    positive = ", ".join(manifest.positive)
+    model, whole = found.model, found.whole
+    positive = ", ".join(model.positive)
     yield (
-        f"{manifest.name} {manifest.version} on {found.dataset}, {found.split}: "
+        f"{model.name} {model.version} on {found.dataset}, {found.split}: "
         f"{sum(whole.cells.values())} cells in {whole.groups} groups"
     )
     yield f"intervals: 95%, bootstrap by {found.drawn_by}; positive: {positive}"
@@ -33,7 +33,7 @@ def of_evaluation(found: Evaluation) -> Iterator[str]:
         yield ""
         yield from _datasets(found.parts)
     yield ""
-    yield from _confusion(whole, manifest.classes)
+    yield from _confusion(whole, model.classes)
 
 
 def _classes(part: Part) -> Iterator[str]:

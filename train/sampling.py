@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from train.augment import augment
-from train.classes import CLASSES, POSITIVE, admitted
+from train.classes import admitted
+from train.datasets import Notice
 from train.metrics import Floats
 from train.recipe import Recipe
 from train.windows import Windows
@@ -20,9 +21,23 @@ from train.windows import Windows
 Indices = NDArray[np.int64]
 
 
-def targets(windows: Windows) -> Tensor:
+def understood(windows: Windows, recipe: Recipe, notice: Notice) -> Windows:
+    """The windows whose label admits one of the recipe's classes; the others are told and left out."""
+    keep = np.ones(len(windows), np.bool_)
+    for label in np.unique(windows.labels).tolist():
+        try:
+            admitted(label, recipe.classes)
+        except ValueError as error:
+            there = windows.labels == label
+            notice(f"{windows.datasets[there][0]}: {there.sum()} left out, {error}")
+            keep &= ~there
+    return windows.pick(keep)
+
+
+def targets(windows: Windows, recipe: Recipe) -> Tensor:
     """(n, C) bool: the classes that each label admits."""
-    table = {label: [c in admitted(label) for c in CLASSES] for label in np.unique(windows.labels).tolist()}
+    classes, labels = recipe.classes, np.unique(windows.labels).tolist()
+    table = {label: [c in admitted(label, classes) for c in classes] for label in labels}
     return torch.tensor([table[label] for label in windows.labels.tolist()])
 
 
@@ -41,7 +56,7 @@ def weights(windows: Windows, recipe: Recipe) -> Floats:
             groups = _evened(windows.groups[inside[same]], settings.group_balance)
             drawn[same] *= groups / groups.mean()
         drawn /= drawn.sum()
-        positive = np.isin(labels, POSITIVE)
+        positive = np.isin(labels, recipe.positive)
         blasts = drawn[positive].sum()
         if settings.most_positive < blasts < 1:
             drawn[positive] *= settings.most_positive / blasts
@@ -59,7 +74,10 @@ def _evened(names: NDArray[np.str_], balance: float) -> Floats:
 def crops_of(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Generator) -> Tensor:
     """Crops of a batch as they might have come from elsewhere, (n, 3, S, S) float32."""
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=random)))
-    pixels = windows.laboratories.presented(windows.pixels, windows.masks, batch, recipe.augmentation, rng)
+    pixels = windows.pixels[batch]
+    if recipe.look.plain:
+        lent = windows.laboratories
+        pixels = lent.presented(windows.pixels, windows.masks, batch, recipe.augmentation, rng)
     return augment(
         torch.from_numpy(pixels), recipe.augmentation, recipe.input.size_px, recipe.input.pitch_um, random
     )

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edge.types import F32, I32
-from train.classes import CLASSES, POSITIVE
 from train.metrics import confusion, decisions, roc_area
 from train.operation import softmax
 from train.recipe import Recipe
@@ -26,27 +25,28 @@ def logits_of(network: nn.Module, windows: Windows, recipe: Recipe, device: torc
     for first in range(0, len(crops), 128):
         batch = torch.from_numpy(np.ascontiguousarray(crops[first : first + 128])).to(device)
         parts.append(network(batch.permute(0, 3, 1, 2).float()).float().cpu().numpy())
-    return np.concatenate(parts) if parts else np.zeros((0, len(CLASSES)), np.float32)
+    return np.concatenate(parts) if parts else np.zeros((0, len(recipe.classes)), np.float32)
 
 
-def typed(windows: Windows, names: tuple[str, ...]) -> Windows:
-    """The cells of these data sets whose label is one class."""
-    return windows.pick(np.isin(windows.datasets, names) & np.isin(windows.labels, CLASSES))
+def typed(windows: Windows, recipe: Recipe, names: Sequence[str] = ()) -> Windows:
+    """The cells of these data sets whose label is one class; of those that choose the operating point."""
+    inside = np.isin(windows.datasets, names or recipe.deciding)
+    return windows.pick(inside & np.isin(windows.labels, recipe.classes))
 
 
-def truth_of(windows: Windows) -> I32:
+def truth_of(windows: Windows, classes: Sequence[str]) -> I32:
     """(n,) index of the class of windows whose label is one."""
-    return np.array([CLASSES.index(label) for label in windows.labels.tolist()], np.int32)
+    return np.array([classes.index(label) for label in windows.labels.tolist()], np.int32)
 
 
 def table_of(logits: F32, truth: I32) -> NDArray[np.int64]:
     """(C, C) confusion matrix of the likeliest classes."""
-    return confusion(truth, logits.argmax(axis=1).astype(np.int32), len(CLASSES))
+    return confusion(truth, logits.argmax(axis=1).astype(np.int32), logits.shape[1])
 
 
-def figures(logits: F32, truth: I32) -> dict[str, float]:
-    """ROC area of blasts against the rest (NaN where there are none), accuracy and balanced accuracy."""
-    columns = [CLASSES.index(c) for c in POSITIVE]
+def figures(logits: F32, truth: I32, columns: Sequence[int]) -> dict[str, float]:
+    """ROC area of the positive `columns` against the rest (NaN without both), accuracy, balanced accuracy."""
+    columns = list(columns)
     scores = softmax(logits, 1.0)[:, columns].sum(axis=1).astype(np.float32)
     return {"roc_area": roc_area(scores, np.isin(truth, columns)), **decisions(table_of(logits, truth))}
 
@@ -57,9 +57,10 @@ def validate(
     """Figures by data set: the ROC area where there are blasts, and balanced accuracy."""
     out = {}
     for name in recipe.shares:
-        part = typed(validation, (name,))
+        part = typed(validation, recipe, (name,))
         if len(part):
-            for key, value in figures(logits_of(network, part, recipe, device), truth_of(part)).items():
+            logits, truth = logits_of(network, part, recipe, device), truth_of(part, recipe.classes)
+            for key, value in figures(logits, truth, recipe.positive_indices).items():
                 if not np.isnan(value) and key != "accuracy":
                     out[f"{name}_{key}"] = round(value, 5)
     return out

@@ -18,16 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+import edge.illumination
 import edge.nuclei
 import edge.outline
 import edge.preprocess
 import edge.stain
 import train.split
-from edge.preprocess import BACKGROUND, Specimen, crops, specimen
+from edge.preprocess import BACKGROUND, Look, Specimen, specimen
 from edge.segment import single
 from edge.types import U8
 from train.classes import WITHOUT_NUCLEUS
-from train.datasets import DataError, DataSet, Notice, Picture, Split
+from train.datasets import DataError, DataSet, Notice, Picture, Split, dataset
 from train.laboratories import Laboratories
 
 Texts = NDArray[np.str_]
@@ -41,7 +42,7 @@ class Windows:
     ----------
     pixels : (n, S, S, 3) uint8 RGB, on the specimen grid, the cell in the middle.
     masks : (n, S, S) uint8, 1 where the cell in the middle is, 2 where its nucleus is, else 0; all 0
-        where the label says that there is no nucleated cell.
+        where the label says that there is no nucleated cell, or the window is no plain crop round one.
     labels, groups, splits, files, datasets : (n,) str; see `train.datasets.Spot`.
     """
 
@@ -81,13 +82,13 @@ def middle(pixels: U8, size: int) -> U8:
     return pixels[:, start : start + size, start : start + size]
 
 
-def cut(picture: Picture, pitch_um: float, size_px: int) -> U8:
-    """(spots, size_px, size_px, 3) uint8 RGB windows of a picture; DataError if it cannot be read."""
+def cut(picture: Picture, look: Look) -> U8:
+    """(spots, S, S, 3) uint8 RGB, what a look shows of each; DataError if the picture cannot be read."""
     pixels = picture.load()
     height, width = pixels.shape[:2]
     centres = [spot.centre_px or (width / 2, height / 2) for spot in picture.spots]
-    view = specimen(pixels, picture.um_per_px, pitch_um)
-    return crops(view, np.asarray(centres, np.float32), size_px)
+    view = specimen(pixels, picture.um_per_px, look.pitch_um)
+    return look.of(view, np.asarray(centres, np.float32), pixels)
 
 
 def outlined(window: U8, pitch_um: float) -> U8:
@@ -101,26 +102,32 @@ def outlined(window: U8, pitch_um: float) -> U8:
 
 
 def read(
-    source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Notice, limit: int = 0
+    source: DataSet,
+    data: Path,
+    look: Look,
+    notice: Notice,
+    limit: int = 0,
+    parts: Sequence[Split] = ("train", "validation"),
 ) -> Windows:
     """Cut every labelled cell of a data set that training may look at: test cells are not opened.
 
     Parameters
     ----------
     data : folder with the data sets. limit : at most so many pictures, spread evenly; 0 takes all.
+    parts : which parts; the others are not opened.
 
     Raises
     ------
     DataError
         When the data set is absent or holds no readable picture.
     """
-    pictures = [p for p in source.read(source.root(data), notice) if p.spots[0].split != "test"]
+    pictures = [p for p in source.read(source.root(data), notice) if p.spots[0].split in parts]
     if 0 < limit < len(pictures):
         pictures = [pictures[round(i)] for i in np.linspace(0, len(pictures) - 1, limit)]
     kept, pixels = [], []
     for picture in tqdm(pictures, desc=source.name, unit="picture", disable=not sys.stderr.isatty()):
         try:
-            pixels.append(cut(picture, pitch_um, size_px))
+            pixels.append(cut(picture, look))
         except DataError as error:
             notice(str(error))
             continue
@@ -133,8 +140,8 @@ def read(
     cut_out = np.concatenate(pixels)
     masks = np.zeros(cut_out.shape[:3], np.uint8)
     for i, (spot, _) in enumerate(spots):
-        if spot.label not in WITHOUT_NUCLEUS:
-            masks[i] = outlined(cut_out[i], pitch_um)
+        if look.plain and spot.label not in WITHOUT_NUCLEUS:
+            masks[i] = outlined(cut_out[i], look.pitch_um)
     return Windows(
         pixels=cut_out,
         masks=masks,
@@ -146,16 +153,14 @@ def read(
     )
 
 
-def cached(
-    source: DataSet, data: Path, pitch_um: float, size_px: int, notice: Notice, limit: int, cache: Path
-) -> Windows:
+def cached(source: DataSet, data: Path, look: Look, notice: Notice, limit: int, cache: Path) -> Windows:
     """`read`, kept in `cache` until the pictures, the reader or the preprocessing change."""
-    key = fingerprint(source, data, pitch_um, size_px, limit)
+    key = fingerprint(source, data, look, limit)
     path = cache / f"{source.name}-{key}.npz"
     if path.is_file():
         with np.load(path) as kept:
             return Windows(**{f.name: kept[f.name] for f in fields(Windows)})
-    windows = read(source, data, pitch_um, size_px, notice, limit)
+    windows = read(source, data, look, notice, limit)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part.npz")
     np.savez(partial, **{f.name: getattr(windows, f.name) for f in fields(Windows)})
@@ -163,11 +168,12 @@ def cached(
     return windows
 
 
-def fingerprint(source: DataSet, data: Path, pitch_um: float, size_px: int, limit: int) -> str:
+def fingerprint(source: DataSet, data: Path, look: Look, limit: int) -> str:
     """16 hexadecimal digits that change with the pictures, the reader, the split or the preprocessing."""
-    digest = hashlib.sha256(f"{pitch_um} {size_px} {limit}".encode())
-    reader = sys.modules[source.read.__module__]
-    for module in (edge.preprocess, edge.stain, edge.nuclei, edge.outline, train.split, reader):
+    digest = hashlib.sha256(f"{source.name} {look} {limit}".encode())
+    readers = [sys.modules[each.read.__module__] for each in (source, dataset(source.name.partition("@")[0]))]
+    shared = (edge.illumination, edge.preprocess, edge.stain, edge.nuclei, edge.outline, train.split)
+    for module in (*shared, *readers):
         digest.update(inspect.getsource(module).encode())
     digest.update((inspect.getsource(read) + inspect.getsource(cut) + inspect.getsource(outlined)).encode())
     if source.folder is None:  # drawn: whatever changes the drawing changes its first picture

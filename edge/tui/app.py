@@ -215,8 +215,8 @@ class ScreeningApp(App[Reading]):
         elif reading is None or not any(reading.tally.counts.values()):
             self._start_slide(True)
         else:
-            leukocytes, recorded = reading.tally.leukocytes, self.screening.recorded
-            question = NewSlideScreen(self.screening.slide, leukocytes, recorded=recorded)
+            counted = f"{reading.tally.leukocytes} {reading.tally.unit}s"
+            question = NewSlideScreen(self.screening.slide, counted, recorded=self.screening.recorded)
             self.push_screen(question, self._start_slide)
 
     def _start_slide(self, confirmed: bool | None) -> None:

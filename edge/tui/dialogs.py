@@ -76,13 +76,13 @@ class NewSlideScreen(ModalScreen[bool]):
     }
     """
 
-    def __init__(self, slide: str, leukocytes: int, *, recorded: bool) -> None:
+    def __init__(self, slide: str, counted: str, *, recorded: bool) -> None:
         super().__init__()
         self._records = "Its records are kept." if recorded else "It is not recorded (--no-records)."
         self._slide = slide
-        self._leukocytes = leukocytes
+        self._counted = counted
 
     def compose(self) -> ComposeResult:
-        question = f"Close slide {self._slide} with {self._leukocytes} leukocytes and start a new one?"
+        question = f"Close slide {self._slide} with {self._counted} and start a new one?"
         keys = "y  yes, new slide     n  no, go on"
         yield Static(f"{question}\n\n{self._records}\n\n{keys}", markup=False)

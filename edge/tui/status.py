@@ -72,10 +72,11 @@ def _became(reading: Reading | None) -> tuple[str, str]:
         return f"▲ {problem}: {advice}" if advice else f"▲ {problem}", "bold yellow"
     counted = int(reading.counted.sum())
     if counted:
-        return f"○ {counted} new cell{'s' if counted > 1 else ''} counted", "#5fd75f"
+        kind = "field" if reading.tally.unit == "field" else "cell"
+        return f"○ {counted} new {kind}{'s' if counted > 1 else ''} counted", "#5fd75f"
     if reading.repeated:
         return "○ seen before: move to an unseen field", "#5fd75f"
-    return "○ no new leukocytes here: move on", "#5fd75f"
+    return f"○ no new {reading.tally.unit}s here: move on", "#5fd75f"
 
 
 class Trouble(Panel):

@@ -58,7 +58,10 @@ class Verdict(Panel):
         if self._finding is not None:
             text, colour = _BANDS[self._finding.kind]
             if self._finding.cells_needed:
-                text += f"  {self._finding.cells_needed} more cells"
+                few = "fields" if self._tally.unit == "field" else "cells"
+                text += f"  {self._finding.cells_needed} more {few}"
+            if self._finding.kind == "no-blasts-seen" and self._tally.sign != "blast":
+                text = "○ NONE POSITIVE"
         style = f"bold {css(ink_on(colour))} on {css(colour)}"
         lines = [""] * height
         lines[height // 2] = f" {text}"
@@ -68,12 +71,12 @@ class Verdict(Panel):
         """Fraction and interval: three lines, five more with large digits where there is room."""
         finding = self._finding
         if finding is None or finding.blast_fraction is None or finding.interval is None:
-            nothing = Content.styled("no leukocytes yet", "dim")
+            nothing = Content.styled(f"no {self._tally.unit}s yet", "dim")
             return [nothing, *_scale(None, None, self._referral_fraction, width)]
         fraction, (low, high) = finding.blast_fraction, finding.interval
         text = f"{self._positives} {fraction:.1%}"
         interval = f"{finding.level:.0%} interval {low:.1%} to {high:.1%}"
-        count = f"{self._tally.positives} of {self._tally.leukocytes} leukocytes"
+        count = f"{self._tally.positives} of {self._tally.leukocytes} {self._tally.unit}s"
         lines = [Content.assemble((text, "bold"), f"  {low:.1%} to {high:.1%}")]
         if width >= 46:
             lines = [Content.assemble((text, "bold"), f"  {interval}")]

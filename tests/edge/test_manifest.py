@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge import manifest
+from edge.preprocess import Look
 from tests.conftest import manifest as valid
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -61,6 +62,44 @@ def test_a_good_one_is_read() -> None:
     assert about.everything == GOOD
 
 
+def test_one_that_names_fields_needs_no_crop() -> None:
+    field = _with("task", "field")
+    field["input"] |= {"cut_px": 224, "size_px": 160, "steps": ["white-balance", "median:3", "resize:160"]}
+    del field["input"]["crop_um"]
+    about = manifest.read(json.dumps(field).encode())
+    assert (about.task, about.unit, about.sign) == ("field", "field", "blast")
+    assert about.look == Look(0.25, 224, ("white-balance", "median:3", "resize:160"), whole=True)
+    assert about.size_px == 160
+    del field["input"]["cut_px"]
+    field["input"] |= {"size_px": 96, "steps": []}
+    assert manifest.read(json.dumps(field).encode()).look == Look(0.25, 96, (), whole=True)
+    field["task"] = "cell"
+    assert "crop_um is missing" in _refusal(field)
+
+
+def test_one_that_finds_cells_may_know_no_positive_class() -> None:
+    detector = _with("task", "detector")
+    detector["graphs"] = {"detector": {"ort-fp32": "classifier.onnx", "ort-int8": "int8.onnx"}}
+    detector["positive"] = []
+    about = manifest.read(json.dumps(detector).encode())
+    assert (about.task, about.unit, about.sign, about.positive_indices) == ("detector", "leukocyte", "", ())
+    assert about.graphs["ort-int8"] == "int8.onnx"
+    assert not about.look.whole
+
+
+@pytest.mark.parametrize(
+    ("task", "positive", "sign"),
+    [
+        ("cell", ["blast"], "blast"),
+        ("cell", ["blast", "monocyte"], "positive leukocyte"),
+        ("field", ["monocyte"], "positive field"),
+    ],
+)
+def test_what_a_positive_one_is_called(task: str, positive: list[str], sign: str) -> None:
+    about = _with("task", task) | {"positive": positive}
+    assert manifest.read(json.dumps(about).encode()).sign == sign
+
+
 def test_a_precision_that_failed_the_gate_is_not_usable() -> None:
     failed = _with("precisions/ort-int8/usable", False)
     assert manifest.read(json.dumps(failed).encode()).usable == {"ort-fp32", "trt-fp32"}
@@ -109,13 +148,20 @@ def test_a_missing_field_is_named(path: str) -> None:
     [
         ("format", 1, "format 1 is older than this program reads (2); get the bundle made anew"),
         ("format", 3, "format 3 is newer than this program reads (2); update the program"),
-        ("task", "field", "task is 'field'; it must be 'cell', all that this program does"),
+        ("task", "slide", "task is 'slide'; it must be one of cell, field, detector"),
+        ("task", "detector", "detector is missing"),
         ("classes", [], "classes is a list of 0; it must be a list of 1 to 1000 names"),
         ("positive", ["cat"], "positive names 'cat', not one of blast, immature"),
         ("positive", ["artefact"], "positive names 'artefact', not one of blast"),
         ("positive", [], "positive is a list of 0"),
         ("leukocytes", ["blast", "blast"], "leukocytes names one twice"),
-        ("input/steps", ["magic"], "input.steps is 'magic'; this program does white-balance"),
+        ("input/steps", ["magic"], "input.steps: step 'magic': unknown; this program does white-balance, median"),
+        ("input/steps", ["median:4"], "step 'median:4': median takes an odd whole number from 3 to 15"),
+        ("input/steps", ["clahe:2", "white-balance"], "white-balance: is done on the whole frame, so it must be"),
+        ("input/steps", ["resize:64"], "input.size_px is 96; the steps make 64 px of 96"),
+        ("input/steps", ["centre-crop:128"], "step 'centre-crop:128': what it is given has 96 px"),
+        ("input/cut_px", 7, "input.cut_px is 7; it must be a whole number from 8 to 1024"),
+        ("input/cut_px", 192, "input.crop_um is 24; 192 px at 0.25 µm make 48"),
         ("input/size_px", 1e9, "input.size_px is 1000000000.0; it must be a whole number from 8 to 1024"),
         ("input/pitch_um", 0, "input.pitch_um is 0; it must be a number from 0.01 to 10"),
         ("input/crop_um", 30.0, "input.crop_um is 30; 96 px at 0.25 µm make 24"),
@@ -127,7 +173,7 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("graphs/classifier/ort-int4", "classifier.onnx", "graphs.classifier names 'ort-int4', not one of"),
         ("graphs/classifier/ort-fp32", "gone.onnx", "ort-fp32 is 'gone.onnx', which files does not list"),
         ("precisions/ort-int8/usable", 1, "precisions.ort-int8.usable is 1; it must be true or false"),
-        ("precisions/trt-fp16", FIGURES, "precisions.trt-fp16.usable is true, but graphs.classifier has no"),
+        ("precisions/trt-fp16", FIGURES, "precisions.trt-fp16.usable is true, but graphs has no such graph"),
         ("files/classifier.onnx", "0" * 63, "must be a sha256 of 64 hexadecimal digits"),
         ("files/..", "0" * 64, "files names '..', which is no name of a member"),
     ],

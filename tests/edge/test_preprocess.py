@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import preprocess
+from edge import illumination, preprocess
 from edge.preprocess import BACKGROUND, Specimen
 
 
@@ -35,7 +35,7 @@ def _taken(field: np.ndarray, lamp: tuple[float, float, float], vignetting: floa
 def test_glass_comes_out_the_same_under_any_lamp(lamp: tuple[float, float, float], vignetting: float) -> None:
     field = _smear()
     view = preprocess.specimen(_taken(field, lamp, vignetting), 0.1, 0.25)
-    glass = preprocess.resample((field.min(axis=2, keepdims=True) * 255).astype(np.uint8), 0.4) > 250
+    glass = illumination.resample((field.min(axis=2, keepdims=True) * 255).astype(np.uint8), 0.4) > 250
     values = view.pixels[glass]
     assert np.abs(np.median(values, axis=0) - BACKGROUND).max() <= 5
     assert np.percentile(np.abs(values.astype(int) - BACKGROUND), 95) <= 14
@@ -44,7 +44,7 @@ def test_glass_comes_out_the_same_under_any_lamp(lamp: tuple[float, float, float
 def test_two_cameras_see_the_same_specimen() -> None:
     field = _smear(um_per_px=0.1)
     a = preprocess.specimen(_taken(field, (250, 240, 230), 0.2), 0.1, 0.25)
-    small = preprocess.resample(_taken(field, (200, 210, 220)), 0.5)
+    small = illumination.resample(_taken(field, (200, 210, 220)), 0.5)
     b = preprocess.specimen(small, 0.2, 0.25)
     assert a.pixels.shape == b.pixels.shape
     assert np.abs(a.pixels.astype(int) - b.pixels).mean() < 4
@@ -53,7 +53,7 @@ def test_two_cameras_see_the_same_specimen() -> None:
 @pytest.mark.parametrize("box", [2, 3, 4, 8])
 def test_shrinking_neither_brightens_nor_darkens(box: int) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (240, 240, 3), np.uint8)
-    small = preprocess.resample(picture, 1 / box)
+    small = illumination.resample(picture, 1 / box)
     whole = picture.reshape(240 // box, box, 240 // box, box, 3).mean(axis=(1, 3))
     assert abs(float((small - whole).mean())) < 0.15
     assert np.abs(small - whole).max() <= 1
@@ -62,8 +62,8 @@ def test_shrinking_neither_brightens_nor_darkens(box: int) -> None:
 @pytest.mark.parametrize("vignetting", [0.0, 0.5])
 def test_the_correction_is_what_floating_point_gives(vignetting: float) -> None:
     taken = _taken(_smear(), (200, 180, 150), vignetting)
-    grid = preprocess.resample(taken, 0.4)
-    glass, _ = preprocess.background(grid, 0.25)
+    grid = illumination.resample(taken, 0.4)
+    glass, _ = illumination.background(grid, 0.25)
     gain = cv2.resize(BACKGROUND / glass, grid.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     exact = np.clip(grid * gain, 0, 255)
     got = preprocess.specimen(taken, 0.1, 0.25).pixels

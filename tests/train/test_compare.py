@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from edge.bundle import BundleError
+from edge.preprocess import Look
 from tests.conftest import graph
 from train import report
 from train.classes import CLASSES
@@ -51,7 +52,7 @@ def run(tmp_path: Path) -> Path:
     folder.mkdir()
     settings = {"recipe": asdict(recipe), "limit": 0, "classes": CLASSES}
     (folder / "settings.json").write_text(json.dumps(settings))
-    (folder / "metrics.json").write_text(json.dumps({"operating_point": POINT, "data": {}}))
+    (folder / "metrics.json").write_text(json.dumps({"operating_point": POINT, "data": {}, "finished": "2026-01-31"}))
     torch.save(network.state_dict(), folder / "model.pt")
     return folder
 
@@ -83,7 +84,7 @@ def test_a_run_and_a_bundle_side_by_side(
 def test_a_run_answers_as_its_network_does(run: Path, deepapl: Callable[..., Path]) -> None:
     source = dataset("deepapl")
     picture = next(iter(source.read(source.root(deepapl()), pytest.fail)))
-    crops = cut(picture, 0.25, 96)
+    crops = cut(picture, Look(0.25, 96))
     model = contestant(run)
     network = build(Architecture(stem=4, widths=(8, 8, 8), blocks=(1, 1, 1)), len(CLASSES))
     network.load_state_dict(torch.load(run / "model.pt"))
@@ -146,5 +147,5 @@ def test_a_run_that_is_not_whole_is_named(run: Path) -> None:
 
 def test_a_graph_of_other_size_is_counted(make_bundle: Callable[..., Path]) -> None:
     model = contestant(make_bundle(graph=graph(size=96, seed=3)))
-    assert (model.runtime, model.size_px, model.parameters) == ("ort-fp32", 96, 33)
+    assert (model.runtime, model.look.size_px, model.parameters) == ("ort-fp32", 96, 33)
     model.close()

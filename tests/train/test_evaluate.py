@@ -14,8 +14,10 @@ from edge import bundle
 from edge.classify import Classifier
 from tests.train.conftest import COLOURS, draw
 from train.cli import main
+from train.contestants import of_bundle
 from train.datasets import DataError, DataSet, Picture, Spot, dataset
 from train.evaluate import evaluate
+from train.recipe import names
 from train.windows import cut
 
 
@@ -24,10 +26,10 @@ def test_figures_are_those_of_the_device(
 ) -> None:
     data, opened = deepapl(), bundle.load(make_bundle(), allow_unsigned=True)
     source = dataset("deepapl")
-    result = evaluate(opened, [source], data, split="test", rounds=50, notice=pytest.fail)
+    result = evaluate(of_bundle(opened), [source], data, split="test", rounds=50, notice=pytest.fail)
     pictures = [p for p in source.read(source.root(data), pytest.fail) if p.spots[0].split == "test"]
     classifier = Classifier(opened)
-    crops = np.concatenate([cut(p, opened.manifest.pitch_um, opened.manifest.size_px) for p in pictures])
+    crops = np.concatenate([cut(p, opened.manifest.look) for p in pictures])
     calls = classifier(crops)
     classifier.close()
     truth = np.array([opened.manifest.classes.index(p.spots[0].label) for p in pictures])
@@ -73,7 +75,7 @@ def test_json_on_standard_output_is_all_there_is(
 def test_real_fields_are_evaluated(shared_data: Path, make_bundle: Callable[..., Path]) -> None:
     opened = bundle.load(make_bundle(), allow_unsigned=True)
     result = evaluate(
-        opened, [dataset("pbc")], shared_data, split="test", limit=12, rounds=20, notice=pytest.fail
+        of_bundle(opened), [dataset("pbc")], shared_data, split="test", limit=12, rounds=20, notice=pytest.fail
     )
     assert sum(result.whole.cells.values()) == 12
     # no blasts among healthy people: nothing to rank
@@ -85,7 +87,7 @@ def test_a_part_without_cells_is_told(deepapl: Callable[..., Path], make_bundle:
     strange = make_bundle(classes=[f"c{i}" for i in range(11)], leukocytes=["c0"], positive=["c0"])
     opened = bundle.load(strange, allow_unsigned=True)
     with pytest.raises(DataError, match="deepapl"):
-        evaluate(opened, [dataset("deepapl")], deepapl(), notice=pytest.fail)
+        evaluate(of_bundle(opened), [dataset("deepapl")], deepapl(), notice=pytest.fail)
 
 
 def test_figures_by_hand(make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +116,7 @@ def test_figures_by_hand(make_bundle: Callable[..., Path], monkeypatch: pytest.M
     # the classifier asks its graph once by itself, when it is opened
     answers = iter(np.array([said[0], *said], np.float32)[:, None])
     monkeypatch.setattr(Classifier, "probabilities", lambda *_: next(answers))
-    result = evaluate(opened, [source("one"), source("two")], Path("."), rounds=50, notice=pytest.fail)
+    result = evaluate(of_bundle(opened), [source("one"), source("two")], Path("."), rounds=50, notice=pytest.fail)
 
     whole, one, two = result.whole, result.parts["one"], result.parts["two"]
     assert whole.figures["accuracy"].value == pytest.approx(2 / 5)
@@ -199,7 +201,8 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert "deepapl" in out
     assert "CC BY 4.0" in out
     assert main(["recipes"]) == 0
-    assert capsys.readouterr().out.startswith("leukocytes: ")
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in listed] == names()
 
 
 def test_help_needs_no_torch() -> None:
@@ -223,7 +226,7 @@ def test_cells_that_chose_the_thresholds_are_told(
     told: dict[str, list[str]] = {}
     for split in ("test", "validation", "all"):
         lines = told.setdefault(split, [])
-        evaluate(opened, [dataset("deepapl")], deepapl(), split=split, rounds=5, limit=3, notice=lines.append)
+        evaluate(of_bundle(opened), [dataset("deepapl")], deepapl(), split=split, rounds=5, limit=3, notice=lines.append)
     assert not told["test"]
     assert "chose its thresholds on" in told["validation"][0]
     assert "was trained on" in told["all"][0]

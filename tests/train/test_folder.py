@@ -32,9 +32,10 @@ def _read(root: Path, reading: Reading, told: list[str] | None = None) -> list[P
 @pytest.mark.parametrize(
     ("name", "label"),
     [
-        ("Blast", "blast"), ("MYB", "blast"), ("Lymphoblasts", "blast"), ("all", "blast"),
+        ("Blast", "blast"), ("MYO", "blast"), ("Lymphoblasts", "blast"), ("all", "blast"),
         ("Band neutrophils", "neutrophil"), ("NGS", "neutrophil"), ("Smudge cells", "smudge-cell"),
         ("immature-granulocyte", "immature-granulocyte"), ("ig", "immature-granulocyte"),
+        ("MYB", "immature-granulocyte"), ("PMO", "immature-granulocyte"), ("PMB", "blast"),
         ("03_Eosinophils", "eosinophil"), ("hem", "lymphocyte"), ("Platelets", "platelet"),
         ("Typical lymphocytes", "lymphocyte"), ("Blast, no lineage spec", "blast"),
     ],
@@ -94,7 +95,7 @@ def test_the_scale_is_measured_as_the_device_does(shared_data: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"um_per_px": 0.0}, "0"), ({"classes": {"x": "cat"}}, "cat"), ({"group": "("}, "regular expression")],
+    [({"um_per_px": 0.0}, "0"), ({"group": "("}, "regular expression")],
 )
 def test_nonsense_is_refused(change: dict[str, object], named: str) -> None:
     with pytest.raises(FolderError, match=named):
@@ -114,6 +115,38 @@ def test_folders_are_named_on_the_command_line(cells: Callable[..., Path]) -> No
         _read(data / "lab" / "blast", Reading(0.1))
 
 
+def test_any_class_may_be_given(cells: Callable[..., Path]) -> None:
+    root = cells("ALL/p1/a.png", "AML/p2/b.png", "mds/p3/c.png")
+    told: list[str] = []
+    reading = Reading(0.1, {"all": "all", "aml": "aml", "cml": "cml"})
+    assert [p.spots[0].label for p in _read(root, reading, told)] == ["all", "aml"]
+    assert any("no folder is called 'cml' (--class-of cml=cml)" in line for line in told)
+    assert set(folder(reading=reading).labels) == {"all", "aml", "cml"}
+
+
+def test_folders_of_no_usual_name_are_classes_of_their_own(cells: Callable[..., Path]) -> None:
+    root = cells("Benign/1.png", "Early Pre-B/p1/2.png", "Early Pre-B/p2/3.png", "loose.png", ".cache/4.png")
+    told: list[str] = []
+    pictures = _read(root, Reading(0.1), told)
+    assert [p.spots[0].label for p in pictures] == ["benign", "early-pre-b", "early-pre-b"]
+    assert [p.spots[0].group for p in pictures] == [str(Path("Benign", "1.png")), "p1", "p2"]
+    text = "\n".join(told)
+    assert "taken for classes: benign, early-pre-b" in text
+    assert "1 pictures in no folder left out" in text
+    assert "cache" not in text
+
+
+def test_an_unknown_folder_beside_known_ones_is_named(cells: Callable[..., Path]) -> None:
+    told: list[str] = []
+    (picture,) = _read(
+        cells("mystery/a.png", "blast/b.png", "._blast/c.png", "blast/._d.png"), Reading(0.1), told
+    )
+    assert picture.name == str(Path("blast", "b.png"))
+    assert any("'mystery'" in line and "--class-of" in line for line in told)
+
+
 def test_no_pictures_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"'x' \(x=mystery\)"):
+        _read(tmp_path, Reading(0.1, {"x": "mystery"}))
     with pytest.raises(DataError, match="named after a class"):
         _read(tmp_path, Reading(0.1))

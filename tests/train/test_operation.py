@@ -4,7 +4,7 @@ import numpy as np
 
 from train.classes import CLASSES
 from train.operation import choose, softmax
-from train.recipe import Operation
+from train.recipe import Operation, Recipe
 
 
 def _cells(n: int = 4000, sharpness: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
@@ -16,9 +16,13 @@ def _cells(n: int = 4000, sharpness: float = 3.0) -> tuple[np.ndarray, np.ndarra
     return (logits * sharpness).astype(np.float32), truth.astype(np.int32)
 
 
+def _asking(wanted: Operation) -> Recipe:
+    return Recipe("n", "t", {"deepapl": 1.0}, operation=wanted)
+
+
 def test_the_temperature_undoes_overconfidence() -> None:
     logits, truth = _cells()
-    point = choose(logits, truth, np.full(len(truth), "one"), Operation())
+    point = choose(logits, truth, np.full(len(truth), "one"), _asking(Operation()))
     assert 2.6 < point.temperature < 3.4
     assert point.calibration_error < 0.03
 
@@ -26,7 +30,7 @@ def test_the_temperature_undoes_overconfidence() -> None:
 def test_thresholds_keep_what_was_asked() -> None:
     logits, truth = _cells()
     wanted = Operation(specificity=0.97, abstain=0.05, certain_false=0.002)
-    point = choose(logits, truth, np.full(len(truth), "one"), wanted)
+    point = choose(logits, truth, np.full(len(truth), "one"), _asking(wanted))
     p = softmax(logits, point.temperature)
     blast = p[:, CLASSES.index("blast")]
     negative = truth != CLASSES.index("blast")
@@ -50,7 +54,7 @@ def test_a_small_laboratory_counts_as_much_as_a_large_one() -> None:
     logits[:, blast] = np.where(truth == blast, 3.0, np.where(names == "hard", -1.0, -6.0)) + rng.normal(
         0, 1, 4000
     )
-    point = choose(logits, truth, names, Operation(datasets=("deepapl",), specificity=0.95))
+    point = choose(logits, truth, names, _asking(Operation(specificity=0.95)))
     called = softmax(logits, point.temperature)[:, blast] >= point.positive
     hard, easy = (1 - called[(truth == other) & (names == name)].mean() for name in ("hard", "easy"))
     assert easy == 1

@@ -80,6 +80,8 @@ class DataSet:
     laboratory : whose stain and microscope it shows; data sets of one laboratory share the text.
     labels : what its spots may be labelled, where that is not what `train.classes.admitted` knows.
     overlapping : its pictures are fields of slides, and two may show the same place in part.
+    also : other names that its folder goes by.
+    own : pattern of a path in that folder without which it is not there, where others share the folder.
     """
 
     name: str
@@ -95,27 +97,31 @@ class DataSet:
     laboratory: str = "not stated"
     labels: tuple[str, ...] = ()
     overlapping: bool = False
+    also: tuple[str, ...] = ()
+    own: str = ""
 
     def root(self, data: Path) -> Path:
         """Its folder: inside `data`, or `data` itself when that is the data set."""
         if self.folder is None:
             return data
-        inside = data / self.folder
-        if inside.is_dir():
-            return inside
-        if data.name == self.folder and data.is_dir():
+        names = (self.folder, *self.also)
+        for inside in (data / name for name in names):
+            if inside.is_dir():
+                return inside
+        if data.name in names and data.is_dir():
             return data
         raise DataError(
-            f"data set {self.name}: no folder {inside}; get it from {self.home}, laid out as {self.layout}"
+            f"data set {self.name}: no folder {data / self.folder}; get it from {self.home}, laid out as "
+            f"{self.layout}"
         )
 
     def there(self, data: Path) -> bool:
-        """Whether its folder is in `data`."""
+        """Whether its folder is in `data`, and in it what is its own."""
         try:
-            self.root(data)
+            root = self.root(data)
         except DataError:
             return False
-        return True
+        return not self.own or any(root.glob(self.own))
 
 
 DATASETS: dict[str, str] = {
@@ -128,6 +134,14 @@ DATASETS: dict[str, str] = {
     "aria-cells": "train.datasets.aria:ARIA_CELLS",
     "aria-fields": "train.datasets.aria:ARIA_FIELDS",
     "cnmc": "train.datasets.cnmc:CNMC",
+    "cnmc-preliminary": "train.datasets.cnmc:CNMC_PRELIMINARY",
+    "allidb1": "train.datasets.allidb:ALLIDB1",
+    "allidb1-cells": "train.datasets.allidb:ALLIDB1_CELLS",
+    "allidb2": "train.datasets.allidb:ALLIDB2",
+    "munich": "train.datasets.munich:MUNICH",
+    "raabin": "train.datasets.raabin:RAABIN",
+    "raabin-b": "train.datasets.raabin:RAABIN_B",
+    "fivetype": "train.datasets.fivetype:FIVETYPE",
     "zheng-1": "train.datasets.masks:ZHENG_1",
     "zheng-2": "train.datasets.masks:ZHENG_2",
     "simulated": "train.datasets.simulated:SIMULATED",
@@ -138,7 +152,17 @@ DATASETS: dict[str, str] = {
 
 
 def dataset(name: str) -> DataSet:
-    """The data set of that name; raises DataError naming those there are."""
+    """The data set of that name, 'cnmc', or under another split, 'cnmc@random'; see `train.datasets.splits`.
+
+    Raises
+    ------
+    DataError : there is none of that name, or no such split. Names those there are.
+    """
+    plain, at, scheme = name.partition("@")
+    if at:
+        from train.datasets.splits import split_anew
+
+        return split_anew(dataset(plain), scheme)
     if name not in DATASETS:
         raise DataError(f"data set {name!r}: unknown; choose one of {', '.join(DATASETS)}")
     module, attribute = DATASETS[name].split(":")

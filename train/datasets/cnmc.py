@@ -6,12 +6,17 @@ diameter of a disc of their area; quartiles 154 and 181), those of lymphocytes o
 9.94 µm (9.2 and 10.6), with Otsu's threshold in both: 0.060 µm per pixel by the medians, 0.060 and 0.059 by
 the quartiles, 0.058 and 0.062 for the two people with 250 cells each. `hem` holds precursors too, which are
 larger, so that it may be up to a tenth more; all told 0.060 ± 0.008. Lymphoblasts then measure 13 µm.
+
+`cnmc` is the training data, `cnmc-preliminary` the test set of the challenge's preliminary phase, whose
+pictures are numbered and whose table tells class and subject.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -36,10 +41,27 @@ _SALT = "153"
 with one of its two large normal subjects in training and one in test: chosen from the counts alone."""
 
 
+_TRAINING = ("training_data", "C-NMC_training_data", "")
+"""Folders that hold the folds: as Kaggle, as the archive itself, and as somebody who unpacked only these."""
+
+_PRELIMINARY = "C-NMC_test_prelim_phase_data"
+_TABLE = f"{_PRELIMINARY}_labels.csv"
+_COLUMNS = ("Patient_ID", "new_names", "labels")
+
+
+def _folds(root: Path) -> list[Path]:
+    return sorted(p for part in _TRAINING for p in (root / part).glob("fold_*") if p.is_dir())
+
+
+def _group(subject: str) -> str:
+    subject = subject.upper()
+    return f"cnmc/{_SAME.get(subject, subject)}"
+
+
 def _read(root: Path, notice: Notice) -> Iterator[Picture]:
-    folds = sorted(p for p in root.glob("training_data/fold_*") if p.is_dir())
+    folds = _folds(root)
     if not folds:
-        wanted = root / "training_data" / "fold_0"
+        wanted = root / _TRAINING[0] / "fold_0"
         raise DataError(f"data set cnmc: no folder {wanted}; the layout is {CNMC.layout}")
     for folder in sorted(p for fold in folds for p in fold.iterdir() if p.is_dir()):
         if folder.name not in _CLASSES:
@@ -53,10 +75,58 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
             if name is None or name["kind"].lower() != folder.name:
                 notice(f"{path}: not named UID_<subject>_<image>_<cell>_{folder.name}, left out")
                 continue
-            subject = name["subject"].upper()
-            group = f"cnmc/{_SAME.get(subject, subject)}"
+            group = _group(name["subject"])
             spot = Spot(_CLASSES[folder.name], group, split_of(group, _SALT))
             yield Picture(str(path.relative_to(root)), UM_PER_PX, (spot,), partial(load_picture, path))
+
+
+def _read_preliminary(root: Path, notice: Notice) -> Iterator[Picture]:
+    places = (root / "validation_data", root / _PRELIMINARY)
+    table = next((place / _TABLE for place in places if (place / _TABLE).is_file()), None)
+    if table is None:
+        raise DataError(f"data set cnmc-preliminary: no file {places[0] / _TABLE}; it tells the classes")
+    folder = table.parent / _PRELIMINARY
+    if not folder.is_dir():
+        raise DataError(f"data set cnmc-preliminary: no folder {folder} beside {table}")
+    files = {path.stem: path for path in picture_files(folder, notice)}
+    if not files:
+        notice(f"{folder}: no pictures")
+    trained = _trained(root)
+    for new_name, group, label in _rows(table, notice):
+        path = files.pop(Path(new_name).stem, None)
+        if path is None:
+            notice(f"{table}: {new_name} is not there, or named twice")
+        elif group in trained:
+            notice(f"{path}: of {group.removeprefix('cnmc/')}, who is in the training data too, left out")
+        else:
+            spot = Spot(label, group, "test")
+            yield Picture(str(path.relative_to(root)), UM_PER_PX, (spot,), partial(load_picture, path))
+    for path in files.values():
+        notice(f"{path}: not in {table.name}, left out")
+
+
+def _trained(root: Path) -> set[str]:
+    """The groups of the training data, as far as they are there."""
+    names = (_NAME.fullmatch(path.stem) for fold in _folds(root) for path in fold.glob("*/*"))
+    return {_group(name["subject"]) for name in names if name}
+
+
+def _rows(table: Path, notice: Notice) -> Iterator[tuple[str, str, str]]:
+    """Name of the picture, group and class, of every row that makes sense."""
+    with table.open(newline="", encoding="utf-8-sig", errors="replace") as lines:
+        rows = csv.DictReader(lines)
+        for column in _COLUMNS:
+            if column not in (rows.fieldnames or ()):
+                raise DataError(f"{table}: no column {column!r}; it needs {', '.join(_COLUMNS)}")
+        for row in rows:
+            patient, new_name, kind = ((row[column] or "").strip() for column in _COLUMNS)
+            name = _NAME.fullmatch(Path(patient).stem)
+            if name is None or not new_name or {"1": "all", "0": "hem"}.get(kind) != name["kind"].lower():
+                notice(
+                    f"{table}: {patient!r}, {new_name!r}, {kind!r} is no row of subject, picture and class"
+                )
+                continue
+            yield new_name, _group(name["subject"]), _CLASSES[name["kind"].lower()]
 
 
 CNMC = DataSet(
@@ -71,4 +141,14 @@ CNMC = DataSet(
     split="by subject, by a hash of the subject's number: about 65% train, 15% validation, 20% test",
     read=_read,
     laboratory="AIIMS, New Delhi; marrow, stain normalized by its makers",
+)
+
+CNMC_PRELIMINARY = replace(
+    CNMC,
+    name="cnmc-preliminary",
+    title="the preliminary test set of the same challenge, of other subjects",
+    layout=f"C-NMC_Leukemia/validation_data/{_PRELIMINARY}/N.bmp, C-NMC_Leukemia/validation_data/{_TABLE}",
+    split="all test, as in the challenge; subjects that are in the training data too are left out",
+    read=_read_preliminary,
+    own=f"*/{_TABLE}",
 )

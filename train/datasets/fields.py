@@ -7,7 +7,7 @@ teaches the model to tell a white cell from an artefact, and from a blast, under
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,14 +20,18 @@ from train.datasets import DataError, DataSet, Notice, Picture, Split, Spot, loa
 from train.datasets.artefacts import artefact_spots
 
 _ARTEFACTS_PER_FIELD = 4
-_MARKED = ("marked", "red-cell")  # labels that only keep artefacts away
+_MARKED = "marked"  # a label that only keeps artefacts away
+RED_CELL = "red-cell"
+"""A label that only `train.detection` has a use for: crops of red cells may well be artefacts."""
 
 Box = tuple[str, float, float, float, float]
 """label, x0, y0, x1, y1 in pixels"""
 
 
 @dataclass(frozen=True)
-class _Field:
+class Field:
+    """A picture and the boxes of what is labelled in it."""
+
     path: Path
     um_per_px: float  # as the device measures it on red cells: `python benchmarks/scale.py`
     group: str
@@ -36,19 +40,20 @@ class _Field:
     artefacts: int
 
 
-def _picture(field: _Field, root: Path, notice: Notice) -> Picture | None:
+def _picture(field: Field, root: Path, notice: Notice) -> Picture | None:
     try:
         pixels = load_picture(field.path)
     except DataError as error:
         notice(str(error))
         return None
     height, width = pixels.shape[:2]
-    centres = [((x0 + x1) / 2, (y0 + y1) / 2) for _, x0, y0, x1, y1 in field.boxes]
+    boxes = [box for box in field.boxes if box[0] != RED_CELL]
+    centres = [((x0 + x1) / 2, (y0 + y1) / 2) for _, x0, y0, x1, y1 in boxes]
     spots = [
         Spot(box[0], field.group, field.split, centre)
-        for box, centre in zip(field.boxes, centres, strict=True)
+        for box, centre in zip(boxes, centres, strict=True)
         # a cell cut by the edge is not what the device classifies
-        if box[0] not in _MARKED and min(box[1], box[2]) > 2 and box[3] < width - 2 and box[4] < height - 2
+        if box[0] != _MARKED and min(box[1], box[2]) > 2 and box[3] < width - 2 and box[4] < height - 2
     ]
     rng = np.random.default_rng(zlib.crc32(field.path.name.encode()))
     for spot in artefact_spots(pixels, field.um_per_px, centres, field.artefacts, rng):
@@ -58,7 +63,7 @@ def _picture(field: _Field, root: Path, notice: Notice) -> Picture | None:
 
 
 def _read_with(
-    fields: Callable[[Path, Notice], Iterator[_Field]],
+    fields: Callable[[Path, Notice], Iterator[Field]],
 ) -> Callable[[Path, Notice], Iterator[Picture]]:
     def read(root: Path, notice: Notice) -> Iterator[Picture]:
         for field in fields(root, notice):
@@ -90,7 +95,7 @@ def _yolo(
         except ValueError:
             notice(f"{label_file}: {line!r} is no box, left out")
             continue
-        label = names.get(int(kind), _MARKED[0])
+        label = names.get(int(kind), _MARKED)
         boxes.append(
             (label, (x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
         )
@@ -120,9 +125,9 @@ def _apart(listed: dict[str, Split]) -> dict[str, Split]:
     return parts
 
 
-def _bccd(root: Path, notice: Notice) -> Iterator[_Field]:
+def _bccd(root: Path, notice: Notice) -> Iterator[Field]:
     base = _folder(root, "BCCD") if (root / "BCCD").is_dir() else root
-    names = {"WBC": NO_BLAST, "Platelets": "platelet"}
+    names = {"WBC": NO_BLAST, "RBC": RED_CELL, "Platelets": "platelet"}
     parts: dict[str, Split] = {"train": "train", "val": "validation", "test": "test"}
     listed: dict[str, Split] = {}
     for part, split in parts.items():
@@ -145,7 +150,7 @@ def _bccd(root: Path, notice: Notice) -> Iterator[_Field]:
             x0, y0, x1, y1 = (float(box.findtext(k, "0")) for k in ("xmin", "ymin", "xmax", "ymax"))
             if kind in names:
                 boxes.append((names[kind], x0, y0, x1, y1))
-        yield _Field(path, 0.083, path.stem, listed[path.stem], tuple(boxes), _ARTEFACTS_PER_FIELD)
+        yield Field(path, 0.083, path.stem, listed[path.stem], tuple(boxes), _ARTEFACTS_PER_FIELD)
 
 
 _CHULA_TYPES = {0: "neutrophil", 1: "eosinophil", 2: "basophil", 3: "lymphocyte", 4: "monocyte"}
@@ -154,30 +159,31 @@ _CHULA_TRAIN = frozenset({"B-30", "E-11", "E-12", "L-8", "M-8", "N-2B"})
 laboratory's stain rules that type out. The others stay unseen."""
 
 
-def _chula(root: Path, notice: Notice) -> Iterator[_Field]:
+def _chula(root: Path, notice: Notice) -> Iterator[Field]:
     labels = _folder(root, "labels")
     for path in picture_files(_folder(root, "images"), notice):
         slide = path.stem.split("_")[0]
         split: Split = "train" if slide in _CHULA_TRAIN else "test"
         boxes = _yolo(labels / f"{path.stem}.txt", (1440, 900), _CHULA_TYPES, notice)
-        yield _Field(path, 0.095, f"chula/{slide}", split, boxes, _ARTEFACTS_PER_FIELD)
+        yield Field(path, 0.095, f"chula/{slide}", split, boxes, _ARTEFACTS_PER_FIELD)
 
 
 _TXL_TEST = frozenset({"528b7029-88d8-5cc6-8241-d0068ffbed7f"})
 """In the folder train, but shows the same cell as a picture of test: see `edge-train datasets --check`."""
 
 
-def _txl(root: Path, notice: Notice) -> Iterator[_Field]:
+def _txl(root: Path, notice: Notice) -> Iterator[Field]:
     parts: dict[str, Split] = {"train": "train", "test": "test"}
     if (root / "images" / "val").is_dir():
         parts["val"] = "validation"
     for part, split in parts.items():
         labels = root / "labels" / part
         for path in picture_files(_folder(root, "images", part), notice):
-            boxes = _yolo(labels / f"{path.stem}.txt", (575, 575), {0: NO_BLAST, 2: "platelet"}, notice)
-            near = tuple(b for b in boxes if b[0] != _MARKED[0])  # red cells may well be artefact crops
+            boxes = _yolo(
+                labels / f"{path.stem}.txt", (575, 575), {0: NO_BLAST, 1: RED_CELL, 2: "platelet"}, notice
+            )
             split_here = "test" if path.stem in _TXL_TEST else split
-            yield _Field(path, 0.063, f"txl/{path.stem}", split_here, near, 2)
+            yield Field(path, 0.063, f"txl/{path.stem}", split_here, boxes, 2)
 
 
 BCCD = DataSet(
@@ -227,3 +233,10 @@ TXL_PBC = DataSet(
     laboratory="Raabin-WBC, Iran; Giemsa",
     overlapping=True,
 )
+
+FIELDS: Mapping[str, Callable[[Path, Notice], Iterator[Field]]] = {
+    "bccd": _bccd,
+    "chula": _chula,
+    "txl-pbc": _txl,
+}
+"""Data set -> (root, notice) -> its fields with all their boxes."""

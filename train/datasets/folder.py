@@ -1,7 +1,9 @@
 """Anybody's cells: a folder of pictures a class, one leukocyte in the middle of each.
 
-The folder's names are understood as far as they are the program's own classes or usual names of them. Every
-cell is a test cell: such a folder is there to judge a model, never to train it.
+The folders' names are understood as far as they are the program's own classes or usual names of them, or said
+to hold some class. Where not one of them is, the folders nearest to the root are taken for classes of their
+own: whether the model that is judged knows these is for `train.judging` to say. Every cell is a test cell:
+such a folder is there to judge a model, never to train it.
 """
 
 from __future__ import annotations
@@ -13,22 +15,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
-from edge import redcells
 from edge.types import LeukoscopeError
-from train.classes import CLASSES
 from train.datasets import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, dataset, load_picture
+from train.datasets.scale import measured, sample
 
 PREFIX = "folder"
 LAYOUT = "<class>/*, <class>/<patient>/* or <patient>/<class>/*"
-_MEASURED = 48  # pictures whose red cells are measured: a laboratory has one scale
-_SURE = 30  # red cells, over several pictures, for a scale that holds within some 5%
 
 _NAMES: Mapping[str, str] = {
-    "blast": "blast blast_no_lineage_spec bla myeloblast myb monoblast mob lymphoblast megakaryoblast all "
+    "blast": "blast blast_no_lineage_spec bla myeloblast myo monoblast mob lymphoblast megakaryoblast all "
     "abnormal_promyelocyte promyelocyte_bilobed pmb promonocyte",
-    "immature-granulocyte": "immature_granulocyte ig promyelocyte pmo myelocyte myo metamyelocyte mmz",
+    "immature-granulocyte": "immature_granulocyte ig promyelocyte pmo myelocyte myb metamyelocyte mmz",
     "lymphocyte": "lymphocyte lym ly lyt typical_lymphocyte lya atypical_lymphocyte lymphocyte_variant lyi "
     "reactive_lymphocyte small_lymph large_lymph hairy_cell hac plasma_cell plm hem",
     "monocyte": "monocyte mon mono mo",
@@ -63,7 +60,7 @@ class Reading:
     Attributes
     ----------
     um_per_px : size of a pixel; None measures it from the red cells in the pictures.
-    classes : folder name -> class, beside what is understood anyway.
+    classes : folder name -> class, before what is understood anyway; any class that a model may have.
     group : regular expression; its first group (or all of it), found in a picture's path, names the patient.
         None takes the folders beside the class's.
     """
@@ -75,9 +72,6 @@ class Reading:
     def __post_init__(self) -> None:
         if self.um_per_px is not None and not 0.01 <= self.um_per_px <= 10:
             raise FolderError(f"--um-per-px {self.um_per_px:g}: is not within 0.01 to 10 µm")
-        for name, label in self.classes.items():
-            if label not in CLASSES:
-                raise FolderError(f"--class-of {name}={label}: no such class; choose of {', '.join(CLASSES)}")
         try:
             re.compile(self.group or "")
         except re.error as error:
@@ -109,6 +103,7 @@ def folder(name: str = PREFIX, reading: Reading | None = None) -> DataSet:
         split="all of it is test: it is there to judge, not to train on",
         read=read,
         laboratory=inside or "the folder's own",
+        labels=tuple(how.classes.values()),
     )
 
 
@@ -117,8 +112,9 @@ def _read(root: Path, notice: Notice, reading: Reading) -> Iterator[Picture]:
         raise DataError(f"data set {root}: no such folder; the layout is {LAYOUT}")
     found = list(_labelled(root, notice, reading))
     if not found:
+        given = "".join(f", nor in any called {n!r} ({n}={label})" for n, label in reading.classes.items())
         raise DataError(
-            f"data set {root}: no pictures in folders named after a class; the layout is {LAYOUT}, "
+            f"data set {root}: no pictures in folders named after a class{given}; the layout is {LAYOUT}, "
             "and --class-of NAME=CLASS says what a folder holds"
         )
     scale = reading.um_per_px or _measured(root, [path for path, _, _ in found], notice)
@@ -135,23 +131,49 @@ def _read(root: Path, notice: Notice, reading: Reading) -> Iterator[Picture]:
 def _labelled(root: Path, notice: Notice, reading: Reading) -> Iterator[tuple[Path, str, str]]:
     """Every picture whose folders tell its class: path, class, group."""
     given = {_key(name): label for name, label in reading.classes.items()}
+    paths = list(_pictures(root))
+    folders = {name for path in paths for name in path.relative_to(root).parts[:-1]}
+    for name, label in reading.classes.items():
+        if folders and _key(name) not in map(_key, folders):
+            notice(f"{root}: no folder is called {name!r} (--class-of {name}={label})")
+    if folders and not any(_class_of(name, given) for name in folders):
+        given = _outermost(root, paths)
+        notice(
+            f"{root}: no folder is named after a usual class; taken for classes: {', '.join(given.values())}"
+        )
     unknown: Counter[str] = Counter()
-    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()):
+    for path in paths:
         inside = path.relative_to(root)
-        folders = inside.parts[:-1]
-        labels = [_class_of(name, given) for name in folders]
+        labels = [_class_of(name, given) for name in inside.parts[:-1]]
         known = [i for i, label in enumerate(labels) if label]
         if not known:
             unknown[inside.parent.name] += 1
             continue
         nearest = known[-1]
-        others = folders[:nearest] + folders[nearest + 1 :]
+        others = inside.parts[:nearest] + inside.parts[nearest + 1 : -1]
         yield path, labels[nearest], _group(inside, others, reading)
     for name, count in unknown.items():
         notice(
             f"{root}: {count} pictures in folders {name!r} left out, no class known here; "
             f"--class-of '{name}=CLASS' takes them in"
+            if name
+            else f"{root}: {count} pictures in no folder left out; the layout is {LAYOUT}"
         )
+
+
+def _pictures(root: Path) -> Iterator[Path]:
+    """Picture files at any depth, in order of name, but for what systems leave behind."""
+    for path in sorted(root.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
+            yield path
+
+
+def _outermost(root: Path, paths: Sequence[Path]) -> dict[str, str]:
+    """The folders nearest to the root, as they are looked up -> a class of that name."""
+    inside = (path.relative_to(root).parts for path in paths)
+    names = sorted({parts[0] for parts in inside if len(parts) > 1})
+    return {_key(name): _key(name).replace("_", "-") for name in names}
 
 
 def _class_of(name: str, given: Mapping[str, str]) -> str:
@@ -175,26 +197,18 @@ def _group(path: Path, others: Sequence[str], reading: Reading) -> str:
 
 
 def _measured(root: Path, paths: Sequence[Path], notice: Notice) -> float:
-    """µm per pixel from the red cells of pictures spread over the folder, as the device measures a slide."""
-    spread = {round(i) for i in np.linspace(0, len(paths) - 1, min(_MEASURED, len(paths)))}
-    fields = []
-    for i in sorted(spread):
-        try:
-            fields.append(redcells.find(load_picture(paths[i])))
-        except DataError:
-            continue  # told when its turn to be judged comes
-    measured = redcells.estimate(fields)
-    if measured is None or measured.cells < _SURE:
-        cells = measured.cells if measured else 0
+    """µm per pixel from the red cells of pictures spread over the folder."""
+    found = measured(sample(paths))
+    if found is None:
         raise DataError(
-            f"data set {root}: its pictures show too few red cells ({cells}) to measure the scale; "
-            "give it with --um-per-px NUMBER"
+            f"data set {root}: its pictures show too few red cells to measure the scale; give it with "
+            "--um-per-px NUMBER"
         )
     notice(
-        f"{root}: {measured.um_per_px:.4f} µm per pixel, by {measured.cells} red cells in {measured.fields} "
-        f"pictures (within {2 * measured.uncertainty:.0%}); --um-per-px NUMBER takes another"
+        f"{root}: {found.um_per_px:.4f} µm per pixel, by {found.cells} red cells in {found.fields} "
+        f"pictures (within {2 * found.uncertainty:.0%}); --um-per-px NUMBER takes another"
     )
-    return measured.um_per_px
+    return found.um_per_px
 
 
 def named(name: str, reading: Reading | None = None) -> DataSet:

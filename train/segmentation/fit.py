@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from math import cos, pi
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -211,7 +211,20 @@ def _one_of(listed: Sequence[Scene], rng: np.random.Generator) -> Scene:
     return listed[int(rng.integers(len(listed)))]
 
 
-def varied(pixels: U8, settings: Settings, rng: np.random.Generator) -> Tensor:
+class Variation(Protocol):
+    """How far a patch's looks are changed; see `Settings`."""
+
+    @property
+    def stain(self) -> float: ...
+    @property
+    def light(self) -> float: ...
+    @property
+    def blur_px(self) -> float: ...
+    @property
+    def noise(self) -> float: ...
+
+
+def varied(pixels: U8, settings: Variation, rng: np.random.Generator) -> Tensor:
     """(n, S, S, 3) uint8 -> (n, 3, S, S) float32 under other dyes, light, focus and noise.
 
     Stain is changed where it adds up, in optical density, as in `train.augment`.

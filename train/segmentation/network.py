@@ -78,7 +78,7 @@ def loss_of(maps: Tensor, wanted: dict[str, Tensor]) -> Tensor:
     heat, offsets = maps[:, MASKS : MASKS + 1], maps[:, MASKS + 1 :] * OFFSET_PX
     return (
         _of_masks(outlines(maps), wanted["masks"], wanted["masks_known"])
-        + 0.5 * _of_heat(heat, wanted["heat"], wanted["heat_known"])
+        + 0.5 * heat_loss(heat, wanted["heat"], wanted["heat_known"])
         + 0.1 * _of_offsets(offsets, wanted["offsets"], wanted["offsets_known"])
     )
 
@@ -93,7 +93,7 @@ def _of_masks(logits: Tensor, wanted: Tensor, known: Tensor) -> Tensor:
     return 2 * entropy.sum() / (known.sum() * MASKS + 1) + (1 - dice).mean()
 
 
-def _of_heat(logits: Tensor, wanted: Tensor, known: Tensor) -> Tensor:
+def heat_loss(logits: Tensor, wanted: Tensor, known: Tensor) -> Tensor:
     """The focal loss of Zhou, Wang and Krähenbühl (Objects as Points, 2019), by the number of middles."""
     share = torch.sigmoid(logits).clamp(1e-4, 1 - 1e-4)
     peak = (wanted > 0.95).float() * known

@@ -1,0 +1,149 @@
+"""What published systems and ours cost: parameters, milliseconds a cell or field, megabytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from asking import asked
+from away import SHIPPED, Ours
+
+from edge import bundle
+from edge.classify import Classifier
+from edge.detector import Detector
+from edge.preprocess import Specimen
+from edge.types import F32, U8
+from export.bundle import build
+from train import speed
+from train.contestants import Contestant, contestant
+from train.datasets import Notice
+from train.detection.boxes import scenes
+from train.detection.settings import LEUKOCYTE
+from train.fit import settings_of
+from train.speed import CELLS, Classifies
+from train.windows import cut
+
+ON_FIELDS = f"{SHIPPED}, a field"
+ROUNDS = 15
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one system costs.
+
+    Attributes
+    ----------
+    per : 'cell' or 'field'. size_px : side of what the model is shown, 0 where that is any field.
+    parameters : numbers learned. bundle_mb : of the exported bundle, or of a classical model's file, MB of
+        10^6 bytes.
+    """
+
+    per: str
+    size_px: int
+    parameters: int
+    bundle_mb: float
+
+
+@dataclass(frozen=True, eq=False)
+class OnFields:
+    """Whatever finds cells, as something to time: an answer a field."""
+
+    find: Callable[[Specimen], object]
+    views: tuple[Specimen, ...]
+
+    def probabilities(self, crops: U8) -> F32:
+        """Nothing worth knowing: it reads its own fields, as many as there are crops."""
+        for view in self.views[: len(crops)]:
+            self.find(view)
+        return np.zeros((len(crops), 0), np.float32)
+
+
+Timed = tuple[Cost, Classifies, U8]
+
+
+def costs(runs: Mapping[str, Path], ours: Ours, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
+    """Name -> cost of finished runs and of the shipped bundle, all taking turns on one thread.
+
+    Parameters
+    ----------
+    runs : their bundles are kept beside them.
+    """
+    with ExitStack() as held:
+        found = {SHIPPED: _of_cells(bundle.load().path, ours.model(SHIPPED), "deepapl", ours)}
+        found[ON_FIELDS] = _ours_on_fields(found[SHIPPED][0], ours)
+        for name, run in runs.items():
+            ours.say(f"costs: {name}")
+            found[name] = _of_run(name, run, ours, held)
+        models, crops = [timed[1] for timed in found.values()], [timed[2] for timed in found.values()]
+        times = dict(zip(found, speed.per_cell(models, crops, rounds=rounds), strict=True))
+    base = {"cell": times[SHIPPED], "field": times[ON_FIELDS]}
+    return {
+        name: {**vars(cost), "ms": times[name], "times_ours": times[name] / base[cost.per]}
+        for name, (cost, _, _) in found.items()
+    }
+
+
+def _of_run(name: str, run: Path, ours: Ours, held: ExitStack) -> Timed:
+    recipe, _ = settings_of(run)
+    shown = next(iter(recipe.shares)).partition("@")[0]
+    if recipe.method != "network":
+        model = contestant(run)
+        return _of_cells(run / "model.npz", model, shown, ours)
+    path = _bundle(name, run, ours.say)
+    if recipe.task == "detector":
+        return _detector(path, run, ours, held)
+    model, opened = contestant(run), bundle.load(path, allow_unsigned=True)
+    classifier = held.enter_context(closing(Classifier(opened)))
+    cost, _, crops = _of_cells(path, model, shown, ours)
+    return cost, classifier, crops
+
+
+def _bundle(name: str, run: Path, say: Notice) -> Path:
+    """The run's bundle, built if it is not there."""
+    path = run.parent / f"{name}.bundle"
+    if not path.is_file():
+        path.write_bytes(build(run, notice=say).content)
+    return path
+
+
+def _of_cells(path: Path, model: Contestant, shown: str, ours: Ours) -> Timed:
+    """A model on cells or fields of a data set, at its own look; `path` is of the file it comes in."""
+    about = asked(shown, ours.data, ("train", "validation"), model.classes, ours.say, most=CELLS)
+    crops = np.concatenate([cut(picture, model.look) for picture in about.pictures])
+    unit = "field" if model.look.whole else "cell"
+    return Cost(unit, model.look.size_px, model.parameters, path.stat().st_size / 1e6), model, crops
+
+
+def _views(pitch_um: float, ours: Ours) -> tuple[Specimen, ...]:
+    listed = scenes("bccd", ours.data, "validation", (LEUKOCYTE,), pitch_um, ours.say, CELLS)
+    return tuple(scene.view for scene in listed)
+
+
+def _fields(cost: Cost, find: Callable[[Specimen], object], views: tuple[Specimen, ...]) -> Timed:
+    return cost, OnFields(find, views), np.zeros((len(views), 1, 1, 3), np.uint8)
+
+
+def _detector(path: Path, run: Path, ours: Ours, held: ExitStack) -> Timed:
+    opened = bundle.load(path, allow_unsigned=True)
+    detector = Detector.of(opened.graph(), opened.manifest.thresholds.confidence)
+    held.callback(detector.close)
+    learned = json.loads((run / "metrics.json").read_text())["parameters"]
+    cost = Cost("field", 0, learned, path.stat().st_size / 1e6)
+    return _fields(cost, detector.finds, _views(opened.manifest.pitch_um, ours))
+
+
+def _ours_on_fields(cost: Cost, ours: Ours) -> Timed:
+    """Cells found, cut and named in a field, by the shipped bundle."""
+    model, (find, _) = ours.model(SHIPPED), ours.line()
+
+    def read(view: Specimen) -> object:
+        alike = replace(view, scale=1.0)
+        cells = find(alike, (view.pixels.shape[0], view.pixels.shape[1]))
+        return model.probabilities(model.look.of(alike, cells.centres_px, view.pixels))
+
+    return _fields(replace(cost, per="field", size_px=0), read, _views(model.look.pitch_um, ours))

@@ -1,0 +1,120 @@
+"""A finished run of a detector → a bundle: graph, golden fields, model card, licence, manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.detector import Detector
+from edge.preprocess import specimen
+from edge.types import F32, U8, Bools
+from export import card, detector, golden
+from export.archive import Signer, pack
+from export.golden import Field
+from export.graph import PARITY, ExportError
+from export.manifest import manifest_of
+from export.precisions import Precisions
+from train.datasets import dataset
+from train.recipe import Recipe
+
+_SURE = 0.05  # above the threshold that a golden cell's confidence must be: no rounding takes it below
+_NEAR_PX = 3.0
+_SHAKEN = 4  # other roundings of a field that a golden cell must survive
+_DISTURBED = 0.25  # of the grey levels that differ by one in them
+
+
+def build(run: Path, signer: Signer | None = None) -> bytes:
+    """The bundle's bytes; the same run gives the same ones.
+
+    Raises
+    ------
+    DetectionError : the run is not finished. ExportError : the graph computes something else, or finds
+        nothing in the drawn fields.
+    """
+    made = detector.read(run)
+    metrics = _metrics(made.metrics, made.threshold)
+    precisions = Precisions({"ort-fp32": made.graph}, {})
+    manifest = manifest_of(made.recipe, metrics, precisions)
+    manifest["graphs"] = {"detector": {"ort-fp32": detector.MEMBER}}
+    notes = [path.read_text(encoding="utf-8") for path in run.glob("notes.md")]
+    sources = [dataset(name) for name in made.recipe.shares]
+    members = {
+        detector.MEMBER: made.graph,
+        **_golden(made.recipe, made.find),
+        "MODEL_CARD.md": card.detector_card(manifest, sources, made.metrics, notes).encode(),
+        "LICENSE": card.LICENCE.encode(),
+    }
+    return pack(manifest, members, signer)
+
+
+def _metrics(found: Mapping[str, Any], threshold: float) -> dict[str, Any]:
+    """A detector's metrics as a manifest has them: the threshold of a find is the least confidence."""
+    point = {"positive": 1.0, "confidence": threshold, "certain": 1.0}
+    return {
+        **found,
+        "operating_point": {**point, "temperature": 1.0, "calibration_error": None},
+        "test": [],
+        "parity": {"limit": PARITY, "largest_difference": PARITY, "cells": 0},
+    }
+
+
+def _golden(recipe: Recipe, find: Detector) -> dict[str, bytes]:
+    """Drawn fields with the cells that are surely found in them."""
+    members: dict[str, bytes] = {}
+    cases = []
+    for fields in golden.draw_fields(recipe.look, find):
+        kept = [_steady(field, find, recipe.input.pitch_um) for field in fields]
+        best = int(np.argmax([keep.sum() for keep, _ in kept]))
+        field, (keep, told) = fields[best], kept[best]
+        if not keep.any():
+            raise ExportError(f"golden cases: no cell of {field.name} is found for sure")
+        strip = field.name.replace(".png", "-crops.png")
+        members[field.name] = golden.png(field.pixels)
+        members[strip] = golden.png(np.concatenate(list(field.crops[keep]), axis=1))
+        cells = [
+            {
+                "centre_px": [round(float(v), 1) for v in centre],
+                "class": recipe.classes[int(row.argmax())],
+                "probabilities": {detector.MEMBER: [round(float(p), 5) for p in row]},
+            }
+            for centre, row in zip(field.centres_px[keep], told[keep], strict=True)
+        ]
+        cases.append({"picture": field.name, "crops": strip, "um_per_px": field.um_per_px, "cells": cells})
+    tolerance = {"probability": golden.PROBABILITY_TOLERANCE, "crop": golden.CROP_TOLERANCE}
+    members["golden.json"] = (json.dumps({"cases": cases, "tolerance": tolerance}, indent=1) + "\n").encode()
+    return members
+
+
+def _steady(field: Field, find: Detector, pitch_um: float) -> tuple[Bools, F32]:
+    """Which cells of a field are found again, and told alike, however its grey levels round."""
+    told = _told(field, field.pixels, find, pitch_um)
+    rng = np.random.default_rng(0)
+    limit = golden.PROBABILITY_TOLERANCE["ort"] / 2
+    keep = np.asarray(np.isfinite(told).all(axis=1))
+    for _ in range(_SHAKEN):
+        change = rng.integers(-1, 2, field.pixels.shape) * (rng.random(field.pixels.shape) < _DISTURBED)
+        other = np.clip(field.pixels + change, 0, 255).astype(np.uint8)
+        again = _told(field, other, find, pitch_um)
+        with np.errstate(invalid="ignore"):
+            keep &= np.abs(again - told).max(axis=1) <= limit
+    return keep, told
+
+
+def _told(field: Field, pixels: U8, find: Detector, pitch_um: float) -> F32:
+    """(n, C) what the finds nearest to a field's cells are told to be; NaN where none is near or sure."""
+    view = specimen(pixels, field.um_per_px, pitch_um)
+    finds = find.finds(view)
+    finds = finds.pick(finds.confidence >= find.threshold + _SURE)
+    told = np.full((len(field.centres_px), finds.probabilities.shape[1]), np.nan, np.float32)
+    if not len(finds):
+        return told
+    middles = (finds.boxes[:, :2] + finds.boxes[:, 2:]) / 2 / view.scale
+    apart = np.linalg.norm(field.centres_px[:, None] - middles[None], axis=2)
+    near = apart.argmin(axis=1)
+    there = apart.min(axis=1) <= _NEAR_PX
+    told[there] = finds.probabilities[near[there]]
+    return told

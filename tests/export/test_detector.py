@@ -1,0 +1,101 @@
+"""A detector's run becomes a graph that finds the same cells on the device."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from edge.detector import Detector
+from edge.preprocess import specimen
+from edge.runtimes import open_runtime
+from export import detector as exporting
+from export.graph import ExportError
+from train.detection.network import Answers, Network
+from train.detection.settings import CLASSES, Detection
+from train.recipe import Recipe
+
+RECIPE = Recipe(
+    name="tiny", title="tiny", shares={"bccd": 1.0}, task="detector", classes=CLASSES,
+    positive=(), detection=Detection(widths=(8, 12, 16), cells=100),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    torch.manual_seed(1)
+    network = Network(RECIPE.detection, 3)
+    with torch.no_grad():
+        network.head.weight.mul_(4)
+        network.head.bias[0] = 0.5  # cells wherever it looks
+    network.train()
+    network(torch.rand(4, 3, 64, 64) * 255)  # normalisation that has seen something
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def run(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("detector")
+    (folder / "settings.json").write_text(json.dumps({"recipe": asdict(RECIPE)}))
+    (folder / "metrics.json").write_text(json.dumps({"operating_point": {"threshold": 0.3}}))
+    torch.save(network.state_dict(), folder / "model.pt")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path) -> exporting.Exported:
+    return exporting.read(run)
+
+
+def test_the_graph_finds_what_the_network_finds(network: Network, exported: exporting.Exported) -> None:
+    assert exported.threshold == exported.find.threshold == 0.3
+    assert exporting.parity(network, 100, exported.graph, exporting.drawn_field()) <= 1e-4
+    assert len(exported.find.finds(exporting.drawn_field())) == 100
+
+
+def test_the_graph_is_the_same_every_time_and_small(run: Path, exported: exporting.Exported) -> None:
+    assert exporting.read(run).graph == exported.graph
+    assert b"/train/" not in exported.graph
+
+
+def test_the_graph_is_plain(exported: exporting.Exported) -> None:
+    nodes = onnx.load_from_string(exported.graph).graph.node
+    kinds = {node.op_type for node in nodes}
+    assert {"MaxPool", "TopK"} <= kinds
+    assert not kinds & {"NonMaxSuppression", "BatchNormalization", "Loop", "If", "NonZero"}
+    assert {node.domain for node in nodes} == {""}
+
+
+def test_fields_of_any_size_and_batches_are_answered(exported: exporting.Exported) -> None:
+    for size in [(64, 96), (65, 97), (7, 9), (1, 1), (130, 30), (64, 96)]:
+        pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+        assert exported.find(specimen(pixels, 0.4, 0.4), size).labels.shape == size
+    runtime = open_runtime(
+        "ort", exported.graph, precision="fp32", threads=1, sizes={"height": 64, "width": 72}
+    )
+    two = np.random.default_rng(0).integers(0, 256, (2, 64, 72, 3), np.uint8)
+    both, second = runtime.run({"field": two}), runtime.run({"field": two[1:]})
+    assert both["boxes"].shape == (2, 100, 4)
+    assert np.allclose(both["scores"][1], second["scores"][0], atol=1e-5)
+
+
+def test_another_graph_is_found_out(exported: exporting.Exported) -> None:
+    torch.manual_seed(9)
+    other = Network(RECIPE.detection, 3).eval()
+    with torch.no_grad():
+        other.head.bias[0] = 0.5
+    with pytest.raises(ExportError, match=r"differs from the network|finds \d+ cells where the network"):
+        exporting.parity(other, 100, exported.graph, exporting.drawn_field())
+
+
+def test_both_ways_give_the_same_cells(network: Network, exported: exporting.Exported) -> None:
+    view = exporting.drawn_field()
+    ways = Detector(Answers(network, 100), 0.55), Detector.of(exported.graph, 0.55)
+    (first, told), (second, again) = (way.told(view, (136, 184)) for way in ways)
+    assert np.array_equal(first.labels, second.labels)
+    assert np.allclose(told, again, atol=1e-4)

@@ -1,0 +1,87 @@
+"""A plain folder for each of five diagnoses: ALL, AML, CLL, CML, healthy.
+
+No set of this kind is public as one: the papers on it collected theirs from ALL-IDB and the ASH Image Bank,
+so that a class may well be known by its source. Each picture is read as a whole. A folder inside a class is a
+patient; elsewhere consecutive file numbers stay together, and so do all names without a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from train.datasets import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, load_picture
+from train.datasets.scale import measured, sample
+from train.split import split_of
+
+_LABELS = ("all", "aml", "cll", "cml", "healthy")
+_CLASSES = {name: name for name in _LABELS} | {"normal": "healthy"}
+_BLOCK = 20
+_UM_PER_PX = 0.10  # an estimate: what 100-fold objectives give on usual cameras, 0.06 to 0.13
+
+
+def _files(folder: Path, notice: Notice) -> list[Path]:
+    """The pictures of a class, at any depth, in order of name."""
+    found = []
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if path.suffix.lower() in SUFFIXES:
+            found.append(path)
+        else:
+            notice(f"{path}: not a picture, left out")
+    return found
+
+
+def _group(label: str, folder: Path, path: Path) -> str:
+    above = path.relative_to(folder).parts[:-1]
+    if above:
+        return f"fivetype/{label}/{above[0]}"
+    numbers = re.findall(r"\d+", path.stem)
+    return f"fivetype/{label}/block {int(numbers[-1]) // _BLOCK if numbers else 'unnumbered'}"
+
+
+def _read(root: Path, notice: Notice) -> Iterator[Picture]:
+    found: list[tuple[Path, str, str]] = []
+    absent = set(_LABELS)
+    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        label = _CLASSES.get(folder.name.lower())
+        if label is None:
+            notice(f"{folder}: unknown class {folder.name!r}, left out")
+            continue
+        absent.discard(label)
+        files = _files(folder, notice)
+        if not files:
+            notice(f"{folder}: no pictures")
+        found += [(path, label, _group(label, folder, path)) for path in files]
+    if len(absent) == len(_LABELS):
+        raise DataError(f"data set fivetype: no class folder in {root}; the layout is {FIVETYPE.layout}")
+    for label in sorted(absent):
+        notice(f"{root}: no folder of class {label!r}")
+    scale = measured(sample([path for path, _, _ in found]))
+    if found and scale is None:
+        notice(f"{root}: too few red cells to measure the scale, taken as {_UM_PER_PX} µm per pixel")
+    um_per_px = scale.um_per_px if scale else _UM_PER_PX
+    for path, label, group in found:
+        spot = Spot(label, group, split_of(group))
+        yield Picture(str(path.relative_to(root)), um_per_px, (spot,), partial(load_picture, path))
+
+
+FIVETYPE = DataSet(
+    name="fivetype",
+    title="blood in ALL, AML, CLL, CML and health, a folder each",
+    folder="fivetype",
+    home="one's own; the papers took ALL-IDB and https://imagebank.hematology.org",
+    licence="that of its sources",
+    citation="Ahmed et al., Identification of leukemia subtypes from microscopic images using convolutional "
+    "neural network, Diagnostics 2019;9:104; Bibi et al., J. Healthcare Engineering 2020:6648574",
+    layout="fivetype/{ALL,AML,CLL,CML,Healthy}/* or fivetype/<class>/<patient>/*",
+    groups="patient, or block of file numbers",
+    split=f"by the folder in the class, else by blocks of {_BLOCK} consecutive file numbers in it, by a hash "
+    "of either: about 65% train, 15% validation, 20% test",
+    read=_read,
+    laboratory="several",
+    labels=_LABELS,
+)
