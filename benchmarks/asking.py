@@ -175,14 +175,22 @@ def judged(found: Said, draws: Draws, positive: Sequence[str], types: Sequence[s
 
     Parameters
     ----------
-    draws : of the same cells. positive : labels of what ought to be called positive.
+    draws : of the same cells.
+    positive : labels of what ought to be called positive; none where no finding is asked.
     types : labels of the cells that the accuracy is over; none where types are not asked.
 
     Returns
     -------
     roc_area, sensitivity and specificity of positive against the rest, as far as there are both;
-    accuracy, of calls at the operating point, and accuracy_among, of the likeliest of `types` alone.
+    accuracy, of calls at the operating point or, where no finding is asked, of the likeliest class; and
+    accuracy_among, of the likeliest of `types` alone.
     """
+    named = _named(found, draws, types, at_point=bool(positive)) if types else {}
+    return (_sided(found, draws, positive) if positive else {}) | named
+
+
+def _sided(found: Said, draws: Draws, positive: Sequence[str]) -> dict[str, Floats]:
+    """Positive against the rest."""
     truth = np.isin(found.labels, positive)
     columns = [found.classes.index(name) for name in found.positive]
     score = np.minimum(found.calls.probabilities[:, columns].sum(axis=1), 1)
@@ -191,17 +199,18 @@ def judged(found: Said, draws: Draws, positive: Sequence[str], types: Sequence[s
     sides = figures.overall(draws, truth.astype(np.int32), two, ("rest", "positive"), [1])
     there = {"sensitivity": truth.any(), "specificity": not truth.all()}
     there["roc_area"] = all(there.values())
-    out = {name: sides[name] for name in ("roc_area", "sensitivity", "specificity") if there[name]}
-    return out | (_named(found, draws, types) if types else {})
+    return {name: sides[name] for name in ("roc_area", "sensitivity", "specificity") if there[name]}
 
 
-def _named(found: Said, draws: Draws, types: Sequence[str]) -> dict[str, Floats]:
+def _named(found: Said, draws: Draws, types: Sequence[str], *, at_point: bool) -> dict[str, Floats]:
     """How many of the cells of some types are called by their name."""
     inside = np.isin(found.labels, types)
     few, names = found.pick(inside), np.array(found.classes)
     among = [i for i, name in enumerate(found.classes) if name in types]
-    likeliest = np.array(among)[few.calls.probabilities[:, among].argmax(axis=1)]
-    right = [names[called] == few.labels for called in (few.calls.classes, likeliest)]
+    said = few.calls.probabilities
+    likeliest = np.array(among)[said[:, among].argmax(axis=1)]
+    called = few.calls.classes if at_point else said.argmax(axis=1)
+    right = [names[index] == few.labels for index in (called, likeliest)]
     sums = draws.of(inside).sums(np.stack([*right, np.ones(len(few.labels), bool)], axis=1))
     return {
         "accuracy": ratio(sums[:, 0], sums[:, 2]),

@@ -79,7 +79,8 @@ class Ours:
 
     Attributes
     ----------
-    data, out, cache : of what has to be trained first. given : name of `LEFT_OUT` -> its run, where there is.
+    data, out, cache, limit : of what has to be trained first; more : settings that come after its own.
+    given : name of `LEFT_OUT` -> its run, where there is.
     systems : name -> run of another system of the table.
     """
 
@@ -87,6 +88,7 @@ class Ours:
     out: Path
     cache: Path
     limit: int
+    more: tuple[str, ...]
     given: Mapping[str, Path]
     say: Notice
     systems: dict[str, Path] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class Ours:
 
     def recipe(self, name: str) -> Recipe:
         """Ours without a laboratory."""
-        return without(recipes.load("leukocytes"), LEFT_OUT[name], name, EPOCHS)
+        return recipes.changed(without(recipes.load("leukocytes"), LEFT_OUT[name], name, EPOCHS), self.more)
 
     def model(self, name: str) -> Contestant:
         """Ours of that name; without a laboratory at the shipped bundle's operating point."""

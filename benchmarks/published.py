@@ -49,21 +49,18 @@ ALL = SPLITS
 
 @dataclass(frozen=True)
 class Desk:
-    """What the work on every system shares; `more` are settings that come after its own."""
+    """What the work on every system shares: ours, with all that says where things are and how to train."""
 
-    out: Path
-    cache: Path
-    more: tuple[str, ...]
     ours: Ours
 
     def trained(self, name: str, split: str) -> Path:
         """The finished run of a system under a split."""
         system, ours = SYSTEMS[name], self.ours
-        recipe, run = system.under(split, self.more), self.out / name / (split.replace("/", "-of-") or "own")
+        recipe, run = system.under(split, ours.more), ours.out / name / (split.replace("/", "-of-") or "own")
         done = (run / "metrics.json").is_file() and any(run.glob("model.*"))
         if not (done and settings_of(run)[0] == recipe):
             ours.say(f"{name}: training on {system.named(split)}")
-            fit(recipe, ours.data, run, limit=ours.limit, cache=self.cache, checkpoint_s=300, notice=ours.say)
+            fit(recipe, ours.data, run, limit=ours.limit, cache=ours.cache, checkpoint_s=300, notice=ours.say)
         (run / "checkpoint.pt").unlink(missing_ok=True)  # several times as large as the network
         return run
 
@@ -102,7 +99,7 @@ class Desk:
         }
         splits = (*system.leaking, *system.honest)
         made = {
-            "recipes": {split: asdict(system.under(split, self.more)) for split in splits},
+            "recipes": {split: asdict(system.under(split, ours.more)) for split in splits},
             "judged": [system.data, system.part, system.leaking, system.honest, system.beside],
             "questions": [asdict(question) for question in system.questions],
             "ours": {SHIPPED: ours.model(SHIPPED).sha256, **known},
@@ -114,7 +111,7 @@ class Desk:
 
 def result(name: str, desk: Desk) -> dict[str, Any]:
     """Everything but the cost of a system; as it was, where its settings are the same."""
-    settings, path = desk.settings(name), desk.out / name / "result.json"
+    settings, path = desk.settings(name), desk.ours.out / name / "result.json"
     if path.is_file():
         before: dict[str, Any] = json.loads(path.read_text())
         if before["settings"] == settings:
@@ -149,22 +146,24 @@ def of_namer(name: str, desk: Desk) -> dict[str, Any]:
     recipe = system.under(system.honest[0])
     types = system.types or recipe.classes
     honest = desk.at_home(name, system.honest)
-    figures = judged(honest, honest.draws(), recipe.positive, types)
+    figures = judged(honest, honest.draws(), system.positive, types)
     out: dict[str, Any] = {"honest": {**_size(honest), "splits": system.honest, "figures": told(figures)}}
     if system.leaking:
         leaking = desk.at_home(name, system.leaking)
         # rounds of their own: other cells, drawn apart
-        flattered = judged(leaking, leaking.draws(seed=1), recipe.positive, types)
+        flattered = judged(leaking, leaking.draws(seed=1), system.positive, types)
         out["leaking"] = {**_size(leaking), "splits": system.leaking, "figures": told(flattered)}
         out["leakage_is_worth"] = minus(flattered, figures)
-    compared = [
-        {"title": "at home", "ours_is": which, **compare(*desk.beside(name, honest, which), recipe.positive)}
-        for which in system.beside
-    ]
+    compared = []
+    for which in system.beside:
+        theirs, mine = desk.beside(name, honest, which)
+        shared = types if set(types) <= set(mine.classes) else ()
+        both = compare(theirs, mine, system.positive, shared)
+        compared.append({"title": "at home", "ours_is": which, **both})
     model = contestant(desk.trained(name, system.honest[0]))
     desk.ours.say(f"{name}: away from home")
     for question, theirs, mine in answers(model, system.questions, desk.ours):
-        both = compare(theirs, mine, recipe.positive, question.types)
+        both = compare(theirs, mine, system.positive, question.types)
         compared.append({"title": question.title, "ours_is": question.ours, **both})
     return {**out, "compared": compared}
 
@@ -205,7 +204,7 @@ def published(desk: Desk, only: Sequence[str]) -> dict[str, Any]:
         "kind": "published",
         "machine": machine.describe(),
         "program": source(),
-        "changed": desk.more,
+        "changed": desk.ours.more,
         "limit": desk.ours.limit,
         "systems": found,
         "costs": plain(costs(runs, desk.ours)),
@@ -234,9 +233,9 @@ def main() -> int:
     cv2.setNumThreads(1)
     cache = args.cache or args.out / "cache"
     say = partial(print, file=sys.stderr, flush=True)
-    ours = Ours(args.data, args.out, cache, args.limit, dict(args.ours_without), say)
+    ours = Ours(args.data, args.out, cache, args.limit, tuple(args.set), dict(args.ours_without), say)
     try:
-        found = published(Desk(args.out, cache, tuple(args.set), ours), args.only)
+        found = published(Desk(ours), args.only)
     except LeukoscopeError as error:
         print(error, file=sys.stderr)
         return 1

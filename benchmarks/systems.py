@@ -28,6 +28,7 @@ class System:
     leaking, honest : splits of it, as they stand after the @; several are folds, whose answers are pooled.
     part : judged of each.
     types : labels that the accuracy at home is over; none for all classes.
+    finding : whether it is about what is positive; else only types are asked.
     beside : which of ours is asked the same cells at home; see `away.Question.ours`.
     questions : asked away from home.
     note : what the table has to say of it.
@@ -40,6 +41,7 @@ class System:
     part: Split = "test"
     settings: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    finding: bool = True
     beside: tuple[str, ...] = (SHIPPED,)
     questions: tuple[Question, ...] = ()
     note: str = ""
@@ -61,6 +63,11 @@ class System:
             ),
         )
 
+    @property
+    def positive(self) -> tuple[str, ...]:
+        """Labels of what ought to be called positive."""
+        return recipes.load(self.recipe).positive if self.finding else ()
+
     def named(self, split: str) -> str:
         """The data set under one of the splits."""
         return f"{self.data}@{split}" if split else self.data
@@ -81,7 +88,7 @@ _SMALLER = (
 
 _SAME_CELLS = (
     "shares={deepapl=0.7, pbc=0.3}", "augmentation.restained_share=0", "training.epochs=2",
-    "training.samples=3000", "training.average_decay=0.98",
+    "training.samples=1200", "training.average_decay=0.95",
 )  # fmt: skip
 _RATES = {"resnet34": 1e-3, "googlenet": 1e-3, "inception_v3": 1e-3, "resnet101": 1e-3, "resnet152": 1e-3}
 _UNNORMALISED = {"vgg16": 1e-4, "vgg19": 1e-4}
@@ -94,7 +101,7 @@ def _on_same_cells(name: str, rate: float, leaking: tuple[str, ...]) -> System:
         "leukocytes", "deepapl", leaking=leaking, part="validation",
         settings=(*_SAME_CELLS, *network, f"training.learning_rate={rate}"),
         types=LEUKOCYTES, beside=() if name == "ours" else ("ours",), questions=BACKBONES,
-        note="6,000 crops of 96 px in 2 epochs, from nothing, the same cells for all; validation part",
+        note="2,400 crops of 96 px in 2 epochs, from nothing, the same cells for all; validation part",
     )  # fmt: skip
 
 
@@ -114,7 +121,8 @@ SYSTEMS: Mapping[str, System] = {
         "those two folds of four that have a normal subject with many cells",
     ),
     "wbc5-hybrid": System(
-        "wbc5-hybrid", "pbc", questions=TYPES, note="by block of file numbers; PBC names no donor"
+        "wbc5-hybrid", "pbc", finding=False, questions=TYPES,
+        note="by block of file numbers; PBC names no donor",
     ),
     "field-detector": System(
         "field-detector", "bccd", leaking=(), note="official parts, fields that overlap kept together"

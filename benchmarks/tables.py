@@ -67,6 +67,8 @@ def _compared(systems: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             answers.setdefault((title, asked["ours_is"]), []).append((each["name"], asked))
     for (title, ours), given in answers.items():
         for name, asked in given:
+            if name == ours:
+                continue
             main = next((figure for figure in _MAIN if figure in asked["ours_minus_theirs"]), "")
             yield _row(title, name, *_figures(asked["theirs"]), _shown(asked["ours_minus_theirs"], main))
             title = ""

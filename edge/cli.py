@@ -208,9 +208,10 @@ def _screening(
         max_frames=arguments.max_frames,
         max_seconds=arguments.max_seconds,
     )
+    of_pictures = None if camera.live else model.manifest.um_per_px
     scales = optics.Scales(
         asked=arguments.um_per_px,
-        nominal=camera.um_per_px or profile.camera.nominal_um_per_px,
+        nominal=camera.um_per_px or of_pictures or profile.camera.nominal_um_per_px,
         camera=camera,
         independent=arguments.independent,
         folder=data_folder(),

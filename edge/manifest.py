@@ -80,6 +80,8 @@ class Manifest:
     leukocytes : those of them that are counted: the denominator of the differential, or all kinds of field.
     positive : those of the counted ones that a referral is about (blasts); a detector may know none.
     look : what the model is shown; see `edge.preprocess.Look`. Of a detector: what a cell is shown as.
+    um_per_px : scale of pictures like those it learned from, for files that show no red cell to measure it
+        by; None where it makes no difference.
     graphs : variant ('ort-int8') -> member name of the model's graph.
     segmenters : the same of the segmenter's; empty where the bundle leaves cells to the classical way.
     usable : variants that may be used: FP32, and those that passed the gate of the export.
@@ -94,6 +96,7 @@ class Manifest:
     positive: tuple[str, ...]
     task: str
     look: Look
+    um_per_px: float | None
     graphs: Mapping[str, str]
     segmenters: Mapping[str, str]
     usable: frozenset[str]
@@ -150,7 +153,8 @@ def read(content: bytes) -> Manifest:
         raise ValueError(f"task is {shown(task)}; it must be one of {', '.join(TASKS)}")
     classes = top.names("classes")
     leukocytes = top.names("leukocytes", among=classes)
-    look = _look(top.table("input"), whole=task == "field")
+    given = top.table("input")
+    look = _look(given, whole=task == "field")
     files = {name: _sha256(name, value) for name, value in top.table("files").values.items()}
     graphs = _graphs(top.table("graphs"), TASKS[task], files)
     has_segmenter = "segmenter" in top.table("graphs")
@@ -167,6 +171,7 @@ def read(content: bytes) -> Manifest:
         positive=top.names("positive", among=leukocytes, empty=task == "detector"),
         task=task,
         look=look,
+        um_per_px=given.number("um_per_px", 0.01, 10) if "um_per_px" in given else None,
         graphs=graphs,
         segmenters=_graphs(top.table("graphs"), "segmenter", files) if has_segmenter else {},
         usable=_usable(top.table("precisions"), graphs),

@@ -294,6 +294,13 @@ def _foreground(picture: U8, _amount: float) -> U8:
     return np.asarray(np.where(green[..., None] > level, np.uint8(BACKGROUND), picture), np.uint8)
 
 
+def _on_glass(picture: U8, level: float) -> U8:
+    """Black becomes clear glass, and the cell on it as bright as it would be there."""
+    lifted = np.minimum(picture.astype(np.float32) * (BACKGROUND / level), 255).round().astype(np.uint8)
+    black = picture.max(axis=2, keepdims=True) <= BLACK
+    return np.asarray(np.where(black, np.uint8(BACKGROUND), lifted), np.uint8)
+
+
 def _centre(picture: U8, side: float) -> U8:
     start = picture.shape[0] // 2 - int(side) // 2
     return picture[start : start + int(side), start : start + int(side)]
@@ -313,6 +320,7 @@ STEPS: Mapping[str, Step] = {
     "equalize": Step("histogram equalization of the lightness", _equalized),
     "clahe": Step("contrast-limited adaptive histogram equalization of the lightness", _clahe, 0.1, 40),
     "foreground": Step("what is lighter than the histogram's threshold becomes background", _foreground),
+    "on-glass": Step("a cell cut out on black laid on glass of this grey level", _on_glass, 20, 255),
     "centre-crop": Step(
         "the middle, of so many pixels", _centre, 8, 1024, size=_cropped_size, whole_number=True
     ),

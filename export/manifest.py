@@ -53,6 +53,7 @@ def manifest_of(
             "size_px": look.size_px,
             **({"cut_px": look.cut_px} if look.cut_px != look.size_px else {}),
             **({} if look.whole else {"crop_um": round(look.cut_px * look.pitch_um, 6)}),
+            **({"um_per_px": recipe.input.um_per_px} if recipe.input.um_per_px else {}),
             "interpolation": INTERPOLATION,
             "scale": SCALE,
             "steps": list(look.steps),

@@ -18,6 +18,7 @@ from train.checkpoint import Precision, State
 from train.distributed import Process
 from train.recipe import Recipe, Training
 from train.sampling import Indices, ahead, crops_of, targets, weights
+from train.teacher import Teacher
 from train.windows import Windows
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -55,6 +56,7 @@ def train_epoch(
     batches = _batches(windows, recipe, state.epoch)
     parts = [process.part(batch) for batch in batches]
     admits = targets(windows, recipe)
+    teacher = None if settings.teacher == "labels" else Teacher.of(windows, recipe)
     seeds = [_seeds(settings.seed, state.epoch, step, process.rank) for step in range(len(batches))]
     augmentation = (torch.Generator().manual_seed(seed) for seed, _ in seeds[state.step :])
     crops_ahead = ahead(lambda part: crops_of(windows, part, recipe, next(augmentation)), parts[state.step :])
@@ -65,7 +67,8 @@ def train_epoch(
             group["lr"] = rate
         torch.manual_seed(seeds[state.step][1])  # dropout
         size = len(batches[state.step])
-        loss = _step(state, crops, admits[part], len(part) / size, recipe, process, precision)
+        wanted = admits[part] if teacher is None else teacher(crops)
+        loss = _step(state, crops, wanted, len(part) / size, recipe, process, precision)
         # early on the average must forget the random start
         done = state.epoch * len(batches) + state.step + 1
         follow(state.average, state.network, min(settings.average_decay, done / (done + 10)))
@@ -92,18 +95,23 @@ def _seeds(*numbers: int) -> tuple[int, int]:
 def _step(
     state: State,
     crops: Tensor,
-    admits: Tensor,
+    wanted: Tensor,
     share: float,
     recipe: Recipe,
     process: Process,
     precision: Precision,
 ) -> float:
-    """One step of the optimiser; returns the batch's mean loss. `share` : of the batch, in these crops."""
+    """One step of the optimiser; returns the batch's mean loss.
+
+    Parameters
+    ----------
+    wanted : what `loss_of` takes. share : of the batch, in these crops.
+    """
     device = process.device
     crops = crops.to(device, memory_format=torch.channels_last)
     with torch.autocast(device.type, _TYPES[precision], enabled=precision != "fp32"):
         logits = state.network(crops).float()
-    loss = loss_of(logits, admits.to(device), recipe.training.label_smoothing) * share
+    loss = loss_of(logits, wanted.to(device), recipe.training.label_smoothing) * share
     state.optimiser.zero_grad()
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     loss = loss.detach()
@@ -116,10 +124,19 @@ def _step(
     return float(loss)
 
 
-def loss_of(logits: Tensor, admits: Tensor, smoothing: float) -> Tensor:
-    """Negative log of the probability of the admitted classes together, with label smoothing."""
+def loss_of(logits: Tensor, wanted: Tensor, smoothing: float) -> Tensor:
+    """Negative log of the probability of what is wanted, with label smoothing; the mean over n crops.
+
+    Parameters
+    ----------
+    wanted : (n, C) bool, the classes that a label admits, which count together; or float, a teacher's
+        probabilities.
+    """
     logs = functional.log_softmax(logits, dim=1)
-    right = torch.logsumexp(logs.masked_fill(~admits, float("-inf")), dim=1)
+    if wanted.dtype == torch.bool:
+        right = torch.logsumexp(logs.masked_fill(~wanted, float("-inf")), dim=1)
+    else:
+        right = (wanted * logs).sum(dim=1)
     return -((1 - smoothing) * right + smoothing * logs.mean(dim=1)).mean()
 
 

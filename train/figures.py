@@ -65,7 +65,8 @@ def overall(
 
     Returns
     -------
-    accuracy, balanced_accuracy, sensitivity, specificity, ppv, npv, f1, roc_area, pr_area,
+    accuracy, balanced_accuracy, sensitivity, specificity, ppv, npv, f1, their false_positive_rate and
+    false_negative_rate, roc_area, pr_area,
     calibration_error (of the likeliest class), accuracy_differential (see `DIFFERENTIAL`) and
     calibration_error_positive (of the positive classes together).
     """
@@ -79,6 +80,8 @@ def overall(
         **sides,
         "sensitivity": _spread(sides["sensitivity"], draws, is_positive),
         "specificity": _spread(sides["specificity"], draws, ~is_positive),
+        "false_positive_rate": _spread(1 - sides["specificity"], draws, ~is_positive),
+        "false_negative_rate": _spread(1 - sides["sensitivity"], draws, is_positive),
         "roc_area": _spread(roc_areas(draws, scores, is_positive), draws, is_positive, ~is_positive),
         "pr_area": _spread(pr_areas(draws, scores, is_positive), draws, is_positive),
         "calibration_error": calibration_errors(draws, calls.probabilities.max(axis=1), right),

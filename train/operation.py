@@ -52,7 +52,9 @@ def choose(logits: F32, truth: I32, laboratories: NDArray[np.str_], recipe: Reci
     logits : (n, C) of the validation cells. truth : (n,) index of their class.
     laboratories : (n,) the data set of each.
     """
-    temperature = min(_TEMPERATURES, key=lambda t: _surprise(softmax(logits, float(t)), truth))
+    temperature = recipe.operation.temperature or min(
+        _TEMPERATURES, key=lambda t: _surprise(softmax(logits, float(t)), truth)
+    )
     probabilities = softmax(logits, float(temperature))
     wanted, columns = recipe.operation, recipe.positive_indices
     p_positive = probabilities[:, columns].sum(axis=1)

@@ -39,6 +39,8 @@ class Input:
     window_px : width and height of the window that a crop is cut from while training, so that what a turned
         or shifted one shows beside it is real; 0 for none. Only where no step but white-balance is done.
     steps : the preprocessing steps; see `edge.preprocess.STEPS`.
+    um_per_px : what the device takes the scale of picture files to be that show no red cell to measure it by;
+        0 for the nominal one of its camera.
     """
 
     pitch_um: float = 0.25
@@ -46,6 +48,7 @@ class Input:
     size_px: int = 96
     window_px: int = 136
     steps: tuple[str, ...] = (WHITE_BALANCE,)
+    um_per_px: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.pitch_um > 0:
@@ -91,6 +94,8 @@ class Training:
     watch : the validation figures that say which epoch is better and is kept. Each stands for its mean over
         the data sets that have it (`roc_area`, `balanced_accuracy`) or for one data set's alone
         (`pbc_roc_area`); several are averaged. None at all keeps the last epoch.
+    teacher : what a network learns its answers from: the labels, or a regression that was fitted to them; see
+        `train.teacher`.
     seed : of everything that is drawn at random.
     """
 
@@ -107,6 +112,7 @@ class Training:
     most_positive: float = 1.0
     patience: int = 0
     watch: tuple[str, ...] = WATCHED
+    teacher: Literal["labels", "size-and-stain"] = "labels"
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -134,6 +140,8 @@ class Operation:
     abstain : share of cells that the classifier may leave undecided.
     certain_false : share of cells that are no blasts and may be called blasts beyond doubt, counted alike.
     positive : the threshold itself, where it is not to be chosen by the specificity; 0 to choose it.
+    temperature : what logits are divided by, where too few people's cells are there to choose it; 0 to choose
+        it.
     """
 
     datasets: tuple[str, ...] = ()
@@ -141,11 +149,14 @@ class Operation:
     abstain: float = 0.05
     certain_false: float = 0.002
     positive: float = 0.0
+    temperature: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("specificity", "abstain", "certain_false", "positive"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"operation.{name}: {getattr(self, name)} is not within 0 to 1")
+        if self.temperature and not 0.1 <= self.temperature <= 10:
+            raise RecipeError(f"operation.temperature: {self.temperature} is not within 0.1 to 10, nor 0")
 
 
 @dataclass(frozen=True)
@@ -196,8 +207,8 @@ class Recipe:
         least = LEAST_PX.get(self.architecture.backbone, 0)
         if self.input.size_px < least:
             raise RecipeError(
-                f"input.size_px: {self.input.size_px} is too small for {self.architecture.backbone}, which takes "
-                f"{least} px and more"
+                f"input.size_px: {self.input.size_px} is too small for {self.architecture.backbone}, "
+                f"which takes {least} px and more"
             )
         figures = {*WATCHED, *(f"{name}_{figure}" for name in self.shares for figure in WATCHED)}
         for name in self.training.watch:

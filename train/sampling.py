@@ -50,10 +50,10 @@ def weights(windows: Windows, recipe: Recipe) -> Floats:
         if not len(inside):
             continue
         labels = windows.labels[inside]
-        drawn = _evened(labels, settings.class_balance)
+        drawn = evened(labels, settings.class_balance)
         for label in np.unique(labels):
             same = labels == label
-            groups = _evened(windows.groups[inside[same]], settings.group_balance)
+            groups = evened(windows.groups[inside[same]], settings.group_balance)
             drawn[same] *= groups / groups.mean()
         drawn /= drawn.sum()
         positive = np.isin(labels, recipe.positive)
@@ -65,7 +65,7 @@ def weights(windows: Windows, recipe: Recipe) -> Floats:
     return np.asarray(out / out.sum())
 
 
-def _evened(names: NDArray[np.str_], balance: float) -> Floats:
+def evened(names: NDArray[np.str_], balance: float) -> Floats:
     """(n,) weights of cells by their class's or group's name: 0 leaves cells alike, 1 makes names alike."""
     _, which, counts = np.unique(names, return_inverse=True, return_counts=True)
     return np.asarray(counts.astype(np.float64)[which] ** -balance)

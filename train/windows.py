@@ -156,7 +156,7 @@ def read(
 def cached(source: DataSet, data: Path, look: Look, notice: Notice, limit: int, cache: Path) -> Windows:
     """`read`, kept in `cache` until the pictures, the reader or the preprocessing change."""
     key = fingerprint(source, data, look, limit)
-    path = cache / f"{source.name}-{key}.npz"
+    path = cache / f"{source.name.replace('/', '-of-')}-{key}.npz"
     if path.is_file():
         with np.load(path) as kept:
             return Windows(**{f.name: kept[f.name] for f in fields(Windows)})

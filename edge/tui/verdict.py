@@ -74,12 +74,14 @@ class Verdict(Panel):
             nothing = Content.styled(f"no {self._tally.unit}s yet", "dim")
             return [nothing, *_scale(None, None, self._referral_fraction, width)]
         fraction, (low, high) = finding.blast_fraction, finding.interval
-        text = f"{self._positives} {fraction:.1%}"
-        interval = f"{finding.level:.0%} interval {low:.1%} to {high:.1%}"
-        count = f"{self._tally.positives} of {self._tally.leukocytes} {self._tally.unit}s"
-        lines = [Content.assemble((text, "bold"), f"  {low:.1%} to {high:.1%}")]
+        share, interval = f" {fraction:.1%}", f"  {low:.1%} to {high:.1%}"
         if width >= 46:
-            lines = [Content.assemble((text, "bold"), f"  {interval}")]
+            interval = f"  {finding.level:.0%} interval {low:.1%} to {high:.1%}"
+        name = self._positives
+        if len(name + share + interval) > width:
+            name = "positive"
+        count = f"{self._tally.positives} of {self._tally.leukocytes} {self._tally.unit}s"
+        lines = [Content.assemble((name + share, "bold"), interval)]
         if height >= 15:
             digits = large(f"{fraction:.0%}" if fraction >= 0.1 else f"{fraction:.1%}")
             lines = [Content(), *(Content.styled(line, "bold") for line in digits), Content(count), *lines]

@@ -1,4 +1,4 @@
-"""What a model is shown: every step does what its name says, and a look is the same for training and device."""
+"""What a model is shown: every step does what its name says, and what a look makes of a field."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ MIDDLE = np.full((1, 2), SIZE / 2, np.float32)
 def _step(picture: U8, *steps: str) -> U8:
     """A picture after these steps, by the way that training and the device take."""
     view = Specimen(picture, 0.25, 1.0, np.full(3, BACKGROUND, np.float32), 0.5)
-    (shown,) = Look(0.25, len(picture), steps).of(view, np.full((1, 2), len(picture) / 2, np.float32))
+    middle = np.full((1, 2), len(picture) / 2, np.float32)
+    (shown,) = Look(0.25, len(picture), steps).of(view, middle, picture)
     return shown
 
 
@@ -46,7 +47,9 @@ def test_median_takes_a_lone_pixel_away_and_keeps_an_edge() -> None:
 def test_gaussian_takes_the_fine_away_and_keeps_the_coarse() -> None:
     values = 128 + 60 * np.sin(np.arange(SIZE) * 2 * np.pi / 64)[None, :].repeat(SIZE, axis=0)
     picture = _grey(values + np.random.default_rng(0).normal(0, 20, values.shape))
-    before, after = (np.abs(np.fft.rfft2(p[..., 0].astype(float))) for p in (picture, _step(picture, "gaussian:2")))
+    before, after = (
+        np.abs(np.fft.rfft2(p[..., 0].astype(float))) for p in (picture, _step(picture, "gaussian:2"))
+    )
     assert after[16:48, 16:].mean() < 0.05 * before[16:48, 16:].mean()
     assert after[0, 1] > 0.95 * before[0, 1]
 
@@ -94,6 +97,16 @@ def test_foreground_lays_all_that_is_light_on_clear_glass() -> None:
     assert (shown[~cell] == BACKGROUND).all()
 
 
+def test_on_glass_lays_a_cell_that_was_cut_out_on_clear_glass() -> None:
+    picture = np.zeros((SIZE, SIZE, 3), np.uint8)
+    cv2.circle(picture, (32, 32), 14, (90, 50, 140), -1)
+    shown = _step(picture, "on-glass:180")
+    cell = picture[..., 1] == 50
+    assert (shown[~cell] == BACKGROUND).all()
+    assert np.abs(shown[cell] - np.array((90, 50, 140)) * BACKGROUND / 180).max() <= 0.5
+    assert (_step(np.full((SIZE, SIZE, 3), 200, np.uint8), "on-glass:100") == 255).all()
+
+
 @pytest.mark.parametrize(("size", "side"), [(64, 32), (65, 32), (64, 33), (64, 64)])
 def test_centre_crop_is_the_middle(size: int, side: int) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
@@ -113,7 +126,7 @@ def test_resize_keeps_the_light(side: int) -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_every_step_can_be_asked_for_and_says_what_it_gives(name: str) -> None:
     step = STEPS[name]
-    text = name if step.low is None else f"{name}:{9 if step.odd or step.whole_number else 1.5}"
+    text = name if step.low is None else f"{name}:{max(step.low, 9 if step.whole_number else 1.5):g}"
     look = Look(0.25, SIZE, (text,))
     shown = _step(_edge(noise=5), text)
     assert shown.dtype == np.uint8
@@ -154,7 +167,7 @@ def test_what_no_step_can_be_is_named(step: str, words: str) -> None:
 
 def test_white_balance_comes_first_or_not_at_all() -> None:
     for steps in (("median:3", WHITE_BALANCE), (WHITE_BALANCE, WHITE_BALANCE)):
-        with pytest.raises(ValueError, match="white-balance: .* must be the first step"):
+        with pytest.raises(ValueError, match=r"white-balance: .* must be the first step"):
             Look(0.25, SIZE, steps)
 
 
@@ -171,7 +184,7 @@ def test_white_balance_comes_first_or_not_at_all() -> None:
 def test_the_size_follows_the_steps(steps: tuple[str, ...], size: int) -> None:
     look = Look(0.25, 96, steps)
     assert look.size_px == size
-    assert look.of(_smear(), np.zeros((2, 2), np.float32)).shape == (2, size, size, 3)
+    assert look.of(_smear(), np.zeros((2, 2), np.float32), FIELD).shape == (2, size, size, 3)
     with pytest.raises(ValueError, match=r"centre-crop:400': what it is given has 96 px"):
         Look(0.25, 96, ("centre-crop:400", "resize:512"))
 
@@ -184,7 +197,7 @@ def test_only_a_crop_and_nothing_more_lies_in_a_wider_one() -> None:
     assert not Look(0.25, 96, whole=True).plain
     view, centre = _smear(), np.array([[150, 100]], np.float32)
     for steps in ((), (WHITE_BALANCE,)):
-        narrow, wide = (Look(0.25, size, steps).of(view, centre)[0] for size in (32, 48))
+        narrow, wide = (Look(0.25, size, steps).of(view, centre, FIELD)[0] for size in (32, 48))
         np.testing.assert_array_equal(narrow, wide[8:40, 8:40])
 
 
@@ -195,58 +208,91 @@ def test_steps_are_done_in_their_order() -> None:
     np.testing.assert_array_equal(one, _step(_step(picture, "median:5"), "resize:32"))
 
 
-def _smear(lamp: tuple[int, int, int] = (230, 210, 180)) -> Specimen:
-    """A field of 300 × 200 px under a warm lamp, seen at 0.25 µm per pixel."""
-    pixels = np.full((200, 300, 3), lamp, np.uint8)
+LAMP = (230, 210, 180)
+
+
+def _field() -> U8:
+    """A field of 300 × 200 px under a warm lamp."""
+    pixels = np.full((200, 300, 3), LAMP, np.uint8)
     for x, y in ((60, 50), (150, 100), (240, 150)):
         cv2.circle(pixels, (x, y), 20, (100, 60, 140), -1)
-    return specimen(pixels, 0.1, 0.25)
+    return pixels
+
+
+FIELD = _field()
+
+
+def _smear() -> Specimen:
+    """It at 0.25 µm per pixel."""
+    return specimen(FIELD, 0.1, 0.25)
 
 
 def test_a_whole_field_is_the_same_wherever_its_cells_lie() -> None:
-    view = _smear()
-    shown = Look(0.25, 48, whole=True).of(view, np.array([[0, 0], [299, 199], [7, 7]], np.float32))
+    centres = np.array([[0, 0], [299, 199], [7, 7]], np.float32)
+    shown = Look(0.25, 48, whole=True).of(_smear(), centres, FIELD)
     assert shown.shape == (3, 48, 48, 3)
     assert (shown == shown[0]).all()
-    np.testing.assert_array_equal(shown[0], cv2.resize(view.pixels, (48, 48), interpolation=cv2.INTER_AREA))
     for corner in (shown[0, 0, 0], shown[0, -1, -1]):
         assert np.abs(corner.astype(int) - BACKGROUND).max() <= 3
+    assert shown[0, 24, 24, 1] < 100  # the cell in the middle of the field
+
+
+@pytest.mark.parametrize("steps", [(), (WHITE_BALANCE,), ("median:3",)])
+def test_a_whole_field_is_the_same_whatever_its_scale_is_taken_to_be(steps: tuple[str, ...]) -> None:
+    look = Look(0.25, 48, steps, whole=True)
+    shown = [
+        look.of(specimen(FIELD, um, 0.25), np.zeros((1, 2), np.float32), FIELD)[0] for um in (0.05, 0.1, 0.4)
+    ]
+    assert all((other == shown[0]).all() for other in shown)
+
+
+def test_a_whole_field_is_shown_to_its_edges_whatever_its_shape() -> None:
+    for size in ((40, 30), (300, 200), (199, 611)):
+        picture = np.zeros((size[1], size[0], 3), np.uint8)
+        picture[:, size[0] // 2 :] = 200
+        view = specimen(picture, 0.1, 0.25)
+        (shown,) = Look(0.25, 48, (), whole=True).of(view, np.zeros((1, 2), np.float32), picture)
+        assert (shown[:, :23] == 0).all()
+        assert (shown[:, 26:] == 200).all()
 
 
 def test_without_cells_nothing_is_shown() -> None:
     for look in (Look(0.25, 48), Look(0.25, 48, ("median:3", "resize:32")), Look(0.25, 48, whole=True)):
-        assert look.of(_smear(), np.zeros((0, 2), np.float32)).shape == (0, look.size_px, look.size_px, 3)
+        none = np.zeros((0, 2), np.float32)
+        assert look.of(_smear(), none, FIELD).shape == (0, look.size_px, look.size_px, 3)
 
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_what_does_not_name_white_balance_is_shown_the_picture_as_it_was_taken(whole: bool) -> None:
-    lamp = (230, 210, 180)
-    view, centre = _smear(lamp), np.array([[150, 20]], np.float32)
-    taken, corrected = (Look(0.25, 16, steps, whole).of(view, centre)[0] for steps in ((), (WHITE_BALANCE,)))
-    assert np.abs(taken[0, 0].astype(int) - lamp).max() <= 2
+    view, centre = _smear(), np.array([[150, 20]], np.float32)
+    taken, corrected = (
+        Look(0.25, 16, steps, whole).of(view, centre, FIELD)[0] for steps in ((), (WHITE_BALANCE,))
+    )
+    assert np.abs(taken[0, 0].astype(int) - LAMP).max() <= 2
     assert np.abs(corrected[0, 0].astype(int) - BACKGROUND).max() <= 3
     assert corrected[..., 2].mean() > taken[..., 2].mean() + 20
 
 
 def test_beyond_the_edge_of_a_picture_as_it_was_taken_lies_its_own_glass() -> None:
-    (corner,) = Look(0.25, 32, ()).of(_smear((230, 210, 180)), np.zeros((1, 2), np.float32))
-    assert np.abs(corner[0, 0].astype(int) - (230, 210, 180)).max() <= 2
+    (corner,) = Look(0.25, 32, ()).of(_smear(), np.zeros((1, 2), np.float32), FIELD)
+    assert np.abs(corner[0, 0].astype(int) - LAMP).max() <= 2
 
 
 def test_a_cell_cut_out_on_black_stays_on_black_unless_white_balance_is_asked_for() -> None:
     pixels = np.zeros((SIZE, SIZE, 3), np.uint8)
     cv2.circle(pixels, (32, 32), 16, (120, 60, 160), -1)
     view = specimen(pixels, 0.25, 0.25)
-    (taken,) = Look(0.25, 96, ("median:3", "centre-crop:80")).of(view, MIDDLE)
+    (taken,) = Look(0.25, 96, ("median:3", "centre-crop:80")).of(view, MIDDLE, pixels)
     assert (taken[:24] == 0).all()
     assert (taken[40, 40] == (120, 60, 160)).all()
-    (corrected,) = Look(0.25, 96, (WHITE_BALANCE, "centre-crop:80")).of(view, MIDDLE)
+    (corrected,) = Look(0.25, 96, (WHITE_BALANCE, "centre-crop:80")).of(view, MIDDLE, pixels)
     assert np.abs(corrected[:24].astype(int) - BACKGROUND).max() <= 1
 
 
 def test_a_specimen_that_nobody_saw_uncorrected_is_shown_as_it_is() -> None:
-    view = Specimen(_edge(), 0.25, 1.0, np.full(3, BACKGROUND, np.float32), 0.5)
-    one, other = (Look(0.25, SIZE, steps).of(view, MIDDLE) for steps in ((), (WHITE_BALANCE,)))
+    picture = _edge()
+    view = Specimen(picture, 0.25, 1.0, np.full(3, BACKGROUND, np.float32), 0.5)
+    one, other = (Look(0.25, SIZE, steps).of(view, MIDDLE, picture) for steps in ((), (WHITE_BALANCE,)))
     np.testing.assert_array_equal(one, other)
 
 

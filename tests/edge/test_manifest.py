@@ -77,6 +77,11 @@ def test_one_that_names_fields_needs_no_crop() -> None:
     assert "crop_um is missing" in _refusal(field)
 
 
+def test_the_scale_of_pictures_like_its_own_may_be_told() -> None:
+    assert manifest.read(json.dumps(GOOD).encode()).um_per_px is None
+    assert manifest.read(json.dumps(_with("input/um_per_px", 0.06)).encode()).um_per_px == 0.06
+
+
 def test_one_that_finds_cells_may_know_no_positive_class() -> None:
     detector = _with("task", "detector")
     detector["graphs"] = {"detector": {"ort-fp32": "classifier.onnx", "ort-int8": "int8.onnx"}}
@@ -155,11 +160,13 @@ def test_a_missing_field_is_named(path: str) -> None:
         ("positive", ["artefact"], "positive names 'artefact', not one of blast"),
         ("positive", [], "positive is a list of 0"),
         ("leukocytes", ["blast", "blast"], "leukocytes names one twice"),
-        ("input/steps", ["magic"], "input.steps: step 'magic': unknown; this program does white-balance, median"),
+        ("input/steps", ["magic"], "input.steps: step 'magic': unknown; this program does white-balance,"),
         ("input/steps", ["median:4"], "step 'median:4': median takes an odd whole number from 3 to 15"),
-        ("input/steps", ["clahe:2", "white-balance"], "white-balance: is done on the whole frame, so it must be"),
+        ("input/steps", ["clahe:2", "white-balance"], "white-balance: is done on the whole frame, so it"),
         ("input/steps", ["resize:64"], "input.size_px is 96; the steps make 64 px of 96"),
         ("input/steps", ["centre-crop:128"], "step 'centre-crop:128': what it is given has 96 px"),
+        ("input/um_per_px", 0, "input.um_per_px is 0; it must be a number from 0.01 to 10"),
+        ("input/um_per_px", "0.1", "input.um_per_px is '0.1'; it must be a number"),
         ("input/cut_px", 7, "input.cut_px is 7; it must be a whole number from 8 to 1024"),
         ("input/cut_px", 192, "input.crop_um is 24; 192 px at 0.25 µm make 48"),
         ("input/size_px", 1e9, "input.size_px is 1000000000.0; it must be a whole number from 8 to 1024"),

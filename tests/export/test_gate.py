@@ -104,5 +104,5 @@ def test_held_out_cells_are_of_the_validation_part(windows: Windows, recipe: Rec
     assert len(held.truth) == 900
     assert held.deciding.sum() == (windows.of("validation").datasets == "deepapl").sum()
     assert "deepapl, pbc" in held.data
-    with pytest.raises(ExportError, match="0 blasts"):
+    with pytest.raises(ExportError, match="0 positive ones among"):
         held_out(windows.pick(windows.labels != "blast"), recipe)

@@ -49,6 +49,29 @@ def test_zoom_stays_within_its_ends() -> None:
     assert factor.max() - factor.min() > 0.3
 
 
+def _lean(crops: torch.Tensor) -> torch.Tensor:
+    """(n,) longest by shortest spread of each crop's disc."""
+    dark = (crops[:, 1] < 150).double()
+    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
+    spreads = []
+    for disc in dark:
+        places = torch.stack([x[disc > 0], y[disc > 0]])
+        low, high = torch.linalg.eigvalsh(torch.cov(places)).sqrt().tolist()
+        spreads.append(high / low)
+    return torch.tensor(spreads)
+
+
+def test_shear_makes_discs_oval_and_no_larger() -> None:
+    round_ones = _augmented(NOTHING)
+    sheared = _augmented(Augmentation(**{**NOTHING.__dict__, "shear": 0.4}))
+    assert _lean(round_ones).max() < 1.05
+    # the longest by the shortest axis of a disc that is sheared by s: ((s^2 + 2 + s sqrt(s^2 + 4)) / 2)
+    assert 1.3 < _lean(sheared).max() < 1.55
+    assert _lean(sheared).min() < 1.1
+    areas = [(crops[:, 1] < 150).sum(dim=(1, 2)).float() for crops in (round_ones, sheared)]
+    assert torch.allclose(areas[0], areas[1], rtol=0.03)
+
+
 def test_stain_changes_the_cell_and_not_the_glass() -> None:
     crops = _augmented(Augmentation(**{**NOTHING.__dict__, "stain_strength": 0.3, "stain_channel": 0.2}))
     assert crops[:, 0, 48, 48].std() > 8

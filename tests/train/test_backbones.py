@@ -42,10 +42,9 @@ def _torchvision() -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> str:
     """Name of a network of the same make as resnet50, quick to compute."""
-    from torchvision.models.resnet import Bottleneck, ResNet
-
+    kind = backbones.torchvision().models.resnet
     monkeypatch.setitem(
-        BACKBONES, "resnet50", lambda classes: ResNet(Bottleneck, [1, 1, 1, 1], num_classes=classes)
+        BACKBONES, "resnet50", lambda classes: kind.ResNet(kind.Bottleneck, [1, 1, 1, 1], num_classes=classes)
     )
     torch.manual_seed(0)
     return "resnet50"
@@ -83,7 +82,9 @@ def test_a_picture_too_small_for_a_network_is_told_with_the_recipe(name: str) ->
     least = LEAST_PX[name]
     values = {"name": "a", "title": "b", "shares": {"deepapl": 1.0}, "architecture": {"backbone": name}}
     assert recipe.parse({**values, "input": {"size_px": least, "window_px": 0}}).input.size_px == least
-    with pytest.raises(RecipeError, match=rf"input\.size_px: {least - 1} is too small for {name}, .* {least} px"):
+    with pytest.raises(
+        RecipeError, match=rf"input\.size_px: {least - 1} is too small for {name}, .* {least} px"
+    ):
         recipe.parse({**values, "input": {"size_px": least - 1, "window_px": 0}})
     with torch.inference_mode(), pytest.raises(RuntimeError):  # the table says no more than is true
         backbone(name, 2).eval()(torch.zeros(2, 3, least - 1, least - 1))
@@ -136,7 +137,9 @@ def test_an_unknown_name_is_told() -> None:
 
 def test_a_recipe_with_an_unknown_name_is_told() -> None:
     table = {"name": "a", "title": "b", "shares": {"deepapl": 1.0}}
-    with pytest.raises(RecipeError, match=r"architecture\.backbone: 'resnet51' is unknown; choose of resnet34"):
+    with pytest.raises(
+        RecipeError, match=r"architecture\.backbone: 'resnet51' is unknown; choose of resnet34"
+    ):
         recipe.parse({**table, "architecture": {"backbone": "resnet51"}})
     chosen = recipe.parse({**table, "architecture": {"backbone": "resnet34"}})
     assert isinstance(model.build(chosen.architecture, 3), Backbone)
@@ -180,12 +183,17 @@ def test_stored_weights_that_are_here_need_no_network(
     given = BACKBONES[small](1000)
     torch.save(given.state_dict(), here)
     network = start(_recipe(weights=STORED, hidden=8), WINDOWS, CPU, "fp32").network
-    assert torch.equal(network.state_dict()["network.layer4.0.conv2.weight"], given.state_dict()["layer4.0.conv2.weight"])
+    assert torch.equal(
+        network.state_dict()["network.layer4.0.conv2.weight"], given.state_dict()["layer4.0.conv2.weight"]
+    )
 
 
 @pytest.mark.parametrize(
     ("error", "reason"),
-    [(URLError(OSError("Name or service not known")), "Name or service not known"), (OSError("no route"), "no route")],
+    [
+        (URLError(OSError("Name or service not known")), "Name or service not known"),
+        (OSError("no route"), "no route"),
+    ],
 )
 def test_stored_weights_without_a_network_name_the_file_to_copy(
     error: Exception, reason: str, small: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -243,7 +251,7 @@ def test_a_backbone_becomes_a_bundle_and_stays_in_fp32(
     data = deepapl(patients=20, each=1)
     run = fit(_recipe(), data, tmp_path / "run", cache=tmp_path / "cache", notice=lambda _: None)
     torch_model, _ = load_model(run)
-    with pytest.raises(ExportError, match="--quantize int8: run .* has resnet50, which stays FP32"):
+    with pytest.raises(ExportError, match=r"--quantize int8: run .* has resnet50, which stays FP32"):
         build(run, Options(int8=True, data=data))
     path = tmp_path / "rival.bundle"
     path.write_bytes(build(run).content)

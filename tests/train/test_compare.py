@@ -52,7 +52,9 @@ def run(tmp_path: Path) -> Path:
     folder.mkdir()
     settings = {"recipe": asdict(recipe), "limit": 0, "classes": CLASSES}
     (folder / "settings.json").write_text(json.dumps(settings))
-    (folder / "metrics.json").write_text(json.dumps({"operating_point": POINT, "data": {}, "finished": "2026-01-31"}))
+    (folder / "metrics.json").write_text(
+        json.dumps({"operating_point": POINT, "data": {}, "finished": "2026-01-31"})
+    )
     torch.save(network.state_dict(), folder / "model.pt")
     return folder
 

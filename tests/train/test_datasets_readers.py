@@ -213,7 +213,9 @@ def test_fields_that_overlap_follow_the_strictest_part(tmp_path: Path) -> None:
 
 
 def test_cells_of_a_new_reader_can_be_cut(cnmc: Callable[..., Path]) -> None:
-    windows = read(dataset("cnmc"), cnmc(("UID_5_1_1_all.png", "UID_16_1_1_all.png")), Look(0.25, 64), pytest.fail)
+    windows = read(
+        dataset("cnmc"), cnmc(("UID_5_1_1_all.png", "UID_16_1_1_all.png")), Look(0.25, 64), pytest.fail
+    )
     assert windows.pixels.shape[1:] == (64, 64, 3)
     assert set(windows.labels.tolist()) == {"blast"}
 

@@ -75,7 +75,13 @@ def test_json_on_standard_output_is_all_there_is(
 def test_real_fields_are_evaluated(shared_data: Path, make_bundle: Callable[..., Path]) -> None:
     opened = bundle.load(make_bundle(), allow_unsigned=True)
     result = evaluate(
-        of_bundle(opened), [dataset("pbc")], shared_data, split="test", limit=12, rounds=20, notice=pytest.fail
+        of_bundle(opened),
+        [dataset("pbc")],
+        shared_data,
+        split="test",
+        limit=12,
+        rounds=20,
+        notice=pytest.fail,
     )
     assert sum(result.whole.cells.values()) == 12
     # no blasts among healthy people: nothing to rank
@@ -116,7 +122,9 @@ def test_figures_by_hand(make_bundle: Callable[..., Path], monkeypatch: pytest.M
     # the classifier asks its graph once by itself, when it is opened
     answers = iter(np.array([said[0], *said], np.float32)[:, None])
     monkeypatch.setattr(Classifier, "probabilities", lambda *_: next(answers))
-    result = evaluate(of_bundle(opened), [source("one"), source("two")], Path("."), rounds=50, notice=pytest.fail)
+    result = evaluate(
+        of_bundle(opened), [source("one"), source("two")], Path("."), rounds=50, notice=pytest.fail
+    )
 
     whole, one, two = result.whole, result.parts["one"], result.parts["two"]
     assert whole.figures["accuracy"].value == pytest.approx(2 / 5)
@@ -226,10 +234,37 @@ def test_cells_that_chose_the_thresholds_are_told(
     told: dict[str, list[str]] = {}
     for split in ("test", "validation", "all"):
         lines = told.setdefault(split, [])
-        evaluate(of_bundle(opened), [dataset("deepapl")], deepapl(), split=split, rounds=5, limit=3, notice=lines.append)
+        evaluate(
+            of_bundle(opened),
+            [dataset("deepapl")],
+            deepapl(),
+            split=split,
+            rounds=5,
+            limit=3,
+            notice=lines.append,
+        )
     assert not told["test"]
     assert "chose its thresholds on" in told["validation"][0]
     assert "was trained on" in told["all"][0]
+
+
+@pytest.mark.parametrize(
+    ("learned", "asked", "flatters"),
+    [
+        ("deepapl@random", "deepapl", True),
+        ("deepapl", "deepapl@2/5", True),
+        ("deepapl@2/5", "deepapl@3/5", True),
+        ("deepapl@2/5", "deepapl@2/5", False),
+        ("pbc@random", "deepapl", False),
+    ],
+)
+def test_another_split_of_what_was_learned_is_told(
+    learned: str, asked: str, flatters: bool, deepapl: Callable[..., Path], make_bundle: Callable[..., Path]
+) -> None:
+    opened = bundle.load(make_bundle(training={"recipe": {"shares": {learned: 1.0}}}), allow_unsigned=True)
+    told: list[str] = []
+    evaluate(of_bundle(opened), [dataset(asked)], deepapl(), rounds=5, limit=3, notice=told.append)
+    assert [f"learned {learned}, another split of deepapl" in line for line in told] == [True] * flatters
 
 
 def test_a_folder_of_ones_own_is_judged(make_bundle: Callable[..., Path], tmp_path: Path) -> None:

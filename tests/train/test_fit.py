@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from train.fit import FitError
 from train.model import Architecture
 from train.provenance import SettingsError
 from train.recipe import Input, Operation, Recipe, RecipeError, Training
+from train.split import split_of
 from train.validation import watched
 
 SMALL = Recipe(
@@ -270,3 +272,59 @@ def test_partial_labels_ask_for_no_one_class() -> None:
 def test_a_device_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProcessError, match="device nope"):
         fit.fit(SMALL, tmp_path, tmp_path / "run", device="nope", cache=tmp_path, notice=print)
+
+
+def _with_classes(*classes: str, positive: str = "blast") -> Recipe:
+    training = replace(SMALL.training, epochs=1, samples=16, batch=8)
+    return replace(SMALL, classes=classes, positive=(positive,), training=training)
+
+
+def test_classes_of_its_own_are_learned_and_others_are_told_and_left_out(
+    deepapl: Callable[..., Path], tmp_path: Path
+) -> None:
+    told: list[str] = []
+    recipe = _with_classes("lymphocyte", "blast")
+    out = fit.fit(recipe, deepapl(), tmp_path / "run", cache=tmp_path / "cache", notice=told.append)
+    (left_out,) = [line for line in told if "left out" in line]
+    assert left_out.startswith("deepapl: ")
+    assert "label 'neutrophil': not one of lymphocyte, blast" in left_out
+    network, metrics = fit.load_network(out)
+    assert network.head.weight.shape[0] == 2  # type: ignore[union-attr]
+    assert set(metrics["data"]["deepapl"]["train"]["cells"]) == {"blast", "lymphocyte"}
+    found = json.loads((out / "settings.json").read_text())
+    assert found["classes"] == ["lymphocyte", "blast"]
+    model, _ = fit.load_model(out)
+    answer = model.answer(PIXELS[:, :32, :32])
+    assert answer.shape == (2, 2)
+    np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        (
+            _with_classes("blast", "eosinophil", positive="eosinophil"),
+            "no training cell of eosinophil; nothing",
+        ),
+        (_with_classes("blast", "eosinophil"), "training cells of one class only, blast"),
+        (_with_classes("cat", "dog", positive="cat"), "no cell falls into the training part"),
+    ],
+)
+def test_classes_that_nothing_can_be_learned_of_are_named(
+    recipe: Recipe, words: str, deepapl: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(FitError) as refused:
+        _fit(recipe, deepapl(), tmp_path / "run")
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_nothing_to_choose_the_operating_point_on_is_told(
+    deepapl: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = deepapl()
+    for patient in (data / "deepapl" / "Data" / "All").iterdir():
+        if split_of(patient.name) == "validation":
+            shutil.rmtree(patient)
+    with pytest.raises(FitError, match="no validation cell to choose the operating point on"):
+        _fit(_with_classes("blast", "lymphocyte"), data, tmp_path / "run")

@@ -55,12 +55,18 @@ class Classical(Protocol):
 
     Attributes
     ----------
-    classes : in the order of its answers. size_px : of the crops that it wants.
-    parameters : numbers that it learned.
+    settings : what it was fitted with. classes : in the order of its answers.
+    size_px : of the crops that it wants. parameters : numbers that it learned.
     """
 
-    classes: tuple[str, ...]
-    size_px: int
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def size_px(self) -> int: ...
 
     @property
     def parameters(self) -> int: ...

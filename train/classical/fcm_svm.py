@@ -30,10 +30,14 @@ def features(crop: U8, pitch_um: float) -> dict[str, float]:
 class FcmSvm:
     """A `Classical` of any two classes or more."""
 
-    classes: tuple[str, ...]
+    settings: Settings
     size_px: int
-    pitch_um: float
     svm: Svm
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of its answers."""
+        return self.settings.classes
 
     @property
     def parameters(self) -> int:
@@ -48,14 +52,14 @@ class FcmSvm:
         truth = truth_of(labels, groups, settings.classes)
         rows = table(crops, lambda crop: features(crop, settings.pitch_um), progress=progress)
         svm = Svm.fit(rows, truth, groups, settings.classes, seed)
-        return cls(settings.classes, crops.shape[1], settings.pitch_um, svm)
+        return cls(settings, crops.shape[1], svm)
 
     def probabilities(self, crops: U8) -> F32:
         """See `Classical.probabilities`."""
         check(crops, self.size_px)
         if not len(crops):
             return np.zeros((0, len(self.classes)), np.float32)
-        return self.svm.probabilities(table(crops, lambda crop: features(crop, self.pitch_um)))
+        return self.svm.probabilities(table(crops, lambda crop: features(crop, self.settings.pitch_um)))
 
     def arrays(self) -> Arrays:
         """See `Classical.arrays`."""
@@ -64,4 +68,4 @@ class FcmSvm:
     @classmethod
     def of(cls, settings: Settings, size_px: int, arrays: Arrays) -> Self:
         """See `Classical.of`."""
-        return cls(settings.classes, size_px, settings.pitch_um, Svm(**arrays))
+        return cls(settings, size_px, Svm(**arrays))

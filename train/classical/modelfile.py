@@ -15,18 +15,15 @@ import numpy as np
 from edge import durable, stricttoml
 from train.classical import METHODS, Classical, ClassicalError, Settings, method
 
-NAME = "model.npz"
-"""Of the file in a run's folder."""
-
 _ABOUT = "about"
 _FORMAT = 1
 
 
-def save(model: Classical, settings: Settings, path: Path) -> None:
+def save(model: Classical, path: Path) -> None:
     """Write a model, all of it or nothing."""
     kind = type(model)
     name = next(n for n, place in METHODS.items() if place == f"{kind.__module__}:{kind.__name__}")
-    about = {"format": _FORMAT, "method": name, "size_px": model.size_px, "settings": asdict(settings)}
+    about = {"format": _FORMAT, "method": name, "size_px": model.size_px, "settings": asdict(model.settings)}
     stream = io.BytesIO()
     np.savez(stream, **{_ABOUT: np.array(json.dumps(about))}, **model.arrays())  # type: ignore[arg-type]
     durable.write(path, stream.getvalue(), 0o644)

@@ -31,7 +31,7 @@ _ALIKE = 30.0  # in 8-bit CIELAB: clusters nearer than this are shades of one th
 _FAINT = 0.03  # optical density below which there is nothing but the camera's noise
 _STAIN = np.array([4 / 3, 4 / 3, -5 / 3], np.float32)  # R + G - 2 B tells nuclei, their mean dark from pale
 _SPECK_UM, _GAP_UM = 1.0, 0.8  # smaller than these are no nucleus, and no gap in one
-_TOGETHER_UM = 2.5  # lobes of one nucleus lie no farther apart
+_TOGETHER_UM = 2.0  # lobes of one nucleus lie no farther apart
 _MIDDLE_UM = 4.0  # distance from the crop's middle at which a nucleus counts for 1 / e
 _REACH_UM = 7.0  # from its nucleus to a cell's edge: the widest monocytes
 _BRIDGE_UM = 2.0  # thinner links between cells are cut
@@ -58,7 +58,7 @@ class Regions:
         nucleus = _nucleus(_dark(crop, solid, clustering), pitch_um)
         if not nucleus.any():
             spot = np.zeros(solid.shape, np.uint8)
-            cv2.circle(spot, (spot.shape[1] // 2, spot.shape[0] // 2), max(round(1 / pitch_um), 2), 1, -1)
+            cv2.circle(spot, (len(spot) // 2, len(spot) // 2), max(round(1 / pitch_um), 2), 1, -1)
             return cls(spot > 0, spot > 0)
         return cls(nucleus, _cell(nucleus, solid | nucleus, pitch_um))
 
@@ -90,7 +90,7 @@ def stained(crop: U8, pitch_um: float) -> Bools:
     grey = ((log - low) * np.float32(255 / max(high - low, 1e-6))).astype(np.uint8)
     above = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[1]
     opened = cv2.morphologyEx(above, cv2.MORPH_OPEN, disc(_GAP_UM, pitch_um))
-    return (opened > 0) & (log > np.log(2 * _FAINT))
+    return np.asarray((opened > 0) & (log > np.log(2 * _FAINT)))
 
 
 def _dark(crop: U8, solid: Bools, clustering: Clustering) -> Bools:
@@ -105,7 +105,7 @@ def _dark(crop: U8, solid: Bools, clustering: Clustering) -> Bools:
     centres = clustering(colours[some], (rank * CLUSTERS // len(some)).astype(np.int32))
     nearest = ((colours[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     means = [stain[nearest == i].mean() if (nearest == i).any() else -np.inf for i in range(CLUSTERS)]
-    apart = np.linalg.norm(centres - centres[np.argmax(means)], axis=1)
+    apart = np.linalg.norm(centres - centres[int(np.argmax(means))], axis=1)
     dark[solid] = apart[nearest] < _ALIKE
     return dark
 
@@ -113,25 +113,23 @@ def _dark(crop: U8, solid: Bools, clustering: Clustering) -> Bools:
 def _nucleus(dark: Bools, pitch_um: float) -> Bools:
     """The dark body nearest to the middle, largest first, with the other lobes of the same nucleus."""
     opened = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, disc(_SPECK_UM, pitch_um))
-    closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, disc(_GAP_UM, pitch_um))
+    closed = np.asarray(cv2.morphologyEx(opened, cv2.MORPH_CLOSE, disc(_GAP_UM, pitch_um)), np.uint8)
     count, bodies, stats, middles = cv2.connectedComponentsWithStats(closed)
     if count < 2:
         return np.zeros(dark.shape, np.bool_)
     away_um = np.hypot(*(middles[1:] - np.array(dark.shape[::-1]) / 2).T) * pitch_um
     main = 1 + (stats[1:, cv2.CC_STAT_AREA] * np.exp(-((away_um / _MIDDLE_UM) ** 2))).argmax()
-    near = cv2.dilate((bodies == main).astype(np.uint8), disc(2 * _TOGETHER_UM, pitch_um)) > 0
-    share = np.bincount(bodies[near], minlength=count) / np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
-    share[0] = 0
-    return np.asarray((share > 0.5)[bodies])
+    _, groups = cv2.connectedComponents(cv2.dilate(closed, disc(_TOGETHER_UM, pitch_um)))
+    return np.asarray((closed > 0) & (groups == groups[bodies == main][0]))
 
 
 def _cell(nucleus: Bools, solid: Bools, pitch_um: float) -> Bools:
     """The stained body round a nucleus, cut from its neighbours where it is thin, holes filled."""
     core, thread = nucleus.astype(np.uint8), disc(_BRIDGE_UM, pitch_um)
-    body = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_OPEN, thread) | core
+    body = np.asarray(cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_OPEN, thread), np.uint8) | core
     outside_um = cv2.distanceTransform(1 - core, cv2.DIST_L2, 5) * pitch_um
     own = _apart(body, core, outside_um, pitch_um) & (outside_um < _REACH_UM)
-    cut = cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_OPEN, thread) | core
+    cut = np.asarray(cv2.morphologyEx(own.astype(np.uint8), cv2.MORPH_OPEN, thread), np.uint8) | core
     _, pieces = cv2.connectedComponents(cut)
     linked = np.isin(pieces, np.unique(pieces[nucleus])).astype(np.uint8)
     outlines = cv2.findContours(linked, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.preprocessing import StandardScaler
@@ -14,8 +15,12 @@ from sklearn.svm import SVC
 from edge.types import F32, I32
 from train.classical import Arrays, ClassicalError, Floats, Texts
 
-_COST = 3.0  # of a cell on the wrong side, against a smoother border
+_COSTS = (0.3, 3.0, 30.0)  # of a cell on the wrong side, against a smoother border
+_WIDTHS = (0.03, 0.3)  # gamma times the number of features: 1 is about the distance between two cells
 _FOLDS = 5
+
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Numbers of the cells to learn from and of those to judge."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +48,10 @@ class Svm:
     def fit(cls, features: Floats, truth: I32, groups: Texts, classes: tuple[str, ...], seed: int) -> Self:
         """Learn from (n, F) features and (n,) classes by number.
 
-        Probabilities come from a logistic regression on the machines' values (Platt 1999, for any number of
-        classes) for cells whose groups the machines did not see.
+        Cost and width of the kernel are those with the highest mean recall of the classes, among cells whose
+        groups the machines did not see; the smoothest of equals. Probabilities come from a logistic
+        regression on the machines' values for these same cells (Platt 1999, for any number of classes), all
+        classes taken to be equally frequent: how many cells of each were collected says nothing of blood.
 
         Raises
         ------
@@ -52,10 +59,14 @@ class Svm:
         """
         scaler = StandardScaler().fit(features)
         points = scaler.transform(features)
-        gamma = 1 / points.shape[1]
-        machines = _machines(points, truth, len(classes), gamma)
-        values, judged = _crossed(points, truth, groups, classes, gamma, seed)
-        platt = LogisticRegression(max_iter=1000).fit(values[judged], truth[judged])
+        folds = _folds(truth, groups, classes, seed)
+        judged = np.concatenate([cells for _, cells in folds])
+        tried = [(cost, width / points.shape[1]) for cost in _COSTS for width in _WIDTHS]
+        crossed = [_crossed(points, truth, len(classes), folds, *kernel) for kernel in tried]
+        best = int(np.argmax([_mean_recall(values, truth[judged]) for values in crossed]))
+        (cost, gamma), values = tried[best], crossed[best]
+        machines = _machines(points, truth, len(classes), cost, gamma)
+        platt = LogisticRegression(max_iter=1000, class_weight="balanced").fit(values, truth[judged])
         slopes, levels = platt.coef_.T, platt.intercept_
         if len(classes) == 2:  # scikit-learn gives the second class's log odds alone
             slopes, levels = np.pad(slopes, ((0, 0), (1, 0))), np.pad(levels, (1, 0))
@@ -82,28 +93,47 @@ class Svm:
         return dict(vars(self))
 
 
-def _machines(points: Floats, truth: I32, classes: int, gamma: float) -> list[SVC]:
+def _machines(points: Floats, truth: I32, classes: int, cost: float, gamma: float) -> list[SVC]:
     """One for each class against the rest; for two classes only that of the second."""
     numbers = range(classes) if classes > 2 else (1,)
-    return [SVC(C=_COST, gamma=gamma, class_weight="balanced").fit(points, truth == k) for k in numbers]
+    return [SVC(C=cost, gamma=gamma, class_weight="balanced").fit(points, truth == k) for k in numbers]
+
+
+def _folds(truth: I32, groups: Texts, classes: tuple[str, ...], seed: int) -> list[Fold]:
+    """Parts of whole groups, those left out from which a class could not be learned."""
+    parts = StratifiedGroupKFold(min(_FOLDS, len(np.unique(groups))), shuffle=True, random_state=seed)
+    folds = [
+        (learned, judged)
+        for learned, judged in parts.split(truth[:, None], truth, groups)
+        if len(np.unique(truth[learned])) == len(classes)
+    ]
+    seen = {number for _, judged in folds for number in truth[judged].tolist()}
+    for number, name in enumerate(classes):
+        if number not in seen:
+            raise ClassicalError(
+                f"class {name}: its training cells lie in too few groups to judge some without learning from "
+                "the same; add cells of other groups"
+            )
+    return folds
 
 
 def _crossed(
-    points: Floats, truth: I32, groups: Texts, classes: tuple[str, ...], gamma: float, seed: int
-) -> tuple[Floats, I32]:
-    """(n, D) values of machines that did not see a cell's group, and the cells, by number, that have them."""
-    folds = StratifiedGroupKFold(min(_FOLDS, len(np.unique(groups))), shuffle=True, random_state=seed)
-    values, done = np.zeros((len(points), len(classes) if len(classes) > 2 else 1)), []
-    for learned, judged in folds.split(points, truth, groups):
-        if len(np.unique(truth[learned])) == len(classes):
-            machines = _machines(points[learned], truth[learned], len(classes), gamma)
-            values[judged] = np.stack([m.decision_function(points[judged]) for m in machines], axis=1)
-            done.append(judged)
-    cells = np.concatenate([*done, np.zeros(0, np.intp)])
-    for number, name in enumerate(classes):
-        if not (truth[cells] == number).any():
-            raise ClassicalError(
-                f"class {name}: its training cells lie in too few groups to judge some without having learned "
-                "from the same; add cells of other groups"
-            )
-    return values, np.sort(cells).astype(np.int32)
+    points: Floats, truth: I32, classes: int, folds: list[Fold], cost: float, gamma: float
+) -> Floats:
+    """(m, D) values for the cells that each fold judges, of machines that learned from the others."""
+    return np.concatenate(
+        [
+            _values(_machines(points[learned], truth[learned], classes, cost, gamma), points[judged])
+            for learned, judged in folds
+        ]
+    )
+
+
+def _values(machines: list[SVC], points: Floats) -> Floats:
+    return np.stack([machine.decision_function(points) for machine in machines], axis=1)
+
+
+def _mean_recall(values: Floats, truth: I32) -> float:
+    """Of the classes, each cell called what the machines' values (m, D) say."""
+    called = values.argmax(axis=1) if values.shape[1] > 1 else values[:, 0] > 0
+    return float(np.mean([(called[truth == number] == number).mean() for number in np.unique(truth)]))

@@ -26,7 +26,7 @@ def texture(crop: U8, regions: Regions, pitch_um: float) -> dict[str, float]:
     Haralick's properties (IEEE SMC 1973) at two distances, averaged over four directions, and the shares of
     the ten rotation-invariant uniform binary patterns (Ojala et al., IEEE PAMI 2002).
     """
-    grey = cv2.cvtColor(STEPS["equalize"].apply(crop, 0.0), cv2.COLOR_RGB2GRAY)
+    grey = np.asarray(cv2.cvtColor(STEPS["equalize"].apply(crop, 0.0), cv2.COLOR_RGB2GRAY), np.uint8)
     patterns = local_binary_pattern(grey, _NEIGHBOURS, max(round(0.3 / pitch_um), 1), "uniform")
     out: dict[str, float] = {}
     for name, region in (("nucleus", regions.nucleus), ("cytoplasm", regions.cytoplasm)):

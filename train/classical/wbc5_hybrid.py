@@ -7,6 +7,7 @@ decides, on what a convolutional network sees in them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -35,12 +36,16 @@ def features(crop: U8, pitch_um: float) -> dict[str, float]:
 class Wbc5Hybrid:
     """A `Classical` of the five types, in any order."""
 
-    classes: tuple[str, ...]
+    settings: Settings
     size_px: int
-    pitch_um: float
     svm: Svm
     pooled: Pooled
     forest: Forest
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of its answers."""
+        return self.settings.classes
 
     @property
     def parameters(self) -> int:
@@ -62,22 +67,26 @@ class Wbc5Hybrid:
         fine = truth_of(labels[rest], groups[rest], OTHERS)
         pooled = Pooled.fit(crops[rest], fine, len(OTHERS), settings, seed=seed, progress=progress)
         forest = Forest.fit(pooled.features(crops[rest]), fine, seed)
-        return cls(settings.classes, crops.shape[1], settings.pitch_um, svm, pooled, forest)
+        return cls(settings, crops.shape[1], svm, pooled, forest)
 
     def probabilities(self, crops: U8) -> F32:
         """See `Classical.probabilities`."""
         check(crops, self.size_px)
         if not len(crops):
             return np.zeros((0, len(self.classes)), np.float32)
-        coarse = self.svm.probabilities(table(crops, lambda crop: features(crop, self.pitch_um)))
+        coarse = self.svm.probabilities(table(crops, lambda crop: features(crop, self.settings.pitch_um)))
         fine = self.forest.probabilities(self.pooled.features(crops))
         joint = np.concatenate([coarse[:, :-1], coarse[:, -1:] * fine], axis=1)
         return joint[:, [(*GRANULAR, *OTHERS).index(name) for name in self.classes]]
 
     def arrays(self) -> Arrays:
         """See `Classical.arrays`."""
-        parts = {"svm": self.svm, "pooled": self.pooled, "forest": self.forest}
-        return {f"{part}/{name}": a for part, held in parts.items() for name, a in held.arrays().items()}
+        parts = {part: held.arrays() for part, held in self._parts.items()}
+        return {f"{part}/{name}": array for part, held in parts.items() for name, array in held.items()}
+
+    @property
+    def _parts(self) -> Mapping[str, Svm | Pooled | Forest]:
+        return {"svm": self.svm, "pooled": self.pooled, "forest": self.forest}
 
     @classmethod
     def of(cls, settings: Settings, size_px: int, arrays: Arrays) -> Self:
@@ -88,9 +97,7 @@ class Wbc5Hybrid:
             return {key.removeprefix(start): a for key, a in arrays.items() if key.startswith(start)}
 
         svm, forest = Svm(**part("svm")), Forest(**part("forest"))
-        return cls(
-            settings.classes, size_px, settings.pitch_um, svm, Pooled.of(settings, part("pooled")), forest
-        )
+        return cls(settings, size_px, svm, Pooled.of(settings, part("pooled")), forest)
 
 
 def _check(classes: tuple[str, ...]) -> None:

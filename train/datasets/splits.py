@@ -19,9 +19,9 @@ _FOLD = re.compile(r"([1-9]\d?)/([1-9]\d?)")
 _WORDS = {
     "random": "by picture, whatever it shows: about 65% train, 15% validation, 20% test; it LEAKS, as many "
     "published splits do",
-    "all": "nothing for testing: what the data set keeps for that is trained on too",
+    "all": "nothing for testing; about a seventh for validation, the smallest groups",
 }
-_VALIDATION_SHARE = 0.15  # of the groups that a fold leaves for training
+_VALIDATION_PARTS = 7  # of what a fold leaves, one is for validation
 
 
 def split_anew(source: DataSet, scheme: str) -> DataSet:
@@ -42,19 +42,17 @@ def split_anew(source: DataSet, scheme: str) -> DataSet:
         raise DataError(f"data set {source.name}@{scheme}: there is no part {fold[1]} of {fold[2]}")
 
     def read(root: Path, notice: Notice) -> Iterator[Picture]:
-        if fold is None:
+        if scheme == "random":
             for picture in source.read(root, notice):
-                yield _in_part(picture, _at_random(picture) if scheme == "random" else _for_good(picture))
+                yield _in_part(picture, split_of(picture.name, scheme))
             return
         pictures = list(source.read(root, notice))
-        parts = parts_of(pictures, int(fold[2]))
+        parts = _parts(pictures, (int(fold[1]), int(fold[2])) if fold else None)
         for picture in pictures:
-            group = picture.spots[0].group
-            yield _in_part(picture, _of_fold(group, parts[group] == int(fold[1]) - 1, scheme))
+            yield _in_part(picture, parts[picture.spots[0].group])
 
     words = _WORDS[scheme] if fold is None else (
-        f"by {source.groups}: part {fold[1]} of {fold[2]} for testing, about {_VALIDATION_SHARE:.0%} of the "
-        "other groups for validation"
+        f"by {source.groups}: part {fold[1]} of {fold[2]} for testing, a seventh of the rest for validation"
     )  # fmt: skip
     return replace(source, name=f"{source.name}@{scheme}", split=words, read=read)
 
@@ -84,20 +82,19 @@ def parts_of(pictures: Sequence[Picture], count: int) -> Mapping[str, int]:
     return parts
 
 
+def _parts(pictures: Sequence[Picture], fold: tuple[int, int] | None) -> Mapping[str, Split]:
+    """Group -> train, validation or test; `fold` : which of how many parts is for testing, None for none."""
+    tested: set[str] = set()
+    if fold is not None:
+        tested = {name for name, part in parts_of(pictures, fold[1]).items() if part == fold[0] - 1}
+    others = parts_of([p for p in pictures if p.spots[0].group not in tested], _VALIDATION_PARTS)
+    # the last part is the one with the smallest groups: large ones are worth more to training
+    last = max(others.values(), default=0)
+    parts: dict[str, Split] = dict.fromkeys(tested, "test")
+    for name, part in others.items():
+        parts[name] = "validation" if part == last else "train"
+    return parts
+
+
 def _in_part(picture: Picture, part: Split) -> Picture:
     return replace(picture, spots=tuple(replace(spot, split=part) for spot in picture.spots))
-
-
-def _at_random(picture: Picture) -> Split:
-    return split_of(picture.name, "random")
-
-
-def _for_good(picture: Picture) -> Split:
-    kept = picture.spots[0].split
-    return "train" if kept == "test" else kept
-
-
-def _of_fold(group: str, tested: bool, scheme: str) -> Split:
-    if tested:
-        return "test"
-    return "validation" if split_of(group, scheme) == "validation" else "train"

@@ -32,10 +32,28 @@ def test_the_machine_tells_clouds_apart_and_knows_how_well(classes: int) -> None
     assert found.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.12)
 
 
+def test_a_bent_border_is_learned() -> None:
+    rng = np.random.default_rng(2)
+    features = rng.normal(size=(300, 2))
+    truth = (np.hypot(*features.T) > 1.2).astype(np.int32)
+    groups = np.array([f"g{i % 6}" for i in range(len(truth))])
+    machine = Svm.fit(features, truth, groups, NAMES[:2], seed=1)
+    fresh = rng.normal(size=(300, 2))
+    called = machine.probabilities(fresh).argmax(axis=1)
+    assert (called == (np.hypot(*fresh.T) > 1.2)).mean() > 0.93
+
+
+def test_rare_classes_are_not_thought_rare() -> None:
+    features, truth, groups = cloud(2, each=150)
+    kept = (truth == 0) | (np.arange(len(truth)) % 6 == 0)
+    machine = Svm.fit(features[kept], truth[kept], groups[kept], NAMES[:2], seed=1)
+    assert machine.probabilities(features)[:, 1].mean() == pytest.approx(0.5, abs=0.1)
+
+
 def test_a_machine_needs_cells_it_did_not_learn() -> None:
     features, truth, _ = cloud(2)
     groups = np.where(truth == 0, "g0", "g1")
-    with pytest.raises(ClassicalError, match="class a: .* too few groups"):
+    with pytest.raises(ClassicalError, match=r"class a: .* too few groups"):
         Svm.fit(features, truth, groups, NAMES[:2], seed=1)
 
 

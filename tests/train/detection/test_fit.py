@@ -20,7 +20,7 @@ from train.detection.fit import detector_of, fit, load
 from train.detection.network import Answers, DeviceGraph, Network, loss_of
 from train.detection.settings import CLASSES, Detection, DetectionError
 from train.provenance import SettingsError
-from train.recipe import Input, Recipe, Training, parse
+from train.recipe import Input, Recipe, RecipeError, Training, parse
 
 DETECTION = Detection(widths=(8, 8, 8), blocks=(0, 0, 1), cells=64, patch_px=64, stain=0.05, noise=1.0)
 TINY = Recipe(
@@ -96,12 +96,12 @@ def test_a_finished_run_is_judged_by_the_device_s_code(run: Path, bccd: Path) ->
 
 
 def test_training_finds_the_discs(bccd: Path, tmp_path: Path) -> None:
-    settings = Training(epochs=2, samples=120, batch=4, learning_rate=1e-2, average_decay=0.95, watch=())
-    recipe = replace(TINY, training=settings)
+    settings = Training(epochs=2, samples=160, batch=4, learning_rate=1e-2, average_decay=0.95, watch=())
+    recipe = replace(TINY, training=settings, detection=replace(DETECTION, widths=(12, 16, 16)))
     detector, _ = detector_of(fit(recipe, bccd, tmp_path, notice=_quiet))
     figures = evaluate(detector, CLASSES, 0.4, ["bccd"], bccd).figures
-    assert figures["leukocyte"]["average_precision"].value > 0.9
-    assert figures["red-cell"]["average_precision"].value > 0.4
+    for kind in ("leukocyte", "red-cell"):
+        assert figures[kind]["average_precision"].value > 0.5
 
 
 def test_other_settings_are_refused(run: Path, bccd: Path) -> None:
@@ -120,26 +120,13 @@ def test_what_cannot_be_learned_is_named(bccd: Path, tmp_path: Path) -> None:
 
 
 def test_a_recipe_with_an_unknown_key_or_value_is_refused() -> None:
-    table = {
-        "name": "x",
-        "title": "x",
-        "shares": {"bccd": 1.0},
-        "task": "detector",
-        "classes": list(CLASSES),
-        "positive": [],
-    }
+    about = {"name": "x", "title": "x", "shares": {"bccd": 1.0}, "task": "detector"}
+    table: dict[str, object] = {**about, "classes": list(CLASSES), "positive": []}
     assert parse({**table, "detection": {"cells": 100}}).detection.cells == 100
-    with pytest.raises(ValueError, match="unknown key 'anchors'"):
-        _parse(table, {"anchors": 3})
-    with pytest.raises(ValueError, match=r"detection\.patch_px is 50"):
-        _parse(table, {"patch_px": 50})
-
-
-def _parse(table: dict[str, object], detection: dict[str, object]) -> None:
-    try:
-        parse({**table, "detection": detection})
-    except Exception as error:
-        raise ValueError(str(error)) from None
+    with pytest.raises(RecipeError, match="unknown key 'anchors'"):
+        parse({**table, "detection": {"anchors": 3}})
+    with pytest.raises(RecipeError, match=r"detection\.patch_px is 50"):
+        parse({**table, "detection": {"patch_px": 50}})
 
 
 def test_the_highest_peaks_come_first_and_carry_their_box() -> None:

@@ -1,0 +1,177 @@
+"""A bundle that names whole fields: trained for a few steps on drawn ones, then screening with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from edge import bundle, cli
+from edge.bundle import Bundle
+from edge.classify import Classifier
+from edge.optics import Scales
+from edge.pipeline import Line
+from edge.preprocess import specimen
+from edge.segment import segmenter, whole_field
+from edge.types import U8, Frame, Reading
+from export.bundle import build
+from tests.train.layouts import aria
+from train import recipe
+from train.datasets import load_picture
+from train.fit import fit
+
+CLASSES = ("benign", "early", "pre", "pro")
+QUICK = (
+    "training.epochs=2", "training.samples=48", "training.batch=8", "input.cut_px=64", "input.size_px=32",
+    'input.steps=["white-balance", "median:3", "clahe:2", "resize:32"]',
+    "architecture.stem=4", "architecture.widths=[8, 8, 16]", "architecture.blocks=[1, 1, 1]",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with drawn fields of every class."""
+    data = tmp_path_factory.mktemp("data")
+    aria(data)
+    return data
+
+
+@pytest.fixture(scope="module")
+def path(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of fields."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("run")
+    chosen = recipe.changed(recipe.load("aria-cnn"), QUICK)
+    fit(chosen, drawn, out / "run", cache=out / "cache", notice=lambda _: None)
+    made = out / "fields.bundle"
+    made.write_bytes(build(out / "run").content)
+    torch.set_num_threads(threads)
+    return made
+
+
+@pytest.fixture(scope="module")
+def opened(path: Path) -> Bundle:
+    return bundle.load(path, allow_unsigned=True)
+
+
+@pytest.fixture
+def pictures(drawn: Path, tmp_path: Path) -> Path:
+    """A folder of three fields of different sizes."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    files = sorted((drawn / "aria_all" / "Original" / "Pre").iterdir())
+    for number, (file, size) in enumerate(zip(files, ((160, 160), (240, 160), (320, 320)), strict=False)):
+        cv2.imwrite(str(folder / f"{number}.png"), cv2.resize(load_picture(file)[..., ::-1], size))
+    return folder
+
+
+def _frame(pixels: U8, index: int = 0) -> Frame:
+    return Frame(pixels, index, f"{index}.png", datetime(2026, 1, 2, tzinfo=UTC), float(index))
+
+
+@pytest.fixture
+def line(opened: Bundle) -> Iterator[Line]:
+    classifier = Classifier(opened)
+    camera = type("Folder", (), {"name": "folder", "serial": None, "um_per_px": None, "live": False})()
+    scale = Scales(asked=0.4, nominal=0.1, camera=camera).for_slide()
+    yield Line(classifier, scale, find=segmenter(opened), mapped=False)
+    classifier.close()
+
+
+def test_the_manifest_says_that_it_names_fields(opened: Bundle) -> None:
+    about = opened.manifest
+    assert (about.task, about.unit, about.sign) == ("field", "field", "positive field")
+    assert (about.classes, about.leukocytes, about.positive) == (CLASSES, CLASSES, CLASSES[1:])
+    assert about.look.whole
+    assert about.look.steps == ("white-balance", "median:3", "clahe:2", "resize:32")
+    assert (about.look.cut_px, about.size_px) == (64, 32)
+    card = opened.members["MODEL_CARD.md"].decode()
+    assert "whole fields scaled to 64 × 64 px" in card
+    assert "A field is called early or pre or pro" in card
+
+
+def test_the_field_itself_is_the_one_thing_found(opened: Bundle) -> None:
+    assert segmenter(opened) is whole_field
+    pixels = np.full((90, 120, 3), 200, np.uint8)
+    cells = whole_field(specimen(pixels, 0.5, 0.25), (90, 120))
+    assert len(cells) == 1
+    assert cells.boxes_px.tolist() == [[0, 0, 120, 90]]
+    assert cells.centres_px[0] == pytest.approx((60, 45), abs=1)
+    assert cells.area_um2[0] == pytest.approx(60 * 45, rel=0.01)
+    assert not cells.cut.any()
+    assert not cells.nuclei.any()
+    assert len(whole_field(specimen(pixels[:0], 0.5, 0.25), (0, 120))) == 0
+
+
+def test_the_line_counts_fields(line: Line, opened: Bundle, pictures: Path) -> None:
+    readings: list[Reading] = []
+    for index, file in enumerate(sorted(pictures.iterdir())):
+        readings.append(line.read(_frame(load_picture(file), index)))
+    for reading in readings:
+        assert not reading.problems
+        assert reading.cells.boxes_px.tolist() == [[0, 0, reading.frame.width, reading.frame.height]]
+        assert reading.crops.shape == (1, 32, 32, 3)
+        pixels = reading.frame.pixels
+        shown = opened.manifest.look.of(specimen(pixels, 0.1, 0.4), reading.cells.centres_px, pixels)
+        np.testing.assert_array_equal(reading.crops, shown)
+        assert reading.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    tally = readings[-1].tally
+    assert (tally.unit, tally.sign, tally.frames) == ("field", "positive field", 3)
+    assert tally.leukocytes + tally.uncertain == 3
+    assert tally.told == f"{tally.leukocytes} fields, {tally.positives} positive fields"
+    assert "field" in readings[-1].finding.reason
+
+
+def test_the_same_field_gives_the_same_answer_as_in_training(line: Line, opened: Bundle, drawn: Path) -> None:
+    """A drawn field by its data set's reader and by the camera's: one definition of the input."""
+    from train.datasets import dataset
+    from train.windows import cut
+
+    source = dataset("aria-fields")
+    picture = next(iter(source.read(source.root(drawn), pytest.fail)))
+    reading = line.read(_frame(picture.load()))
+    np.testing.assert_array_equal(cut(picture, opened.manifest.look), reading.crops)
+
+
+def _screened(path: Path, pictures: Path, tmp_path: Path, *flags: str) -> list[dict[str, Any]]:
+    out = tmp_path / "out.jsonl"
+    given = ["--camera", str(pictures), "--bundle", str(path), "--allow-unsigned", "--um-per-px", "0.4"]
+    assert cli.main([*given, "--headless", "--json", str(out), *flags]) == 0
+    return [json.loads(text) for text in out.read_text().splitlines()]
+
+
+def test_edge_run_finds_for_each_field_by_itself(path: Path, pictures: Path, tmp_path: Path) -> None:
+    lines = _screened(path, pictures, tmp_path, "--independent")
+    assert [line["kind"] for line in lines] == ["start", "reading", "finding"] * 3
+    starts, readings, findings = lines[::3], lines[1::3], lines[2::3]
+    assert all(start["bundle"]["classes"] == list(CLASSES) for start in starts)
+    for reading, size in zip(readings, ((160, 160), (240, 160), (320, 320)), strict=True):
+        (cell,) = reading["cells"]
+        assert cell["box_px"] == [0, 0, *size]
+        assert list(cell["probabilities"]) == list(CLASSES)
+        assert cell["class"] in CLASSES
+    for finding in findings:
+        assert finding["frames"] == 1
+        assert finding["cells_counted"] + sum(c["uncertain"] for c in readings[0]["cells"]) <= 2
+        assert "field" in finding["reason"]
+        assert not {"leukocyte", "leukocytes", "blasts"} & set(finding["reason"].split())
+
+
+def test_edge_run_counts_the_fields_of_a_slide(
+    path: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start, *readings, finding = _screened(path, pictures, tmp_path)
+    assert start["kind"] == "start"
+    assert [reading["kind"] for reading in readings] == ["reading"] * 3
+    counted = sum(cell["counted"] for reading in readings for cell in reading["cells"])
+    assert finding["cells_counted"] == counted
+    assert "field" in finding["reason"]
+    assert "field" in capsys.readouterr().out

@@ -1,0 +1,211 @@
+"""Every recipe that ships, on small data: read, trained, judged, put on the device, by the commands alone.
+
+The networks are those of the recipes, but for the deepest, whose place a small one of the same make takes
+(`tests.train.test_backbones` builds each as it is).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import edge.cli
+import export.cli
+import train.cli
+from tests.train.conftest import draw
+from tests.train.layouts import LAYOUTS
+from train import recipe
+from train.backbones import BACKBONES, LEAST_PX, torchvision
+from train.datasets import dataset, oddities, simulated
+from train.recipe import Recipe
+
+SMALLEST = 32
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def _plain(values: Any) -> Any:
+    """As a run's settings have it."""
+    return json.loads(json.dumps(values))
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_every_recipe_is_read_and_written(name: str) -> None:
+    found = recipe.load(name)
+    assert found.name == name
+    assert recipe.parse(_plain(asdict(found))) == found
+    assert set(found.deciding) <= set(found.shares)
+    assert found.title
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_is_drawn_as_its_reader_wants_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _few_without_files(monkeypatch)
+    LAYOUTS[name](tmp_path)
+    source = dataset(name)
+    told: list[str] = []
+    parts: dict[str, set[str]] = {}
+    for picture in source.read(source.root(tmp_path), told.append):
+        for spot in picture.spots:
+            parts.setdefault(spot.split, set()).add(spot.label)
+    assert len(parts["train"]) >= 2 or name == "oddities"
+    if name not in ("chula", "simulated", "oddities"):
+        assert set(parts) == {"train", "validation", "test"}
+    assert not [line for line in told if "red cells" not in line and "absent" not in line]
+
+
+def _few_without_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw less of what needs no files."""
+    monkeypatch.setattr(simulated, "FIRST_SEED", 1003)  # a slide to train on
+    monkeypatch.setattr(simulated, "SLIDES", 1)
+    monkeypatch.setattr(simulated, "_CELLS_HARD", 2)
+    monkeypatch.setattr(simulated, "_CELLS_PER_CLASS", 1)
+    monkeypatch.setattr(oddities, "COUNT", 8)
+
+
+def _small_networks() -> dict[str, Callable[[int], torch.nn.Module]]:
+    """Networks of the make of the deepest ones: a block a stage, or few channels."""
+    models = torchvision().models
+    convnext, densenet, resnet, vgg = (
+        getattr(models, name) for name in ("convnext", "densenet", "resnet", "vgg")
+    )
+
+    def narrow_vgg(classes: int) -> torch.nn.Module:
+        layers = vgg.make_layers([8, "M", 16, "M", 16, "M", 16, "M", 512, "M"])
+        network: torch.nn.Module = vgg.VGG(layers, num_classes=classes)
+        network.classifier[0], network.classifier[3] = torch.nn.Linear(25088, 8), torch.nn.Linear(8, 8)
+        network.classifier[6] = torch.nn.Linear(8, classes)
+        return network
+
+    blocks = [convnext.CNBlockConfig(16, 32, 1), convnext.CNBlockConfig(32, None, 1)]
+    basic, deep = (
+        lambda classes, block=block: resnet.ResNet(block, [1, 1, 1, 1], num_classes=classes)
+        for block in (resnet.BasicBlock, resnet.Bottleneck)
+    )
+    return {
+        "resnet34": basic,
+        **dict.fromkeys(("resnet50", "resnet101", "resnet152"), deep),
+        "densenet169": lambda classes: densenet.DenseNet(8, (1, 1, 1, 1), 16, num_classes=classes),
+        "convnext_tiny": lambda classes: convnext.ConvNeXt(blocks, num_classes=classes),
+        **dict.fromkeys(("vgg16", "vgg19"), narrow_vgg),
+    }
+
+
+@pytest.fixture
+def _networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small networks where the true ones are deep, an own folder for weights; nothing goes online."""
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed")
+    for name, network in _small_networks().items():
+        monkeypatch.setitem(BACKBONES, name, network)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("went online"))
+
+
+def _store_weights(name: str) -> None:
+    """Weights of a network, where torchvision's stored ones would lie."""
+    address = torchvision().models.get_model_weights(name).DEFAULT.url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(address).name
+    path.parent.mkdir(parents=True)
+    torch.save(BACKBONES[name](1000).state_dict(), path)
+
+
+def _quick(found: Recipe) -> list[str]:
+    """One step of two small pictures: the settings of `edge-train fit` for it."""
+    settings: dict[str, Any] = {"training.samples": 2, "training.batch": 2}
+    size = max(SMALLEST, LEAST_PX.get(found.architecture.backbone, 0))
+    look = found.look
+    if found.task == "detector":
+        # sixty quick steps: its bundle holds cells that it found for sure, so it must find some
+        settings |= {"detection.patch_px": 48, "detection.widths": [12, 16, 24]}
+        settings |= {"training.samples": 480, "training.batch": 8}
+        settings |= {"training.learning_rate": 5e-3, "training.average_decay": 0.9}
+    elif found.method != "network":
+        settings |= {"training.epochs": 1}
+    elif look.plain:
+        settings |= {"input.size_px": size, "input.window_px": size + 8, "input.cut_px": 0}
+    else:
+        steps = [re.sub(r"(resize|centre-crop):\d+", rf"\1:{size}", step) for step in look.steps]
+        cut = 2 * size if steps != list(look.steps) else size
+        settings |= {"input.steps": steps, "input.size_px": size, "input.cut_px": cut}
+    return [word for key, value in settings.items() for word in ("--set", f"{key}={json.dumps(value)}")]
+
+
+@pytest.mark.usefixtures("_networks")
+@pytest.mark.parametrize("name", recipe.names())
+def test_every_recipe_is_trained_judged_and_put_on_the_device(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = recipe.load(name)
+    _few_without_files(monkeypatch)
+    data, run, sets = tmp_path / "data", tmp_path / "run", list(dict.fromkeys(found.shares))
+    for layout in dict.fromkeys(LAYOUTS[key.partition("@")[0]] for key in sets):
+        layout(data)
+    if found.architecture.weights == "stored":
+        _store_weights(found.architecture.backbone)
+
+    def command(main: Callable[[list[str]], int], *arguments: object) -> str:
+        """A command's standard output; it must end well."""
+        assert main([str(argument) for argument in arguments]) == 0, capsys.readouterr().err
+        return capsys.readouterr().out
+
+    fit = ("fit", "--recipe", name, "--data", data, "--out", run, "--epochs", 1, *_quick(found))
+    command(train.cli.main, *fit)
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["operating_point"]
+
+    judged = ("--dataset", sets[0].removesuffix("@all"), "--data", data, "--json", "-")
+    first = json.loads(command(train.cli.main, "evaluate", "--bundle", run, *judged))
+    assert first["split"] == "test"
+    if found.method != "network":
+        assert export.cli.main(["bundle", "--run", str(run), "--out", str(tmp_path / "x.bundle")]) == 1
+        assert "is no network, and the device runs nothing else" in capsys.readouterr().err
+        return
+
+    bundle = tmp_path / "model.bundle"
+    command(export.cli.main, "bundle", "--run", run, "--out", bundle)
+    second = json.loads(command(train.cli.main, "evaluate", "--bundle", bundle, *judged))
+    if found.task != "detector":
+        assert second["cells"] == first["cells"]
+        accuracies = [figures["figures"]["accuracy"]["value"] for figures in (first, second)]
+        assert accuracies[0] == pytest.approx(accuracies[1])
+
+    for number in range(2):
+        draw(tmp_path / "pictures" / f"{number}.png", (120, 60, 160), number, 240)
+    flags = ["--single-cell", "--independent"] if found.task == "cell" else ["--independent"]
+    pictures = ("--camera", tmp_path / "pictures", "--um-per-px", 0.1, "--no-records")
+    told = command(
+        edge.cli.main, "--bundle", bundle, "--allow-unsigned", "--headless", "--json", "-", *flags, *pictures
+    )
+    lines = [json.loads(line) for line in told.splitlines()]
+    kinds = [line["kind"] for line in lines]
+    assert kinds == ["start", "reading", "finding"] * 2
+    readings = [line for line in lines if line["kind"] == "reading"]
+    assert lines[0]["bundle"]["classes"] == list(found.classes)
+    if found.task == "field":
+        assert [cell["box_px"] for reading in readings for cell in reading["cells"]] == [[0, 0, 240, 240]] * 2
+    elif found.task == "cell":
+        assert [len(reading["cells"]) for reading in readings] == [1, 1]
+    for reading in readings:
+        for cell in reading["cells"]:
+            assert list(cell["probabilities"]) == list(found.classes)
+            assert sum(cell["probabilities"].values()) == pytest.approx(1, abs=1e-5)
