@@ -17,7 +17,7 @@ from edge import bundle
 from edge.classify import Classifier
 from edge.detector import Detector
 from edge.preprocess import Specimen
-from edge.types import F32, U8
+from edge.types import F32, U8, LeukoscopeError
 from export.bundle import build
 from train import speed
 from train.contestants import Contestant, contestant
@@ -78,7 +78,10 @@ def costs(runs: Mapping[str, Path], ours: Ours, rounds: int = ROUNDS) -> dict[st
         found[ON_FIELDS] = _ours_on_fields(found[SHIPPED][0], ours)
         for name, run in runs.items():
             ours.say(f"costs: {name}")
-            found[name] = _of_run(name, run, ours, held)
+            try:
+                found[name] = _of_run(name, run, ours, held)
+            except LeukoscopeError as error:  # a network that learned too little passes no export
+                ours.say(f"{name}: without costs, {error}")
         models, crops = [timed[1] for timed in found.values()], [timed[2] for timed in found.values()]
         times = dict(zip(found, speed.per_cell(models, crops, rounds=rounds), strict=True))
     base = {"cell": times[SHIPPED], "field": times[ON_FIELDS]}

@@ -54,7 +54,8 @@ class System:
         more : further settings, which come last.
         """
         made = recipes.changed(recipes.load(self.recipe), (*self.settings, *more))
-        named = {self.data: self.named(split)}
+        own = [name for name in made.shares if name.partition("@")[0] == self.data]
+        named = dict.fromkeys(own, self.named(split))
         return replace(
             made,
             shares={named.get(name, name): share for name, share in made.shares.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 from away import SHIPPED
@@ -26,7 +26,10 @@ def page(found: Mapping[str, Any]) -> str:
     if found["changed"] or found["limit"]:
         lines.append(f"TRIED OUT, not a result: {' '.join(found['changed'])}, limit {found['limit']}")
     named = [each for each in found["systems"] if "honest" in each]
-    for part in (_home(named), _compared(named), _detection(found["systems"]), _costs(found["costs"])):
+    detectors = [each for each in found["systems"] if "detection" in each]
+    parts = [_home(named), _compared(named)] if named else []
+    parts += [_detection(detectors)] if detectors else []
+    for part in (*parts, _costs(found["costs"])):
         lines += ["", *part]
     return "\n".join(lines)
 
@@ -86,7 +89,7 @@ def _detection(systems: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     )
     names = ("precision", "recall", "f1", "average_precision", "average_precision_with_edge")
     for each in systems:
-        for who, found in each.get("detection", {}).items():
+        for who, found in each["detection"].items():
             where = f"{', '.join(found['datasets'])}, {found['split']}, {found['fields']} fields"
             for kind, figures in found["figures"].items():
                 if kind in found["cells"]:
@@ -134,7 +137,10 @@ def _points(found: Mapping[str, Any], name: str) -> str:
     if name not in found:
         return "-"
     figure = _figure(found[name])
-    return f"{100 * figure.value:+.1f} ({100 * figure.low:+.1f} to {100 * figure.high:+.1f})"
+    interval = f"{100 * figure.low:+.1f} to {100 * figure.high:+.1f}"
+    if isnan(figure.low):
+        interval = "no interval"
+    return f"{100 * figure.value:+.1f} ({interval})"
 
 
 def _head(*names: str) -> Iterator[str]:

@@ -67,6 +67,13 @@ def shipped_path() -> Path:
     return Path(str(resources.files("edge") / "bundles" / "leukocytes.bundle"))
 
 
+def located(path: Path) -> Path:
+    """Where a bundle is: one that ships with the program by its name alone, any other where it says."""
+    shipped = Path(str(resources.files("edge") / "bundles" / f"{path}.bundle"))
+    by_name = len(path.parts) == 1 and not path.suffix and not path.exists() and shipped.is_file()
+    return shipped if by_name else path
+
+
 def trusted_hashes() -> frozenset[str]:
     """sha256 of every bundle this package vouches for."""
     listed = (resources.files("edge") / "bundles" / "TRUSTED").read_text().split("\n")
@@ -78,8 +85,9 @@ def load(path: Path | None = None, *, allow_unsigned: bool = False) -> Bundle:
 
     Parameters
     ----------
-    path : the file; None takes the one in use: installed by `edge-device update`, else shipped. An installed
-        one that is damaged is refused: another model than yesterday's must be somebody's decision.
+    path : the file, or the name of one that ships; None takes the one in use: installed by `edge-device
+        update`, else shipped. An installed one that is damaged is refused: another model than yesterday's
+        must be somebody's decision.
     allow_unsigned : accept a bundle that nobody vouches for (it is marked so in every record). One with a
         wrong signature is refused all the same.
 
@@ -88,6 +96,7 @@ def load(path: Path | None = None, *, allow_unsigned: bool = False) -> Bundle:
     BundleError : missing, damaged, altered, of another format, or not trusted.
     """
     if path is not None:
+        path = located(path)
         return opened(path, read(path), allow_unsigned=allow_unsigned)
     try:
         in_use = installed.state().current

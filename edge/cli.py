@@ -60,7 +60,12 @@ def _parser() -> command.Parser:
     add("--camera", required=True, metavar="SPEC",
         help="N, /dev/videoN, usb:N, picamera:N, csi:N, rtsp:// or http:// address, a video file, "
         "a folder or glob of images, demo[:SEED]")  # fmt: skip
-    add("--bundle", type=Path, metavar="PATH", help="model bundle (default: the one in use)")
+    add(
+        "--bundle",
+        type=Path,
+        metavar="PATH",
+        help="model bundle: a file, or leukocytes or cnmc-cnn, which ship (default: the one in use)",
+    )
     add(
         "--allow-unsigned",
         action="store_true",

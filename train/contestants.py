@@ -81,6 +81,7 @@ def contestant(path: Path) -> Contestant:
     ContestantError : there is nothing, or it cannot be read. BundleError : the bundle is damaged.
     FitError : the run is not finished.
     """
+    path = bundle.located(path)
     if path.is_dir():
         return of_run(path)
     if not path.exists():
@@ -106,6 +107,7 @@ def detector(path: Path) -> FieldDetector | None:
     ------
     BundleError, FitError, DetectionError : as for `contestant`.
     """
+    path = bundle.located(path)
     if path.is_dir():
         from train.fit import settings_of
 

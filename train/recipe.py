@@ -23,6 +23,10 @@ WATCHED = ("roc_area", "balanced_accuracy")
 """Validation figures of a data set: blasts against the rest, and the mean recall of its classes."""
 
 
+SHOWN_UM = 20.0
+"""Width of what the screen shows of a cell that a detector found."""
+
+
 class RecipeError(LeukoscopeError):
     """A recipe that does not exist or does not make sense. Names the key and its value."""
 
@@ -243,7 +247,9 @@ class Recipe:
 
     @property
     def look(self) -> Look:
-        """What the device shows the model."""
+        """What the device shows the model; of a detector, what the screen shows of a cell that it finds."""
+        if self.task == "detector":
+            return Look(self.input.pitch_um, round(SHOWN_UM / self.input.pitch_um))
         return self.input.look(whole=self.task == "field")
 
     @property

@@ -1,7 +1,7 @@
 """A teacher for few people's cells: a regression on what carries over from one person to the next.
 
 Labels of a few people teach a network those people. A cell's size, how much of each colour it absorbs, and
-how fine its texture is carry over, and a logistic regression on five such numbers has no room for anybody's
+how fine its texture is carry over, and a logistic regression on these five numbers has no room for anybody's
 looks. A network that learns from the regression's answers to the crops it is shown, rather than from the bare
 labels (distillation: Hinton et al., arXiv:1503.02531, 2015), keeps to these. train/README.md has figures.
 """

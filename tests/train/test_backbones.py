@@ -43,8 +43,11 @@ def _torchvision() -> None:
 def small(monkeypatch: pytest.MonkeyPatch) -> str:
     """Name of a network of the same make as resnet50, quick to compute."""
     kind = backbones.torchvision().models.resnet
+    narrow = type("Narrow", (kind.Bottleneck,), {"expansion": 1})
     monkeypatch.setitem(
-        BACKBONES, "resnet50", lambda classes: kind.ResNet(kind.Bottleneck, [1, 1, 1, 1], num_classes=classes)
+        BACKBONES,
+        "resnet50",
+        lambda classes: kind.ResNet(narrow, [1, 1, 1, 1], num_classes=classes, width_per_group=16),
     )
     torch.manual_seed(0)
     return "resnet50"
@@ -115,10 +118,10 @@ def test_own_levels_are_those_of_the_training_windows(small: str) -> None:
 
 def test_hidden_units_lie_before_the_answer(small: str) -> None:
     plain, deep = backbone(small, 3), backbone(small, 3, hidden=256, dropout=0.5)
-    assert plain.state_dict()["network.fc.1.weight"].shape == (3, 2048)
+    assert plain.state_dict()["network.fc.1.weight"].shape == (3, 512)
     kinds = [type(layer).__name__ for layer in deep.network.get_submodule("fc").children()]
     assert kinds == ["Linear", "ReLU", "Dropout", "Linear"]
-    assert deep.state_dict()["network.fc.0.weight"].shape == (256, 2048)
+    assert deep.state_dict()["network.fc.0.weight"].shape == (256, 512)
     assert deep.state_dict()["network.fc.3.weight"].shape == (3, 256)
 
 

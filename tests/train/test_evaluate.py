@@ -92,8 +92,13 @@ def test_real_fields_are_evaluated(shared_data: Path, make_bundle: Callable[...,
 def test_a_part_without_cells_is_told(deepapl: Callable[..., Path], make_bundle: Callable[..., Path]) -> None:
     strange = make_bundle(classes=[f"c{i}" for i in range(11)], leukocytes=["c0"], positive=["c0"])
     opened = bundle.load(strange, allow_unsigned=True)
+    told: list[str] = []
     with pytest.raises(DataError, match="deepapl"):
-        evaluate(of_bundle(opened), [dataset("deepapl")], deepapl(), notice=pytest.fail)
+        evaluate(of_bundle(opened), [dataset("deepapl")], deepapl(), notice=told.append)
+    (line,) = told
+    assert line.startswith("deepapl: ")
+    assert "12 blast" in line
+    assert "left out; the model names c0, c1" in line
 
 
 def test_figures_by_hand(make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Every recipe that ships, on small data: read, trained, judged, put on the device, by the commands alone.
 
-The networks are those of the recipes, but for the deepest, whose place a small one of the same make takes
+The networks are those of the recipes, but for the large ones, whose place a small one of the same make takes
 (`tests.train.test_backbones` builds each as it is).
 """
 
@@ -20,6 +20,7 @@ import torch
 import edge.cli
 import export.cli
 import train.cli
+from export import golden
 from tests.train.conftest import draw
 from tests.train.layouts import LAYOUTS
 from train import recipe
@@ -80,11 +81,13 @@ def _few_without_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _small_networks() -> dict[str, Callable[[int], torch.nn.Module]]:
-    """Networks of the make of the deepest ones: a block a stage, or few channels."""
+    """Networks of the make of the large ones: a block a stage and few channels."""
     models = torchvision().models
-    convnext, densenet, resnet, vgg = (
-        getattr(models, name) for name in ("convnext", "densenet", "resnet", "vgg")
+    convnext, densenet, inception, resnet, vgg = (
+        getattr(models, name) for name in ("convnext", "densenet", "inception", "resnet", "vgg")
     )
+    narrow = type("Narrow", (resnet.Bottleneck,), {"expansion": 1})
+    blocks = [convnext.CNBlockConfig(16, 32, 1), convnext.CNBlockConfig(32, None, 1)]
 
     def narrow_vgg(classes: int) -> torch.nn.Module:
         layers = vgg.make_layers([8, "M", 16, "M", 16, "M", 16, "M", 512, "M"])
@@ -93,25 +96,40 @@ def _small_networks() -> dict[str, Callable[[int], torch.nn.Module]]:
         network.classifier[6] = torch.nn.Linear(8, classes)
         return network
 
-    blocks = [convnext.CNBlockConfig(16, 32, 1), convnext.CNBlockConfig(32, None, 1)]
-    basic, deep = (
-        lambda classes, block=block: resnet.ResNet(block, [1, 1, 1, 1], num_classes=classes)
-        for block in (resnet.BasicBlock, resnet.Bottleneck)
-    )
+    def thin(outputs: int, stride: int = 1) -> Callable[..., torch.nn.Module]:
+        """What stands for a block of the Inception, whatever its settings."""
+        return lambda inputs, *_, **__: torch.nn.Sequential(
+            inception.BasicConv2d(inputs, 8, kernel_size=1),
+            inception.BasicConv2d(8, outputs, kernel_size=3, padding=1, stride=stride),
+        )
+
+    def thin_inception(classes: int) -> torch.nn.Module:
+        a = lambda inputs, pool_features: thin(224 + pool_features)(inputs)  # noqa: E731
+        kinds = [inception.BasicConv2d, a, thin(768, 2), thin(768), thin(1280, 2), thin(2048), None]
+        network: torch.nn.Module = inception.Inception3(
+            classes, aux_logits=False, init_weights=False, inception_blocks=kinds
+        )
+        return network
+
     return {
-        "resnet34": basic,
-        **dict.fromkeys(("resnet50", "resnet101", "resnet152"), deep),
+        "resnet34": lambda classes: resnet.ResNet(resnet.BasicBlock, [1, 1, 1, 1], num_classes=classes),
+        **dict.fromkeys(
+            ("resnet50", "resnet101", "resnet152"),
+            lambda classes: resnet.ResNet(narrow, [1, 1, 1, 1], num_classes=classes, width_per_group=16),
+        ),
         "densenet169": lambda classes: densenet.DenseNet(8, (1, 1, 1, 1), 16, num_classes=classes),
         "convnext_tiny": lambda classes: convnext.ConvNeXt(blocks, num_classes=classes),
+        "inception_v3": thin_inception,
         **dict.fromkeys(("vgg16", "vgg19"), narrow_vgg),
     }
 
 
 @pytest.fixture
 def _networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small networks where the true ones are deep, an own folder for weights; nothing goes online."""
+    """Small networks where the true ones are large, an own folder for weights; nothing goes online."""
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed")
+    monkeypatch.setattr(golden, "_FRAMES_SEARCHED", 4)
     for name, network in _small_networks().items():
         monkeypatch.setitem(BACKBONES, name, network)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))

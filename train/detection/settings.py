@@ -38,13 +38,13 @@ class Detection:
         and of the log of the background, largest blur in pixels and noise in grey levels.
     """
 
-    widths: tuple[int, int, int] = (24, 48, 96)
+    widths: tuple[int, int, int] = (16, 32, 64)
     blocks: tuple[int, int, int] = (1, 1, 2)
     cells: int = 512
     patch_px: int = 96
     zoom: tuple[float, float] = (0.8, 1.25)
-    stain: float = 0.2
-    light: float = 0.03
+    stain: float = 0.4
+    light: float = 0.05
     blur_px: float = 1.0
     noise: float = 4.0
 
