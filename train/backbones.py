@@ -87,7 +87,7 @@ class Backbone(nn.Module):
         ------
         BackboneError : no such file, one that holds another network, or they cannot be fetched.
         """
-        _take(self.network, self._head, name, _stored(name) if weights == STORED else Path(weights))
+        _take(self.network, self._head, name, weights_file(name, weights))
 
     def forward(self, crops: Tensor) -> Tensor:
         logits: Tensor = self.network((crops - self.mean) / self.spread)
@@ -154,6 +154,19 @@ LEAST_PX: Mapping[str, int] = {"inception_v3": 75}
 """Name -> smallest side of a picture that the network can take, where that is more than 32."""
 
 
+def weights_file(name: str, weights: str) -> Path:
+    """The file that a recipe's `architecture.weights` means; see `Backbone.take`.
+
+    Raises
+    ------
+    BackboneError : there is none, or it cannot be fetched.
+    """
+    path = _stored(name) if weights == STORED else Path(weights)
+    if not path.is_file():
+        raise BackboneError(f"backbone {name}: no weights {path}; give a file that torch.save wrote")
+    return path
+
+
 def _stored(name: str) -> Path:
     """The file of the weights that torchvision's makers published, fetched if it is not here yet."""
     address = str(torchvision().models.get_model_weights(name).DEFAULT.url)
@@ -173,8 +186,6 @@ def _stored(name: str) -> Path:
 
 def _take(network: nn.Module, head: str, name: str, weights: Path) -> None:
     """Everything but the head from a file."""
-    if not weights.is_file():
-        raise BackboneError(f"backbone {name}: no weights {weights}; give a file that torch.save wrote")
     try:
         given = torch.load(weights, map_location="cpu", weights_only=True)
         left = (f"{head}.", "aux1.", "aux2.", "AuxLogits.")

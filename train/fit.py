@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from edge.types import F32, U8, LeukoscopeError
+from train.backbones import weights_file
 from train.checkpoint import Best, Precision, State, kept, resume, save, start
 from train.datasets import Notice, dataset
 from train.distributed import Process, joined
@@ -183,6 +184,9 @@ def gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice) 
 
 
 def _begin(recipe: Recipe, limit: int, precision: Precision, process: Process, out: Path) -> None:
+    given = recipe.architecture
+    if given.weights:
+        weights_file(given.backbone, given.weights)
     out.mkdir(parents=True, exist_ok=True)
     write_settings(recipe, limit, precision, process.size, out)
     add_environment(process, precision, out)

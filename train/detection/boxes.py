@@ -55,6 +55,10 @@ def scenes(
     ------
     DetectionError : the data set has no field with a box for every cell. DataError : it is not there.
     """
+    if "@" in source:
+        raise DetectionError(
+            f"data set {source}: fields with boxes are read in their own split; leave out what follows the @"
+        )
     if source not in SOURCES:
         raise DetectionError(
             f"data set {source}: its fields have no box for every cell; choose of {', '.join(SOURCES)}"

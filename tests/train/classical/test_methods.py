@@ -136,6 +136,12 @@ def test_an_unknown_method_names_those_there_are() -> None:
         method("nonsense")
 
 
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("train.classical.METHODS", {"fcm-svm": "not_installed_here.at_all:Nothing"})
+    with pytest.raises(ClassicalError, match=r"method fcm-svm: needs not_installed_here, .* pip install"):
+        method("fcm-svm")
+
+
 def test_crops_of_another_size_are_refused(model: Classical) -> None:
     with pytest.raises(ClassicalError, match=r"crops: 64×64×3 uint8, but .* 96×96×3"):
         model.probabilities(np.zeros((1, 64, 64, 3), np.uint8))
