@@ -1,6 +1,7 @@
 """Our network against well-known ones, trained on the same cells and judged on laboratories left out.
 
     python benchmarks/rivals.py --data ../shared/data --out runs/rivals --samples 12000 --longer 90000
+    python benchmarks/rivals.py --costs
 
 Every network gets the recipe's windows, crops of the same size, augmentation, batches, schedule and number of
 crops, all from nothing; only its learning rate is its own, the usual one for its kind with AdamW, fixed
@@ -34,6 +35,7 @@ from export.folded import Folded
 from export.graph import exported, to_onnx
 from train import recipe as recipes
 from train import speed
+from train.backbones import BACKBONES
 from train.bootstrap import Figure, draw
 from train.classes import CLASSES, LEUKOCYTES, POSITIVE
 from train.fit import fit, gather, load_network, settings_of
@@ -188,9 +190,9 @@ def graph_of(architecture: Architecture, size_px: int) -> bytes:
     return exported(graph, crops, free, inputs=["crops"], outputs=["probabilities"])
 
 
-def costs(names: Sequence[str], base: Recipe) -> dict[str, dict[str, Any]]:
+def costs(names: Sequence[str], base: Recipe, rounds: int = 15) -> dict[str, dict[str, Any]]:
     """Parameters, and milliseconds a cell at the recipe's size and, of the others, at their usual one."""
-    kinds = {name: recipe_of(name, base, TRIALS["lymphoblasts"], 1).architecture for name in names}
+    kinds = {name: base.architecture if name == OURS else Architecture(backbone=name) for name in names}
     own = base.input.size_px
     sizes = [(name, px) for name in names for px in ((own,) if name == OURS else (own, USUAL_PX))]
     rng = np.random.default_rng(0)
@@ -200,7 +202,7 @@ def costs(names: Sequence[str], base: Recipe) -> dict[str, dict[str, Any]]:
             runtime = open_runtime("ort", graph_of(kinds[name], px), precision="fp32", threads=1)
             models.append(Timed(held.enter_context(closing(runtime))))
             crops.append(rng.integers(0, 256, (speed.CELLS, px, px, 3), np.uint8))
-        times = dict(zip(sizes, speed.per_cell(models, crops, rounds=15), strict=True))
+        times = dict(zip(sizes, speed.per_cell(models, crops, rounds=rounds), strict=True))
     out: dict[str, dict[str, Any]] = {}
     for name in names:
         count = sum(p.numel() for p in build(kinds[name], len(CLASSES)).parameters())
@@ -210,16 +212,20 @@ def costs(names: Sequence[str], base: Recipe) -> dict[str, dict[str, Any]]:
     return out
 
 
-def table(result: Mapping[str, Any]) -> str:
-    about = result["machine"]
-    crops = ", ".join(f"{name} {count}" for name, count in result["samples"].items())
-    lines = [f"crops seen in each trial: {crops}; times: {about['name']}, one thread"]
-    for name, cost in result["costs"].items():
+def _cost_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    for name, cost in found.items():
         times = ", ".join(
             f"{ms:.3f} ms a cell at {px} px" + (f" ({cost['times_ours'][px]:.0f} x)" if name != OURS else "")
             for px, ms in cost["ms_per_cell"].items()
         )
-        lines.append(f"{name:<14} {cost['parameters'] / 1e6:7.3f} M parameters, {times}")
+        yield f"{name:<14} {cost['parameters'] / 1e6:7.3f} M parameters, {times}"
+
+
+def table(result: Mapping[str, Any]) -> str:
+    about = result["machine"]
+    crops = ", ".join(f"{name} {count}" for name, count in result["samples"].items())
+    lines = [f"crops seen in each trial: {crops}; times: {about['name']}, one thread"]
+    lines += _cost_lines(result["costs"])
     for trial, found in result["trials"].items():
         lines += ["", f"{trial}: trained without {', '.join(TRIALS[trial].left_out)}"]
         for title, told in found.items():
@@ -267,8 +273,11 @@ def rivals(
 def main() -> int:
     about, form = __doc__, argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=about, formatter_class=form)
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for runs and results")
+    parser.add_argument("--data", type=Path, metavar="DIR")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for runs and results")
+    parser.add_argument(
+        "--costs", action="store_true", help="only what each network costs, untrained, one at a time"
+    )
     parser.add_argument("--recipe", default="leukocytes", metavar="NAME", help="(default: leukocytes)")
     parser.add_argument("--samples", type=int, default=12000, metavar="N", help="crops (default: 12000)")
     parser.add_argument("--only", nargs="+", choices=ALIKE, default=ALIKE, metavar="NAME")
@@ -277,6 +286,13 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep cut cells here (default: OUT/cache)")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    if args.costs:
+        base = recipes.load(args.recipe)
+        for name in BACKBONES:  # all at once would fill the memory
+            print("\n".join(_cost_lines(costs([OURS, name], base, rounds=5))), flush=True)
+        return 0
+    if args.data is None or args.out is None:
+        parser.error("--data and --out are needed to train")
     try:
         base, cache = recipes.load(args.recipe), args.cache or args.out / "cache"
         samples = dict.fromkeys(args.only, args.samples) | ({LONGER: args.longer} if args.longer else {})
