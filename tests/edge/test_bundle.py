@@ -63,6 +63,21 @@ def test_the_shipped_bundle_is_trusted() -> None:
     assert shipped.path.stat().st_size < 12e6
 
 
+def test_bundles_that_ship_are_known_by_name() -> None:
+    other = bundle.load(Path("cnmc-cnn"))
+    assert other.trusted
+    assert other.manifest.name == "cnmc-cnn"
+    assert other.manifest.um_per_px == 0.06
+    assert other.path.stat().st_size < 5e6
+
+
+def test_a_file_goes_before_a_shipped_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cnmc-cnn").write_bytes(b"mine")
+    monkeypatch.chdir(tmp_path)
+    assert bundle.located(Path("cnmc-cnn")) == Path("cnmc-cnn")
+    assert bundle.located(Path("nobody")) == Path("nobody")
+
+
 # -- files that are none ---------------------------------------------------------------------------------
 
 

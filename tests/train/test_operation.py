@@ -59,3 +59,11 @@ def test_a_small_laboratory_counts_as_much_as_a_large_one() -> None:
     hard, easy = (1 - called[(truth == other) & (names == name)].mean() for name in ("hard", "easy"))
     assert easy == 1
     assert 0.895 < hard < 0.91
+
+
+def test_what_a_recipe_fixes_is_not_chosen() -> None:
+    logits, truth = _cells()
+    point = choose(
+        logits, truth, np.full(len(truth), "one"), _asking(Operation(positive=0.5, temperature=1.5))
+    )
+    assert (point.temperature, point.positive) == (1.5, 0.5)
