@@ -39,11 +39,7 @@ def model_card(
     """
     return "\n".join(
         (
-            f"# {manifest['name']} {manifest['version']}",
-            "",
-            f"Made for {manifest['training']['recipe']['title']}.",
-            "For research use only: it does not replace a haematologist, and no regulator has seen it.",
-            "",
+            *_heading(manifest),
             _use(manifest),
             _data(sources, metrics["data"]),
             _figures(manifest, metrics),
@@ -53,6 +49,16 @@ def model_card(
             f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
             "",
         )
+    )
+
+
+def _heading(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        f"# {manifest['name']} {manifest['version']}",
+        "",
+        f"Made for {manifest['training']['recipe']['title']}.",
+        "For research use only: it does not replace a haematologist, and no regulator has seen it.",
+        "",
     )
 
 
@@ -72,11 +78,7 @@ def detector_card(
     ]
     return "\n".join(
         (
-            f"# {manifest['name']} {manifest['version']}",
-            "",
-            f"Made for {manifest['training']['recipe']['title']}.",
-            "For research use only: it does not replace a haematologist, and no regulator has seen it.",
-            "",
+            *_heading(manifest),
             "## What goes in and what comes out",
             "",
             f"In: whole fields at {given['pitch_um']} µm per pixel, after {', '.join(given['steps'])}.",

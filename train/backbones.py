@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -123,10 +123,10 @@ def torchvision() -> Any:
         raise BackboneError(
             "backbones need torchvision, which is not installed; run pip install 'leukoscope[train]'"
         ) from None
-    except RuntimeError:  # operator torchvision::nms does not exist
-        declare: Any = torch.library.define
-        for operator in ("nms", "qnms"):  # never called here: only their names must be known
-            declare(f"torchvision::{operator}", "(Tensor boxes, Tensor scores, float overlap) -> Tensor")
+    except RuntimeError:  # it describes operators that a CPU build of PyTorch never heard of
+        signature, name_it = "(Tensor a, Tensor b, float c) -> Tensor", cast(Any, torch.library.define)
+        for unheard in ("nms", "qnms"):  # of detectors; nothing here calls them
+            name_it("torchvision::" + unheard, signature)
         import torchvision as found
     return found
 
