@@ -23,11 +23,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from edge import bundle, preprocess, segment
 from edge.bench import fields
-from edge.bundle import Bundle
-from edge.cameras.decode import decode
-from edge.classify import Classifier, decide
+from edge.bundle import bundle, model_input
+from edge.bundle.bundle import Bundle
+from edge.cells import segment
+from edge.cells.classify import Classifier, decide
+from edge.files.pictures import decode
+from edge.optics import specimen
 from edge.types import F32, U8
 
 DRAWN = 3
@@ -61,10 +63,10 @@ def dump(model: Bundle, folder: Path) -> dict[str, Any]:
     classifiers = {variant: Classifier(model, variant=variant) for variant in variants}
     found = {}
     for name, pixels, um_per_px, given in pictures(model, folder):
-        view = preprocess.specimen(pixels, um_per_px, manifest.pitch_um)
+        view = specimen.specimen(pixels, um_per_px, manifest.pitch_um)
         cells = segment.segment(view, (pixels.shape[0], pixels.shape[1]))
         centres = cells.centres_px if given is None else given
-        crops = preprocess.crops(view, centres, manifest.size_px)
+        crops = model_input.crops(view, centres, manifest.size_px)
         said = {variant: classifier.probabilities(crops) for variant, classifier in classifiers.items()}
         found[name] = {
             "golden": given is not None,

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classify import Calls
-from edge.preprocess import specimen
-from edge.segment import Segmenter
+from edge.cells.classify import Calls
+from edge.cells.segment import Segmenter
+from edge.optics.specimen import specimen
 from edge.types import U8, Bools
-from train import figures
-from train.bootstrap import Draws, Figure, draw
-from train.classes import LEUKOCYTES, POSITIVE
-from train.contestants import Contestant
-from train.datasets import DataError, DataSet, Notice, Picture, dataset
-from train.metrics import Floats, ratio
-from train.windows import cut
+from train.data.classes import LEUKOCYTES, POSITIVE
+from train.data.sets import DataError, DataSet, Notice, Picture, dataset
+from train.data.windows import cut
+from train.judging import estimates
+from train.judging.bootstrap import Draws, Figure, draw
+from train.judging.contestants import Contestant
+from train.judging.metrics import Floats, ratio
 
 Texts = NDArray[np.str_]
 
@@ -135,7 +135,7 @@ def together(parts: Sequence[Said]) -> Said:
 
 def said(model: Contestant, about: Asked) -> Said:
     """What a model says of cells, or of fields that it names whole."""
-    answers = [model.probabilities(cut(picture, model.look)) for picture in about.pictures]
+    answers = [model.probabilities(cut(picture, model.model_input)) for picture in about.pictures]
     calls = model.calls(np.concatenate(answers))
     return Said(about.labels, about.groups, about.places, model.classes, model.positive, calls)
 
@@ -157,12 +157,12 @@ def said_by_cells(model: Contestant, find: Segmenter, limit: float, about: Asked
 def _of_field(model: Contestant, find: Segmenter, limit: float, picture: Picture) -> tuple[float, bool]:
     """The score of a field, and whether it is called one with blasts."""
     pixels: U8 = picture.load()
-    view = specimen(pixels, picture.um_per_px, model.look.pitch_um)
+    view = specimen(pixels, picture.um_per_px, model.model_input.pitch_um)
     cells = find(view, (pixels.shape[0], pixels.shape[1]))
     whole = cells.centres_px[~cells.cut]
     if not len(whole):
         return 0.0, False
-    calls = model.calls(model.probabilities(model.look.of(view, whole, pixels)))
+    calls = model.calls(model.probabilities(model.model_input.of(view, whole, pixels)))
     leukocytes, blasts = (np.isin(model.classes, names) for names in (LEUKOCYTES, POSITIVE))
     among, of_blasts = (calls.probabilities[:, kind].sum() for kind in (leukocytes, blasts))
     sure = calls.classes[~calls.uncertain]
@@ -196,7 +196,7 @@ def _sided(found: Said, draws: Draws, positive: Sequence[str]) -> dict[str, Floa
     score = np.minimum(found.calls.probabilities[:, columns].sum(axis=1), 1)
     called = np.isin(found.calls.classes, columns).astype(np.int32)
     two = replace(found.calls, probabilities=np.stack([1 - score, score], axis=1), classes=called)
-    sides = figures.overall(draws, truth.astype(np.int32), two, ("rest", "positive"), [1])
+    sides = estimates.overall(draws, truth.astype(np.int32), two, ("rest", "positive"), [1])
     there = {"sensitivity": truth.any(), "specificity": not truth.all()}
     there["roc_area"] = all(there.values())
     return {name: sides[name] for name in ("roc_area", "sensitivity", "specificity") if there[name]}

@@ -13,14 +13,14 @@ from pathlib import Path
 from asking import Said, asked, said, said_by_cells
 from leftout import LEFT_OUT, without
 
-from edge import bundle
-from edge.segment import Segmenter, segmenter
-from train import recipe as recipes
-from train.classes import LEUKOCYTES
-from train.contestants import Contestant, contestant, of_bundle
-from train.datasets import Notice, Split
-from train.fit import fit
-from train.recipe import Recipe
+from edge.bundle import bundle
+from edge.cells.segment import Segmenter, segmenter
+from train.data.classes import LEUKOCYTES
+from train.data.sets import Notice, Split
+from train.fitting.fit import fit
+from train.judging.contestants import Contestant, contestant, of_bundle
+from train.recipes import recipe as recipes
+from train.recipes.recipe import Recipe
 
 SHIPPED = "shipped"
 EPOCHS = 8

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from away import SHIPPED, Ours
 
-from edge.detector import Finds
-from edge.segment import Segmenter
-from train.classes import LEUKOCYTES
-from train.contestants import Contestant
-from train.datasets import Split
-from train.detection.boxes import Scene, scenes
-from train.detection.evaluate import Evaluation, evaluate, judged
-from train.detection.fit import detector_of
-from train.detection.settings import LEUKOCYTE
+from edge.cells.detector import Finds
+from edge.cells.segment import Segmenter
+from train.data.classes import LEUKOCYTES
+from train.data.sets import Split
+from train.judging.contestants import Contestant
+from train.published.detection.boxes import Scene, scenes
+from train.published.detection.evaluate import Evaluation, evaluate, judged
+from train.published.detection.fit import detector_of
+from train.published.detection.settings import LEUKOCYTE
 
 HALF = 0.5
 """Of the probability: a cell is taken for a leukocyte where it more likely is one than not."""
@@ -28,7 +28,7 @@ def on_boxes(run: Path, name: str, split: Split, ours: Ours) -> tuple[Evaluation
     pitch, data, limit, say = recipe.input.pitch_um, ours.data, ours.limit, ours.say
     theirs = evaluate(detector, recipe.classes, pitch, [name], data, split=split, limit=limit, notice=say)
     model, (find, _) = ours.model(SHIPPED), ours.line()
-    listed = scenes(name, data, split, (LEUKOCYTE,), model.look.pitch_um, say, limit)
+    listed = scenes(name, data, split, (LEUKOCYTE,), model.model_input.pitch_um, say, limit)
     found = [_found(model, find, scene) for scene in listed]
     return theirs, judged(found, listed, (LEUKOCYTE,), HALF, [name], split)
 
@@ -37,7 +37,7 @@ def _found(model: Contestant, find: Segmenter, scene: Scene) -> Finds:
     """Leukocytes of a field: segmented, cut and named; how likely one is there, the classifier says."""
     view = replace(scene.view, scale=1.0)  # boxes and centres are wanted on the specimen
     cells = find(view, (view.pixels.shape[0], view.pixels.shape[1]))
-    said = model.probabilities(model.look.of(view, cells.centres_px, view.pixels))
+    said = model.probabilities(model.model_input.of(view, cells.centres_px, view.pixels))
     scores = said[:, np.isin(model.classes, LEUKOCYTES)].sum(axis=1).astype(np.float32)
     order = np.argsort(-scores, kind="stable")
     boxes = cells.boxes_px[order].astype(np.float32)

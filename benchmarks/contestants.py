@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from edge import preprocess
 from edge.bench import fields
 from edge.bench.rig import Rig
-from edge.classify import Classifier
+from edge.cells.classify import Classifier
+from edge.optics import specimen
 from edge.types import U8
 
 AT_ONCE = 9
@@ -147,5 +147,5 @@ def fuzzy(field: U8, left_out: dict[str, str]) -> Runs:
         left_out["fuzzy C-means, SVM"] = str(error)
         return {}
     pipeline = FuzzySvm()
-    small = preprocess.specimen(field, fields.UM_PER_PX, 0.25).pixels
+    small = specimen.specimen(field, fields.UM_PER_PX, 0.25).pixels
     return {"fuzzy C-means, SVM": lambda: pipeline(small)}

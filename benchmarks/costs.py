@@ -13,20 +13,20 @@ import numpy as np
 from asking import asked
 from away import SHIPPED, Ours
 
-from edge import bundle
-from edge.classify import Classifier
-from edge.detector import Detector
-from edge.preprocess import Specimen
+from edge.bundle import bundle
+from edge.cells.classify import Classifier
+from edge.cells.detector import Detector
+from edge.optics.specimen import Specimen
 from edge.types import F32, U8, LeukoscopeError
-from export.bundle import build
-from train import speed
-from train.contestants import Contestant, contestant
-from train.datasets import Notice
-from train.detection.boxes import scenes
-from train.detection.settings import LEUKOCYTE
-from train.fit import settings_of
-from train.speed import CELLS, Classifies
-from train.windows import cut
+from export.bundle.bundle import build
+from train.data.sets import Notice
+from train.data.windows import cut
+from train.fitting.fit import settings_of
+from train.judging import speed
+from train.judging.contestants import Contestant, contestant
+from train.judging.speed import CELLS, Classifies
+from train.published.detection.boxes import scenes
+from train.published.detection.settings import LEUKOCYTE
 
 ON_FIELDS = f"{SHIPPED}, a field"
 ROUNDS = 15
@@ -117,9 +117,9 @@ def _bundle(name: str, run: Path, say: Notice) -> Path:
 def _of_cells(path: Path, model: Contestant, shown: str, ours: Ours) -> Timed:
     """A model on cells or fields of a data set, at its own look; `path` is of the file it comes in."""
     about = asked(shown, ours.data, ("train", "validation"), model.classes, ours.say, most=CELLS)
-    crops = np.concatenate([cut(picture, model.look) for picture in about.pictures])
-    unit = "field" if model.look.whole else "cell"
-    return Cost(unit, model.look.size_px, model.parameters, path.stat().st_size / 1e6), model, crops
+    crops = np.concatenate([cut(picture, model.model_input) for picture in about.pictures])
+    unit = "field" if model.model_input.whole else "cell"
+    return Cost(unit, model.model_input.size_px, model.parameters, path.stat().st_size / 1e6), model, crops
 
 
 def _views(pitch_um: float, ours: Ours) -> tuple[Specimen, ...]:
@@ -147,6 +147,6 @@ def _ours_on_fields(cost: Cost, ours: Ours) -> Timed:
     def read(view: Specimen) -> object:
         alike = replace(view, scale=1.0)
         cells = find(alike, (view.pixels.shape[0], view.pixels.shape[1]))
-        return model.probabilities(model.look.of(alike, cells.centres_px, view.pixels))
+        return model.probabilities(model.model_input.of(alike, cells.centres_px, view.pixels))
 
-    return _fields(replace(cost, per="field", size_px=0), read, _views(model.look.pitch_um, ours))
+    return _fields(replace(cost, per="field", size_px=0), read, _views(model.model_input.pitch_um, ours))

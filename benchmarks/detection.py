@@ -25,10 +25,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import bundle, preprocess, segment
-from edge.classify import Classifier
-from edge.optics import Scales
-from edge.pipeline import Line
+from edge.bundle import bundle
+from edge.cells import segment
+from edge.cells.classify import Classifier
+from edge.line.pipeline import Line
+from edge.optics import specimen
+from edge.optics.scale import Scales
 from edge.types import F32, I32, U8, Bools, Cells, Frame
 
 PITCH_UM = 0.25
@@ -36,7 +38,7 @@ UM_PER_PX = {"bccd": 0.077, "txl_pbc": 0.058, "chula_wbc": 0.085}
 """Pixel sizes from the mean width of labelled red cells (7.5 µm), chula's from a ruler laid on them."""
 
 CHULA_TEST_SLIDES = ("B-42", "B-53", "B-56", "B-57", "E-13", "E-15", "L-9")
-"""Those that `train.datasets.fields` never trains on."""
+"""Those that `train.data.sets.fields` never trains on."""
 
 BOOTSTRAPS = 1000
 
@@ -105,7 +107,7 @@ def read(path: Path) -> U8:
 
 def find(pixels: U8, um_per_px: float) -> Cells:
     """The segmentation's cells of a field."""
-    view = preprocess.specimen(pixels, um_per_px, PITCH_UM)
+    view = specimen.specimen(pixels, um_per_px, PITCH_UM)
     return segment.segment(view, (pixels.shape[0], pixels.shape[1]))
 
 

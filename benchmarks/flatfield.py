@@ -20,9 +20,10 @@ import numpy as np
 from quality import PITCH_UM, UM_PER_PX
 from scale import pictures
 
-from edge import preprocess, segment
 from edge.calibrate import flatfield
-from edge.cameras.simulated import SimulatedCamera
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.cells import segment
+from edge.optics import specimen
 from edge.types import F32, U8
 
 DRAWN = "simulated"
@@ -62,7 +63,7 @@ def fields(data: Path | None, name: str, limit: int) -> Iterator[U8]:
     camera.close()
 
 
-def cells_um(view: preprocess.Specimen, picture: U8, um_per_px: float) -> F32:
+def cells_um(view: specimen.Specimen, picture: U8, um_per_px: float) -> F32:
     """(n, 2) centres of the cells found, µm."""
     found = segment.segment(view, picture.shape[:2])
     return np.asarray(found.centres_px * um_per_px, np.float32)
@@ -86,10 +87,10 @@ def row(shown: Sequence[U8], um_per_px: float) -> str:
     for given in (None, flat):
         off, times, counts = [], [], np.zeros(3)
         for seed, field in enumerate(shown):
-            as_it_was = preprocess.specimen(field, um_per_px, PITCH_UM)
+            as_it_was = specimen.specimen(field, um_per_px, PITCH_UM)
             dim = through(field, lit, seed)
             started = perf_counter()
-            view = preprocess.specimen(dim, um_per_px, PITCH_UM, given)
+            view = specimen.specimen(dim, um_per_px, PITCH_UM, given)
             times.append(perf_counter() - started)
             off.append(np.abs(view.pixels.astype(int) - as_it_was.pixels).mean())
             before, now = cells_um(as_it_was, field, um_per_px), cells_um(view, dim, um_per_px)

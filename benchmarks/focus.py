@@ -24,9 +24,10 @@ import numpy as np
 from quality import PITCH_UM, UM_PER_PX
 from scale import SETS, pictures
 
-from edge import preprocess, quality
-from edge.focus import FocusMeter
-from edge.quality import Quality
+from edge.line import quality
+from edge.line.focus import FocusMeter
+from edge.line.quality import Quality
+from edge.optics import specimen
 from edge.types import U8, Frame
 
 STEPS_UM = tuple(float(s) for s in np.arange(0, 6.01, 0.5))
@@ -53,7 +54,7 @@ def defocused(picture: U8, kind: str, um: float, um_per_px: float) -> U8:
 def assess(picture: U8, um_per_px: float) -> Quality:
     """Quality of a picture as the line sees it."""
     frame = Frame(picture, 0, "benchmark", datetime.now(UTC), 0.0)
-    return quality.assess(preprocess.specimen(picture, um_per_px, PITCH_UM), frame)
+    return quality.assess(specimen.specimen(picture, um_per_px, PITCH_UM), frame)
 
 
 def outwards(sweep: Sequence[Quality]) -> list[float]:

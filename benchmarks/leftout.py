@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from edge import bundle
-from train import recipe as recipes
-from train.classes import CLASSES, LEUKOCYTES, NO_BLAST, POSITIVE
-from train.datasets import dataset
-from train.fit import fit, load_network
-from train.metrics import roc_area
-from train.operation import softmax
-from train.recipe import Recipe
-from train.validation import logits_of
-from train.windows import Windows, cached
+from edge.bundle import bundle
+from train.data.classes import CLASSES, LEUKOCYTES, NO_BLAST, POSITIVE
+from train.data.sets import dataset
+from train.data.windows import Windows, cached
+from train.fitting.fit import fit, load_network
+from train.fitting.operating_point import softmax
+from train.fitting.validation import logits_of
+from train.judging.metrics import roc_area
+from train.recipes import recipe as recipes
+from train.recipes.recipe import Recipe
 
 LEFT_OUT = {
     "deepapl": ("deepapl",),

@@ -11,9 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge import preprocess, segment
+from edge.cells import segment
+from edge.optics import specimen
 from edge.types import U8, Bools
-from train.datasets import NUCLEUS, dataset
+from train.data.sets import NUCLEUS, dataset
 
 PITCH_UM = 0.25
 DATA_SETS = ("zheng-1", "zheng-2")
@@ -27,7 +28,7 @@ def dice(found: Bools, drawn: Bools) -> float:
 
 def outline(pixels: U8, um_per_px: float) -> tuple[Bools, Bools]:
     """Masks of the cell in the middle and of its nucleus, at full size."""
-    view = preprocess.specimen(pixels, um_per_px, PITCH_UM)
+    view = specimen.specimen(pixels, um_per_px, PITCH_UM)
     size = (pixels.shape[0], pixels.shape[1])
     cells, nuclei = segment.single(view, size).labels_at(*size)
     return cells > 0, nuclei > 0

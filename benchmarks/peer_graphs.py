@@ -24,7 +24,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from train.backbones import torchvision
+from train.published.backbones import torchvision
 
 CLASSES = 11
 OPSET = 20

@@ -28,13 +28,16 @@ from typing import Any
 import numpy as np
 from contestants import AT_ONCE, Runs, fuzzy, networks, other_runtimes, ours
 
-from edge import __version__, command, preprocess, segment
+from edge import __version__, command
 from edge.bench import fields, machine
 from edge.bench.rig import Rig, rig
-from edge.optics import Scales
-from edge.pipeline import Line
-from edge.records.store import SlideHeader, Store
-from edge.types import U8
+from edge.bundle import model_input
+from edge.cells import segment
+from edge.line.pipeline import Line
+from edge.optics import specimen
+from edge.optics.scale import Scales
+from edge.records.store import Store
+from edge.types import U8, SlideHeader
 
 WARM_UP = 8
 LINES_A_ROUND = 3
@@ -98,9 +101,9 @@ def crops_of(rigged: Rig, drawn: list[U8]) -> U8:
     manifest = rigged.bundle.manifest
     cut: list[U8] = []
     for pixels in drawn:
-        view = preprocess.specimen(pixels, fields.UM_PER_PX, manifest.pitch_um)
+        view = specimen.specimen(pixels, fields.UM_PER_PX, manifest.pitch_um)
         cells = segment.segment(view, (pixels.shape[0], pixels.shape[1]))
-        cut += list(preprocess.crops(view, cells.centres_px[~cells.cut], manifest.size_px))
+        cut += list(model_input.crops(view, cells.centres_px[~cells.cut], manifest.size_px))
         if len(cut) >= AT_ONCE:
             break
     return np.stack(cut[:AT_ONCE])

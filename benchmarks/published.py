@@ -37,11 +37,11 @@ from tables import page
 
 from edge.bench import machine
 from edge.types import LeukoscopeError
-from train.contestants import contestant
-from train.datasets import SPLITS
-from train.evaluate import plain
-from train.fit import fit, settings_of
-from train.provenance import source, write_json
+from train.data.sets import SPLITS
+from train.fitting.fit import fit, settings_of
+from train.fitting.provenance import source, write_json
+from train.judging.contestants import contestant
+from train.judging.evaluate import plain
 
 ALL = SPLITS
 """Parts, where a model has seen none of them."""

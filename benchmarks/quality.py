@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from scale import pictures
 
-from edge import preprocess, quality
+from edge.line import quality
+from edge.optics import specimen
 from edge.types import U8, Frame
 
 UM_PER_PX = {
@@ -39,7 +40,7 @@ def judged(picture: U8, um_per_px: float, blur_um: float) -> quality.Quality:
     if blur_um:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur_um / um_per_px), np.uint8)
     frame = Frame(picture, 0, "benchmark", datetime.now(UTC), 0.0)
-    return quality.assess(preprocess.specimen(picture, um_per_px, PITCH_UM), frame)
+    return quality.assess(specimen.specimen(picture, um_per_px, PITCH_UM), frame)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from time import perf_counter
 import cv2
 import numpy as np
 
-from edge import redcells
+from edge.optics import redcells
 from edge.types import U8
 
 SETS = {

@@ -27,19 +27,19 @@ import detection
 import numpy as np
 from masks import dice
 
-from edge import bundle
 from edge.bench import fields as drawn_fields
-from edge.fcn import Learned
-from edge.preprocess import specimen
-from edge.segment import Segmenter, segment, segmenter, single
+from edge.bundle import bundle
+from edge.cells.fcn import Learned
+from edge.cells.segment import Segmenter, segment, segmenter, single
+from edge.optics.specimen import specimen
 from edge.types import U8, Cells
-from train.datasets import NUCLEUS, dataset
+from train.data.sets import NUCLEUS, dataset
 
 PITCH_UM = 0.25
 BOOTSTRAPS = 1000
 BOXES = ("bccd", "txl_pbc", "chula_wbc")
 TRAINED_SLIDES = ("E-12", "N-2B")
-"""Of the test slides of `detection`, what `train.datasets` trains on: left out of the test."""
+"""Of the test slides of `detection`, what `train.data.sets` trains on: left out of the test."""
 
 SINGLE = ("deepapl", "pbc")
 NEAR_PX = 25  # 2.5 µm from the middle of its picture the cell in the middle lies
@@ -244,7 +244,7 @@ def learned(run: Path | None, path: Path | None, threads: int) -> Segmenter:
         return segmenter(bundle.load(path, allow_unsigned=True), threads)
     if run.is_file():
         return Learned(run.read_bytes(), threads=threads)
-    from export.segmenter import MEMBER, read
+    from export.graph.segmenter import MEMBER, read
 
     return Learned(read(run, PITCH_UM).members[MEMBER], threads=threads)
 

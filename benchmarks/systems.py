@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from away import BACKBONES, FIELDS, LYMPHOBLASTS, SHIPPED, TYPES, Question
 from rivals import RATES
 
-from train import recipe as recipes
-from train.classes import LEUKOCYTES
-from train.datasets import Split
-from train.recipe import Recipe
+from train.data.classes import LEUKOCYTES
+from train.data.sets import Split
+from train.recipes import recipe as recipes
+from train.recipes.recipe import Recipe
 
 OWN = ""
 """The data set's own split."""
@@ -23,7 +23,7 @@ class System:
 
     Attributes
     ----------
-    recipe : by name, with `settings` as `train.recipe.changed` takes them.
+    recipe : by name, with `settings` as `train.recipes.recipe.changed` takes them.
     data : of the recipe's data sets the one that it is judged on at home.
     leaking, honest : splits of it, as they stand after the @; several are folds, whose answers are pooled.
     part : judged of each.

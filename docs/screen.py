@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from edge import bundle
-from edge.cameras.simulated import SimulatedCamera
-from edge.classify import Classifier
-from edge.config import load_profile
-from edge.optics import Scales
+from edge.bundle import bundle
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.cells.classify import Classifier
+from edge.line.screening import Order, Screening
+from edge.machine.profile import load_profile
+from edge.optics.scale import Scales
 from edge.records.store import Unrecorded
 from edge.records.summary import Summary
-from edge.screening import Order, Screening
 from edge.tui.app import ScreeningApp
 from edge.tui.snapshot import svg
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import command
-from edge.allocator import give_back_pictures
+from edge.machine.allocator import give_back_pictures
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
     from edge.cameras import Camera
-    from edge.config import Profile
+    from edge.line.screening import Screening, Sink
+    from edge.machine.profile import Profile
     from edge.records.store import Store, Unrecorded
     from edge.records.summary import Summary
-    from edge.screening import Screening, Sink
 
 EXAMPLES = """\
 examples:
@@ -147,7 +147,7 @@ def _conflict(arguments: argparse.Namespace) -> str | None:
 def _run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # before the line runs there is nothing to end properly
     from edge import headless
-    from edge.notify import ServiceNotifier
+    from edge.machine.systemd import ServiceNotifier
 
     notifier = ServiceNotifier()
     with ExitStack() as held:
@@ -185,7 +185,7 @@ def _screening(
 ) -> tuple[Screening, Camera, Summary]:
     """Everything that the arguments ask for, opened; what must be closed again is in `held`."""
     from edge.cameras.livefeed import feed_for
-    from edge.config import data_folder, load_profile
+    from edge.machine.profile import data_folder, load_profile
 
     profile = load_profile(arguments.profile)
     camera = _camera(arguments, profile)
@@ -196,11 +196,14 @@ def _screening(
 
     import cv2
 
-    from edge import bundle, heat, optics, selftest
+    from edge.bundle import bundle
+    from edge.cells.segment import segmenter
     from edge.headless import CameraTeller
+    from edge.line.screening import Order, Screening
+    from edge.machine import heat
+    from edge.optics import scale
     from edge.records.summary import Summary
-    from edge.screening import Order, Screening
-    from edge.segment import segmenter
+    from edge.selftest import selftest
 
     cv2.setNumThreads(profile.images.threads)
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned)
@@ -214,7 +217,7 @@ def _screening(
         max_seconds=arguments.max_seconds,
     )
     of_pictures = None if camera.live else model.manifest.um_per_px
-    scales = optics.Scales(
+    scales = scale.Scales(
         asked=arguments.um_per_px,
         nominal=camera.um_per_px or of_pictures or profile.camera.nominal_um_per_px,
         camera=camera,
@@ -257,9 +260,9 @@ def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
 
 def _with_saved_light(camera: Camera) -> None:
     """Let a camera take pictures as it was calibrated; without that it keeps what it found itself."""
-    from edge.calibrations import FILE, CalibrationStore
     from edge.cameras import Adjustable
-    from edge.config import data_folder
+    from edge.machine.profile import data_folder
+    from edge.optics.calibrations import FILE, CalibrationStore
 
     if not isinstance(camera, Adjustable):
         return
@@ -273,7 +276,7 @@ def _tell(line: str) -> None:
 
 
 def _store(arguments: argparse.Namespace) -> Store | Unrecorded:
-    from edge.config import data_folder
+    from edge.machine.profile import data_folder
     from edge.records.store import Store, Unrecorded
 
     return Unrecorded() if arguments.no_records else Store(arguments.records or data_folder() / "records.db")

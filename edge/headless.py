@@ -6,11 +6,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from edge.command import say
-from edge.types import Reading, Waiting
+from edge.types import Reading, SlideHeader, Waiting
 
 if TYPE_CHECKING:  # whoever is told that a camera is away need not wait for the rest of the line
-    from edge.records.store import SlideHeader
-    from edge.screening import Screening
+    from edge.line.screening import Screening
 
 _CLEAR = "\r\x1b[K"
 

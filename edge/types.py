@@ -110,11 +110,34 @@ class Waiting:
     since_s: float
 
 
+@dataclass(frozen=True)
+class SlideHeader:
+    """What a slide is read with.
+
+    Attributes
+    ----------
+    version : of the program.
+    profile, camera, runtime : names, as the user knows them.
+    bundle, bundle_sha256 : the model bundle's name and version, and its hash.
+    trusted : False for a bundle that is neither shipped nor signed by a trusted key.
+    classes : the bundle's classes, in the order of `Reading.probabilities`.
+    """
+
+    version: str
+    profile: str
+    camera: str
+    runtime: str
+    bundle: str
+    bundle_sha256: str
+    trusted: bool
+    classes: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Cells:
     """The leukocytes (and what looks like one) found in a frame, in no particular order.
 
-    Segmentation works on the specimen grid (see `edge.preprocess.Specimen`), coarser than the camera's
+    Segmentation works on the specimen grid (see `edge.optics.specimen.Specimen`), coarser than the camera's
     pixels; label images stay on that grid and `labels_at` draws them at full size when asked.
 
     Attributes
@@ -266,7 +289,7 @@ class Reading:
     new, counted : (n,) bool, first seen in this frame; entered the tally in this frame.
     problems : why the frame was rejected, empty for an accepted one.
     repeated : the frame shows a place already counted and nothing beyond.
-    sharpness, brightness : focus and exposure measures of `edge.quality`, 0 to 1.
+    sharpness, brightness : focus and exposure measures of `edge.line.quality`, 0 to 1.
     focus : sharpness by the best seen on this slide, 0 to 1; None before there was an edge to judge by.
     tally, finding : of the slide, this frame included.
     ms : milliseconds by stage ('quality', 'segment', 'classify', 'total', ...).

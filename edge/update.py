@@ -15,12 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge import command, installed
-from edge.installed import State
+from edge import command
+from edge.bundle import installed
+from edge.bundle.installed import State
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
-    from edge.bundle import Bundle
+    from edge.bundle.bundle import Bundle
 
 EXAMPLE = "edge-device update /media/stick/leukocytes.bundle"
 
@@ -71,8 +72,8 @@ def _tester(arguments: argparse.Namespace) -> Callable[[Bundle], None]:
     """What runs the golden cases as edge-run would, and keeps the outcome for it."""
 
     def test(bundle: Bundle) -> None:
-        from edge import selftest
-        from edge.config import data_folder, load_profile
+        from edge.machine.profile import data_folder, load_profile
+        from edge.selftest import selftest
 
         runtime = load_profile(arguments.profile).runtime
         selftest.choose(
@@ -99,7 +100,7 @@ def install(file: Path, test: Callable[[Bundle], None], step: Callable[[int], No
     ------
     LeukoscopeError : it was not installed, and why; what was in use still is.
     """
-    from edge import bundle
+    from edge.bundle import bundle
 
     step(0)
     content = bundle.read(file)
@@ -132,7 +133,7 @@ def rollback(tell: Callable[[str], None]) -> Bundle:
     ------
     LeukoscopeError : there is nothing to go back to, or it is damaged and the present one is not.
     """
-    from edge import bundle
+    from edge.bundle import bundle
 
     try:
         now = installed.state()
@@ -158,7 +159,7 @@ def rollback(tell: Callable[[str], None]) -> Bundle:
 
 def status() -> list[str]:
     """Which bundle is in use and which was before, who vouches for them, and which keys are trusted."""
-    from edge.signature import key_folders, trusted_keys
+    from edge.bundle.signature import key_folders, trusted_keys
 
     now = _state()
     lines = [f"in use: {_described(now.current)}"]
@@ -178,7 +179,7 @@ def named(bundle: Bundle) -> str:
 
 
 def _described(sha256: str) -> str:
-    from edge import bundle
+    from edge.bundle import bundle
 
     try:
         return named(bundle.load_installed(sha256))
@@ -187,7 +188,7 @@ def _described(sha256: str) -> str:
 
 
 def _loads(sha256: str) -> bool:
-    from edge import bundle
+    from edge.bundle import bundle
 
     try:
         bundle.load_installed(sha256)
@@ -205,7 +206,8 @@ def _state() -> State:
 
 def _copied(content: bytes, sha256: str) -> Bundle:
     """The bundle from its place in the folder, written there if there is room for it, and checked again."""
-    from edge import bundle, durable
+    from edge.bundle import bundle
+    from edge.files import atomic
 
     folder, path = installed.folder(), installed.path_of(sha256)
     try:
@@ -216,7 +218,7 @@ def _copied(content: bytes, sha256: str) -> Bundle:
                 f"{folder}: {len(content) / 1e6:.1f} MB do not fit, {free / 1e6:.1f} MB are free; "
                 "free some space"
             )
-        durable.write(path, content)
+        atomic.write(path, content)
     except OSError as error:
         raise _unwritten(error) from None
     found = bundle.opened(path, bundle.read(path))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import command
-from edge.archive import is_member_name
+from edge.bundle.archive import is_member_name
 from edge.command import CHECK_FAILED, DONE
 
 
@@ -120,8 +120,9 @@ def _notice(message: str) -> None:
 
 
 def _bundle(arguments: argparse.Namespace) -> int:
-    from export import keys, report
-    from export.bundle import Options, build
+    from export import report
+    from export.bundle import keys
+    from export.bundle.bundle import Options, build
 
     key = arguments.sign
     if key is not None:
@@ -150,7 +151,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from edge import bundle
+    from edge.bundle import bundle
     from export import report
     from export.compare import compare
 
@@ -176,7 +177,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from export.verify import verify
+    from export.bundle.verify import verify
 
     verdict = verify(arguments.bundle)
     bundle = verdict.bundle
@@ -193,7 +194,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _tensorrt(arguments: argparse.Namespace) -> int:
-    from export.to_tensorrt import convert
+    from export.graph.to_tensorrt import convert
 
     print(convert(arguments.bundle, arguments.precision, arguments.out, _notice))
     return DONE
@@ -206,8 +207,8 @@ def _name(text: str) -> str:
 
 
 def _keygen(arguments: argparse.Namespace) -> int:
-    from edge.signature import key_folders
-    from export.keys import generate
+    from edge.bundle.signature import key_folders
+    from export.bundle.keys import generate
 
     private, public, fingerprint = generate(arguments.out, arguments.name)
     print(f"{private}: sign with it (edge-export bundle --sign {private}); show it to nobody and keep a copy")

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from edge.bundle import Bundle
-from edge.classify import Classifier, decide
+from edge.bundle.bundle import Bundle
+from edge.cells.classify import Classifier, decide
 from edge.types import F32, I32, U8
-from export.graph import ExportError
+from export.graph.graph import ExportError
 from export.progress import bar
-from train import speed
-from train.datasets import DataError, Notice, Picture, dataset
-from train.metrics import calibration_error, confusion, decisions, roc_area, two_sided
-from train.windows import cut
+from train.data.sets import DataError, Notice, Picture, dataset
+from train.data.windows import cut
+from train.judging import speed
+from train.judging.metrics import calibration_error, confusion, decisions, roc_area, two_sided
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _cells(
 ) -> tuple[U8, U8, I32]:
     """The same cells as each bundle wants to see them, and the index of their class."""
     classes = bundles[0].manifest.classes
-    looks = [b.manifest.look for b in bundles]
+    looks = [b.manifest.model_input for b in bundles]
     crops: tuple[list[U8], list[U8]] = ([], [])
     truth: list[int] = []
     for name in names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from export.bundle import Built
+from export.bundle.bundle import Built
 from export.compare import Comparison
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from wheels import ARCHITECTURES, HERE, ROOT, Target, glibc
 
-from edge.config import AUTO, load_profile
+from edge.machine.profile import AUTO, load_profile
 from edge.setup import parts
 
 LIBRARY = "usr/lib/leukoscope"

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from edge.bundle import Bundle
+    from edge.bundle.bundle import Bundle
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -120,9 +120,10 @@ def drawn_field() -> tuple[bytes, bytes, np.ndarray, np.ndarray]:
     """A drawn picture and its cells' crops as PNG, where the cells are, and the crops themselves."""
     import cv2
 
-    from edge.cameras.simulated import SimulatedCamera
-    from edge.preprocess import crops, specimen
-    from edge.segment import segment
+    from edge.bundle.model_input import crops
+    from edge.cameras.demo.camera import SimulatedCamera
+    from edge.cells.segment import segment
+    from edge.optics.specimen import specimen
 
     camera = SimulatedCamera(1)
     camera.open()
@@ -184,8 +185,8 @@ def make_bundle(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def key(tmp_path: Path) -> Path:
     """A private key whose public half this machine trusts, by the name of hospital."""
-    from edge.config import data_folder
-    from export.keys import generate
+    from edge.machine.profile import data_folder
+    from export.bundle.keys import generate
 
     private, public, _ = generate(tmp_path / "keys", "hospital")
     trusted = data_folder() / "keys"
@@ -196,7 +197,7 @@ def key(tmp_path: Path) -> Path:
 
 def add_signature(path: Path, key: Path, *, change: Callable[[bytes], bytes] = bytes) -> Path:
     """The bundle with a signature by this key, over its manifest as `change` makes it."""
-    from export.keys import sign
+    from export.bundle.keys import sign
 
     with zipfile.ZipFile(path, "a") as archive:
         manifest = archive.read("manifest.json")
@@ -220,7 +221,7 @@ def signed(tmp_path: Path, key: Path) -> Callable[..., Path]:
 @pytest.fixture
 def two_precisions(make_bundle: Callable[..., Path]) -> Callable[..., Bundle]:
     """An opened bundle with an FP32 and a so-called INT8 graph; `members` replaces or adds some."""
-    from edge import bundle
+    from edge.bundle import bundle
 
     def make(members: Mapping[str, bytes] = MappingProxyType({})) -> Bundle:
         whole = {"classifier.onnx": usual_graph(), "int8.onnx": usual_graph()}

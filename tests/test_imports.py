@@ -20,7 +20,14 @@ def _loaded(code: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["edge.pipeline", "edge.tui.app", "edge.cli", "edge.device", "edge.selftest", "edge.cameras.uvc"],
+    [
+        "edge.line.pipeline",
+        "edge.tui.app",
+        "edge.cli",
+        "edge.device",
+        "edge.selftest.selftest",
+        "edge.cameras.uvc",
+    ],
 )
 def test_the_device_needs_no_workstation(module: str) -> None:
     assert not _loaded(f"import {module}") & set(WORKSTATION)
@@ -31,13 +38,13 @@ def test_headless_loads_no_textual_and_no_camera_but_the_chosen() -> None:
         "from edge.cli import main\n"
         "assert main(['--camera', 'demo', '--headless', '--no-records', '--max-frames', '2']) == 0"
     )
-    assert "edge.pipeline" in loaded
+    assert "edge.line.pipeline" in loaded
     assert not loaded & {"textual", "rich", "cryptography", "edge.tui", "edge.cameras.uvc", *WORKSTATION}
 
 
 def test_help_and_wrong_usage_load_nothing_heavy() -> None:
     loaded = _loaded("import edge.cli\ntry:\n    edge.cli.main(['--help'])\nexcept SystemExit: pass")
-    assert not loaded & {"onnxruntime", "textual", "edge.pipeline"}
+    assert not loaded & {"onnxruntime", "textual", "edge.line.pipeline"}
 
 
 @pytest.mark.parametrize("command", ["train.cli", "export.cli"])

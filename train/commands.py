@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from edge.command import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
-    from train.contestants import FieldDetector
-    from train.datasets import DataSet
+    from train.data.sets import DataSet
+    from train.judging.contestants import FieldDetector
 
 
 def _notice(message: str) -> None:
@@ -22,7 +22,7 @@ def _notice(message: str) -> None:
 
 def datasets(arguments: argparse.Namespace) -> int:
     """List the data sets, or check them."""
-    from train.datasets import DATASETS, dataset, folder
+    from train.data.sets import DATASETS, dataset, folder
 
     if arguments.check:
         return _check(arguments)
@@ -43,7 +43,8 @@ def datasets(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from train.datasets import DATASETS, check, dataset, folder
+    from train.data import check
+    from train.data.sets import DATASETS, dataset, folder
 
     if arguments.data is None:
         arguments.wrong("--check: needs --data DIR")
@@ -63,7 +64,7 @@ def _split(texts: Sequence[str] | None) -> list[str]:
 
 def recipes(arguments: argparse.Namespace) -> int:
     """List the recipes that ship."""
-    from train import recipe
+    from train.recipes import recipe
 
     for name in recipe.names():
         found = recipe.load(name)
@@ -76,7 +77,8 @@ def fit(arguments: argparse.Namespace) -> int:
     """Train a recipe."""
     from dataclasses import replace
 
-    from train import distributed, fit, recipe
+    from train.fitting import distributed, fit
+    from train.recipes import recipe
 
     chosen = recipe.changed(recipe.load(arguments.recipe), arguments.set, arguments.split)
     if arguments.epochs:
@@ -99,7 +101,7 @@ def fit(arguments: argparse.Namespace) -> int:
 
 def _sources(arguments: argparse.Namespace) -> list[DataSet]:
     """The data sets asked for, each once."""
-    from train.datasets import folder
+    from train.data.sets import folder
 
     names = _split(arguments.dataset)
     flags = {
@@ -131,8 +133,8 @@ def _tell(arguments: argparse.Namespace, found: dict[str, Any], lines: Iterable[
 
 def evaluate(arguments: argparse.Namespace) -> int:
     """A bundle's figures."""
-    from edge import bundle
-    from train import album, contestants, evaluate, report
+    from edge.bundle import bundle
+    from train.judging import contestants, evaluate, evaluation_plots, report
 
     given = arguments.bundle
     if given and (detector := contestants.detector(given)) is not None:
@@ -144,14 +146,14 @@ def evaluate(arguments: argparse.Namespace) -> int:
     )
     _tell(arguments, result.as_json(), report.of_evaluation(result))
     if arguments.pictures:
-        for path in album.draw(result, arguments.pictures):
+        for path in evaluation_plots.draw(result, arguments.pictures):
             _notice(f"wrote {path}")
     return DONE
 
 
 def _evaluate_detector(arguments: argparse.Namespace, detector: FieldDetector) -> int:
     """A detector's figures, on fields with boxes."""
-    from train.detection import evaluate
+    from train.published.detection import evaluate
 
     if arguments.split == "all":
         arguments.wrong("--split all: a detector is judged on one part; choose train, validation or test")
@@ -185,7 +187,7 @@ def segment(arguments: argparse.Namespace) -> int:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Runs and bundles side by side."""
-    from train import compare, report
+    from train.judging import compare, report
 
     found = compare.compare(
         arguments.contestants,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import cv2
 
-from edge.cameras.scope import Scope, scope_of
-from edge.cameras.simulated import SimulatedCamera
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.cameras.demo.scope import Scope, scope_of
 from edge.types import U8, Frame, LeukoscopeError
 
 Tell = Callable[[str], None]

@@ -7,8 +7,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from edge.config import device_model
-from edge.health import PROCESSOR, temperatures
+from edge.machine.health import PROCESSOR, temperatures
+from edge.machine.profile import device_model
 
 
 def describe() -> dict[str, Any]:

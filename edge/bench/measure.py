@@ -18,11 +18,11 @@ from edge.bench.fields import Tell
 from edge.bench.rig import Rig
 from edge.cameras import Camera
 from edge.cameras.files import FileCamera
-from edge.classify import Classifier
-from edge.optics import Scales
-from edge.pipeline import Line
+from edge.cells.classify import Classifier
+from edge.line.pipeline import Line
+from edge.line.screening import Order, Screening
+from edge.optics.scale import Scales
 from edge.records.store import Store
-from edge.screening import Order, Screening
 from edge.types import U8
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)

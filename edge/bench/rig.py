@@ -11,12 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge import bundle, selftest
-from edge.bundle import Bundle
-from edge.classify import Classifier
-from edge.config import Profile, data_folder, load_profile
+from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
+from edge.cells.classify import Classifier
+from edge.cells.segment import Segmenter, segmenter
+from edge.machine.profile import Profile, data_folder, load_profile
 from edge.runtimes import Tell
-from edge.segment import Segmenter, segmenter
+from edge.selftest import selftest
 
 
 @dataclass(frozen=True)

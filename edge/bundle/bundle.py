@@ -3,7 +3,7 @@
 Members: `manifest.json`, the ONNX graphs it names, golden cases, the model card, the licence, and perhaps
 `signature.json`. The manifest holds the sha256 of every member but itself and the signature. A bundle is
 trusted when the sha256 of the whole file is listed in the package (`edge/bundles/TRUSTED`), or when a key
-that this machine trusts signed its manifest (`edge.signature`).
+that this machine trusts signed its manifest (`edge.bundle.signature`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from edge import archive, installed, manifest, onnxfile, signature
-from edge.manifest import FORMAT, FindingRule, Manifest, Thresholds
+from edge.bundle import archive, installed, manifest, onnxfile, signature
+from edge.bundle.manifest import FORMAT, FindingRule, Manifest, Thresholds
 from edge.types import LeukoscopeError
 
 __all__ = ["FORMAT", "Bundle", "BundleError", "FindingRule", "Manifest", "Thresholds", "load"]

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge import durable, strictjson
-from edge.config import data_folder
+from edge.files import atomic, strictjson
+from edge.machine.profile import data_folder
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -71,4 +71,4 @@ def switch(to: State) -> None:
     OSError : the old state stays.
     """
     content = json.dumps({"current": to.current, "previous": to.previous}) + "\n"
-    durable.write(folder() / "current.json", content.encode())
+    atomic.write(folder() / "current.json", content.encode())

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge import strictjson
-from edge.archive import is_member_name
-from edge.preprocess import Look
-from edge.strictjson import Table, shown
+from edge.bundle.archive import is_member_name
+from edge.bundle.model_input import ModelInput
+from edge.files import strictjson
+from edge.files.strictjson import Table, shown
 
 FORMAT = 2
 """Version of the bundle's layout. A bundle of any other format is refused, never guessed at."""
@@ -23,10 +23,10 @@ VARIANTS = ("ort-fp32", "ort-int8", "trt-fp32", "trt-fp16", "trt-int8")
 """Runtime and precision, as the records show them."""
 
 INTERPOLATION = "box-linear"
-"""How `edge.preprocess.resample` shrinks: whole boxes averaged, the rest interpolated."""
+"""How `edge.optics.specimen.resample` shrinks: whole boxes averaged, the rest interpolated."""
 
 SCALE = "red-cells"
-"""What the scale of training pictures was measured from; `edge.optics` measures it the same way."""
+"""What the scale of training pictures was measured from; `edge.optics.scale` measures it the same way."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -50,7 +50,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class FindingRule:
-    """When a slide is referred, and when scanning may stop. See `edge.finding`.
+    """When a slide is referred, and when scanning may stop. See `edge.line.finding`.
 
     Attributes
     ----------
@@ -79,7 +79,8 @@ class Manifest:
     classes : names in the order of the graph's output.
     leukocytes : those of them that are counted: the denominator of the differential, or all kinds of field.
     positive : those of the counted ones that a referral is about (blasts); a detector may know none.
-    look : what the model is shown; see `edge.preprocess.Look`. Of a detector: what a cell is shown as.
+    model_input : what the model is shown; see `edge.bundle.model_input.ModelInput`. Of a detector: what a
+    cell is shown as.
     um_per_px : scale of pictures like those it learned from, for files that show no red cell to measure it
         by; None where it makes no difference.
     graphs : variant ('ort-int8') -> member name of the model's graph.
@@ -95,7 +96,7 @@ class Manifest:
     leukocytes: tuple[str, ...]
     positive: tuple[str, ...]
     task: str
-    look: Look
+    model_input: ModelInput
     um_per_px: float | None
     graphs: Mapping[str, str]
     segmenters: Mapping[str, str]
@@ -107,11 +108,11 @@ class Manifest:
 
     @property
     def pitch_um(self) -> float:
-        return self.look.pitch_um
+        return self.model_input.pitch_um
 
     @property
     def size_px(self) -> int:
-        return self.look.size_px
+        return self.model_input.size_px
 
     @property
     def unit(self) -> str:
@@ -154,7 +155,7 @@ def read(content: bytes) -> Manifest:
     classes = top.names("classes")
     leukocytes = top.names("leukocytes", among=classes)
     given = top.table("input")
-    look = _look(given, whole=task == "field")
+    model_input = _look(given, whole=task == "field")
     files = {name: _sha256(name, value) for name, value in top.table("files").values.items()}
     graphs = _graphs(top.table("graphs"), TASKS[task], files)
     has_segmenter = "segmenter" in top.table("graphs")
@@ -170,7 +171,7 @@ def read(content: bytes) -> Manifest:
         leukocytes=leukocytes,
         positive=top.names("positive", among=leukocytes, empty=task == "detector"),
         task=task,
-        look=look,
+        model_input=model_input,
         um_per_px=given.number("um_per_px", 0.01, 10) if "um_per_px" in given else None,
         graphs=graphs,
         segmenters=_graphs(top.table("graphs"), "segmenter", files) if has_segmenter else {},
@@ -182,7 +183,7 @@ def read(content: bytes) -> Manifest:
     )
 
 
-def _look(table: Table, *, whole: bool) -> Look:
+def _look(table: Table, *, whole: bool) -> ModelInput:
     pitch, size = table.number("pitch_um", 0.01, 10), table.whole("size_px", 8, 1024)
     cut = table.whole("cut_px", 8, 1024) if "cut_px" in table else size
     if not whole:
@@ -192,12 +193,12 @@ def _look(table: Table, *, whole: bool) -> Look:
     table.only("interpolation", INTERPOLATION)
     table.only("scale", SCALE)
     try:
-        look = Look(pitch, cut, table.names("steps", empty=True), whole)
+        model_input = ModelInput(pitch, cut, table.names("steps", empty=True), whole)
     except ValueError as error:
         raise ValueError(f"input.steps: {error}") from None
-    if look.size_px != size:
-        raise ValueError(f"input.size_px is {size}; the steps make {look.size_px} px of {cut}")
-    return look
+    if model_input.size_px != size:
+        raise ValueError(f"input.size_px is {size}; the steps make {model_input.size_px} px of {cut}")
+    return model_input
 
 
 def _graphs(table: Table, of: str, files: Mapping[str, str]) -> dict[str, str]:

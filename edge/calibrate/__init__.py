@@ -23,8 +23,8 @@ from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # other subcommands need no pictures
     from edge.calibrate.steps import Session
-    from edge.calibrations import Calibration, CalibrationStore
     from edge.cameras import Camera
+    from edge.optics.calibrations import Calibration, CalibrationStore
 
 STEPS = ("light", "flat", "scale")
 PICTURES = 20
@@ -99,8 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
     ------
     LeukoscopeError : a step that was asked for, or all of them, could not be done; what was saved stays.
     """
-    from edge.calibrations import FILE, CalibrationStore
-    from edge.config import data_folder
+    from edge.machine.profile import data_folder
+    from edge.optics.calibrations import FILE, CalibrationStore
 
     store = CalibrationStore(data_folder() / FILE)
     if arguments.list:
@@ -125,7 +125,7 @@ def _with_camera(arguments: argparse.Namespace, store: CalibrationStore) -> dict
     from edge.calibrate.steps import Session
     from edge.cameras import Adjustable
     from edge.cameras.selection import camera_for
-    from edge.config import load_profile
+    from edge.machine.profile import load_profile
 
     settings = load_profile(arguments.profile).camera
     camera = camera_for(arguments.camera, settings)

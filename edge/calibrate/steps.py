@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Protocol
 
-from edge import command, optics, redcells
+from edge import command
 from edge.calibrate import exposure, flatfield, micrometer
-from edge.calibrations import Calibration, stamp
 from edge.cameras import Adjustable, Camera, CameraError
+from edge.optics import redcells, scale
+from edge.optics.calibrations import Calibration, stamp
 from edge.types import Frame, LeukoscopeError, Light
 
 FIELDS = 5
@@ -161,11 +162,11 @@ class Session:
             fields.append(redcells.find(frame.pixels))
             self.asker.tell(f"scale: field {number} of {FIELDS} shows {len(fields[-1])} red cells")
         measured = redcells.estimate(fields)
-        if measured is None or not optics.is_sure(measured):
+        if measured is None or not scale.is_sure(measured):
             seen = sum(map(len, fields))
             raise CalibrateError(
                 f"scale: {seen} red cells in {len(fields)} fields are too few or too unlike to measure by;"
-                f" {optics.SURE_CELLS} in {optics.SURE_FIELDS} are needed: choose places where they lie"
+                f" {scale.SURE_CELLS} in {scale.SURE_FIELDS} are needed: choose places where they lie"
                 " singly, or use --micrometer"
             )
         self.asker.tell(

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from edge.cameras.attached import Attached
-from edge.cameras.isolated import IsolatedCamera
-from edge.config import CameraSettings
+from edge.cameras.child.isolated import IsolatedCamera
+from edge.machine.profile import CameraSettings
 
 PIPELINE = (
     "nvarguscamerasrc name=source sensor-id={number} ! "

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from edge.cameras import CameraError
-from edge.cameras.decode import decode
 from edge.cameras.quiet import quiet
+from edge.files.pictures import decode
 from edge.types import U8, Frame
 
 IMAGES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from edge.cameras.attached import Attached
-from edge.cameras.driver import DriverError, interpreter, listed
-from edge.cameras.isolated import SLOTS, IsolatedCamera, rgb
-from edge.config import CameraSettings
+from edge.cameras.child.driver import DriverError, interpreter, listed
+from edge.cameras.child.isolated import SLOTS, IsolatedCamera, rgb
+from edge.machine.profile import CameraSettings
 from edge.types import Frame
 
 STILL_S = 5.0

@@ -8,15 +8,15 @@ from importlib import import_module
 from typing import Any, cast
 
 from edge.cameras import Camera, CameraError
-from edge.config import CameraSettings
+from edge.machine.profile import CameraSettings
 
 KINDS = {
-    "demo": "edge.cameras.simulated:SimulatedCamera",
+    "demo": "edge.cameras.demo.camera:SimulatedCamera",
     "files": "edge.cameras.files:FileCamera",
     "uvc": "edge.cameras.uvc:UvcCamera",
     "picamera": "edge.cameras.picamera:PiCamera",
     "csi": "edge.cameras.csi:CsiCamera",
-    "stream": "edge.cameras.stream:StreamCamera",
+    "stream": "edge.cameras.network.stream:StreamCamera",
 }
 """Kind of camera -> where its class lies."""
 

@@ -19,7 +19,7 @@ from edge.cameras.v4l2.layout import BITS
 from edge.cameras.v4l2.light import LightKeeper
 from edge.cameras.v4l2.nodes import Node
 from edge.cameras.v4l2.trouble import listing, words
-from edge.config import CameraSettings
+from edge.machine.profile import CameraSettings
 from edge.types import U8, Frame, Light
 
 if TYPE_CHECKING:

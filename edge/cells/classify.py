@@ -8,10 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from edge.anysize import SIDES
-from edge.bundle import Bundle, BundleError, Manifest, Thresholds
-from edge.detector import INPUT, LEAST
+from edge.bundle.bundle import Bundle, BundleError, Manifest, Thresholds
+from edge.cells.detector import INPUT, LEAST
 from edge.runtimes import Runtime, Tell, open_runtime
+from edge.runtimes.anysize import SIDES
 from edge.types import F32, I32, U8, Bools
 
 
@@ -56,7 +56,7 @@ class Classifier:
     ----------
     runtime : name of runtime and precision, as the records show it.
     version : of the library that computes.
-    note : why it does not run as it was first meant to, None where it does. See `edge.selftest`.
+    note : why it does not run as it was first meant to, None where it does. See `edge.selftest.selftest`.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """The detector: a network says in one step where the cells of a field are and what they are.
 
-Its graph (`train.detection.network`, `export.detector`) sees the specimen and gives a fixed number of boxes,
-likeliest first, with how likely a cell is there and of which class. The peaks are found inside the graph
-(after Zhou et al., Objects as Points, 2019), so no box need be held against the others here. A box is no
-outline: a cell is drawn as the ellipse inscribed in it.
+Its graph (`train.published.detection.network`, `export.published.detector`) sees the specimen and gives a
+fixed number of boxes, likeliest first, with how likely a cell is there and of which class. The peaks are
+found inside the graph (after Zhou et al., Objects as Points, 2019), so no box need be held against the others
+here. A box is no outline: a cell is drawn as the ellipse inscribed in it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.anysize import BEYOND, AnySize, padded
-from edge.lobes import Box
-from edge.measure import measured
-from edge.preprocess import Specimen
+from edge.cells.lobes import Box
+from edge.cells.measure import measured
+from edge.cells.stain import FLOOR, NUCLEAR, density, weighted
+from edge.optics.specimen import Specimen
 from edge.runtimes import GraphError
-from edge.stain import FLOOR, NUCLEAR, density, weighted
+from edge.runtimes.anysize import BEYOND, AnySize, padded
 from edge.types import F32, I32, U8, Bools, Cells
 
 INPUT = "field"
@@ -81,7 +81,7 @@ class Answer(Protocol):
 
 
 class Detector:
-    """A network as a detector of cells, and as `edge.segment.Segmenter`.
+    """A network as a detector of cells, and as `edge.cells.segment.Segmenter`.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class Detector:
         return cls(AnySize(graph, INPUT, precision=precision, threads=threads), threshold)
 
     def __call__(self, view: Specimen, frame_size: tuple[int, int]) -> Cells:
-        """The cells of a field; see `edge.segment.Segmenter`.
+        """The cells of a field; see `edge.cells.segment.Segmenter`.
 
         Raises
         ------

@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.anysize import BEYOND, AnySize, padded
-from edge.lobes import Box
-from edge.measure import measured
-from edge.nuclei import MIN_NUCLEUS_UM2
-from edge.preprocess import Specimen
+from edge.cells.lobes import Box
+from edge.cells.measure import measured
+from edge.cells.nuclei import MIN_NUCLEUS_UM2
+from edge.optics.specimen import Specimen
 from edge.runtimes import GraphError
+from edge.runtimes.anysize import BEYOND, AnySize, padded
 from edge.types import F32, I32, U8, Bools, Cells
 
 MULTIPLE = 8
@@ -70,7 +70,7 @@ class Learned:
         self._answer = AnySize(graph, "pixels", precision=precision, threads=threads)
 
     def __call__(self, view: Specimen, frame_size: tuple[int, int]) -> Cells:
-        """The cells of a field; see `edge.segment.Segmenter`.
+        """The cells of a field; see `edge.cells.segment.Segmenter`.
 
         Raises
         ------

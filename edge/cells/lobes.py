@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.stain import Stain, density, disc
+from edge.cells.stain import Stain, density, disc
 from edge.types import I32, U8
 
 U16 = NDArray[np.uint16]

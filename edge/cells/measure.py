@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.lobes import Box, spanning
-from edge.nuclei import EDGE, Nuclei
+from edge.cells.lobes import Box, spanning
+from edge.cells.nuclei import EDGE, Nuclei
 from edge.types import F32, I32, Bools, Cells
 
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.lobes import U16, Bodies, Box, joined
-from edge.preprocess import BACKGROUND
-from edge.stain import Stain, density, disc, weighted
+from edge.cells.lobes import U16, Bodies, Box, joined
+from edge.cells.stain import Stain, density, disc, weighted
+from edge.optics.specimen import BACKGROUND
 from edge.types import F32, U8, Bools
 
 CANDIDATE_UM2 = 10.0  # surely stained area of a nucleus; a platelet has 3 to 7 µm²

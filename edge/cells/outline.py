@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.lobes import U16
-from edge.nuclei import Nuclei
-from edge.stain import THIRDS, Stain, density, weighted
+from edge.cells.lobes import U16
+from edge.cells.nuclei import Nuclei
+from edge.cells.stain import THIRDS, Stain, density, weighted
 from edge.types import F32, Bools
 
 ANGLES = 40

@@ -1,9 +1,9 @@
 """Frame -> Cells: leukocytes with nucleus and cytoplasm, found on the specimen grid.
 
-Two ways, one interface (`Segmenter`): the learned one (`edge.fcn`) where the bundle holds a graph for it,
-else the classical one. That takes nuclei first: `edge.stain` says where a nucleus may lie, `edge.nuclei` cuts
-the stained area where two nuclei touch and joins lobes of one, and `edge.outline` draws the whole cell round
-each.
+Two ways, one interface (`Segmenter`): the learned one (`edge.cells.fcn`) where the bundle holds a graph for
+it, else the classical one. That takes nuclei first: `edge.cells.stain` says where a nucleus may lie,
+`edge.cells.nuclei` cuts the stained area where two nuclei touch and joins lobes of one, and
+`edge.cells.outline` draws the whole cell round each.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from edge.bundle import Bundle
-from edge.detector import Detector
-from edge.fcn import Learned
-from edge.measure import drawn, measured
-from edge.nuclei import MIN_NUCLEUS_UM2, Nuclei
-from edge.outline import outlines
-from edge.preprocess import Specimen
-from edge.stain import Stain
+from edge.bundle.bundle import Bundle
+from edge.cells.detector import Detector
+from edge.cells.fcn import Learned
+from edge.cells.measure import drawn, measured
+from edge.cells.nuclei import MIN_NUCLEUS_UM2, Nuclei
+from edge.cells.outline import outlines
+from edge.cells.stain import Stain
+from edge.optics.specimen import Specimen
 from edge.types import I32, Bools, Cells
 
 MIDDLE_UM = 4.0  # how far from the middle of its picture the edge of a single cell may lie

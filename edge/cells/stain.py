@@ -6,8 +6,8 @@ are high in nuclei and low in the rest, whatever the laboratory. That is where a
 learned from: Fisher's linear discriminant between what is surely nucleus and what is red cell or glass then
 tells them apart better than any fixed formula, in pink stains as in blue ones.
 
-All of it, and what follows in `edge.nuclei` and `edge.outline`, looks at the specimen at twice its pitch:
-half a micrometre still shows the neck between two nuclei, and a quarter of the pixels are left.
+All of it, and what follows in `edge.cells.nuclei` and `edge.cells.outline`, looks at the specimen at twice
+its pitch: half a micrometre still shows the neck between two nuclei, and a quarter of the pixels are left.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.preprocess import BACKGROUND, Specimen
+from edge.optics.specimen import BACKGROUND, Specimen
 from edge.types import F32, U8, Bools
 
 NOTHING = 0.05  # mean optical density below which there is nothing on the glass

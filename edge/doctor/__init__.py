@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _subject(arguments: argparse.Namespace, root: Path = Path("/")) -> Subject:
     """This machine, and what the arguments say of it."""
-    from edge.config import FALLBACK, ConfigError, data_folder, load_profile
+    from edge.machine.profile import FALLBACK, ConfigError, data_folder, load_profile
 
     home = service.home(root)
     if home is not None and "LEUKOSCOPE_HOME" not in os.environ and os.access(home, os.R_OK | os.X_OK):
@@ -83,7 +83,12 @@ def _subject(arguments: argparse.Namespace, root: Path = Path("/")) -> Subject:
 def _examinations() -> list[Examination]:
     """The checks, in the order in which they are shown."""
     # a cold SD card takes seconds for these, which are nobody's fault
-    for module in ("edge.selftest", "edge.bundle", "edge.cameras.selection", "edge.cameras.attached"):
+    for module in (
+        "edge.selftest.selftest",
+        "edge.bundle.bundle",
+        "edge.cameras.selection",
+        "edge.cameras.attached",
+    ):
         with suppress(ImportError):
             import_module(module)
     from edge.doctor import calibration, camera, disk, machine, model

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import partial
 
-from edge.calibrations import FILE, OLD_DAYS, Calibration, CalibrationStore
 from edge.cameras.attached import Attached
 from edge.doctor import camera
 from edge.doctor.check import Check, Subject
+from edge.optics.calibrations import FILE, OLD_DAYS, Calibration, CalibrationStore
 
 _MEND = "measure it with edge-device calibrate"
 

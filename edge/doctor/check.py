@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-from edge.config import Profile
+from edge.machine.profile import Profile
 from edge.types import LeukoscopeError
 
 Level = Literal["fine", "worth knowing", "wrong"]

@@ -7,9 +7,10 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from edge import __version__, clock, health
-from edge.config import device_model
+from edge import __version__
 from edge.doctor.check import Check, Subject
+from edge.machine import clock, health
+from edge.machine.profile import device_model
 
 _LIBRARIES = {
     "numpy": "numpy",

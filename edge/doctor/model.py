@@ -40,7 +40,7 @@ def _split(reason: str) -> tuple[str, str]:
 
 def bundle(subject: Subject) -> Check:
     """Whether the model in use is whole, and who vouches for it."""
-    from edge.bundle import load
+    from edge.bundle.bundle import load
 
     found = load()
     voucher = f"signed by {found.signer}" if found.signer else "shipped with this program"
@@ -50,8 +50,8 @@ def bundle(subject: Subject) -> Check:
 
 def self_test(subject: Subject) -> Check:
     """What the golden cases came to on this machine, the last time that they ran."""
-    from edge import selftest
-    from edge.bundle import load
+    from edge.bundle.bundle import load
+    from edge.selftest import selftest
 
     check, asked = partial(Check, "self-test"), subject.profile.runtime
     outcome = selftest.last(

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.health import integer
+from edge.machine.health import integer
 
 _WORN_OUT = 0xB  # JESD84-B51, DEVICE_LIFE_TIME_EST: 1 to 10 are tenths of its life, 11 is beyond
 

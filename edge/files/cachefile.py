@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge import durable, strictjson
+from edge.files import atomic, strictjson
 
 _MAGIC = b"leukoscope sealed file 1\n"
 _LARGEST_HEADER = 4096
@@ -73,7 +73,7 @@ def write(path: Path, made_for: Mapping[str, str], content: bytes) -> None:
     if free < needed:
         words = f"{free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB needed"
         raise OSError(errno.ENOSPC, words, str(path.parent))
-    durable.write(path, sealed)
+    atomic.write(path, sealed)
 
 
 def _sweep(folder: Path) -> None:

@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from edge.bundle import FindingRule, Manifest
+from edge.bundle.bundle import FindingRule, Manifest
 from edge.types import I32, Bools, Finding, FindingKind, Tally
 
 _FURTHEST = 2000  # leukocytes: beyond this a count by eye would not decide either

@@ -13,7 +13,7 @@ from collections import deque
 from math import exp, log, sqrt
 from statistics import median
 
-from edge.quality import BLUR_LIMIT_UM, COARSE_UM, OWN_UM2, Quality
+from edge.line.quality import BLUR_LIMIT_UM, COARSE_UM, OWN_UM2, Quality
 
 _NEAR_UM, _FAR_UM = 1.2, 2.0  # the width of edges tells itself up to the one, steepness alone from the other
 _MARGIN_UM2 = 1.0  # beyond the model, so that the needle does not turn back where the one takes over
@@ -37,7 +37,7 @@ class FocusMeter:
 
         Parameters
         ----------
-        quality : of the frame, as `edge.quality.assess` measured it.
+        quality : of the frame, as `edge.line.quality.assess` measured it.
 
         Returns
         -------

@@ -1,6 +1,7 @@
 """The line of a frame, straight: quality → segment → crops → classify → slide map → tally → finding.
 
-`Line` turns one frame into one Reading and remembers the slide so far; `edge.screening` moves frames to it.
+`Line` turns one frame into one Reading and remembers the slide so far; `edge.line.screening` moves frames to
+it.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from time import monotonic, perf_counter
 
 import numpy as np
 
-from edge import finding, preprocess, quality, segment
-from edge.classify import Classifier, decide
-from edge.focus import FocusMeter
-from edge.optics import ScaleKeeper
-from edge.segment import Segmenter
-from edge.slidemap import Placement, Separate, SlideMap
+from edge.cells import segment
+from edge.cells.classify import Classifier, decide
+from edge.cells.segment import Segmenter
+from edge.line import finding, quality
+from edge.line.focus import FocusMeter
+from edge.line.slidemap import Placement, Separate, SlideMap
+from edge.optics import specimen
+from edge.optics.scale import ScaleKeeper
 from edge.types import Cells, Frame, Reading, Tally
 
 
@@ -27,7 +30,7 @@ class Line:
     classifier : the bundle's classifier, ready to run.
     scale : physical scale of a frame.
     single_cell : each frame is one leukocyte in its middle, never rejected.
-    find : how cells are found; see `edge.segment.segmenter`.
+    find : how cells are found; see `edge.cells.segment.segmenter`.
     mapped : lay overlapping frames on one map; False where frames have nothing to do with each other.
     """
 
@@ -59,7 +62,7 @@ class Line:
         clock = _Stages()
         scale = self._scale.scale(frame)
         clock.end("scale")
-        view = preprocess.specimen(frame.pixels, scale.um_per_px, self._manifest.pitch_um, scale.flat)
+        view = specimen.specimen(frame.pixels, scale.um_per_px, self._manifest.pitch_um, scale.flat)
         clock.end("preprocess")
         seen = quality.assess(view, frame)
         problems = () if self._single_cell and frame.fault is None else seen.problems
@@ -73,7 +76,7 @@ class Line:
         centres = cells.centres_px
         if self._single_cell and len(cells):  # whoever cut the picture knew where the cell's middle is
             centres = np.array([[frame.width / 2, frame.height / 2]], np.float32)
-        crops = self._manifest.look.of(view, centres, frame.pixels)
+        crops = self._manifest.model_input.of(view, centres, frame.pixels)
         calls = self._classify(crops) if cells.told is None else decide(cells.told, self._manifest)
         clock.end("classify")
         centres_um = cells.centres_px.astype(np.float64) * scale.um_per_px

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.preprocess import Specimen
+from edge.optics.specimen import Specimen
 from edge.types import F32, U8, Frame
 
 BLUR_LIMIT_UM = 0.85

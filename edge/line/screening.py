@@ -12,16 +12,16 @@ from time import monotonic
 from typing import Protocol
 
 from edge import __version__
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.cameras import Camera, CameraError
 from edge.cameras.feed import Feed
 from edge.cameras.livefeed import feed_for
-from edge.classify import Classifier
-from edge.optics import Scales
-from edge.pipeline import Line
-from edge.records.store import SlideHeader, Store, Unrecorded
-from edge.segment import Segmenter, segment
-from edge.types import Frame, Reading, Waiting
+from edge.cells.classify import Classifier
+from edge.cells.segment import Segmenter, segment
+from edge.line.pipeline import Line
+from edge.optics.scale import Scales
+from edge.records.store import Store, Unrecorded
+from edge.types import Frame, Reading, SlideHeader, Waiting
 
 
 class Sink(Protocol):
@@ -44,7 +44,7 @@ class Sink(Protocol):
 
 
 class Pace(Protocol):
-    """What slows the line down where it would heat the machine too much; see `edge.heat`."""
+    """What slows the line down where it would heat the machine too much; see `edge.machine.heat`."""
 
     @property
     def note(self) -> str | None:
@@ -87,7 +87,7 @@ class Screening:
     ----------
     pace : slows the line down; None lets it run.
     feed : of the camera, entered or not; None makes one.
-    find : how cells are found; see `edge.segment.segmenter`.
+    find : how cells are found; see `edge.cells.segment.segmenter`.
     """
 
     def __init__(

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.preprocess import Specimen
-from edge.thumbnail import PRINT_PX, THUMB_UM, Point, compare, fingerprints, shift, thumbnail, wanted
+from edge.line.thumbnail import PRINT_PX, THUMB_UM, Point, compare, fingerprints, shift, thumbnail, wanted
+from edge.optics.specimen import Specimen
 from edge.types import F32, I32, U8, Bools
 
 _SAME_SURROUNDINGS = 0.8  # correlation of two fingerprints of one cell, focus and centring differing a little

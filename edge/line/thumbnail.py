@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.preprocess import BACKGROUND, Specimen
+from edge.optics.specimen import BACKGROUND, Specimen
 from edge.types import F32, U8
 
 Point = NDArray[np.float64]

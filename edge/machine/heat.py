@@ -11,9 +11,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from edge import health
-from edge.config import ThermalSettings
-from edge.health import Health
+from edge.machine import health
+from edge.machine.health import Health
+from edge.machine.profile import ThermalSettings
 
 LOOK_S = 2.0
 """Seconds between two looks at the machine."""
@@ -32,7 +32,7 @@ _SHORTEST_PAUSE_S = 0.002
 
 
 class Governor:
-    """How long the line rests after a frame; keeps `edge.screening.Pace`.
+    """How long the line rests after a frame; keeps `edge.line.screening.Pace`.
 
     Steps down one at a time while the processor is hot or throttled, and up again when it has been cool for a
     while. A step up that made it hot again is not taken again for ten minutes, then twenty, and so on.

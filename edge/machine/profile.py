@@ -17,8 +17,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-from edge import stricttoml
-from edge.stricttoml import within
+from edge.files import stricttoml
+from edge.files.stricttoml import within
 from edge.types import LeukoscopeError
 
 RuntimeKind = Literal["auto", "ort", "trt"]

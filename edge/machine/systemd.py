@@ -10,12 +10,8 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
-from edge.types import Reading, Waiting
-
-if TYPE_CHECKING:
-    from edge.records.store import SlideHeader
+from edge.types import Reading, SlideHeader, Waiting
 
 
 class ServiceNotifier:

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from edge import clock, durable
+from edge.files import atomic
+from edge.machine import clock
 from edge.types import F32, LeukoscopeError, Light
 
 FILE = "calibrations.json"
@@ -167,7 +168,7 @@ class CalibrationStore:
         text = json.dumps({"format": _FORMAT, "calibrations": [_as_json(one) for one in kept]}, indent=1)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            durable.write(self.path, text.encode() + b"\n")
+            atomic.write(self.path, text.encode() + b"\n")
         except OSError as error:
             raise CalibrationError(
                 f"calibrations {self.path}: cannot be written ({error.strerror});"

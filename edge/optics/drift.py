@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge import illumination
-from edge.calibrations import Calibration
+from edge.optics import illumination
+from edge.optics.calibrations import Calibration
 from edge.types import F32, U8, Frame
 
 FIELDS = 5

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge import illumination
+from edge.optics import illumination
 from edge.types import F32, U8, Bools
 
 RED_CELL_UM = 7.5

@@ -1,8 +1,8 @@
 """What this camera on this microscope does to lengths and light, given, saved or measured.
 
-`ScaleKeeper` answers for every frame how large a pixel is and who says so: the user, a saved calibration,
-the slide's red cells (`edge.redcells`), or else the device profile's nominal value. It brings the saved flat
-field too, and says once what of a calibration no longer fits.
+`ScaleKeeper` answers for every frame how large a pixel is and who says so: the user, a saved calibration, the
+slide's red cells (`edge.optics.redcells`), or else the device profile's nominal value. It brings the saved
+flat field too, and says once what of a calibration no longer fits.
 """
 
 from __future__ import annotations
@@ -13,18 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from edge import redcells
-from edge.calibrations import (
-    FILE,
-    Calibration,
-    CalibrationError,
-    CalibrationStore,
-    stamp,
-    too_old,
-)
-from edge.redcells import Measured, RedCells
+from edge.optics import redcells
+from edge.optics.calibrations import FILE, Calibration, CalibrationError, CalibrationStore, stamp, too_old
+from edge.optics.drift import Upkeep
+from edge.optics.redcells import Measured, RedCells
 from edge.types import F32, Frame, ScaleSource
-from edge.upkeep import Upkeep
 
 SURE_FIELDS, SURE_CELLS = 3, 60
 """Fields and red cells from which a scale counts as measured."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast, get_args
 
-from edge.clock import RELEASED, Moment, Voucher
+from edge.machine.clock import RELEASED, Moment, Voucher
 from edge.records.rows import insert
 
 ClockState = Literal["set", "corrected", "not set", "unknown"]

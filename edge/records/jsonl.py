@@ -10,9 +10,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
-from edge import clock
-from edge.records.store import SlideHeader
-from edge.types import LeukoscopeError, Reading, Waiting
+from edge.machine import clock
+from edge.types import LeukoscopeError, Reading, SlideHeader, Waiting
 
 
 class JsonLines:
@@ -89,7 +88,7 @@ def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str,
     """The line before the first reading; `um_per_px` is what is assumed until something better is known.
 
     `boot` names the boot whose clock `t_s` is, in this line and those of the readings; `started_at` is the
-    wall clock at that moment, and `clock_set` whether anything vouches for it (see `edge.clock`).
+    wall clock at that moment, and `clock_set` whether anything vouches for it (see `edge.machine.clock`).
     """
     moment = clock.now()
     return {

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cameras.files import IMAGES
-from edge.records.store import SlideHeader
-from edge.types import Frame, LeukoscopeError, Reading, Waiting
+from edge.types import Frame, LeukoscopeError, Reading, SlideHeader, Waiting
 
 
 class LabelImages:

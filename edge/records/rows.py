@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge import clock
+from edge.machine import clock
 from edge.types import U8, Reading
 
 Row = dict[str, Any]

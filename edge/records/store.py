@@ -12,18 +12,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, Self
 
-from edge import clock
+from edge.machine import clock
 from edge.records import queries
 from edge.records.boots import BootClock, iso
 from edge.records.database import RecordsError, connect, explain
 from edge.records.rows import cell_rows, insert, reading_row
-from edge.types import Finding, Reading, Tally
+from edge.types import Finding, Reading, SlideHeader, Tally
 
 GROUP_S = 0.1
 """Least time between commits, seconds: an SD card endures and manages few a second. A reading that comes
@@ -36,29 +36,6 @@ WAITING = 6
 """Readings not yet on the disk at most, since each holds its frame in memory; then `add` waits."""
 
 
-@dataclass(frozen=True)
-class SlideHeader:
-    """What a slide is read with.
-
-    Attributes
-    ----------
-    version : of the program.
-    profile, camera, runtime : names, as the user knows them.
-    bundle, bundle_sha256 : the model bundle's name and version, and its hash.
-    trusted : False for a bundle that is neither shipped nor signed by a trusted key.
-    classes : the bundle's classes, in the order of `Reading.probabilities`.
-    """
-
-    version: str
-    profile: str
-    camera: str
-    runtime: str
-    bundle: str
-    bundle_sha256: str
-    trusted: bool
-    classes: tuple[str, ...]
-
-
 def new_slide_id(boot: int | str = "", dated: bool | None = None) -> str:
     """A readable identifier that no other slide has: date, UTC time and four hexadecimal digits.
 
@@ -68,7 +45,7 @@ def new_slide_id(boot: int | str = "", dated: bool | None = None) -> str:
     Parameters
     ----------
     boot : number of the boot; without one its name's first digits.
-    dated : whether the clock is to be believed; None asks `edge.clock`.
+    dated : whether the clock is to be believed; None asks `edge.machine.clock`.
     """
     moment = clock.now()
     if moment.is_set if dated is None else dated:

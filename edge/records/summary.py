@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from edge.records.store import SlideHeader
-from edge.types import Reading, Waiting
+from edge.types import Reading, SlideHeader, Waiting
 
 
 class Summary:

@@ -1,6 +1,6 @@
 """Runtimes: named arrays into a graph, named arrays out. One protocol, one file a kind.
 
-A runtime knows nothing of models: `edge.classify` gives the names their meaning. A new kind is one file
+A runtime knows nothing of models: `edge.cells.classify` gives the names their meaning. A new kind is one file
 with a class that keeps `Runtime`'s promises, one line in `KINDS`, and a row in the contract suite
 (`tests/edge/runtimes/test_contract.py`).
 """

@@ -16,7 +16,8 @@ from typing import SupportsInt, TypeVar
 
 import tensorrt as trt
 
-from edge.runtimes import GraphError, Tell, sealed
+from edge.files import cachefile
+from edge.runtimes import GraphError, Tell
 from edge.runtimes.cuda import gpu_name
 
 BATCHES = (1, 8, 32)
@@ -63,18 +64,18 @@ def obtain(graph: bytes, precision: str, cache: Path | None, tell: Tell) -> trt.
     made_for = _made_for(graph, precision)
     if kept is not None:
         try:
-            engine = runtime.deserialize_cuda_engine(sealed.read(kept, made_for))
+            engine = runtime.deserialize_cuda_engine(cachefile.read(kept, made_for))
             return given(engine, "the kept engine does not load")
         except FileNotFoundError:
             pass
-        except sealed.StaleError as error:
+        except cachefile.StaleError as error:
             tell(f"engine {kept.name} {error}; it is built again")
         except GraphError as error:
             tell(f"engine {kept.name}: {error}; it is built again")
     content = build(graph, precision, cache, tell)
     if kept is not None:
         try:
-            sealed.write(kept, made_for, content)
+            cachefile.write(kept, made_for, content)
         except OSError as error:
             tell(
                 f"engine {kept}: not kept ({error.strerror or error}); it runs from memory and is built "
@@ -205,12 +206,12 @@ def _load_timings(config: trt.IBuilderConfig, path: Path | None) -> None:
     """Give the builder what it measured before; without a fitting file it starts with nothing."""
     known = b""
     if path is not None:
-        with contextlib.suppress(FileNotFoundError, sealed.StaleError):
-            known = sealed.read(path, machine())
+        with contextlib.suppress(FileNotFoundError, cachefile.StaleError):
+            known = cachefile.read(path, machine())
     config.set_timing_cache(config.create_timing_cache(known), False)
 
 
 def _keep_timings(config: trt.IBuilderConfig, path: Path | None) -> None:
     if path is not None:
         with contextlib.suppress(OSError):  # only time is lost, and a full disk is told of beside the engine
-            sealed.write(path, machine(), bytes(config.get_timing_cache().serialize()))
+            cachefile.write(path, machine(), bytes(config.get_timing_cache().serialize()))

@@ -32,8 +32,8 @@ class OnnxRuntime:
     Threads never spin: a spinning pool doubles the latency of whatever else runs on a small device.
 
     Activations come from ONNX Runtime's arena, which keeps them for the next run: taken from the C library
-    and given back each time (`edge.allocator`), a run would spend a fifth to a third of its time on page
-    faults. The arena grows to what the largest batch needs, so it is the bound on batches that bounds
+    and given back each time (`edge.machine.allocator`), a run would spend a fifth to a third of its time on
+    page faults. The arena grows to what the largest batch needs, so it is the bound on batches that bounds
     memory. No memory pattern is planned: it is no faster, and keeps a plan and a block for every batch size.
     """
 

@@ -1,7 +1,7 @@
 """Golden cases: drawn pictures in a bundle, and what this machine must find in them.
 
-`export.golden` draws them and writes down what was found at export; this compares. No patient's picture
-travels in a bundle.
+`export.bundle.golden` draws them and writes down what was found at export; this compares. No patient's
+picture travels in a bundle.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge import strictjson
-from edge.bundle import Bundle
-from edge.cameras.decode import decode
-from edge.classify import Classifier, decide
-from edge.preprocess import specimen
-from edge.segment import segmenter
-from edge.strictjson import Table
+from edge.bundle.bundle import Bundle
+from edge.cells.classify import Classifier, decide
+from edge.cells.segment import segmenter
+from edge.files import strictjson
+from edge.files.pictures import decode
+from edge.files.strictjson import Table
+from edge.optics.specimen import specimen
 from edge.types import F32, U8
 
 MEMBER = "golden.json"
@@ -76,7 +76,7 @@ class Golden:
             raise ValueError(f"{MEMBER}: {error}") from None
         self._views = [specimen(c.pixels, c.um_per_px, self._manifest.pitch_um) for c in self._cases]
         self._crops = [
-            self._manifest.look.of(view, case.centres_px, case.pixels)
+            self._manifest.model_input.of(view, case.centres_px, case.pixels)
             for view, case in zip(self._views, self._cases, strict=True)
         ]
 

@@ -21,13 +21,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge import __version__, durable, strictjson
-from edge.bundle import Bundle, BundleError
-from edge.classify import Classifier
-from edge.config import device_model
-from edge.golden import Golden
-from edge.manifest import VARIANTS
+from edge import __version__
+from edge.bundle.bundle import Bundle, BundleError
+from edge.bundle.manifest import VARIANTS
+from edge.cells.classify import Classifier
+from edge.files import atomic, strictjson
+from edge.machine.profile import device_model
 from edge.runtimes import KINDS, GraphError, Tell, why_not
+from edge.selftest.golden import Golden
 from edge.types import LeukoscopeError
 
 FILE = "selftest.json"
@@ -264,4 +265,4 @@ def _keep(folder: Path | None, key: str, outcome: Outcome) -> None:
     newest[key] = {**asdict(outcome), "tested": tested}
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        durable.write(folder / FILE, (json.dumps(newest, indent=1) + "\n").encode())
+        atomic.write(folder / FILE, (json.dumps(newest, indent=1) + "\n").encode())

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from edge import command
-from edge.config import load_profile
+from edge.machine.profile import load_profile
 from edge.setup import parts as parts_
 from edge.setup.box import Box
 from edge.setup.install import carry_out, check

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge import durable
+from edge.files import atomic
 from edge.setup.parts import SetupError
 
 
@@ -104,7 +104,7 @@ class Box:
             if found.link:
                 self._link(place, found.content)
             else:
-                durable.write(place, found.content, found.mode)
+                atomic.write(place, found.content, found.mode)
             status = place.lstat()
             if (status.st_uid, status.st_gid) != (found.uid, found.gid):
                 os.lchown(place, found.uid, found.gid)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from edge import stricttoml
-from edge.config import Profile
+from edge.files import stricttoml
+from edge.machine.profile import Profile
 from edge.types import LeukoscopeError
 
 _PLACEHOLDER = re.compile(r"\{\{([a-z0-9_./-]+)\}\}")

@@ -11,23 +11,25 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from edge import bundle
-from edge.bundle import Bundle
-from edge.classify import Classifier
-from edge.segment import segment, whole_field
+from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
+from edge.cells.classify import Classifier
+from edge.cells.segment import segment, whole_field
 from edge.types import U8
-from export import card, detector_bundle, golden, segmenter
-from export.archive import Signer, pack
-from export.folded import Folded
-from export.golden import Field
-from export.graph import PARITY, ExportError, deployed, parity, to_onnx
-from export.manifest import manifest_of
-from export.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
-from train import speed
-from train.datasets import Notice, dataset
-from train.fit import gather, load_network, settings_of
-from train.model import Network
-from train.recipe import Recipe
+from export.bundle import card, golden
+from export.bundle.archive import Signer, pack
+from export.bundle.golden import Field
+from export.bundle.manifest import manifest_of
+from export.graph import segmenter
+from export.graph.folded import Folded
+from export.graph.graph import PARITY, ExportError, deployed, parity, to_onnx
+from export.graph.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
+from export.published import detector_bundle
+from train.data.sets import Notice, dataset
+from train.fitting.fit import gather, load_network, settings_of
+from train.judging import speed
+from train.network.model import Network
+from train.recipes.recipe import Recipe
 
 _GRAPH = MEMBERS["ort-fp32"]
 
@@ -99,13 +101,13 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     if options.segmenter and recipe.task == "field":
         raise ExportError(f"--segmenter: run {run} names whole fields and needs no cells; leave it out")
     metrics["test"] = [json.loads(path.read_text()) for path in sorted(run.glob("evaluation-*.json"))]
-    temperature, look = metrics["operating_point"]["temperature"], recipe.look
+    temperature, model_input = metrics["operating_point"]["temperature"], recipe.model_input
     device = deployed(network, temperature)
-    graph = to_onnx(device, look.size_px)
-    finder = segmenter.read(options.segmenter, look.pitch_um) if options.segmenter else None
-    find = finder.find if finder else whole_field if look.whole else segment
-    drawn = golden.draw_fields(look, find)
-    examples = _examples(drawn, look.size_px)
+    graph = to_onnx(device, model_input.size_px)
+    finder = segmenter.read(options.segmenter, model_input.pitch_um) if options.segmenter else None
+    find = finder.find if finder else whole_field if model_input.whole else segment
+    drawn = golden.draw_fields(model_input, find)
+    examples = _examples(drawn, model_input.size_px)
     difference = _one_digit(parity(network, temperature, graph, examples))
     metrics["parity"] = {"limit": PARITY, "largest_difference": difference, "cells": len(examples)}
     draft = _draft(recipe, metrics, graph)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from train.classes import CLASSES
-from train.datasets import DataSet
+from train.data.classes import CLASSES
+from train.data.sets import DataSet
 
 LICENCE_NAME = "Leukoscope weights, research use"
 

@@ -1,4 +1,4 @@
-"""Golden cases: drawn fields with what the device must find in them, for `edge.golden` to check.
+"""Golden cases: drawn fields with what the device must find in them, for `edge.selftest.golden` to check.
 
 They are drawn by the simulated microscope, so no patient's picture travels in a bundle. Machines differ in
 the last bit of a sum, and libraries in a grey level of a resampled crop; cells whose probabilities hang on
@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from edge.bundle import Bundle
-from edge.cameras.simulated import SimulatedCamera
-from edge.classify import decide
-from edge.preprocess import Look, specimen
-from edge.segment import Segmenter, segment
+from edge.bundle.bundle import Bundle
+from edge.bundle.model_input import ModelInput
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.cells.classify import decide
+from edge.cells.segment import Segmenter, segment
+from edge.optics.specimen import specimen
 from edge.types import F32, I32, U8, Bools
-from export.gate import answers
-from export.graph import ExportError
-from export.precisions import MEMBERS
+from export.graph.gate import answers
+from export.graph.graph import ExportError
+from export.graph.precisions import MEMBERS
 from export.progress import bar
 
 SEEDS = (0, 1)
@@ -52,12 +53,12 @@ class Field:
     crops: U8
 
 
-def draw_fields(look: Look, find: Segmenter = segment) -> list[list[Field]]:
+def draw_fields(model_input: ModelInput, find: Segmenter = segment) -> list[list[Field]]:
     """For each of `SEEDS`, the early fields in good focus, cut to the window that holds most whole cells.
 
     Parameters
     ----------
-    look : what the model is shown. find : what will find cells on the device.
+    model_input : what the model is shown. find : what will find cells on the device.
 
     Raises
     ------
@@ -74,8 +75,8 @@ def draw_fields(look: Look, find: Segmenter = segment) -> list[list[Field]]:
         camera.close()
         sharp = [f for f, t in zip(frames, truth, strict=False) if t["defocus_um"] < _SHARP_UM]
         name = f"golden/{number}.png"
-        parts = [_window(pixels, um_per_px, look.pitch_um, find) for pixels in sharp]
-        fields = [_field(name, part, um_per_px, look, find) for part in parts]
+        parts = [_window(pixels, um_per_px, model_input.pitch_um, find) for pixels in sharp]
+        fields = [_field(name, part, um_per_px, model_input, find) for part in parts]
         fields = [field for field in fields if len(field.centres_px)]
         if not fields:
             raise ExportError(
@@ -107,12 +108,12 @@ def _window(pixels: U8, um_per_px: float, pitch_um: float, find: Segmenter) -> U
     return np.ascontiguousarray(pixels[y : y + height, x : x + width])
 
 
-def _field(name: str, pixels: U8, um_per_px: float, look: Look, find: Segmenter) -> Field:
+def _field(name: str, pixels: U8, um_per_px: float, model_input: ModelInput, find: Segmenter) -> Field:
     """The cells that the device finds in the window itself, as it will be asked to."""
-    view = specimen(pixels, um_per_px, look.pitch_um)
+    view = specimen(pixels, um_per_px, model_input.pitch_um)
     cells = find(view, (pixels.shape[0], pixels.shape[1]))
     centres = np.round(cells.centres_px[~cells.cut], 1).astype(np.float32)
-    return Field(name, pixels, um_per_px, centres, look.of(view, centres, pixels))
+    return Field(name, pixels, um_per_px, centres, model_input.of(view, centres, pixels))
 
 
 def expected(drawn: list[list[Field]], draft: Bundle, graphs: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from edge.signature import fingerprint
+from edge.bundle.signature import fingerprint
 from edge.types import LeukoscopeError
 
 

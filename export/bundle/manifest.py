@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from edge.manifest import FORMAT, INTERPOLATION, SCALE
-from export import card
-from export.precisions import MEMBERS, Precisions
-from export.segmenter import Segmenter
-from train.datasets import dataset
-from train.recipe import Recipe
+from edge.bundle.manifest import FORMAT, INTERPOLATION, SCALE
+from export.bundle import card
+from export.graph.precisions import MEMBERS, Precisions
+from export.graph.segmenter import Segmenter
+from train.data.sets import dataset
+from train.recipes.recipe import Recipe
 
 FINDING = {
     "refer_fraction": 0.05,
@@ -23,7 +23,7 @@ FINDING = {
     "morphological remission (ELN 2022); three certain ones in fewer than 100 cells refer without waiting; "
     "not validated on patients",
 }
-"""When a slide is referred; see `edge.bundle.FindingRule`."""
+"""When a slide is referred; see `edge.bundle.bundle.FindingRule`."""
 
 FINDING_OF_FIELDS = FINDING | {
     "refer_fraction": 0.1,
@@ -38,8 +38,8 @@ FINDING_OF_FIELDS = FINDING | {
 def manifest_of(
     recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisions, segmenter: Segmenter | None = None
 ) -> dict[str, Any]:
-    """`manifest.json` without the members' hashes; see `edge.manifest` for what the device reads of it."""
-    point, look = metrics["operating_point"], recipe.look
+    """`manifest.json` without the members' hashes; `edge.bundle.manifest` says what a device reads of it."""
+    point, model_input = metrics["operating_point"], recipe.model_input
     return {
         "format": FORMAT,
         "name": recipe.name,
@@ -50,13 +50,13 @@ def manifest_of(
         "positive": list(recipe.positive),
         "input": {
             "pitch_um": recipe.input.pitch_um,
-            "size_px": look.size_px,
-            **({"cut_px": look.cut_px} if look.cut_px != look.size_px else {}),
-            **({} if look.whole else {"crop_um": round(look.cut_px * look.pitch_um, 6)}),
+            "size_px": model_input.size_px,
+            **({"cut_px": model_input.cut_px} if model_input.cut_px != model_input.size_px else {}),
+            **({} if model_input.whole else {"crop_um": round(model_input.cut_px * model_input.pitch_um, 6)}),
             **({"um_per_px": recipe.input.um_per_px} if recipe.input.um_per_px else {}),
             "interpolation": INTERPOLATION,
             "scale": SCALE,
-            "steps": list(look.steps),
+            "steps": list(model_input.steps),
         },
         "graphs": {
             "classifier": {variant: MEMBERS[variant] for variant in precisions.graphs},

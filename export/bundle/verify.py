@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge import bundle
-from edge.bundle import Bundle
-from edge.classify import Classifier
-from edge.golden import Golden
+from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
+from edge.cells.classify import Classifier
 from edge.runtimes import KINDS, GraphError, why_not
-from edge.selftest import candidates
+from edge.selftest.golden import Golden
+from edge.selftest.selftest import candidates
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge.types import F32, U8
-from export.graph import ExportError, packed
+from export.graph.graph import ExportError, packed
 from export.progress import bar
-from train.metrics import Floats
-from train.windows import Windows, middle
+from train.data.windows import Windows, middle
+from train.judging.metrics import Floats
 
 FEWEST = 1000
 """Calibration cells: fewer do not show the ends of the ranges, which is what they are for."""

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from export.calibration import Ranges
-from export.folded import Folded
+from export.graph.calibration import Ranges
+from export.graph.folded import Folded
+from export.graph.quantize import Reading
 from export.progress import bar
-from export.quantize import Reading
-from train.recipe import Recipe
-from train.sampling import ahead, crops_of, weights
-from train.windows import Windows
+from train.data.sampling import ahead, crops_of, weights
+from train.data.windows import Windows
+from train.recipes.recipe import Recipe
 
 _TRAVEL = 1.0  # levels of its rounding that a weight may move in all: enough to choose another, not to drift
 
@@ -42,7 +42,7 @@ def finetune(
 
     Parameters
     ----------
-    readings : the layers to round and the tensors they read and write; see `export.quantize.readings`.
+    readings : the layers to round and the tensors they read and write; see `export.graph.quantize.readings`.
     ranges : what the tensors are rounded in, and must be rounded in afterwards.
     windows : training cells; `recipe` says how they are drawn and augmented, and how many make an epoch.
     bits : of a weight.

@@ -14,11 +14,11 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from train.model import GREY_MEAN, GREY_SPREAD, Block, CropNorm, Network
+from train.network.model import GREY_MEAN, GREY_SPREAD, Block, CropNorm, Network
 
 
 class FoldedBlock(nn.Module):
-    """Two convolutions with a short cut: `train.model.Block` without its normalisation."""
+    """Two convolutions with a short cut: `train.network.model.Block` without its normalisation."""
 
     def __init__(self, block: Block) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class FoldedBlock(nn.Module):
                 self.short = _with_mean(self.short, cast(int, pooling.kernel_size))
 
     def forward(self, x: Tensor) -> Tensor:
-        # the short cut comes second: `export.quantize` relies on it
+        # the short cut comes second: `export.graph.quantize` relies on it
         return torch.relu(self.second(torch.relu(self.first(x))) + self.short(x))
 
 
@@ -73,7 +73,7 @@ class Folded(nn.Module):
 
 
 class _OwnNorm(nn.Module):
-    """What `train.model.CropNorm` does to the channels that it normalises by the crop itself."""
+    """What `train.network.model.CropNorm` does to the channels that it normalises by the crop itself."""
 
     def __init__(self, norm: nn.InstanceNorm2d) -> None:
         super().__init__()

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from edge.bundle import Bundle, Manifest
-from edge.classify import Classifier, decide
+from edge.bundle.bundle import Bundle, Manifest
+from edge.cells.classify import Classifier, decide
 from edge.types import F32, I32, U8, Bools
-from export.graph import ExportError
-from train.metrics import roc_area, two_sided
-from train.recipe import Recipe
-from train.validation import truth_of, typed
-from train.windows import Windows, middle
+from export.graph.graph import ExportError
+from train.data.windows import Windows, middle
+from train.fitting.validation import truth_of, typed
+from train.judging.metrics import roc_area, two_sided
+from train.recipes.recipe import Recipe
 
 REFERENCE = "ort-fp32"
 SENSITIVITY, ROC_AREA, RECALL = 0.005, 0.005, 0.02

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from edge.runtimes import open_runtime
 from edge.types import F32, U8, LeukoscopeError
-from export.folded import Folded
-from train.model import DeviceGraph, Network
+from export.graph.folded import Folded
+from train.network.model import DeviceGraph, Network
 
 OPSET = 20
 LAYERS = ("Conv", "Gemm")
@@ -39,9 +39,9 @@ def deployed(network: nn.Module, temperature: float) -> nn.Module:
 def to_onnx(network: nn.Module, size_px: int) -> bytes:
     """The device's graph: `crops` (n, size_px, size_px, 3) uint8 → `probabilities` (n, C) float32.
 
-    It is simplified twice over: `export.folded` leaves only convolutions, and the exporter's optimiser (of
-    onnxscript) folds constants and removes what has no effect. It stays plain ONNX, which TensorRT reads too.
-    A layer's node is named after the layer ('stages.0.first').
+    It is simplified twice over: `export.graph.folded` leaves only convolutions, and the exporter's optimiser
+    (of onnxscript) folds constants and removes what has no effect. It stays plain ONNX, which TensorRT reads
+    too. A layer's node is named after the layer ('stages.0.first').
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from export.graph import packed
+from export.graph.graph import packed
 
 
 def half(graph: bytes) -> bytes:

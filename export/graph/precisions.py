@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.types import F32, U8
-from export import calibration, quantize
-from export.calibration import Ranges
-from export.finetune import finetune
-from export.folded import Folded
-from export.gate import HeldOut, Verdict, answers, held_out, judge
-from export.graph import ExportError, to_onnx
-from export.half import half
+from export.graph import calibration, quantize
+from export.graph.calibration import Ranges
+from export.graph.finetune import finetune
+from export.graph.folded import Folded
+from export.graph.gate import HeldOut, Verdict, answers, held_out, judge
+from export.graph.graph import ExportError, to_onnx
+from export.graph.half import half
+from export.graph.to_tensorrt import check_for_tensorrt
 from export.progress import bar
-from export.to_tensorrt import check_for_tensorrt
-from train.datasets import Notice
-from train.recipe import Recipe
-from train.windows import Windows
+from train.data.sets import Notice
+from train.data.windows import Windows
+from train.recipes.recipe import Recipe
 
 MEMBERS = {
     "ort-fp32": "classifier.onnx",

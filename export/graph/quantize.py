@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
 from edge.types import F32
-from export.calibration import Ranges
-from export.graph import packed
+from export.graph.calibration import Ranges
+from export.graph.graph import packed
 
 _TINY = 1e-12  # of a scale: a channel of zeros still needs one
 

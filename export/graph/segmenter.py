@@ -1,4 +1,4 @@
-"""A finished run of `train.segmentation` → the graph that `edge.fcn` runs, proven to compute the same."""
+"""A run of `train.segmentation` → the graph that `edge.cells.fcn` runs, proven to compute the same."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
-from edge.anysize import SIDES
-from edge.fcn import EDGE, MULTIPLE, Learned, Maps
+from edge.cells.fcn import EDGE, MULTIPLE, Learned, Maps
+from edge.runtimes.anysize import SIDES
 from edge.types import U8
-from export.graph import ExportError, exported, packed
+from export.graph.graph import ExportError, exported, packed
 from train.segmentation.fit import load_network
 from train.segmentation.network import MASKS, OFFSET_PX, SPREAD, Network
 from train.segmentation.scenes import BEYOND

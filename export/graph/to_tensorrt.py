@@ -18,8 +18,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from edge import bundle as bundles
-from edge import durable
+from edge.bundle import bundle as bundles
+from edge.files import atomic
 from edge.runtimes import GraphError, why_not
 
 OPSETS = range(13, 25)
@@ -78,7 +78,7 @@ def convert(bundle: Path, precision: str | None, out: Path, tell: Callable[[str]
 
     content = engines.build(graph, precision, None, tell)
     out.parent.mkdir(parents=True, exist_ok=True)
-    durable.write(out, content)
+    atomic.write(out, content)
     machine = ", ".join(f"{name} {value}" for name, value in engines.machine().items())
     sha256 = hashlib.sha256(content).hexdigest()
     return f"{out}: {precision}, {len(content) / 1e6:.2f} MB, sha256 {sha256}, only for {machine}"

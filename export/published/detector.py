@@ -1,4 +1,4 @@
-"""A finished run of `train.detection` → the graph that `edge.detector` runs, proven to compute the same."""
+"""A run of `train.published.detection` → the graph of `edge.cells.detector`, proven to compute the same."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import torch
 from torch import nn
 from torch.nn.utils import fuse_conv_bn_eval
 
-from edge.anysize import SIDES
-from edge.detector import INPUT, LEAST, MULTIPLE, Detector, Finds
-from edge.preprocess import BACKGROUND, Specimen
-from export.graph import PARITY, ExportError, exported, packed
-from train.detection.fit import load
-from train.detection.network import OUTPUTS, Answers, DeviceGraph, Network
-from train.recipe import Recipe
+from edge.cells.detector import INPUT, LEAST, MULTIPLE, Detector, Finds
+from edge.optics.specimen import BACKGROUND, Specimen
+from edge.runtimes.anysize import SIDES
+from export.graph.graph import PARITY, ExportError, exported, packed
+from train.published.detection.fit import load
+from train.published.detection.network import OUTPUTS, Answers, DeviceGraph, Network
+from train.recipes.recipe import Recipe
 
 MEMBER = "detector.onnx"
 """The graph's name in a bundle."""

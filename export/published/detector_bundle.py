@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from edge.detector import Detector
-from edge.preprocess import specimen
+from edge.cells.detector import Detector
+from edge.optics.specimen import specimen
 from edge.types import F32, U8, Bools
-from export import card, detector, golden
-from export.archive import Signer, pack
-from export.golden import Field
-from export.graph import PARITY, ExportError
-from export.manifest import manifest_of
-from export.precisions import Precisions
-from train.datasets import dataset
-from train.recipe import Recipe
+from export.bundle import card, golden
+from export.bundle.archive import Signer, pack
+from export.bundle.golden import Field
+from export.bundle.manifest import manifest_of
+from export.graph.graph import PARITY, ExportError
+from export.graph.precisions import Precisions
+from export.published import detector
+from train.data.sets import dataset
+from train.recipes.recipe import Recipe
 
 _SURE = 0.05  # above the threshold that a golden cell's confidence must be: no rounding takes it below
 _NEAR_PX = 3.0
@@ -66,7 +67,7 @@ def _golden(recipe: Recipe, find: Detector) -> dict[str, bytes]:
     """Drawn fields with the cells that are surely found in them."""
     members: dict[str, bytes] = {}
     cases = []
-    for fields in golden.draw_fields(recipe.look, find):
+    for fields in golden.draw_fields(recipe.model_input, find):
         kept = [_steady(field, find, recipe.input.pitch_um) for field in fields]
         best = int(np.argmax([keep.sum() for keep, _ in kept]))
         field, (keep, told) = fields[best], kept[best]

@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import cli, selftest
-from edge.bundle import Bundle, load
-from edge.cameras.simulated import SimulatedCamera
-from edge.config import data_folder, load_profile
+from edge import cli
+from edge.bundle.bundle import Bundle, load
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.machine.profile import data_folder, load_profile
 from edge.runtimes.ort import OnnxRuntime
+from edge.selftest import selftest
 from tests.conftest import graph
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge import device
-from edge.config import data_folder
+from edge.machine.profile import data_folder
 
 COMMANDS = ("cameras", "calibrate", "doctor", "bench", "setup", "update")
 
@@ -28,7 +28,7 @@ def test_help_has_an_example_and_loads_nothing_heavy(arguments: list[str]) -> No
     )
     assert "edge-device" in done.stdout or "leukoscope" in done.stdout
     assert "example" in done.stdout or "--version" in arguments
-    assert not {"onnxruntime", "cryptography", "matplotlib", "textual", "edge.pipeline"} & set(
+    assert not {"onnxruntime", "cryptography", "matplotlib", "textual", "edge.line.pipeline"} & set(
         done.stderr.split()
     )
 

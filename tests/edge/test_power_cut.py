@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge import bundle, installed
-from edge.bundle import Bundle
+from edge.bundle import bundle, installed
+from edge.bundle.bundle import Bundle
 from edge.update import install, rollback
 
 Signed = Callable[..., Path]

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from edge import bundle, device, durable, installed, update
-from edge.bundle import Bundle, BundleError
-from edge.config import data_folder
-from edge.selftest import SelftestError
+from edge import device, update
+from edge.bundle import bundle, installed
+from edge.bundle.bundle import Bundle, BundleError
+from edge.files import atomic
+from edge.machine.profile import data_folder
+from edge.selftest.selftest import SelftestError
 from edge.types import LeukoscopeError
 from edge.update import UpdateError, install, rollback
 
@@ -143,8 +145,8 @@ def test_a_disk_that_fails(signed: Signed, monkeypatch: pytest.MonkeyPatch, code
 
 def test_a_disk_that_gives_back_something_else(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
     _install(signed("1"))
-    write = durable.write
-    monkeypatch.setattr(durable, "write", lambda path, content: write(path, content[:-1] + b"\\0"))
+    write = atomic.write
+    monkeypatch.setattr(atomic, "write", lambda path, content: write(path, content[:-1] + b"\\0"))
     with pytest.raises(LeukoscopeError):
         _install(signed("2"))
     assert _version() == "1"

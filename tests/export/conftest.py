@@ -11,18 +11,18 @@ import pytest
 import torch
 from torch.nn import functional
 
-from edge import bundle
-from edge.bundle import Bundle
+from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
 from edge.types import U8
-from export.archive import pack
-from export.folded import Folded
-from export.graph import to_onnx
-from export.manifest import manifest_of
-from export.precisions import Precisions
-from train.classes import CLASSES
-from train.model import Architecture, Network
-from train.recipe import Input, Operation, Recipe, Training
-from train.windows import Windows, middle
+from export.bundle.archive import pack
+from export.bundle.manifest import manifest_of
+from export.graph.folded import Folded
+from export.graph.graph import to_onnx
+from export.graph.precisions import Precisions
+from train.data.classes import CLASSES
+from train.data.windows import Windows, middle
+from train.network.model import Architecture, Network
+from train.recipes.recipe import Input, Operation, Recipe, Training
 
 SIZE, WINDOW = 32, 40
 LABELS = ("blast", "lymphocyte", "neutrophil", "artefact")
@@ -71,7 +71,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from export.bundle import build
+    from export.bundle.bundle import build
 
     path = tmp_path_factory.mktemp("built") / "untrained.bundle"
     path.write_bytes(build(run).content)

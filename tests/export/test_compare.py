@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge import bundle
-from edge.bundle import Bundle
+from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
 from edge.types import U8
-from export.archive import pack
+from export.bundle.archive import pack
 from export.cli import main
 from export.compare import compare
-from export.graph import ExportError
-from export.half import half
+from export.graph.graph import ExportError
+from export.graph.half import half
 from tests.export.conftest import blobs
-from train.datasets import DataSet, Notice, Picture, Spot
+from train.data.sets import DataSet, Notice, Picture, Spot
 
 
 def _silent(line: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Profile, load_profile
+from edge.machine.profile import Profile, load_profile
 from edge.setup import parts as parts_
 from edge.setup.parts import Part, SetupError
 

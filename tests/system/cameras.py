@@ -271,7 +271,7 @@ CASES: dict[str, Callable[[argparse.Namespace], str]] = {
 
 def _camera() -> Camera:
     from edge.cameras.selection import camera_for
-    from edge.config import CameraSettings
+    from edge.machine.profile import CameraSettings
 
     return camera_for("0", CameraSettings(width=640, height=480, fps=25, nominal_um_per_px=0.1, settle_s=1))
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from tests.train.conftest import draw
-from tests.train.detection.conftest import make as bccd
+from tests.train.published.detection.conftest import make as bccd
 
 GROUPS = 16
 """Patients, slides or blocks of a class: so many that each part of a split gets some."""

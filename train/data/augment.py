@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edge.preprocess import BACKGROUND
+from edge.optics.specimen import BACKGROUND
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Augmentation:
     blur_px : largest radius (standard deviation) of the blur, specimen pixels.
     sharpen : largest strength of the opposite.
     noise : largest standard deviation of the noise, grey levels.
-    restained_share : share of windows brought towards another data set's stain; see `train.laboratories`.
+    restained_share : share of windows brought towards another data set's stain; see `train.data.stains`.
     transplanted_share, glass_share : shares of cells laid on another field's blood, and on bare glass.
     edge_share : share of crops that reach beyond the field: clear glass from some line on, as on the device.
     edge_um : smallest and largest distance of that line from the cell's centre.

@@ -1,7 +1,7 @@
 """What is on the disk of the data sets, and whether anything of one part shows up in another.
 
 Every picture is decoded once. Counted are pictures and cells by part and class; told are files that are no
-pictures, groups that lie in two parts, and pictures that show the same (`train.datasets.duplicates`), within
+pictures, groups that lie in two parts, and pictures that show the same (`train.data.duplicates`), within
 one data set and between them.
 """
 
@@ -19,9 +19,9 @@ from typing import Any
 from tqdm import tqdm
 
 from edge.types import U8
-from train.classes import admitted
-from train.datasets import SPLITS, SUFFIXES, DataError, DataSet, Picture, Split
-from train.datasets.duplicates import near_duplicates, thumbnail
+from train.data.classes import admitted
+from train.data.duplicates import near_duplicates, thumbnail
+from train.data.sets import SPLITS, SUFFIXES, DataError, DataSet, Picture, Split
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.augment import augment
-from train.classes import admitted
-from train.datasets import Notice
-from train.metrics import Floats
-from train.recipe import Recipe
-from train.windows import Windows
+from train.data.augment import augment
+from train.data.classes import admitted
+from train.data.sets import Notice
+from train.data.windows import Windows
+from train.judging.metrics import Floats
+from train.recipes.recipe import Recipe
 
 Indices = NDArray[np.int64]
 
@@ -75,7 +75,7 @@ def crops_of(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Gen
     """Crops of a batch as they might have come from elsewhere, (n, 3, S, S) float32."""
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=random)))
     pixels = windows.pixels[batch]
-    if recipe.look.plain:
+    if recipe.model_input.plain:
         lent = windows.laboratories
         pixels = lent.presented(windows.pixels, windows.masks, batch, recipe.augmentation, rng)
     return augment(

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from train.datasets import DataError, DataSet, Notice, Picture, Split
-from train.split import split_of
+from train.data.sets import DataError, DataSet, Notice, Picture, Split
+from train.data.split import split_of
 
 _FOLD = re.compile(r"([1-9]\d?)/([1-9]\d?)")
 _WORDS = {

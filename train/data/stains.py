@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.preprocess import BACKGROUND
+from edge.optics.specimen import BACKGROUND
 from edge.types import F32, U8
-from train.augment import Augmentation
+from train.data.augment import Augmentation
 
 Indices = NDArray[np.int64]
 
@@ -47,7 +47,7 @@ class Laboratories:
 
     @classmethod
     def of(cls, pixels: U8, masks: U8, datasets: NDArray[np.str_], labels: NDArray[np.str_]) -> Laboratories:
-        """Look at n windows; arguments as the attributes of `train.windows.Windows`."""
+        """Look at n windows; arguments as the attributes of `train.data.windows.Windows`."""
         own = np.full(len(pixels), -1, np.int64)
         stains: list[F32] = []
         bare = np.zeros(len(pixels), np.bool_)
@@ -70,7 +70,7 @@ class Laboratories:
 
         Parameters
         ----------
-        pixels, masks : of all n windows; see `train.windows.Windows`.
+        pixels, masks : of all n windows; see `train.data.windows.Windows`.
         """
         out = pixels[batch]
         for window, i in zip(out, batch.tolist(), strict=True):

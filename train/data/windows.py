@@ -18,18 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-import edge.illumination
-import edge.nuclei
-import edge.outline
-import edge.preprocess
-import edge.stain
-import train.split
-from edge.preprocess import BACKGROUND, Look, Specimen, specimen
-from edge.segment import single
+import edge.cells.nuclei
+import edge.cells.outline
+import edge.cells.stain
+import edge.optics.illumination
+import edge.optics.specimen
+import train.data.split
+from edge.bundle.model_input import ModelInput
+from edge.cells.segment import single
+from edge.optics.specimen import BACKGROUND, Specimen, specimen
 from edge.types import U8
-from train.classes import WITHOUT_NUCLEUS
-from train.datasets import DataError, DataSet, Notice, Picture, Split, dataset
-from train.laboratories import Laboratories
+from train.data.classes import WITHOUT_NUCLEUS
+from train.data.sets import DataError, DataSet, Notice, Picture, Split, dataset
+from train.data.stains import Laboratories
 
 Texts = NDArray[np.str_]
 
@@ -43,7 +44,7 @@ class Windows:
     pixels : (n, S, S, 3) uint8 RGB, on the specimen grid, the cell in the middle.
     masks : (n, S, S) uint8, 1 where the cell in the middle is, 2 where its nucleus is, else 0; all 0
         where the label says that there is no nucleated cell, or the window is no plain crop round one.
-    labels, groups, splits, files, datasets : (n,) str; see `train.datasets.Spot`.
+    labels, groups, splits, files, datasets : (n,) str; see `train.data.sets.Spot`.
     """
 
     pixels: U8
@@ -82,13 +83,13 @@ def middle(pixels: U8, size: int) -> U8:
     return pixels[:, start : start + size, start : start + size]
 
 
-def cut(picture: Picture, look: Look) -> U8:
-    """(spots, S, S, 3) uint8 RGB, what a look shows of each; DataError if the picture cannot be read."""
+def cut(picture: Picture, model_input: ModelInput) -> U8:
+    """(spots, S, S, 3) uint8 RGB, what the model is shown of each; DataError for an unreadable picture."""
     pixels = picture.load()
     height, width = pixels.shape[:2]
     centres = [spot.centre_px or (width / 2, height / 2) for spot in picture.spots]
-    view = specimen(pixels, picture.um_per_px, look.pitch_um)
-    return look.of(view, np.asarray(centres, np.float32), pixels)
+    view = specimen(pixels, picture.um_per_px, model_input.pitch_um)
+    return model_input.of(view, np.asarray(centres, np.float32), pixels)
 
 
 def outlined(window: U8, pitch_um: float) -> U8:
@@ -104,7 +105,7 @@ def outlined(window: U8, pitch_um: float) -> U8:
 def read(
     source: DataSet,
     data: Path,
-    look: Look,
+    model_input: ModelInput,
     notice: Notice,
     limit: int = 0,
     parts: Sequence[Split] = ("train", "validation"),
@@ -127,7 +128,7 @@ def read(
     kept, pixels = [], []
     for picture in tqdm(pictures, desc=source.name, unit="picture", disable=not sys.stderr.isatty()):
         try:
-            pixels.append(cut(picture, look))
+            pixels.append(cut(picture, model_input))
         except DataError as error:
             notice(str(error))
             continue
@@ -140,8 +141,8 @@ def read(
     cut_out = np.concatenate(pixels)
     masks = np.zeros(cut_out.shape[:3], np.uint8)
     for i, (spot, _) in enumerate(spots):
-        if look.plain and spot.label not in WITHOUT_NUCLEUS:
-            masks[i] = outlined(cut_out[i], look.pitch_um)
+        if model_input.plain and spot.label not in WITHOUT_NUCLEUS:
+            masks[i] = outlined(cut_out[i], model_input.pitch_um)
     return Windows(
         pixels=cut_out,
         masks=masks,
@@ -153,14 +154,16 @@ def read(
     )
 
 
-def cached(source: DataSet, data: Path, look: Look, notice: Notice, limit: int, cache: Path) -> Windows:
+def cached(
+    source: DataSet, data: Path, model_input: ModelInput, notice: Notice, limit: int, cache: Path
+) -> Windows:
     """`read`, kept in `cache` until the pictures, the reader or the preprocessing change."""
-    key = fingerprint(source, data, look, limit)
+    key = fingerprint(source, data, model_input, limit)
     path = cache / f"{source.name.replace('/', '-of-')}-{key}.npz"
     if path.is_file():
         with np.load(path) as kept:
             return Windows(**{f.name: kept[f.name] for f in fields(Windows)})
-    windows = read(source, data, look, notice, limit)
+    windows = read(source, data, model_input, notice, limit)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part.npz")
     np.savez(partial, **{f.name: getattr(windows, f.name) for f in fields(Windows)})
@@ -168,11 +171,18 @@ def cached(source: DataSet, data: Path, look: Look, notice: Notice, limit: int, 
     return windows
 
 
-def fingerprint(source: DataSet, data: Path, look: Look, limit: int) -> str:
+def fingerprint(source: DataSet, data: Path, model_input: ModelInput, limit: int) -> str:
     """16 hexadecimal digits that change with the pictures, the reader, the split or the preprocessing."""
-    digest = hashlib.sha256(f"{source.name} {look} {limit}".encode())
+    digest = hashlib.sha256(f"{source.name} {model_input} {limit}".encode())
     readers = [sys.modules[each.read.__module__] for each in (source, dataset(source.name.partition("@")[0]))]
-    shared = (edge.illumination, edge.preprocess, edge.stain, edge.nuclei, edge.outline, train.split)
+    shared = (
+        edge.optics.illumination,
+        edge.optics.specimen,
+        edge.cells.stain,
+        edge.cells.nuclei,
+        edge.cells.outline,
+        train.data.split,
+    )
     for module in (*shared, *readers):
         digest.update(inspect.getsource(module).encode())
     digest.update((inspect.getsource(read) + inspect.getsource(cut) + inspect.getsource(outlined)).encode())

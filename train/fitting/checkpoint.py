@@ -11,10 +11,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from edge import durable
+from edge.files import atomic
 from edge.types import U8
-from train.model import begin, build
-from train.recipe import Recipe, Training
+from train.network.model import begin, build
+from train.recipes.recipe import Recipe, Training
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -108,4 +108,4 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
     """`torch.save`, all of it or nothing."""
     stream = BytesIO()
     torch.save(content, stream)
-    durable.write(path, stream.getvalue(), 0o644)
+    atomic.write(path, stream.getvalue(), 0o644)

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from train.checkpoint import Precision, State
-from train.distributed import Process
-from train.recipe import Recipe, Training
-from train.sampling import Indices, ahead, crops_of, targets, weights
-from train.teacher import Teacher
-from train.windows import Windows
+from train.data.sampling import Indices, ahead, crops_of, targets, weights
+from train.data.windows import Windows
+from train.fitting.checkpoint import Precision, State
+from train.fitting.distributed import Process
+from train.published.carryover import Teacher
+from train.recipes.recipe import Recipe, Training
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

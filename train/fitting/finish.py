@@ -13,15 +13,15 @@ import numpy as np
 import torch
 
 from edge.types import F32, I32
-from train.checkpoint import Best, write_tensors
-from train.contactsheet import contact_sheet
-from train.model import build
-from train.operation import choose, softmax
-from train.pictures import confusion_matrix
-from train.provenance import census, write_json
-from train.recipe import Recipe
-from train.validation import figures, logits_of, table_of, truth_of, typed
-from train.windows import Windows, middle
+from train.data.windows import Windows, middle
+from train.fitting.checkpoint import Best, write_tensors
+from train.fitting.operating_point import choose, softmax
+from train.fitting.provenance import census, write_json
+from train.fitting.validation import figures, logits_of, table_of, truth_of, typed
+from train.judging.contactsheet import contact_sheet
+from train.judging.plots import confusion_matrix
+from train.network.model import build
+from train.recipes.recipe import Recipe
 
 SAMPLES = 12
 """Cells or fields in the picture of examples."""
@@ -83,7 +83,7 @@ def _samples(logits: F32, truth: I32, cells: Windows, recipe: Recipe, path: Path
     called, sure = logits.argmax(axis=1), softmax(logits, 1.0).max(axis=1)
     names = recipe.classes
     contact_sheet(
-        list(middle(cells.pixels[chosen], recipe.look.size_px)),
+        list(middle(cells.pixels[chosen], recipe.model_input.size_px)),
         [(names[truth[i]], f"{names[called[i]]} {sure[i]:.2f}") for i in chosen],
         [bool(truth[i] != called[i]) for i in chosen],
         f"{recipe.name}: what it is, what it is called (red: wrongly)",

@@ -20,21 +20,21 @@ import torch
 from torch import nn
 
 from edge.types import F32, U8, LeukoscopeError
-from train.backbones import weights_file
-from train.checkpoint import Best, Precision, State, kept, resume, save, start
-from train.datasets import Notice, dataset
-from train.distributed import Process, joined
-from train.epoch import precision_of, steps_of, train_epoch
-from train.finish import finish
-from train.model import DeviceGraph, build
-from train.operation import softmax
-from train.pictures import curves
-from train.progress import Progress
-from train.provenance import SETTINGS, add_environment, write_data, write_settings
-from train.recipe import Recipe, parse
-from train.sampling import understood
-from train.validation import typed, validate, watched
-from train.windows import Windows, cached
+from train.data.sampling import understood
+from train.data.sets import Notice, dataset
+from train.data.windows import Windows, cached
+from train.fitting.checkpoint import Best, Precision, State, kept, resume, save, start
+from train.fitting.distributed import Process, joined
+from train.fitting.epoch import precision_of, steps_of, train_epoch
+from train.fitting.finish import finish
+from train.fitting.operating_point import softmax
+from train.fitting.progress import Progress
+from train.fitting.provenance import SETTINGS, add_environment, write_data, write_settings
+from train.fitting.validation import typed, validate, watched
+from train.judging.plots import curves
+from train.network.model import DeviceGraph, build
+from train.published.backbones import weights_file
+from train.recipes.recipe import Recipe, parse
 
 
 class FitError(LeukoscopeError):
@@ -60,7 +60,7 @@ def fit(
     Parameters
     ----------
     data : folder with the data sets. out : the run's folder.
-    precision : 'fp32', or 'auto' for mixed precision; see `train.epoch.precision_of`.
+    precision : 'fp32', or 'auto' for mixed precision; see `train.fitting.epoch.precision_of`.
     limit : at most so many pictures of each data set; 0 takes all.
     cache : folder where cut windows are kept between runs.
     checkpoint_s : seconds between checkpoints within an epoch; there is one after every epoch in any case.
@@ -76,7 +76,7 @@ def fit(
     DataError : a data set is absent or unreadable.
     """
     if recipe.task == "detector":
-        from train.detection.fit import fit as fit_detector
+        from train.published.detection.fit import fit as fit_detector
 
         return fit_detector(recipe, data, out, device=device, precision=precision, limit=limit, notice=notice)
     with joined(device) as process:
@@ -87,7 +87,7 @@ def fit(
         if process.leads:
             write_data(recipe, data, limit, windows, out)
         if recipe.method != "network":
-            from train.classical.fit import fit as fit_classical
+            from train.published.classical.fit import fit as fit_classical
 
             process.of_leader(lambda: fit_classical(recipe, windows, out, notice))
             return out
@@ -146,8 +146,8 @@ def load_model(run: Path) -> tuple[Model, dict[str, Any]]:
 
 
 def _load_classical(run: Path, recipe: Recipe) -> tuple[Model, dict[str, Any]]:
-    from train.classical.fit import MODEL, logits_of
-    from train.classical.modelfile import load
+    from train.published.classical.fit import MODEL, logits_of
+    from train.published.classical.modelfile import load
 
     path = run / MODEL
     if not path.is_file():
@@ -175,7 +175,7 @@ def load_network(run: Path) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice) -> Windows:
-    """Windows of every data set of a recipe, test parts excepted; see `train.windows.cached`."""
+    """Windows of every data set of a recipe, test parts excepted; see `train.data.windows.cached`."""
     parts = []
     for name in recipe.shares:
         part = cached(dataset(name), data, recipe.window, notice, limit, cache)

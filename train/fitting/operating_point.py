@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.types import F32, I32, Bools
-from train.metrics import Floats, calibration_error
-from train.recipe import Recipe
+from train.judging.metrics import Floats, calibration_error
+from train.recipes.recipe import Recipe
 
 _ENOUGH = 50  # cells of a laboratory: fewer say little of the share of its cells that are called blasts
 _TEMPERATURES = np.geomspace(0.3, 4.0, 200)
@@ -17,7 +17,7 @@ _TEMPERATURES = np.geomspace(0.3, 4.0, 200)
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What turns logits into decisions; see `edge.bundle.Thresholds`.
+    """What turns logits into decisions; see `edge.bundle.bundle.Thresholds`.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ def _threshold(of_negatives: Floats, weights: Floats, share: float) -> float:
 
 
 def _confidence(probabilities: Floats, positive: Bools, columns: list[int]) -> Floats:
-    """What speaks for the decided side, as `edge.classify` has it."""
+    """What speaks for the decided side, as `edge.cells.classify` has it."""
     others = probabilities.copy()
     others[:, columns] = -1.0
     return np.asarray(np.where(positive, probabilities[:, columns].sum(axis=1), others.max(axis=1)))

@@ -8,7 +8,7 @@ from time import monotonic
 
 from tqdm import tqdm
 
-from train.datasets import Notice
+from train.data.sets import Notice
 
 
 class Progress:

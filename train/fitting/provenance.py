@@ -16,15 +16,15 @@ import numpy as np
 import torch
 
 import edge
-from edge import durable
 from edge.bench import machine
+from edge.files import atomic
 from edge.types import LeukoscopeError
-from train.checkpoint import Precision
-from train.datasets import dataset
-from train.distributed import Process
-from train.recipe import Recipe
-from train.split import SALT
-from train.windows import Windows, fingerprint
+from train.data.sets import dataset
+from train.data.split import SALT
+from train.data.windows import Windows, fingerprint
+from train.fitting.checkpoint import Precision
+from train.fitting.distributed import Process
+from train.recipes.recipe import Recipe
 
 SETTINGS, ENVIRONMENT, DATA = "settings.json", "environment.json", "data.json"
 
@@ -132,12 +132,12 @@ def census(windows: Windows) -> dict[str, Any]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a file of a run, all of it or nothing."""
-    durable.write(path, (json.dumps(content, indent=1) + "\n").encode(), 0o644)
+    atomic.write(path, (json.dumps(content, indent=1) + "\n").encode(), 0o644)
 
 
 def source() -> dict[str, Any] | None:
     """Commit of the program and whether its files are as committed; None where it is not run from Git."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edge.types import F32, I32
-from train.metrics import confusion, decisions, roc_area
-from train.operation import softmax
-from train.recipe import Recipe
-from train.windows import Windows, middle
+from train.data.windows import Windows, middle
+from train.fitting.operating_point import softmax
+from train.judging.metrics import confusion, decisions, roc_area
+from train.recipes.recipe import Recipe
 
 
 @torch.inference_mode()
@@ -67,7 +67,7 @@ def validate(
 
 
 def watched(found: Mapping[str, float], watch: Sequence[str]) -> float:
-    """The figure that epochs are compared by; see `train.recipe.Training.watch`. NaN if there is none."""
+    """The figure that epochs are compared by; `Training.watch` names it. NaN where there is none."""
     means = []
     for name in watch:
         values = [value for key, value in found.items() if key == name or key.endswith(f"_{name}")]

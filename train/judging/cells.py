@@ -12,10 +12,10 @@ from typing import Protocol
 import numpy as np
 from tqdm import tqdm
 
-from edge.preprocess import Look
+from edge.bundle.model_input import ModelInput
 from edge.types import F32, I32, U8, Bools
-from train.datasets import DataError, DataSet, Notice, Picture
-from train.windows import cut
+from train.data.sets import DataError, DataSet, Notice, Picture
+from train.data.windows import cut
 
 PARTS = ("train", "validation", "test", "all")
 """What may be judged: a part of a data set, or all of it."""
@@ -27,10 +27,10 @@ class Model(Protocol):
     @property
     def classes(self) -> tuple[str, ...]: ...
     @property
-    def look(self) -> Look: ...
+    def model_input(self) -> ModelInput: ...
 
     def probabilities(self, crops: U8) -> F32:
-        """(n, S, S, 3) uint8 RGB, as its look shows them → (n, C) float32 calibrated probabilities."""
+        """(n, S, S, 3) uint8 RGB, as its model input says → (n, C) float32 calibrated probabilities."""
         ...
 
 
@@ -49,9 +49,9 @@ class Cell:
     def group(self) -> str:
         return self.picture.spots[0].group
 
-    def crop(self, look: Look) -> U8:
+    def crop(self, model_input: ModelInput) -> U8:
         """(S, S, 3) uint8 RGB, as a model sees it; DataError if the picture cannot be read."""
-        return np.asarray(cut(self.picture, look)[0])
+        return np.asarray(cut(self.picture, model_input)[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,5 +151,8 @@ def _pictures(
 
 def _asked(models: Sequence[Model], picture: Picture) -> list[F32]:
     """What each model says of a picture's cells; those that want the same crops share them."""
-    crops = {look: cut(picture, look) for look in dict.fromkeys(model.look for model in models)}
-    return [model.probabilities(crops[model.look]) for model in models]
+    crops = {
+        model_input: cut(picture, model_input)
+        for model_input in dict.fromkeys(model.model_input for model in models)
+    }
+    return [model.probabilities(crops[model.model_input]) for model in models]

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from edge.types import Bools
-from train import figures, speed
-from train.bootstrap import ROUNDS, Draws, Figure, draw
-from train.contestants import Contestant, ContestantError, contestant, warn
-from train.datasets import DataSet, Notice
-from train.evaluate import plain
-from train.judging import Judged, judge
-from train.metrics import Floats
+from train.data.sets import DataSet, Notice
+from train.judging import estimates, speed
+from train.judging.bootstrap import ROUNDS, Draws, Figure, draw
+from train.judging.cells import Judged, judge
+from train.judging.contestants import Contestant, ContestantError, contestant, warn
+from train.judging.evaluate import plain
+from train.judging.metrics import Floats
 
 SHOWN = (
     "roc_area",
@@ -31,7 +31,7 @@ SHOWN = (
     "accuracy_differential",
     "calibration_error",
 )
-"""Figures compared; see `train.figures.overall`."""
+"""Figures compared; see `train.judging.estimates.overall`."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _standings(
     abstained = []
     for model, said in zip(models, judged, strict=True):
         calls = model.calls(said.probabilities[keep])
-        every = figures.overall(draws, truth, calls, model.classes, model.positive_indices)
+        every = estimates.overall(draws, truth, calls, model.classes, model.positive_indices)
         drawn.append({name: every[name] for name in SHOWN})
         abstained.append(float(calls.uncertain.mean()))
     return [
@@ -199,5 +199,5 @@ def _standings(
 def _times(models: Sequence[Contestant], judged: Judged) -> list[float]:
     """Milliseconds a cell of each contestant, on a few of the cells that were judged."""
     few = judged.cells[: speed.CELLS]
-    crops = [np.stack([cell.crop(m.look) for cell in few]) for m in models]
+    crops = [np.stack([cell.crop(m.model_input) for cell in few]) for m in models]
     return speed.per_cell(models, crops)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge import bundle, onnxfile
-from edge.bundle import Bundle, Thresholds
-from edge.classify import Calls, Classifier, decide
-from edge.detector import Detector
-from edge.preprocess import Look
+from edge.bundle import bundle, onnxfile
+from edge.bundle.bundle import Bundle, Thresholds
+from edge.bundle.model_input import ModelInput
+from edge.cells.classify import Calls, Classifier, decide
+from edge.cells.detector import Detector
 from edge.types import F32, U8, LeukoscopeError
-from train.datasets import DataSet, Notice
+from train.data.sets import DataSet, Notice
 
 
 class ContestantError(LeukoscopeError):
@@ -33,7 +33,7 @@ class Contestant:
     sha256 : of the bundle's file, or of the run's weights.
     runtime : what computes: 'ort-fp32' or 'torch-fp32'.
     classes : in the order of its answers. positive : those that a finding is about.
-    look : what it is shown of a cell or a field.
+    model_input : what it is shown of a cell or a field.
     parameters : numbers that a run learned, or that a bundle's FP32 graph holds (some more: short cuts are
         written out).
     model_bytes : of the FP32 graph, or of the run's weights. file_bytes : of the whole bundle, or the same.
@@ -51,7 +51,7 @@ class Contestant:
     classes: tuple[str, ...]
     positive: tuple[str, ...]
     thresholds: Thresholds
-    look: Look
+    model_input: ModelInput
     parameters: int
     model_bytes: int
     file_bytes: int
@@ -109,11 +109,11 @@ def detector(path: Path) -> FieldDetector | None:
     """
     path = bundle.located(path)
     if path.is_dir():
-        from train.fit import settings_of
+        from train.fitting.fit import settings_of
 
         if settings_of(path)[0].task != "detector":
             return None
-        from train.detection.fit import detector_of
+        from train.published.detection.fit import detector_of
 
         found, recipe = detector_of(path)
         return FieldDetector(found, recipe.classes, recipe.input.pitch_um)
@@ -143,7 +143,7 @@ def of_bundle(opened: Bundle) -> Contestant:
         classes=manifest.classes,
         positive=manifest.positive,
         thresholds=manifest.thresholds,
-        look=manifest.look,
+        model_input=manifest.model_input,
         parameters=onnxfile.weights(graph),
         model_bytes=len(graph),
         file_bytes=opened.path.stat().st_size,
@@ -164,7 +164,7 @@ def of_run(run: Path) -> Contestant:
     """
     from pickle import UnpicklingError
 
-    from train.fit import load_model, settings_of
+    from train.fitting.fit import load_model, settings_of
 
     try:
         recipe, settings = settings_of(run)
@@ -188,7 +188,7 @@ def of_run(run: Path) -> Contestant:
         classes=recipe.classes,
         positive=recipe.positive,
         thresholds=thresholds,
-        look=recipe.look,
+        model_input=recipe.model_input,
         parameters=model.parameters,
         model_bytes=size,
         file_bytes=size,

@@ -1,7 +1,7 @@
 """Figures of a model on judged cells, over the rounds of a bootstrap.
 
-Everything here gives (R + 1,) values by name, the first of the data as they are (`train.bootstrap`), so that
-figures of several models over the same rounds can be subtracted before their interval is taken.
+Everything here gives (R + 1,) values by name, the first of the data as they are (`train.judging.bootstrap`),
+so that figures of several models over the same rounds can be subtracted before their interval is taken.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.classify import Calls
+from edge.cells.classify import Calls
 from edge.types import F32, I32, Bools
-from train.bootstrap import Draws, Figure
-from train.metrics import (
+from train.judging.bootstrap import Draws, Figure
+from train.judging.metrics import (
     BINS,
     Floats,
     accuracies,

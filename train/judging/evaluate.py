@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classify import Calls, decide
+from edge.cells.classify import Calls, decide
 from edge.types import Bools
-from train import figures
-from train.bootstrap import ROUNDS, Draws, Figure, draw
-from train.contestants import Contestant, warn
-from train.datasets import DataSet, Notice
-from train.figures import DIFFERENTIAL, Bin, Undecided
-from train.judging import Cell, Judged, judge
-from train.metrics import BINS, Floats, confusion
+from train.data.sets import DataSet, Notice
+from train.judging import estimates
+from train.judging.bootstrap import ROUNDS, Draws, Figure, draw
+from train.judging.cells import Cell, Judged, judge
+from train.judging.contestants import Contestant, warn
+from train.judging.estimates import DIFFERENTIAL, Bin, Undecided
+from train.judging.metrics import BINS, Floats, confusion
 
 MISTAKES = 48
 """How many of the most confident ones are told."""
@@ -197,8 +197,8 @@ def _part(judged: Judged, draws: Draws, model: Contestant, keep: Bools) -> Part:
     scores = np.minimum(judged.probabilities[:, list(positive)].sum(axis=1), 1)
     right = judged.probabilities.argmax(axis=1) == truth
     counts = Counter(classes[i] for i in truth.tolist())
-    overall = figures.overall(draws, truth, calls, classes, positive)
-    decided = figures.overall(draws.of(sure), truth[sure], _of(calls, sure), classes, positive)
+    overall = estimates.overall(draws, truth, calls, classes, positive)
+    decided = estimates.overall(draws.of(sure), truth[sure], _of(calls, sure), classes, positive)
 
     def uncertain(confidence: float) -> Bools:
         limits = replace(model.thresholds, confidence=confidence)
@@ -209,13 +209,13 @@ def _part(judged: Judged, draws: Draws, model: Contestant, keep: Bools) -> Part:
         cells={name: counts[name] for name in classes if counts[name]},
         figures=_with_intervals(overall),
         decided=_with_intervals(decided) if sure.any() else {},
-        classes=_nested(figures.by_class(draws, truth, calls, classes)),
-        called_positive=_nested(figures.called_positive(draws, truth, calls, classes, positive)),
+        classes=_nested(estimates.by_class(draws, truth, calls, classes)),
+        called_positive=_nested(estimates.called_positive(draws, truth, calls, classes, positive)),
         table=confusion(truth, calls.classes, len(classes)),
         abstained=float(calls.uncertain.mean()),
-        likeliest=figures.reliability(draws, judged.probabilities.max(axis=1), right),
-        positive=figures.reliability(draws, scores, np.isin(truth, positive)),
-        curve=figures.abstention(draws, truth, calls, uncertain, positive),
+        likeliest=estimates.reliability(draws, judged.probabilities.max(axis=1), right),
+        positive=estimates.reliability(draws, scores, np.isin(truth, positive)),
+        curve=estimates.abstention(draws, truth, calls, uncertain, positive),
         judged=judged,
     )
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from edge.types import F32, Bools
-from train import pictures
-from train.bootstrap import Figure
-from train.contactsheet import contact_sheet
-from train.evaluate import Evaluation, Part
+from train.judging import plots
+from train.judging.bootstrap import Figure
+from train.judging.contactsheet import contact_sheet
+from train.judging.evaluate import Evaluation, Part
 
 _OF_CLASS = {"recall": "recall", "precision": "precision", "f1": "F1", "roc_area": "ROC area"}
 _OF_DATASET = {
@@ -36,22 +36,22 @@ def draw(evaluation: Evaluation, folder: Path) -> list[Path]:
         written.append(folder / f"{stem}-{kind}.png")
         return written[-1]
 
-    pictures.confusion_matrix(whole.table, model.classes, path("confusion"), about)
+    plots.confusion_matrix(whole.table, model.classes, path("confusion"), about)
     kinds = {
         "likeliest class": (whole.likeliest, whole.figures["calibration_error"]),
         positive: (whole.positive, whole.figures["calibration_error_positive"]),
     }
-    pictures.reliability(kinds, about, path("reliability"))
+    plots.reliability(kinds, about, path("reliability"))
     at = (whole.abstained, model.thresholds.confidence)
-    pictures.abstention(whole.curve, at, about, path("abstention"))
+    plots.abstention(whole.curve, at, about, path("abstention"))
     rows = {f"{name} ({whole.cells[name]})": found for name, found in whole.classes.items()}
-    pictures.intervals(rows, _OF_CLASS, about, path("classes"))
+    plots.intervals(rows, _OF_CLASS, about, path("classes"))
     if ranked := _ranked(evaluation):
         title = f"{positive} against the rest: {about}"
-        pictures.ranking(ranked, model.thresholds.positive, title, path("ranking"))
+        plots.ranking(ranked, model.thresholds.positive, title, path("ranking"))
     if len(evaluation.parts) > 1:
         every = {name: part.figures for name, part in evaluation.parts.items()} | {"all": whole.figures}
-        pictures.intervals(every, _OF_DATASET, about, path("datasets"))
+        plots.intervals(every, _OF_DATASET, about, path("datasets"))
     if evaluation.mistakes:
         _mistakes(evaluation, about, path("mistakes"))
     return written
@@ -76,7 +76,7 @@ def _mistakes(evaluation: Evaluation, about: str, path: Path) -> None:
     """The contact sheet, in the order of the JSON's `mistakes`."""
     model, positive = evaluation.model, evaluation.model.positive
     contact_sheet(
-        [m.cell.crop(model.look) for m in evaluation.mistakes],
+        [m.cell.crop(model.model_input) for m in evaluation.mistakes],
         [(m.truth, f"{m.called} {m.confidence:.2f}") for m in evaluation.mistakes],
         [(m.truth in positive) != (m.called in positive) for m in evaluation.mistakes],
         f"the {len(evaluation.mistakes)} surest mistakes of {about}: what it is, what it was called\n"

@@ -32,7 +32,7 @@ class BackboneError(LeukoscopeError):
 
 
 class Backbone(nn.Module):
-    """(n, 3, S, S) float32 in grey levels 0 to 255 -> (n, C) float32 logits, like `train.model.Network`.
+    """(n, 3, S, S) float32, grey levels 0 to 255 -> (n, C) float32 logits, as `train.network.model.Network`.
 
     Parameters
     ----------

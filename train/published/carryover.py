@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edge.preprocess import BACKGROUND
-from train.metrics import Floats
-from train.recipe import Recipe
-from train.sampling import evened
-from train.validation import truth_of, typed
-from train.windows import Windows, middle
+from edge.optics.specimen import BACKGROUND
+from train.data.sampling import evened
+from train.data.windows import Windows, middle
+from train.fitting.validation import truth_of, typed
+from train.judging.metrics import Floats
+from train.recipes.recipe import Recipe
 
 _GLASS = 222  # grey level from which all channels are clear glass
 _RIM_UM = 0.75  # of a cell: where it was cut out, half glass
@@ -50,7 +50,7 @@ class Teacher:
 
         cells = typed(windows, recipe, tuple(recipe.shares))
         pitch, truth = recipe.input.pitch_um, truth_of(cells, recipe.classes)
-        crops = torch.from_numpy(np.ascontiguousarray(middle(cells.pixels, recipe.look.size_px)))
+        crops = torch.from_numpy(np.ascontiguousarray(middle(cells.pixels, recipe.model_input.size_px)))
         parts = [features(part.permute(0, 3, 1, 2).float(), pitch) for part in torch.split(crops, _BATCH)]
         table = torch.cat(parts).double().numpy()
         weight = evened(cells.groups, 1.0)

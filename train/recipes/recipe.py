@@ -9,15 +9,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from edge import stricttoml
-from edge.preprocess import Look
-from train.augment import Augmentation
-from train.backbones import LEAST_PX
-from train.classes import CLASSES, LEUKOCYTES, POSITIVE
-from train.datasets import DataError, dataset
-from train.detection.settings import Detection
-from train.model import Architecture
-from train.sections import SHOWN_UM, WATCHED, Input, Operation, RecipeError, Training
+from edge.bundle.model_input import ModelInput
+from edge.files import stricttoml
+from train.data.augment import Augmentation
+from train.data.classes import CLASSES, LEUKOCYTES, POSITIVE
+from train.data.sets import DataError, dataset
+from train.network.model import Architecture
+from train.published.backbones import LEAST_PX
+from train.published.detection.settings import Detection
+from train.recipes.sections import SHOWN_UM, WATCHED, Input, Operation, RecipeError, Training
 
 __all__ = ["Input", "Operation", "Recipe", "RecipeError", "Training", "changed", "load", "names", "parse"]
 
@@ -31,7 +31,7 @@ class Recipe:
     name, title : what it is called and what it is for.
     shares : data set -> share of the training crops drawn from it; they need not add up to 1.
     task : what the model does: names a cell, names a whole field, or finds the cells of a field.
-    method : how: by a network, or by one of `train.classical.METHODS`.
+    method : how: by a network, or by one of `train.published.classical.METHODS`.
     classes : what it names, in the order of its answers. leukocytes : those that are counted, none for all.
     positive : those of them that a referral is about.
     published : what was reported of the system that this rebuilds, and on what; for the record.
@@ -105,17 +105,21 @@ class Recipe:
         return [self.classes.index(name) for name in self.positive]
 
     @property
-    def look(self) -> Look:
+    def model_input(self) -> ModelInput:
         """What the device shows the model; of a detector, what the screen shows of a cell that it finds."""
         if self.task == "detector":
-            return Look(self.input.pitch_um, round(SHOWN_UM / self.input.pitch_um))
-        return self.input.look(whole=self.task == "field")
+            return ModelInput(self.input.pitch_um, round(SHOWN_UM / self.input.pitch_um))
+        return self.input.model_input(whole=self.task == "field")
 
     @property
-    def window(self) -> Look:
+    def window(self) -> ModelInput:
         """What training cuts: the same, or wider where it may move inside it."""
-        look = self.look
-        return replace(look, cut_px=self.input.window_px) if look.plain and self.input.window_px else look
+        model_input = self.model_input
+        return (
+            replace(model_input, cut_px=self.input.window_px)
+            if model_input.plain and self.input.window_px
+            else model_input
+        )
 
 
 def names() -> list[str]:
@@ -156,7 +160,7 @@ def changed(recipe: Recipe, settings: Sequence[str] = (), split: str = "") -> Re
     Parameters
     ----------
     settings : 'section.key=value' each, the value as TOML has it or a bare text.
-    split : of its data sets, by another split; see `train.datasets.splits`.
+    split : of its data sets, by another split; see `train.data.splits`.
 
     Raises
     ------

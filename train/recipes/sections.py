@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.preprocess import WHITE_BALANCE, Look
+from edge.bundle.model_input import WHITE_BALANCE, ModelInput
 from edge.types import LeukoscopeError
 
 WATCHED = ("roc_area", "balanced_accuracy")
@@ -31,7 +31,7 @@ class Input:
     size_px : width and height of what the network sees after the steps.
     window_px : width and height of the window that a crop is cut from while training, so that what a turned
         or shifted one shows beside it is real; 0 for none. Only where no step but white-balance is done.
-    steps : the preprocessing steps; see `edge.preprocess.STEPS`.
+    steps : the preprocessing steps; see `edge.bundle.model_input.STEPS`.
     um_per_px : what the device takes the scale of picture files to be that show no red cell to measure it by;
         0 for the nominal one of its camera.
     """
@@ -51,19 +51,21 @@ class Input:
                 f"input.size_px: {self.size_px} is not between 32 and window_px {self.window_px}"
             )
         try:
-            look = self.look()
+            model_input = self.model_input()
         except ValueError as error:
             raise RecipeError(f"input.steps: {error}") from None
-        if look.size_px != self.size_px:
-            raise RecipeError(f"input.size_px: {self.size_px}, but the steps make {look.size_px} of it")
-        if self.window_px and not look.plain:
+        if model_input.size_px != self.size_px:
+            raise RecipeError(
+                f"input.size_px: {self.size_px}, but the steps make {model_input.size_px} of it"
+            )
+        if self.window_px and not model_input.plain:
             raise RecipeError(
                 f"input.window_px: {self.window_px}, but with steps beside {WHITE_BALANCE} it must be 0"
             )
 
-    def look(self, *, whole: bool = False) -> Look:
+    def model_input(self, *, whole: bool = False) -> ModelInput:
         """What the device shows the model; `whole` for one that names fields."""
-        return Look(self.pitch_um, self.cut_px or self.size_px, self.steps, whole)
+        return ModelInput(self.pitch_um, self.cut_px or self.size_px, self.steps, whole)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Training:
         the data sets that have it (`roc_area`, `balanced_accuracy`) or for one data set's alone
         (`pbc_roc_area`); several are averaged. None at all keeps the last epoch.
     teacher : what a network learns its answers from: the labels, or a regression that was fitted to them; see
-        `train.teacher`.
+        `train.published.carryover`.
     seed : of everything that is drawn at random.
     """
 

@@ -1,5 +1,5 @@
 """The learned segmenter: a small fully convolutional network that finds and outlines leukocytes.
 
 `scenes` holds what it is shown, `teachers` makes that from data sets, `network` is the network, `fit` trains
-it. `edge.fcn` is how the device uses it, `export.segmenter` how it gets there.
+it. `edge.cells.fcn` is how the device uses it, `export.graph.segmenter` how it gets there.
 """

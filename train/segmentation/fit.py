@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from edge import stricttoml
-from edge.preprocess import BACKGROUND
+from edge.files import stricttoml
+from edge.optics.specimen import BACKGROUND
 from edge.types import U8
-from train.datasets import SPLITS, Notice
+from train.data.sets import SPLITS, Notice
 from train.segmentation import scenes, teachers
 from train.segmentation.network import Network, loss_of, outlines
 from train.segmentation.scenes import Patches, Scene
@@ -184,7 +184,7 @@ class _Run:
 
     def save(self, epoch: int) -> None:
         """Keep the state; what was kept before stays whole until then."""
-        from train.pictures import curves
+        from train.judging.plots import curves
 
         self.epoch = epoch
         parts = {part: getattr(self, part).state_dict() for part in ("network", "average", "optimiser")}
@@ -227,7 +227,7 @@ class Variation(Protocol):
 def varied(pixels: U8, settings: Variation, rng: np.random.Generator) -> Tensor:
     """(n, S, S, 3) uint8 -> (n, 3, S, S) float32 under other dyes, light, focus and noise.
 
-    Stain is changed where it adds up, in optical density, as in `train.augment`.
+    Stain is changed where it adds up, in optical density, as in `train.data.augment`.
     """
     n = len(pixels)
     strength = rng.normal(0, settings.stain, (n, 1, 1)) + rng.normal(0, settings.stain / 2, (n, 3, 1))

@@ -1,8 +1,8 @@
 """The segmenter's network: a U of plain convolutions on grids of 1, 2 and 4 µm.
 
 Small enough that a field of 1080 lines takes a few milliseconds on two cores; everything in it fuses to
-convolutions with biases, additions and nearest upsampling (see `export.segmenter`). Outlines are finer than
-its finest grid: its maps are meant to be interpolated, and the loss sees them so.
+convolutions with biases, additions and nearest upsampling (see `export.graph.segmenter`). Outlines are finer
+than its finest grid: its maps are meant to be interpolated, and the loss sees them so.
 """
 
 from __future__ import annotations

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge.cameras.cytology import LEUKOCYTES, draw
-from edge.cameras.scope import scope_of
-from edge.cameras.sensor import SLACK_PX, Sensor
-from edge.cameras.smear import Smear
-from train.datasets.simulated import FIRST_SEED, SLIDES
+from edge.cameras.demo.cytology import LEUKOCYTES, draw
+from edge.cameras.demo.scope import scope_of
+from edge.cameras.demo.sensor import SLACK_PX, Sensor
+from edge.cameras.demo.smear import Smear
+from train.data.sets.simulated import FIRST_SEED, SLIDES
+from train.data.split import split_of
 from train.segmentation.scenes import CENTRE, MASK, Known, Truth
-from train.split import split_of
 
 _SIDE_UM = 60.0
 _PER_SLIDE = 4

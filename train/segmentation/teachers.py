@@ -6,7 +6,7 @@ says which of them are leukocytes: what it finds beside the labels is no cell wh
 open elsewhere; labelled cells that it does not find are known by their middle alone.
 
 Every picture is shown at several scales and under several lamps; how it is corrected is left to
-`edge.preprocess`, as on the device.
+`edge.optics.specimen`, as on the device.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.preprocess import specimen
-from edge.segment import segment
+from edge.cells.segment import segment
+from edge.optics.specimen import specimen
 from edge.types import U8, Bools
-from train.classes import LEUKOCYTES
-from train.datasets import NUCLEUS, DataError, Notice, Picture, Split, dataset
+from train.data.classes import LEUKOCYTES
+from train.data.sets import NUCLEUS, DataError, Notice, Picture, Split, dataset
 from train.segmentation.scenes import CENTRE, MASK, Known, Scene, Truth
 from train.segmentation.simulated import drawn
 

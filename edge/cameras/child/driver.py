@@ -1,6 +1,6 @@
 """A camera's driver in a process of its own, so that one that hangs or crashes can be ended.
 
-The process runs `edge/cameras/drivers` with the system's Python, for which picamera2 and GStreamer's
+The process runs `edge/cameras/child/drivers` with the system's Python, for which picamera2 and GStreamer's
 binding are packaged. Commands and answers are lines of JSON over pipes; pictures lie in memory that both
 processes map and that goes when both have ended.
 """
@@ -48,7 +48,7 @@ class Driver:
 
     Parameters
     ----------
-    module : of the driver, in `edge/cameras/drivers`.
+    module : of the driver, in `edge/cameras/child/drivers`.
     options : JSON values for it; with `camera` it serves that camera, without it lists what there is.
     slots : pictures that the shared memory holds.
 

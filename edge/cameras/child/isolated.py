@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from edge.cameras import CameraError
-from edge.cameras.driver import Driver, DriverError
-from edge.config import CameraSettings
+from edge.cameras.child.driver import Driver, DriverError
+from edge.machine.profile import CameraSettings
 from edge.types import U8, Frame, Light
 
 SLOTS = 4
@@ -43,7 +43,7 @@ class IsolatedCamera:
     ----------
     spec : what `--camera` takes for it; messages begin with it.
     name, serial : of the camera.
-    driver : module in `edge/cameras/drivers`, and `arguments` of its class.
+    driver : module in `edge/cameras/child/drivers`, and `arguments` of its class.
     advice : what to tell the user for a `DriverError`, by its reason, 'failed' for any other; `{}` stands
         for its detail.
     settings : `settle_s` is used here.

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from edge.cameras import CameraError
-from edge.cameras.scope import Scope, scope_of
-from edge.cameras.sensor import SLACK_PX, Sensor
-from edge.cameras.smear import Smear
-from edge.cameras.walk import Walk, wander
+from edge.cameras.demo.scope import Scope, scope_of
+from edge.cameras.demo.sensor import SLACK_PX, Sensor
+from edge.cameras.demo.smear import Smear
+from edge.cameras.demo.walk import Walk, wander
 from edge.types import Frame
 
 NOMINAL_EXPOSURE_MS = 8.0
@@ -108,7 +108,7 @@ class SimulatedCamera:
     def truth(self) -> dict[str, Any]:
         """What the drawn slide holds and where the stage goes, ready for JSON.
 
-        Beside `edge.cameras.smear.Smear.truth`: `fields`, for each of the first frames its `index`, the
+        Beside `edge.cameras.demo.smear.Smear.truth`: `fields`, for each of the first frames its `index`, the
         upper left corner `x_um`, `y_um`, `defocus_um` (standard deviation) and `exposure` (1 is right).
         """
         fields = []

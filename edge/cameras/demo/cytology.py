@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from edge.cameras.debris import draw_artefact, draw_platelet, draw_smudge
-from edge.cameras.drawing import Canvas, smoothstep
+from edge.cameras.demo.debris import draw_artefact, draw_platelet, draw_smudge
+from edge.cameras.demo.drawing import Canvas, smoothstep
 from edge.types import F32
 
 LEUKOCYTES = (

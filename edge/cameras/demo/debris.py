@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.cameras.drawing import Canvas, Dye, smoothstep
+from edge.cameras.demo.drawing import Canvas, Dye, smoothstep
 from edge.types import F32
 
 

@@ -13,8 +13,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cameras.cytology import DIAMETER_UM, LEUKOCYTES
-from edge.cameras.scope import Scope
+from edge.cameras.demo.cytology import DIAMETER_UM, LEUKOCYTES
+from edge.cameras.demo.scope import Scope
 
 F64 = NDArray[np.float64]
 

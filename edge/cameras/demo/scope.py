@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.cameras.cytology import LEUKOCYTES
-from edge.cameras.drawing import Stain
+from edge.cameras.demo.cytology import LEUKOCYTES
+from edge.cameras.demo.drawing import Stain
 
 HEALTHY = {"neutrophil": 60.0, "lymphocyte": 29.0, "monocyte": 7.0, "eosinophil": 3.0, "basophil": 1.0}
 FRAME_SIZES_PX = ((1440, 900), (1280, 960), (1024, 768), (1600, 1200), (1920, 1080))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.cameras.scope import Scope
-from edge.cameras.smear import CLEAR
+from edge.cameras.demo.scope import Scope
+from edge.cameras.demo.smear import CLEAR
 from edge.types import U8
 
 SLACK_PX = 96  # how far the kept noise can be shifted, so that no two frames share it
@@ -31,7 +31,7 @@ class Sensor:
         self._deviation = np.rint(deviation * 2**NOISE_BITS).clip(0, 255).astype(np.uint8)
 
     def expose(self, light: U8, defocus_um: float, exposure: float, shift: tuple[int, int]) -> U8:
-        """A frame (H, W, 3) uint8 RGB of `light` on `edge.cameras.smear`'s scale.
+        """A frame (H, W, 3) uint8 RGB of `light` on `edge.cameras.demo.smear`'s scale.
 
         `shift`, two numbers below `SLACK_PX`, picks the frame's noise.
         """

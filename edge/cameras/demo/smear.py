@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
-from edge.cameras.cytology import LEUKOCYTES, draw
-from edge.cameras.debris import draw_red_cell
-from edge.cameras.drawing import Dye, stamp
-from edge.cameras.layout import BLOCK_UM, RedCellField, RedCells, lay_out
-from edge.cameras.scope import Scope
+from edge.cameras.demo.cytology import LEUKOCYTES, draw
+from edge.cameras.demo.debris import draw_red_cell
+from edge.cameras.demo.drawing import Dye, stamp
+from edge.cameras.demo.layout import BLOCK_UM, RedCellField, RedCells, lay_out
+from edge.cameras.demo.scope import Scope
 from edge.types import F32, U8
 
 TILE_PX = 256

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cameras.scope import Scope
+from edge.cameras.demo.scope import Scope
 
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urljoin
 
-from edge.cameras.address import Address
+from edge.cameras.network.address import Address
 
 NETWORK_S = 3.0
 """Longest wait for anything from the network."""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import cv2
 import numpy as np
 
-from edge.cameras.address import Address
+from edge.cameras.network.address import Address
 from edge.cameras.quiet import quiet
 from edge.types import U8
 

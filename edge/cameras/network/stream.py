@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from edge.cameras import CameraError
-from edge.cameras.address import Address
-from edge.cameras.decode import decode
-from edge.config import CameraSettings
+from edge.cameras.network.address import Address
+from edge.files.pictures import decode
+from edge.machine.profile import CameraSettings
 from edge.types import U8, Frame
 
 OPEN_S = 5.0
@@ -102,10 +102,10 @@ class StreamCamera:
 
     def _pictures(self) -> Pictures:
         if self._address.scheme == "rtsp":
-            from edge.cameras.rtsp import RtspPictures
+            from edge.cameras.network.rtsp import RtspPictures
 
             return RtspPictures(self._address)
-        from edge.cameras.mjpeg import HttpPictures
+        from edge.cameras.network.mjpeg import HttpPictures
 
         return HttpPictures(self._address, self._fps)
 

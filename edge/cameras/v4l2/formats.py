@@ -12,7 +12,7 @@ from edge.cameras.attached import Format
 from edge.cameras.v4l2 import abi
 from edge.cameras.v4l2.device import Device
 from edge.cameras.v4l2.layout import BITS
-from edge.config import CameraSettings
+from edge.machine.profile import CameraSettings
 
 T = TypeVar("T", bound=ctypes.Structure)
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from edge.cameras.decode import JPEG_MARKER
 from edge.cameras.v4l2.layout import Layout, size_bytes
+from edge.files.pictures import JPEG_MARKER
 from edge.types import U8
 
 _START_OF_SCAN = 0xDA

@@ -16,9 +16,9 @@ import pytest
 from edge import bench, command
 from edge.bench import fields, measure, process, table
 from edge.bench.rig import rig
-from edge.cameras.cytology import LEUKOCYTES
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.cameras.demo.cytology import LEUKOCYTES
 from edge.cameras.files import FileCamera
-from edge.cameras.simulated import SimulatedCamera
 from edge.types import U8, LeukoscopeError
 
 TINY = measure.Extent(
@@ -203,7 +203,7 @@ def test_what_edge_run_says_when_it_fails_is_passed_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("module", "heavy"),
-    [("edge.bench", {"onnxruntime", "edge.pipeline"}), ("edge.bench.plot, edge.bench.measure", set())],
+    [("edge.bench", {"onnxruntime", "edge.line.pipeline"}), ("edge.bench.plot, edge.bench.measure", set())],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(module: str, heavy: set[str]) -> None:
     heavy = heavy | {"matplotlib", "psutil", "torch", "textual"}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge import archive
+from edge.bundle import archive
 
 GOOD = {"manifest.json": b"{}", "golden/0.png": bytes(range(256)) * 20}
 QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, load_from_string
 
-from edge import bundle, installed
-from edge.bundle import BundleError
-from edge.config import data_folder
+from edge.bundle import bundle, installed
+from edge.bundle.bundle import BundleError
+from edge.machine.profile import data_folder
 from tests.conftest import add_signature, graph, pack
 from tests.conftest import manifest as about
 

@@ -13,19 +13,20 @@ import numpy as np
 import pytest
 import torch
 
-from edge import bundle, cli
-from edge.bundle import Bundle
-from edge.classify import Classifier
-from edge.optics import Scales
-from edge.pipeline import Line
-from edge.preprocess import specimen
-from edge.segment import segmenter, whole_field
+from edge import cli
+from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
+from edge.cells.classify import Classifier
+from edge.cells.segment import segmenter, whole_field
+from edge.line.pipeline import Line
+from edge.optics.scale import Scales
+from edge.optics.specimen import specimen
 from edge.types import U8, Frame, Reading
-from export.bundle import build
+from export.bundle.bundle import build
 from tests.train.layouts import aria
-from train import recipe
-from train.datasets import load_picture
-from train.fit import fit
+from train.data.sets import load_picture
+from train.fitting.fit import fit
+from train.recipes import recipe
 
 CLASSES = ("benign", "early", "pre", "pro")
 QUICK = (
@@ -90,9 +91,9 @@ def test_the_manifest_says_that_it_names_fields(opened: Bundle) -> None:
     about = opened.manifest
     assert (about.task, about.unit, about.sign) == ("field", "field", "positive field")
     assert (about.classes, about.leukocytes, about.positive) == (CLASSES, CLASSES, CLASSES[1:])
-    assert about.look.whole
-    assert about.look.steps == ("white-balance", "median:3", "clahe:2", "resize:32")
-    assert (about.look.cut_px, about.size_px) == (64, 32)
+    assert about.model_input.whole
+    assert about.model_input.steps == ("white-balance", "median:3", "clahe:2", "resize:32")
+    assert (about.model_input.cut_px, about.size_px) == (64, 32)
     card = opened.members["MODEL_CARD.md"].decode()
     assert "whole fields scaled to 64 × 64 px" in card
     assert "A field is called early or pre or pro" in card
@@ -120,7 +121,7 @@ def test_the_line_counts_fields(line: Line, opened: Bundle, pictures: Path) -> N
         assert reading.cells.boxes_px.tolist() == [[0, 0, reading.frame.width, reading.frame.height]]
         assert reading.crops.shape == (1, 32, 32, 3)
         pixels = reading.frame.pixels
-        shown = opened.manifest.look.of(specimen(pixels, 0.1, 0.4), reading.cells.centres_px, pixels)
+        shown = opened.manifest.model_input.of(specimen(pixels, 0.1, 0.4), reading.cells.centres_px, pixels)
         np.testing.assert_array_equal(reading.crops, shown)
         assert reading.probabilities.sum() == pytest.approx(1, abs=1e-5)
     tally = readings[-1].tally
@@ -132,13 +133,13 @@ def test_the_line_counts_fields(line: Line, opened: Bundle, pictures: Path) -> N
 
 def test_the_same_field_gives_the_same_answer_as_in_training(line: Line, opened: Bundle, drawn: Path) -> None:
     """A drawn field by its data set's reader and by the camera's: one definition of the input."""
-    from train.datasets import dataset
-    from train.windows import cut
+    from train.data.sets import dataset
+    from train.data.windows import cut
 
     source = dataset("aria-fields")
     picture = next(iter(source.read(source.root(drawn), pytest.fail)))
     reading = line.read(_frame(picture.load()))
-    np.testing.assert_array_equal(cut(picture, opened.manifest.look), reading.crops)
+    np.testing.assert_array_equal(cut(picture, opened.manifest.model_input), reading.crops)
 
 
 def _screened(path: Path, pictures: Path, tmp_path: Path, *flags: str) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge import manifest
-from edge.preprocess import Look
+from edge.bundle import manifest
+from edge.bundle.model_input import ModelInput
 from tests.conftest import manifest as valid
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -68,11 +68,11 @@ def test_one_that_names_fields_needs_no_crop() -> None:
     del field["input"]["crop_um"]
     about = manifest.read(json.dumps(field).encode())
     assert (about.task, about.unit, about.sign) == ("field", "field", "blast")
-    assert about.look == Look(0.25, 224, ("white-balance", "median:3", "resize:160"), whole=True)
+    assert about.model_input == ModelInput(0.25, 224, ("white-balance", "median:3", "resize:160"), whole=True)
     assert about.size_px == 160
     del field["input"]["cut_px"]
     field["input"] |= {"size_px": 96, "steps": []}
-    assert manifest.read(json.dumps(field).encode()).look == Look(0.25, 96, (), whole=True)
+    assert manifest.read(json.dumps(field).encode()).model_input == ModelInput(0.25, 96, (), whole=True)
     field["task"] = "cell"
     assert "crop_um is missing" in _refusal(field)
 
@@ -89,7 +89,7 @@ def test_one_that_finds_cells_may_know_no_positive_class() -> None:
     about = manifest.read(json.dumps(detector).encode())
     assert (about.task, about.unit, about.sign, about.positive_indices) == ("detector", "leukocyte", "", ())
     assert about.graphs["ort-int8"] == "int8.onnx"
-    assert not about.look.whole
+    assert not about.model_input.whole
 
 
 @pytest.mark.parametrize(

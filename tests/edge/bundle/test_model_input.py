@@ -1,4 +1,4 @@
-"""What a model is shown: every step does what its name says, and what a look makes of a field."""
+"""What a model is shown: every step does what its name says, and what a model input makes of a field."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.preprocess import BACKGROUND, STEPS, WHITE_BALANCE, Look, Specimen, specimen
+from edge.bundle.model_input import STEPS, WHITE_BALANCE, ModelInput
+from edge.optics.specimen import BACKGROUND, Specimen, specimen
 from edge.types import U8
 
 SIZE = 64
@@ -19,7 +20,7 @@ def _step(picture: U8, *steps: str) -> U8:
     """A picture after these steps, by the way that training and the device take."""
     view = Specimen(picture, 0.25, 1.0, np.full(3, BACKGROUND, np.float32), 0.5)
     middle = np.full((1, 2), len(picture) / 2, np.float32)
-    (shown,) = Look(0.25, len(picture), steps).of(view, middle, picture)
+    (shown,) = ModelInput(0.25, len(picture), steps).of(view, middle, picture)
     return shown
 
 
@@ -127,10 +128,10 @@ def test_resize_keeps_the_light(side: int) -> None:
 def test_every_step_can_be_asked_for_and_says_what_it_gives(name: str) -> None:
     step = STEPS[name]
     text = name if step.low is None else f"{name}:{max(step.low, 9 if step.whole_number else 1.5):g}"
-    look = Look(0.25, SIZE, (text,))
+    model_input = ModelInput(0.25, SIZE, (text,))
     shown = _step(_edge(noise=5), text)
     assert shown.dtype == np.uint8
-    assert shown.shape == (look.size_px, look.size_px, 3)
+    assert shown.shape == (model_input.size_px, model_input.size_px, 3)
     assert step.what
 
 
@@ -159,7 +160,7 @@ def test_every_step_can_be_asked_for_and_says_what_it_gives(name: str) -> None:
 )  # fmt: skip
 def test_what_no_step_can_be_is_named(step: str, words: str) -> None:
     with pytest.raises(ValueError, match=r"\S") as refused:
-        Look(0.25, SIZE, (step,))
+        ModelInput(0.25, SIZE, (step,))
     line = str(refused.value)
     assert words in line
     assert line.isprintable()
@@ -168,7 +169,7 @@ def test_what_no_step_can_be_is_named(step: str, words: str) -> None:
 def test_white_balance_comes_first_or_not_at_all() -> None:
     for steps in (("median:3", WHITE_BALANCE), (WHITE_BALANCE, WHITE_BALANCE)):
         with pytest.raises(ValueError, match=r"white-balance: .* must be the first step"):
-            Look(0.25, SIZE, steps)
+            ModelInput(0.25, SIZE, steps)
 
 
 @pytest.mark.parametrize(
@@ -182,22 +183,22 @@ def test_white_balance_comes_first_or_not_at_all() -> None:
     ],
 )
 def test_the_size_follows_the_steps(steps: tuple[str, ...], size: int) -> None:
-    look = Look(0.25, 96, steps)
-    assert look.size_px == size
-    assert look.of(_smear(), np.zeros((2, 2), np.float32), FIELD).shape == (2, size, size, 3)
+    model_input = ModelInput(0.25, 96, steps)
+    assert model_input.size_px == size
+    assert model_input.of(_smear(), np.zeros((2, 2), np.float32), FIELD).shape == (2, size, size, 3)
     with pytest.raises(ValueError, match=r"centre-crop:400': what it is given has 96 px"):
-        Look(0.25, 96, ("centre-crop:400", "resize:512"))
+        ModelInput(0.25, 96, ("centre-crop:400", "resize:512"))
 
 
 def test_only_a_crop_and_nothing_more_lies_in_a_wider_one() -> None:
-    assert Look(0.25, 96).plain
-    assert Look(0.25, 96, ()).plain
-    assert not Look(0.25, 96, ("median:3",)).plain
-    assert not Look(0.25, 96, ("resize:96",)).plain
-    assert not Look(0.25, 96, whole=True).plain
+    assert ModelInput(0.25, 96).plain
+    assert ModelInput(0.25, 96, ()).plain
+    assert not ModelInput(0.25, 96, ("median:3",)).plain
+    assert not ModelInput(0.25, 96, ("resize:96",)).plain
+    assert not ModelInput(0.25, 96, whole=True).plain
     view, centre = _smear(), np.array([[150, 100]], np.float32)
     for steps in ((), (WHITE_BALANCE,)):
-        narrow, wide = (Look(0.25, size, steps).of(view, centre, FIELD)[0] for size in (32, 48))
+        narrow, wide = (ModelInput(0.25, size, steps).of(view, centre, FIELD)[0] for size in (32, 48))
         np.testing.assert_array_equal(narrow, wide[8:40, 8:40])
 
 
@@ -229,7 +230,7 @@ def _smear() -> Specimen:
 
 def test_a_whole_field_is_the_same_wherever_its_cells_lie() -> None:
     centres = np.array([[0, 0], [299, 199], [7, 7]], np.float32)
-    shown = Look(0.25, 48, whole=True).of(_smear(), centres, FIELD)
+    shown = ModelInput(0.25, 48, whole=True).of(_smear(), centres, FIELD)
     assert shown.shape == (3, 48, 48, 3)
     assert (shown == shown[0]).all()
     for corner in (shown[0, 0, 0], shown[0, -1, -1]):
@@ -239,9 +240,10 @@ def test_a_whole_field_is_the_same_wherever_its_cells_lie() -> None:
 
 @pytest.mark.parametrize("steps", [(), (WHITE_BALANCE,), ("median:3",)])
 def test_a_whole_field_is_the_same_whatever_its_scale_is_taken_to_be(steps: tuple[str, ...]) -> None:
-    look = Look(0.25, 48, steps, whole=True)
+    model_input = ModelInput(0.25, 48, steps, whole=True)
     shown = [
-        look.of(specimen(FIELD, um, 0.25), np.zeros((1, 2), np.float32), FIELD)[0] for um in (0.05, 0.1, 0.4)
+        model_input.of(specimen(FIELD, um, 0.25), np.zeros((1, 2), np.float32), FIELD)[0]
+        for um in (0.05, 0.1, 0.4)
     ]
     assert all((other == shown[0]).all() for other in shown)
 
@@ -251,22 +253,26 @@ def test_a_whole_field_is_shown_to_its_edges_whatever_its_shape() -> None:
         picture = np.zeros((size[1], size[0], 3), np.uint8)
         picture[:, size[0] // 2 :] = 200
         view = specimen(picture, 0.1, 0.25)
-        (shown,) = Look(0.25, 48, (), whole=True).of(view, np.zeros((1, 2), np.float32), picture)
+        (shown,) = ModelInput(0.25, 48, (), whole=True).of(view, np.zeros((1, 2), np.float32), picture)
         assert (shown[:, :23] == 0).all()
         assert (shown[:, 26:] == 200).all()
 
 
 def test_without_cells_nothing_is_shown() -> None:
-    for look in (Look(0.25, 48), Look(0.25, 48, ("median:3", "resize:32")), Look(0.25, 48, whole=True)):
+    for model_input in (
+        ModelInput(0.25, 48),
+        ModelInput(0.25, 48, ("median:3", "resize:32")),
+        ModelInput(0.25, 48, whole=True),
+    ):
         none = np.zeros((0, 2), np.float32)
-        assert look.of(_smear(), none, FIELD).shape == (0, look.size_px, look.size_px, 3)
+        assert model_input.of(_smear(), none, FIELD).shape == (0, model_input.size_px, model_input.size_px, 3)
 
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_what_does_not_name_white_balance_is_shown_the_picture_as_it_was_taken(whole: bool) -> None:
     view, centre = _smear(), np.array([[150, 20]], np.float32)
     taken, corrected = (
-        Look(0.25, 16, steps, whole).of(view, centre, FIELD)[0] for steps in ((), (WHITE_BALANCE,))
+        ModelInput(0.25, 16, steps, whole).of(view, centre, FIELD)[0] for steps in ((), (WHITE_BALANCE,))
     )
     assert np.abs(taken[0, 0].astype(int) - LAMP).max() <= 2
     assert np.abs(corrected[0, 0].astype(int) - BACKGROUND).max() <= 3
@@ -274,7 +280,7 @@ def test_what_does_not_name_white_balance_is_shown_the_picture_as_it_was_taken(w
 
 
 def test_beyond_the_edge_of_a_picture_as_it_was_taken_lies_its_own_glass() -> None:
-    (corner,) = Look(0.25, 32, ()).of(_smear(), np.zeros((1, 2), np.float32), FIELD)
+    (corner,) = ModelInput(0.25, 32, ()).of(_smear(), np.zeros((1, 2), np.float32), FIELD)
     assert np.abs(corner[0, 0].astype(int) - LAMP).max() <= 2
 
 
@@ -282,22 +288,28 @@ def test_a_cell_cut_out_on_black_stays_on_black_unless_white_balance_is_asked_fo
     pixels = np.zeros((SIZE, SIZE, 3), np.uint8)
     cv2.circle(pixels, (32, 32), 16, (120, 60, 160), -1)
     view = specimen(pixels, 0.25, 0.25)
-    (taken,) = Look(0.25, 96, ("median:3", "centre-crop:80")).of(view, MIDDLE, pixels)
+    (taken,) = ModelInput(0.25, 96, ("median:3", "centre-crop:80")).of(view, MIDDLE, pixels)
     assert (taken[:24] == 0).all()
     assert (taken[40, 40] == (120, 60, 160)).all()
-    (corrected,) = Look(0.25, 96, (WHITE_BALANCE, "centre-crop:80")).of(view, MIDDLE, pixels)
+    (corrected,) = ModelInput(0.25, 96, (WHITE_BALANCE, "centre-crop:80")).of(view, MIDDLE, pixels)
     assert np.abs(corrected[:24].astype(int) - BACKGROUND).max() <= 1
 
 
 def test_a_specimen_that_nobody_saw_uncorrected_is_shown_as_it_is() -> None:
     picture = _edge()
     view = Specimen(picture, 0.25, 1.0, np.full(3, BACKGROUND, np.float32), 0.5)
-    one, other = (Look(0.25, SIZE, steps).of(view, MIDDLE, picture) for steps in ((), (WHITE_BALANCE,)))
+    one, other = (ModelInput(0.25, SIZE, steps).of(view, MIDDLE, picture) for steps in ((), (WHITE_BALANCE,)))
     np.testing.assert_array_equal(one, other)
 
 
 def test_looks_that_differ_are_told_apart() -> None:
     """The cache of cut windows and the crops that several models share go by it."""
-    looks = [Look(0.25, 96), Look(0.2, 96), Look(0.25, 90), Look(0.25, 96, ()), Look(0.25, 96, whole=True)]
+    looks = [
+        ModelInput(0.25, 96),
+        ModelInput(0.2, 96),
+        ModelInput(0.25, 90),
+        ModelInput(0.25, 96, ()),
+        ModelInput(0.25, 96, whole=True),
+    ]
     assert len(set(looks)) == len({str(look) for look in looks}) == len(looks)
     assert all(one != other for one, other in pairwise(looks))

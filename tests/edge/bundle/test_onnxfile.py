@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from edge import onnxfile
+from edge.bundle import onnxfile
 from tests.conftest import graph
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from edge import archive, bundle, signature
-from edge.bundle import BundleError
-from edge.config import data_folder
-from export.keys import KeyFileError, generate, sign
+from edge.bundle import archive, bundle, signature
+from edge.bundle.bundle import BundleError
+from edge.machine.profile import data_folder
+from export.bundle.keys import KeyFileError, generate, sign
 from tests.conftest import add_signature
 
 Make = Callable[..., Path]

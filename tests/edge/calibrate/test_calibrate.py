@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from edge import device
-from edge.calibrations import FILE, CalibrationStore
 from edge.cameras import CameraError
-from edge.cameras.simulated import SimulatedCamera
-from edge.config import data_folder
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.machine.profile import data_folder
+from edge.optics.calibrations import FILE, CalibrationStore
 from edge.types import U8, Frame, Light
 
 

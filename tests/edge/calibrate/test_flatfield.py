@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import preprocess
 from edge.calibrate import flatfield
 from edge.calibrate.flatfield import FlatFieldError
-from edge.cameras.simulated import SimulatedCamera
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.optics import specimen as preprocess
 from edge.types import F32, U8
 
 SIZE = (450, 720)

@@ -10,7 +10,7 @@ import pytest
 
 from edge.calibrate import micrometer
 from edge.calibrate.micrometer import MicrometerError, Ruling
-from edge.cameras.simulated import SimulatedCamera
+from edge.cameras.demo.camera import SimulatedCamera
 from edge.types import U8
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.cameras import Camera, stream
+from edge.cameras import Camera
+from edge.cameras.network import stream
 from tests.edge.cameras.fake_sysfs import plug_in
 from tests.edge.cameras.fake_v4l2 import FakeCamera
 from tests.edge.cameras.uvc_rig import a_camera

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from edge.cameras import CameraError
-from edge.config import CameraSettings
+from edge.machine.profile import CameraSettings
 from edge.types import U8, Frame
 
 SETTINGS = CameraSettings(width=640, height=480, fps=30, nominal_um_per_px=0.1, settle_s=0.5)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from edge.cameras import Camera, CameraError
-from edge.cameras.driver import SYSTEM_PYTHON
+from edge.cameras.child.driver import SYSTEM_PYTHON
 
 FAKES = [Path(__file__).parent / name for name in ("fake_picamera2", "fake_gi")]
 

@@ -14,7 +14,7 @@ import cv2
 import pytest
 
 from edge.cameras import CameraError
-from edge.cameras.stream import StreamCamera
+from edge.cameras.network.stream import StreamCamera
 from tests.edge.cameras.fakes import SETTINGS, picture
 
 SNAPPY = replace(SETTINGS, fps=100)

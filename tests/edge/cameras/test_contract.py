@@ -12,19 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cameras import Camera, CameraError, csi, isolated, picamera, stream
+from edge.cameras import Camera, CameraError, csi, picamera
+from edge.cameras.child import isolated
 from edge.cameras.csi import CsiCamera
+from edge.cameras.demo.camera import SimulatedCamera
 from edge.cameras.files import FileCamera
+from edge.cameras.network import stream
+from edge.cameras.network.stream import StreamCamera
 from edge.cameras.picamera import PiCamera
-from edge.cameras.simulated import SimulatedCamera
-from edge.cameras.stream import StreamCamera
 from edge.cameras.uvc import UvcCamera
 from edge.types import Frame
 from tests.edge.cameras.fake_sysfs import plug_in
 from tests.edge.cameras.fake_v4l2 import FakeCamera
 from tests.edge.cameras.fakes import SETTINGS, write_image, write_video
-from tests.edge.cameras.network import camera_serving, mjpeg
 from tests.edge.cameras.outside import TEST_PIPELINE, fake_python, gstreamer_missing
+from tests.edge.cameras.servers import camera_serving, mjpeg
 
 
 def a_folder(tmp_path: Path) -> Camera:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from edge.cameras import isolated
+from edge.cameras.child import isolated
 from edge.cameras.csi import CsiCamera, attached
 from edge.types import Light
 from tests.edge.cameras.fakes import SETTINGS

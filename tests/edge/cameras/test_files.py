@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from edge.cameras import CameraError
-from edge.cameras.decode import decode
 from edge.cameras.files import FileCamera
+from edge.files.pictures import decode
 from edge.types import Frame
 from tests.edge.cameras.fakes import number_in, picture, write_image, write_video
 

@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
-from edge.cameras import Adjustable, CameraError, isolated, picamera
+from edge.cameras import Adjustable, CameraError, picamera
+from edge.cameras.child import isolated
 from edge.cameras.picamera import PiCamera, attached
 from edge.types import Light
 from tests.edge.cameras.fakes import SETTINGS
@@ -154,7 +155,7 @@ def test_the_whole_field_is_read_from_the_sensor(faulty: Faulty) -> None:
     # the stand-in has a mode of the right size that is cut out of the middle, and one that is not
     program = (
         "import sys\n"
-        f"sys.path += [{str(FAKES[0])!r}, {str(Path(picamera.__file__).with_name('drivers'))!r}]\n"
+        f"sys.path += [{str(FAKES[0])!r}, {str(Path(picamera.__file__).with_name('child') / 'drivers')!r}]\n"
         "import raspberry\n"
         "for fps in (30, 200):\n"
         "    print(raspberry.Camera(0, 160, 120, fps)._camera.configuration['sensor'])\n"

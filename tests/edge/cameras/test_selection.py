@@ -101,7 +101,7 @@ import sys
 from edge.cameras import attached as everything
 from edge.cameras.attached import Attached
 from edge.cameras.selection import camera_for
-from edge.config import CameraSettings
+from edge.machine.profile import CameraSettings
 camera_for({str(tmp_path)!r}, CameraSettings(640, 480, 30, 0.1, 1.0))
 print(*[name for name in sys.modules if name.startswith("edge.cameras.")])
 """
@@ -110,4 +110,4 @@ print(*[name for name in sys.modules if name.startswith("edge.cameras.")])
     assert "edge.cameras.files" in imported
     assert "edge.cameras.uvc" not in imported
     assert "edge.cameras.picamera" not in imported
-    assert "edge.cameras.simulated" not in imported
+    assert "edge.cameras.demo.camera" not in imported

@@ -17,7 +17,7 @@ from edge.cameras.v4l2.formats import offered, ranked
 from edge.cameras.v4l2.layout import BITS, Layout, row_bytes, size_bytes
 from edge.cameras.v4l2.light import Range
 from edge.cameras.v4l2.pixels import rgb
-from edge.config import CameraSettings
+from edge.machine.profile import CameraSettings
 from tests.edge.cameras.fake_v4l2 import SMALL, FakeCamera, FakeDevice, encoded
 from tests.edge.cameras.fakes import number_in, picture
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge import bundle
-from edge.bundle import BundleError, Manifest
-from edge.classify import Classifier, decide
+from edge.bundle import bundle
+from edge.bundle.bundle import BundleError, Manifest
+from edge.cells.classify import Classifier, decide
 from tests.conftest import CLASSES, graph
 
 

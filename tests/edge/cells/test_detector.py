@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge.anysize import BEYOND, padded
-from edge.detector import LEAST, MULTIPLE, Detector, Finds
-from edge.preprocess import BACKGROUND, Specimen
+from edge.cells.detector import LEAST, MULTIPLE, Detector, Finds
+from edge.cells.segment import single
+from edge.optics.specimen import BACKGROUND, Specimen
 from edge.runtimes import GraphError
-from edge.segment import single
+from edge.runtimes.anysize import BEYOND, padded
 from edge.types import F32, U8
 from tests.conftest import graph
 

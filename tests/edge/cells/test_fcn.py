@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge import bundle
-from edge.bundle import BundleError
-from edge.fcn import EDGE, Learned, Maps, cells_of
-from edge.preprocess import Specimen
+from edge.bundle import bundle
+from edge.bundle.bundle import BundleError
+from edge.cells.fcn import EDGE, Learned, Maps, cells_of
+from edge.cells.segment import segmenter, single
+from edge.optics.specimen import Specimen
 from edge.runtimes import GraphError
-from edge.segment import segmenter, single
 from edge.types import Cells
 from tests.conftest import graph
 

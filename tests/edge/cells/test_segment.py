@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edge import preprocess, segment
+from edge.cells import segment
+from edge.optics import specimen
 from edge.types import U8, Bools, Cells
 
 PITCH_UM = 0.25
@@ -64,7 +65,7 @@ class Smear:
 
 
 def _found(pixels: U8, um_per_px: float = UM_PER_PX) -> Cells:
-    view = preprocess.specimen(pixels, um_per_px, PITCH_UM)
+    view = specimen.specimen(pixels, um_per_px, PITCH_UM)
     return segment.segment(view, (pixels.shape[0], pixels.shape[1]))
 
 
@@ -277,7 +278,7 @@ def _pictures() -> dict[str, NDArray[np.uint8]]:
 def test_a_single_cell_picture_gives_exactly_one_cell(name: str, um_per_px: float) -> None:
     pixels = _pictures()[name]
     height, width = pixels.shape[:2]
-    view = preprocess.specimen(pixels, um_per_px, PITCH_UM)
+    view = specimen.specimen(pixels, um_per_px, PITCH_UM)
     cells = segment.single(view, (height, width))
     assert len(cells) == 1
     assert cells.area_um2[0] >= cells.nucleus_area_um2[0] > 0
@@ -290,7 +291,7 @@ def test_a_single_cell_picture_gives_exactly_one_cell(name: str, um_per_px: floa
 
 def test_of_two_cells_the_middle_one_is_taken() -> None:
     pixels = _pictures()["two cells"]
-    view = preprocess.specimen(pixels, UM_PER_PX, PITCH_UM)
+    view = specimen.specimen(pixels, UM_PER_PX, PITCH_UM)
     cells = segment.single(view, (pixels.shape[0], pixels.shape[1]))
     assert np.abs(cells.centres_px[0] * UM_PER_PX - 18.0).max() < 0.7
 

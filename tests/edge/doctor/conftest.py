@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import load_profile
 from edge.doctor.check import Subject
+from edge.machine.profile import load_profile
 
 
 @pytest.fixture

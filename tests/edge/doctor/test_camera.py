@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from edge.calibrations import Calibration, CalibrationStore
 from edge.cameras import CameraError
 from edge.cameras.attached import Attached
 from edge.doctor import calibration, camera
 from edge.doctor.check import Check, Examination, Subject, examine_all
+from edge.optics.calibrations import Calibration, CalibrationStore
 from edge.types import Frame
 from tests.edge.doctor.sample import UNIT, Tree, said, unit
 

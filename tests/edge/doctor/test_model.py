@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from edge.config import data_folder, load_profile
 from edge.doctor import model
 from edge.doctor.check import Examination, Subject, examine_all
+from edge.machine.profile import data_folder, load_profile
 from edge.records.store import Store
 from tests.edge.doctor.sample import said
 from tests.edge.records.example import HEADER, reading
@@ -48,7 +48,7 @@ def test_an_installed_model_that_is_gone(subject: Subject) -> None:
 
 
 def test_what_the_self_test_said(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge import selftest
+    from edge.selftest import selftest
 
     assert "not run yet" in model.self_test(subject).message
     fallen = selftest.Outcome("ort-fp32", "onnxruntime 1", "ort-int8 does not pass its self-test", 1.0)
@@ -58,7 +58,8 @@ def test_what_the_self_test_said(subject: Subject, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_self_tests_outcome_is_found_again(subject: Subject) -> None:
-    from edge import bundle, selftest
+    from edge.bundle import bundle
+    from edge.selftest import selftest
 
     asked = load_profile("generic-x86-64").runtime
     found = bundle.load()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from edge import durable
+from edge.files import atomic
 
 
 def test_content_reaches_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,7 @@ def test_content_reaches_the_disk_before_the_name(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "fsync", noted("fsync", os.fsync))
     monkeypatch.setattr(Path, "replace", noted("replace", Path.replace))
-    durable.write(tmp_path / "a", b"new")
+    atomic.write(tmp_path / "a", b"new")
     assert done == ["fsync", "replace", "fsync"]
     assert (tmp_path / "a").read_bytes() == b"new"
 
@@ -35,9 +35,9 @@ def test_a_failure_keeps_the_old_file_and_leaves_nothing(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    durable.write(tmp_path / "a", b"old")
+    atomic.write(tmp_path / "a", b"old")
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        durable.write(tmp_path / "a", b"new")
+        atomic.write(tmp_path / "a", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_bytes() == b"old"

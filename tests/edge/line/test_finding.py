@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge import bundle, finding
-from edge.bundle import FindingRule, Manifest
+from edge.bundle import bundle
+from edge.bundle.bundle import FindingRule, Manifest
+from edge.line import finding
 from edge.types import Tally
 from tests.conftest import CLASSES, graph
 

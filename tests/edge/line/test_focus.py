@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import preprocess, quality
-from edge.cameras.simulated import SimulatedCamera
-from edge.focus import FocusMeter
-from edge.quality import Quality
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.line import quality
+from edge.line.focus import FocusMeter
+from edge.line.quality import Quality
+from edge.optics import specimen
 from edge.types import U8, Frame
 
 STEPS_UM = (0.0, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0)
@@ -22,7 +23,7 @@ STEPS_UM = (0.0, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0)
 
 def assess(pixels: U8, um_per_px: float = 0.1) -> Quality:
     frame = Frame(pixels, 0, "test", datetime.now(UTC), 0.0)
-    return quality.assess(preprocess.specimen(pixels, um_per_px, 0.25), frame)
+    return quality.assess(specimen.specimen(pixels, um_per_px, 0.25), frame)
 
 
 def defocused(pixels: U8, kind: str, um: float, um_per_px: float = 0.1) -> U8:

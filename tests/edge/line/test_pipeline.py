@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge import bundle
-from edge.cameras.simulated import SimulatedCamera
-from edge.classify import Classifier
-from edge.optics import Scales
-from edge.pipeline import Line
+from edge.bundle import bundle
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.cells.classify import Classifier
+from edge.line.pipeline import Line
+from edge.optics.scale import Scales
 from edge.types import Reading
 
 FRAMES = 40

@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import preprocess, quality
-from edge.quality import Quality
+from edge.line import quality
+from edge.line.quality import Quality
+from edge.optics import specimen
 from edge.types import U8, Frame
 
 PITCH_UM = 0.25
@@ -36,7 +37,7 @@ def field(um_per_px: float = 0.1, blur_um: float = 0.3, contrast: float = 1.0, n
 
 def assess(pixels: U8, um_per_px: float = 0.1, fault: str | None = None) -> Quality:
     frame = Frame(pixels, 0, "test", datetime.now(UTC), 0.0, fault=fault)
-    return quality.assess(preprocess.specimen(pixels, um_per_px, PITCH_UM), frame)
+    return quality.assess(specimen.specimen(pixels, um_per_px, PITCH_UM), frame)
 
 
 def test_a_good_field_has_no_problems() -> None:
@@ -68,7 +69,7 @@ def test_blur_is_measured_in_micrometres(blur_um: float, um_per_px: float) -> No
 def test_blur_does_not_depend_on_the_specimens_pitch(pitch_um: float) -> None:
     pixels = field(blur_um=1.0)
     seen = quality.assess(
-        preprocess.specimen(pixels, 0.1, pitch_um), Frame(pixels, 0, "test", datetime.now(UTC), 0.0)
+        specimen.specimen(pixels, 0.1, pitch_um), Frame(pixels, 0, "test", datetime.now(UTC), 0.0)
     )
     assert seen.blur_um == pytest.approx(1.0, rel=0.25)
 

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge import bundle
+from edge.bundle import bundle
 from edge.cameras import Camera, CameraError, livefeed
-from edge.cameras.simulated import SimulatedCamera
-from edge.classify import Classifier
-from edge.optics import Scales
-from edge.records.store import SlideHeader, Store, Unrecorded
-from edge.screening import Order, Pace, Screening, Sink
-from edge.types import Frame, Reading, Waiting
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.cells.classify import Classifier
+from edge.line.screening import Order, Pace, Screening, Sink
+from edge.optics.scale import Scales
+from edge.records.store import Store, Unrecorded
+from edge.types import Frame, Reading, SlideHeader, Waiting
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge import preprocess, slidemap
-from edge.cameras.simulated import SimulatedCamera
-from edge.preprocess import Specimen
-from edge.slidemap import SlideMap
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.line import slidemap
+from edge.line.slidemap import SlideMap
+from edge.optics import specimen
+from edge.optics.specimen import Specimen
 
 PITCH_UM = 0.25
 
@@ -106,7 +107,7 @@ def test_the_simulated_stage_with_its_truth() -> None:
         whole = np.flatnonzero(
             (inside > 8).all(axis=1) & (inside < (frame.width * um - 8, frame.height * um - 8)).all(axis=1)
         )
-        placed = slide_map.place(preprocess.specimen(frame.pixels, um, PITCH_UM), inside[whole])
+        placed = slide_map.place(specimen.specimen(frame.pixels, um, PITCH_UM), inside[whole])
         for cell, number in zip(whole.tolist(), placed.ids.tolist(), strict=True):
             identity.setdefault(cell, set()).add(number)
     camera.close()

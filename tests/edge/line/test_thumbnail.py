@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge import thumbnail
-from edge.preprocess import Specimen
-from edge.thumbnail import PRINT_PX, THUMB_UM
+from edge.line import thumbnail
+from edge.line.thumbnail import PRINT_PX, THUMB_UM
+from edge.optics.specimen import Specimen
 
 
 def _thumb(seed: int = 0) -> np.ndarray:

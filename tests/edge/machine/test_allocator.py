@@ -12,7 +12,7 @@ import pytest
 HOARD = """
 import sys
 import numpy as np, psutil
-from edge.allocator import give_back_pictures
+from edge.machine.allocator import give_back_pictures
 if sys.argv[1] == "give back":
     give_back_pictures()
 np.ones(4_000_000, np.uint8)  # its end raises the threshold of a C library left to itself

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import clock
+from edge.machine import clock
 
 TODAY = datetime(2027, 3, 1, 9, 30, tzinfo=UTC)
 

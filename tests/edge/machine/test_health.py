@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge import health
-from edge.health import Health, look
+from edge.machine import health
+from edge.machine.health import Health, look
 
 Tree = Callable[[dict[str, str]], Path]
 

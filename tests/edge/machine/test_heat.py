@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from edge.config import ThermalSettings
-from edge.health import Health
-from edge.heat import Governor
+from edge.machine.health import Health
+from edge.machine.heat import Governor
+from edge.machine.profile import ThermalSettings
 
 THERMAL = ThermalSettings(slow_at_c=80, recover_below_c=72, steps_fps=(8, 4, 2))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge import config
-from edge.config import ConfigError, Profile, data_folder, device_model, load_profile
+from edge.machine import profile as config
+from edge.machine.profile import ConfigError, Profile, data_folder, device_model, load_profile
 
 SHIPPED = sorted(
     file.name.removesuffix(".toml")

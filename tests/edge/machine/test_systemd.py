@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.notify import ServiceNotifier
+from edge.machine.systemd import ServiceNotifier
 from edge.types import Waiting
 from tests.edge.records.example import HEADER, reading
 

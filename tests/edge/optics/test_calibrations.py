@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.calibrations import FILE, Calibration, CalibrationError, CalibrationStore, stamp, too_old
+from edge.optics.calibrations import FILE, Calibration, CalibrationError, CalibrationStore, stamp, too_old
 from edge.types import Light
 
 DATE = "2026-11-20T10:00:00+00:00"

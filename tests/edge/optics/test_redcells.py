@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import redcells
+from edge.optics import redcells
 from edge.types import F32, U8
 
 GLASS = np.array([235, 225, 205], np.float32)

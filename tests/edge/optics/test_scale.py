@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge import optics, preprocess, redcells
-from edge.calibrations import Calibration, CalibrationStore
-from edge.optics import Scales
-from edge.redcells import RedCells
+from edge.optics import redcells, specimen
+from edge.optics import scale as optics
+from edge.optics.calibrations import Calibration, CalibrationStore
+from edge.optics.redcells import RedCells
+from edge.optics.scale import Scales
 from edge.types import U8, Frame
 
 NOMINAL = 0.2
@@ -156,7 +157,7 @@ def test_a_store_that_cannot_be_written_does_not_stop_the_slide(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("edge.durable.os.fsync", full)
+    monkeypatch.setattr("edge.files.atomic.os.fsync", full)
     keeper = scales(tmp_path, live=True).for_slide()
     answers = [keeper.scale(field(30, at_s=float(s))) for s in range(5)]
     assert answers[-1].source == "red-cells"
@@ -288,6 +289,6 @@ def test_what_the_flat_field_is_for(tmp_path: Path) -> None:
     dusty = lit((480, 640), dust=0.2)
     keep(tmp_path, flat=ramp())
     flat = scales(tmp_path, live=True).for_slide().scale(dusty).flat
-    view = preprocess.specimen(dusty.pixels, 0.25, 0.25, flat)
+    view = specimen.specimen(dusty.pixels, 0.25, 0.25, flat)
     right = view.pixels[:, -60:].astype(float)
-    assert abs(right.mean() - preprocess.BACKGROUND) < 3
+    assert abs(right.mean() - specimen.BACKGROUND) < 3

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import illumination, preprocess
-from edge.preprocess import BACKGROUND, Specimen
+from edge.bundle.model_input import crops
+from edge.optics import illumination, specimen
+from edge.optics.specimen import BACKGROUND, Specimen
 
 
 def _smear(height: int = 600, width: int = 960, um_per_px: float = 0.1, seed: int = 0) -> np.ndarray:
@@ -34,7 +35,7 @@ def _taken(field: np.ndarray, lamp: tuple[float, float, float], vignetting: floa
 @pytest.mark.parametrize("vignetting", [0.0, 0.5])
 def test_glass_comes_out_the_same_under_any_lamp(lamp: tuple[float, float, float], vignetting: float) -> None:
     field = _smear()
-    view = preprocess.specimen(_taken(field, lamp, vignetting), 0.1, 0.25)
+    view = specimen.specimen(_taken(field, lamp, vignetting), 0.1, 0.25)
     glass = illumination.resample((field.min(axis=2, keepdims=True) * 255).astype(np.uint8), 0.4) > 250
     values = view.pixels[glass]
     assert np.abs(np.median(values, axis=0) - BACKGROUND).max() <= 5
@@ -43,9 +44,9 @@ def test_glass_comes_out_the_same_under_any_lamp(lamp: tuple[float, float, float
 
 def test_two_cameras_see_the_same_specimen() -> None:
     field = _smear(um_per_px=0.1)
-    a = preprocess.specimen(_taken(field, (250, 240, 230), 0.2), 0.1, 0.25)
+    a = specimen.specimen(_taken(field, (250, 240, 230), 0.2), 0.1, 0.25)
     small = illumination.resample(_taken(field, (200, 210, 220)), 0.5)
-    b = preprocess.specimen(small, 0.2, 0.25)
+    b = specimen.specimen(small, 0.2, 0.25)
     assert a.pixels.shape == b.pixels.shape
     assert np.abs(a.pixels.astype(int) - b.pixels).mean() < 4
 
@@ -66,7 +67,7 @@ def test_the_correction_is_what_floating_point_gives(vignetting: float) -> None:
     glass, _ = illumination.background(grid, 0.25)
     gain = cv2.resize(BACKGROUND / glass, grid.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     exact = np.clip(grid * gain, 0, 255)
-    got = preprocess.specimen(taken, 0.1, 0.25).pixels
+    got = specimen.specimen(taken, 0.1, 0.25).pixels
     assert np.abs(got - exact).max() <= 1.6
     assert abs(float((got - exact).mean())) < 0.1
 
@@ -75,7 +76,7 @@ def test_a_cell_cut_out_on_black_is_laid_on_glass() -> None:
     picture = np.zeros((450, 450, 3), np.uint8)
     y, x = np.mgrid[:450, :450]
     picture[(x - 225) ** 2 + (y - 225) ** 2 < 100**2] = (90, 40, 120)
-    view = preprocess.specimen(picture, 0.1, 0.25)
+    view = specimen.specimen(picture, 0.1, 0.25)
     assert view.glass_fraction == 0
     assert np.abs(view.pixels[0, 0].astype(int) - BACKGROUND).max() <= 1
     middle = view.pixels[90, 90].astype(int)
@@ -89,7 +90,7 @@ def test_a_cell_cut_out_looks_alike_however_it_was_exposed(exposure: float) -> N
     y, x = np.mgrid[:200, :200]
     cell = np.array([60, 30, 80])
     picture[(x - 100) ** 2 + (y - 100) ** 2 < 60**2] = (cell * exposure).astype(np.uint8)
-    middle = preprocess.specimen(picture, 0.1, 0.25).pixels[40, 40].astype(int)
+    middle = specimen.specimen(picture, 0.1, 0.25).pixels[40, 40].astype(int)
     assert np.abs(middle - cell * BACKGROUND / (80 * np.exp(0.35))).max() <= 4
 
 
@@ -108,21 +109,21 @@ def test_the_half_is_the_mean_of_boxes_at_twice_the_pitch(height: int, width: in
 @pytest.mark.parametrize("value", [0, 255])
 @pytest.mark.parametrize("shape", [(1, 1), (3, 200), (240, 320)])
 def test_pictures_of_nothing_do_no_harm(value: int, shape: tuple[int, int]) -> None:
-    view = preprocess.specimen(np.full((*shape, 3), value, np.uint8), 0.1, 0.25)
+    view = specimen.specimen(np.full((*shape, 3), value, np.uint8), 0.1, 0.25)
     assert view.pixels.dtype == np.uint8
     assert view.pixels.ndim == 3
 
 
 def test_no_picture_is_no_specimen() -> None:
-    assert preprocess.specimen(np.zeros((0, 0, 3), np.uint8), 0.1, 0.25).pixels.size == 0
+    assert specimen.specimen(np.zeros((0, 0, 3), np.uint8), 0.1, 0.25).pixels.size == 0
 
 
 def test_crops_are_windows_of_the_specimen_with_glass_beyond_its_edge() -> None:
-    view = preprocess.specimen(_taken(_smear(), (250, 250, 250)), 0.1, 0.25)
+    view = specimen.specimen(_taken(_smear(), (250, 250, 250)), 0.1, 0.25)
     centres = np.array([[480, 300], [0, 0], [959, 599]], np.float32)
-    middle, corner, far = preprocess.crops(view, centres, 96)
+    middle, corner, far = crops(view, centres, 96)
     np.testing.assert_array_equal(middle, view.pixels[120 - 48 : 120 + 48, 192 - 48 : 192 + 48])
     np.testing.assert_array_equal(corner[48:, 48:], view.pixels[:48, :48])
     assert (corner[:48] == BACKGROUND).all()
     assert (far[50:] == BACKGROUND).all()
-    assert preprocess.crops(view, np.zeros((0, 2), np.float32), 96).shape == (0, 96, 96, 3)
+    assert crops(view, np.zeros((0, 2), np.float32), 96).shape == (0, 96, 96, 3)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from edge.records.store import SlideHeader, Store
-from edge.types import Cells, Finding, Frame, Reading, Tally
+from edge.records.store import Store
+from edge.types import Cells, Finding, Frame, Reading, SlideHeader, Tally
 
 CLASSES = ("blast", "lymphocyte", "artefact")
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from edge import clock
-from edge.clock import Moment, Voucher
+from edge.machine import clock
+from edge.machine.clock import Moment, Voucher
 from edge.records import store as store_module
 from edge.records.boots import TrueTimes
 from edge.records.store import Store, Unrecorded, new_slide_id

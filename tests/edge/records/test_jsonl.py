@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge import clock
+from edge.machine import clock
 from edge.records.jsonl import JsonLines
 from edge.types import LeukoscopeError
 from tests.edge.records.example import HEADER, reading

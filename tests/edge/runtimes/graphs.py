@@ -1,6 +1,6 @@
 """Small graphs of the shapes that the device runs: classifier, segmenter, detector, and a quantized one.
 
-Each is what TensorRT takes too (`tests/export/test_to_tensorrt.py` holds them to it).
+Each is what TensorRT takes too (`tests/export/graph/test_to_tensorrt.py` holds them to it).
 """
 
 from __future__ import annotations

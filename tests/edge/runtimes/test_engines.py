@@ -19,7 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.runtimes import GraphError, open_runtime, sealed
+from edge.files import cachefile
+from edge.runtimes import GraphError, open_runtime
 from tests.conftest import ROOT, graph
 from tests.edge.runtimes.fake_tensorrt import Machine
 
@@ -68,11 +69,11 @@ def test_built_once_then_kept(on: Begin, tmp_path: Path) -> None:
 def test_a_file_with_anything_else_in_it_is_never_taken(at: int, junk: bytes, keep: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.engine"
-        sealed.write(path, {"GPU": "Thor"}, b"content" * 20)
+        cachefile.write(path, {"GPU": "Thor"}, b"content" * 20)
         good = path.read_bytes()
         path.write_bytes(good[:at] + junk + (good[at:] if keep else b""))
-        with contextlib.suppress(sealed.StaleError):
-            assert sealed.read(path, {"GPU": "Thor"}) == b"content" * 20
+        with contextlib.suppress(cachefile.StaleError):
+            assert cachefile.read(path, {"GPU": "Thor"}) == b"content" * 20
 
 
 def test_each_graph_and_precision_has_its_own(on: Begin, tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ def test_two_processes_at_once(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
     assert not list(tmp_path.glob("*.part"))
-    sealed.read(_engine(tmp_path), {})
+    cachefile.read(_engine(tmp_path), {})
 
 
 def test_progress_is_told_and_ctrl_c_ends_the_build(
@@ -261,11 +262,11 @@ def test_timings_are_kept_and_used(on: Begin, tmp_path: Path) -> None:
     on()
     _start(tmp_path)
     timings = tmp_path / "timing.cache"
-    kept = sealed.read(timings, {"TensorRT": "10.16.1.11"})
+    kept = cachefile.read(timings, {"TensorRT": "10.16.1.11"})
     assert kept == b"timings"
     timings.write_bytes(b"damaged")
     _start(tmp_path, precision="fp16")
-    assert sealed.read(timings, {"TensorRT": "10.16.1.11"}) == b"timings"
+    assert cachefile.read(timings, {"TensorRT": "10.16.1.11"}) == b"timings"
 
 
 def test_a_graph_that_tensorrt_refuses(on: Begin, tmp_path: Path) -> None:

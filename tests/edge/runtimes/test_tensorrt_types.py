@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 from tests.edge.runtimes import tensorrt_stubs
 
 OURS = [ROOT / "edge" / "runtimes" / f"{name}.py" for name in ("trt", "engines", "cuda")]
-OURS.append(ROOT / "export" / "to_tensorrt.py")
+OURS.append(ROOT / "export/graph/to_tensorrt.py")
 
 OLD_HABITS = """
 import tensorrt as trt

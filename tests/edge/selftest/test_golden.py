@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge import bundle
-from edge.bundle import Bundle
-from edge.golden import Golden
-from edge.selftest import SelftestError, choose
+from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
+from edge.selftest.golden import Golden
+from edge.selftest.selftest import SelftestError, choose
 from tests.conftest import drawn_field, graph
 from tests.conftest import golden as cases
 

@@ -10,12 +10,14 @@ from typing import Any
 import onnx
 import pytest
 
-from edge import bundle, runtimes, selftest
-from edge.bundle import Bundle
-from edge.classify import Classifier
-from edge.golden import Golden
+from edge import runtimes
+from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
+from edge.cells.classify import Classifier
 from edge.runtimes import GraphError
-from edge.selftest import SelftestError, choose
+from edge.selftest import selftest
+from edge.selftest.golden import Golden
+from edge.selftest.selftest import SelftestError, choose
 from tests.conftest import golden as cases
 from tests.conftest import graph
 
@@ -184,7 +186,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(
     def fail(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr("edge.durable.write", fail)
+    monkeypatch.setattr("edge.files.atomic.write", fail)
     assert _choose(two_precisions(), lines, tmp_path / "new")
     (tmp_path / "file").touch()
     assert _choose(two_precisions(), lines, tmp_path / "file" / "below")
@@ -214,7 +216,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         runtime.name = f"{kind}-{precision}"
         return runtime
 
-    monkeypatch.setattr("edge.classify.open_runtime", opened)
+    monkeypatch.setattr("edge.cells.classify.open_runtime", opened)
     monkeypatch.setattr(selftest, "why_not", lambda kind: None)
     monkeypatch.setattr(selftest, "_speed", lambda *_: 2.0)
     return broken

@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from edge import finding
-from edge.bundle import FindingRule
+from edge.bundle.bundle import FindingRule
+from edge.line import finding
 from edge.tui.app import ScreeningApp
 from edge.tui.panel import Panel
 from edge.types import Cells, Reading, Tally

@@ -12,14 +12,14 @@ import onnx
 import pytest
 import torch
 
-from edge import bundle
-from edge.classify import Classifier
-from export.archive import pack
-from export.bundle import build
+from edge.bundle import bundle
+from edge.cells.classify import Classifier
+from export.bundle.archive import pack
+from export.bundle.bundle import build
 from export.cli import main
-from export.folded import Folded
-from export.graph import OPSET, ExportError, parity, to_onnx
-from train.fit import load_network
+from export.graph.folded import Folded
+from export.graph.graph import OPSET, ExportError, parity, to_onnx
+from train.fitting.fit import load_network
 
 
 def _altered(path: Path, out: Path, change: Callable[[str, bytes], bytes]) -> Path:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export import calibration
-from export.calibration import Histogram
-from export.graph import ExportError
-from train.windows import Windows
+from export.graph import calibration
+from export.graph.calibration import Histogram
+from export.graph.graph import ExportError
+from train.data.windows import Windows
 
 
 def test_rare_classes_and_data_sets_are_all_there(windows: Windows) -> None:

@@ -8,16 +8,16 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.types import U8
-from export import calibration, quantize
-from export.calibration import Ranges
-from export.finetune import finetune, plain, rounded
-from export.folded import Folded
-from export.gate import answers
-from export.graph import to_onnx
-from train.recipe import Recipe
-from train.windows import Windows
+from export.graph import calibration, quantize
+from export.graph.calibration import Ranges
+from export.graph.finetune import finetune, plain, rounded
+from export.graph.folded import Folded
+from export.graph.gate import answers
+from export.graph.graph import to_onnx
+from train.data.windows import Windows
+from train.recipes.recipe import Recipe
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from export.folded import Folded
-from export.graph import parity, to_onnx
-from train.model import Architecture, Network
+from export.graph.folded import Folded
+from export.graph.graph import parity, to_onnx
+from train.network.model import Architecture, Network
 
 SIZE = 32
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.types import F32
-from export.gate import ENOUGH, HeldOut, held_out, judge
-from export.graph import ExportError
-from train.classes import CLASSES
-from train.recipe import Recipe
-from train.windows import Windows
+from export.graph.gate import ENOUGH, HeldOut, held_out, judge
+from export.graph.graph import ExportError
+from train.data.classes import CLASSES
+from train.data.windows import Windows
+from train.recipes.recipe import Recipe
 
 BLAST, LYMPHOCYTE, BASOPHIL = (CLASSES.index(name) for name in ("blast", "lymphocyte", "basophil"))
 

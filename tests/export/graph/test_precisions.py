@@ -9,19 +9,20 @@ from typing import cast
 
 import pytest
 
-from edge import bundle
-from edge.bundle import Bundle
-from edge.classify import Classifier
-from edge.golden import Golden
-from export import golden, precisions, quantize
-from export.bundle import Built, Options, build
+from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
+from edge.cells.classify import Classifier
+from edge.selftest.golden import Golden
+from export.bundle import golden
+from export.bundle.bundle import Built, Options, build
 from export.cli import main
-from export.folded import Folded
-from export.gate import Verdict
-from export.graph import ExportError
-from export.precisions import Bench, measured
-from train.recipe import Recipe
-from train.windows import Windows
+from export.graph import precisions, quantize
+from export.graph.folded import Folded
+from export.graph.gate import Verdict
+from export.graph.graph import ExportError
+from export.graph.precisions import Bench, measured
+from train.data.windows import Windows
+from train.recipes.recipe import Recipe
 
 WITH_INT8 = Options(int8=True, data=Path("nowhere"), calibration_cells=1000)
 
@@ -34,8 +35,8 @@ def _silent(line: str) -> None:
 def at_hand(windows: Windows) -> Iterator[None]:
     """The data sets without their files, and the golden fields drawn once for all tests here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("export.bundle.gather", lambda *given: windows)
-        patch.setattr("export.golden.draw_fields", cache(golden.draw_fields))
+        patch.setattr("export.bundle.bundle.gather", lambda *given: windows)
+        patch.setattr("export.bundle.golden.draw_fields", cache(golden.draw_fields))
         yield
 
 

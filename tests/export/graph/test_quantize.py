@@ -9,14 +9,14 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
 from edge.types import U8
-from export import calibration, quantize
-from export.calibration import Ranges
-from export.gate import answers
-from export.half import half
-from export.to_tensorrt import check_for_tensorrt
-from train.windows import Windows
+from export.graph import calibration, quantize
+from export.graph.calibration import Ranges
+from export.graph.gate import answers
+from export.graph.half import half
+from export.graph.to_tensorrt import check_for_tensorrt
+from train.data.windows import Windows
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from edge import bundle
-from edge.fcn import Learned
-from edge.golden import Golden
-from edge.preprocess import specimen
-from edge.segment import segment, segmenter, single
+from edge.bundle import bundle
+from edge.cells.fcn import Learned
+from edge.cells.segment import segment, segmenter, single
+from edge.optics.specimen import specimen
+from edge.selftest.golden import Golden
 from edge.types import Cells
-from export import segmenter as exporting
-from export.bundle import Options, build
-from export.graph import ExportError
+from export.bundle.bundle import Options, build
+from export.graph import segmenter as exporting
+from export.graph.graph import ExportError
 from train.segmentation.network import Network
 from train.segmentation.settings import Settings
 

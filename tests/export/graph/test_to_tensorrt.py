@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge.runtimes import GraphError
 from export.cli import main
-from export.to_tensorrt import check_for_tensorrt, convert
+from export.graph.to_tensorrt import check_for_tensorrt, convert
 from tests.conftest import graph
 from tests.edge.runtimes import graphs
 from tests.edge.runtimes.fake_tensorrt import Machine

@@ -11,14 +11,14 @@ import onnx
 import pytest
 import torch
 
-from edge.detector import Detector
-from edge.preprocess import specimen
+from edge.cells.detector import Detector
+from edge.optics.specimen import specimen
 from edge.runtimes import open_runtime
-from export import detector as exporting
-from export.graph import ExportError
-from train.detection.network import Answers, Network
-from train.detection.settings import CLASSES, Detection
-from train.recipe import Recipe
+from export.graph.graph import ExportError
+from export.published import detector as exporting
+from train.published.detection.network import Answers, Network
+from train.published.detection.settings import CLASSES, Detection
+from train.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     name="tiny", title="tiny", shares={"bccd": 1.0}, task="detector", classes=CLASSES,

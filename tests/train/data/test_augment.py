@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from edge.preprocess import BACKGROUND
-from train.augment import Augmentation, augment
+from edge.optics.specimen import BACKGROUND
+from train.data.augment import Augmentation, augment
 
 NOTHING = Augmentation(
     zoom=(1.0, 1.0),

@@ -12,9 +12,9 @@ import pytest
 
 from edge.types import U8
 from train.cli import main
-from train.datasets import dataset
-from train.datasets.check import check, report
-from train.datasets.duplicates import near_duplicates, perceptual_hash, thumbnail
+from train.data.check import check, report
+from train.data.duplicates import near_duplicates, perceptual_hash, thumbnail
+from train.data.sets import dataset
 
 
 def _slide(seed: int, size: int = 480) -> U8:
@@ -91,7 +91,7 @@ def pbc(tmp_path: Path) -> Callable[[dict[str, U8]], Path]:
 def _in_different_parts() -> tuple[str, str]:
     """Names of two cells of PBC in different parts."""
     parts: dict[str, str] = {}
-    from train.split import split_of
+    from train.data.split import split_of
 
     for block in range(40):
         parts.setdefault(split_of(f"pbc/lymphocyte/{block}"), f"LY_{block * 20_000 + 1}.png")

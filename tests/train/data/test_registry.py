@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.preprocess import BACKGROUND, Look
+from edge.bundle.model_input import ModelInput
+from edge.optics.specimen import BACKGROUND
 from tests.train.conftest import COLOURS, draw
-from train.classes import CLASSES, LEUKOCYTES, admitted
-from train.datasets import DATASETS, DataError, dataset
-from train.datasets.artefacts import artefact_spots, nucleated_spots
-from train.split import split_of
-from train.windows import cached, middle, read
+from train.data.classes import CLASSES, LEUKOCYTES, admitted
+from train.data.sets import DATASETS, DataError, dataset
+from train.data.sets.artefacts import artefact_spots, nucleated_spots
+from train.data.split import split_of
+from train.data.windows import cached, middle, read
 
 
 def test_every_data_set_says_where_it_comes_from() -> None:
@@ -70,7 +71,7 @@ def test_odd_files_are_told_and_left_out(deepapl: Callable[..., Path]) -> None:
     (slides / "Lymphocyte" / "broken.png").write_bytes(b"\x89PNG broken")
     (slides / "Lymphocyte" / "empty.png").write_bytes(b"")
     told: list[str] = []
-    windows = read(dataset("deepapl"), data, Look(0.25, 64), told.append)
+    windows = read(dataset("deepapl"), data, ModelInput(0.25, 64), told.append)
     text = "\n".join(told)
     for named in ("Mystery cells", "Basophil: no pictures", "notes.txt", "broken.png", "empty.png"):
         assert named in text
@@ -79,7 +80,7 @@ def test_odd_files_are_told_and_left_out(deepapl: Callable[..., Path]) -> None:
 
 
 def test_test_cells_are_not_read_for_training(deepapl: Callable[..., Path]) -> None:
-    windows = read(dataset("deepapl"), deepapl(), Look(0.25, 64), pytest.fail)
+    windows = read(dataset("deepapl"), deepapl(), ModelInput(0.25, 64), pytest.fail)
     assert set(windows.splits.tolist()) == {"train", "validation"}
 
 
@@ -88,14 +89,14 @@ def test_an_absent_or_empty_data_set_is_an_error(tmp_path: Path) -> None:
         dataset("pbc").root(tmp_path)
     (tmp_path / "PBC_dataset_normal_DIB" / "lymphocyte").mkdir(parents=True)
     with pytest.raises(DataError, match="no readable picture"):
-        read(dataset("pbc"), tmp_path, Look(0.25, 64), lambda _: None)
+        read(dataset("pbc"), tmp_path, ModelInput(0.25, 64), lambda _: None)
     (tmp_path / "deepapl").mkdir()
     with pytest.raises(DataError, match="All"):
-        read(dataset("deepapl"), tmp_path, Look(0.25, 64), lambda _: None)
+        read(dataset("deepapl"), tmp_path, ModelInput(0.25, 64), lambda _: None)
 
 
 def test_windows_hold_the_cell_in_the_middle(deepapl: Callable[..., Path]) -> None:
-    windows = read(dataset("deepapl"), deepapl(patients=6), Look(0.25, 64), pytest.fail)
+    windows = read(dataset("deepapl"), deepapl(patients=6), ModelInput(0.25, 64), pytest.fail)
     crop = middle(windows.pixels, 32)[0]
     assert crop.shape == (32, 32, 3)
     np.testing.assert_array_equal(crop, windows.pixels[0, 16:48, 16:48])
@@ -106,13 +107,13 @@ def test_windows_hold_the_cell_in_the_middle(deepapl: Callable[..., Path]) -> No
 
 def test_the_cache_follows_the_files(deepapl: Callable[..., Path], tmp_path: Path) -> None:
     data, source, cache = deepapl(patients=6), dataset("deepapl"), tmp_path / "cache"
-    first = cached(source, data, Look(0.25, 64), pytest.fail, 0, cache)
-    again = cached(source, data, Look(0.25, 64), pytest.fail, 0, cache)
+    first = cached(source, data, ModelInput(0.25, 64), pytest.fail, 0, cache)
+    again = cached(source, data, ModelInput(0.25, 64), pytest.fail, 0, cache)
     np.testing.assert_array_equal(first.pixels, again.pixels)
     assert len(list(cache.iterdir())) == 1
     slides = data / "deepapl" / "Data" / "All" / first.groups[0] / "Signed slides"
     draw(slides / "Lymphocyte" / "more.png", COLOURS["lymphocyte"], 9)
-    assert len(cached(source, data, Look(0.25, 64), pytest.fail, 0, cache)) == len(first) + 1
+    assert len(cached(source, data, ModelInput(0.25, 64), pytest.fail, 0, cache)) == len(first) + 1
 
 
 def test_pbc_blocks_of_numbers_stay_together(tmp_path: Path) -> None:
@@ -171,7 +172,7 @@ def test_boxes_of_fields_become_spots(tmp_path: Path) -> None:
 
 
 def test_the_simulated_slides_offer_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    from train.datasets import simulated
+    from train.data.sets import simulated
 
     monkeypatch.setattr(simulated, "SLIDES", 1)
     monkeypatch.setattr(simulated, "FIRST_SEED", 1001)
@@ -189,7 +190,7 @@ def test_the_simulated_slides_offer_every_class(monkeypatch: pytest.MonkeyPatch)
 
 def test_real_pictures_are_read(shared_data: Path) -> None:
     source = dataset("pbc")
-    windows = read(source, shared_data, Look(0.25, 96), pytest.fail, limit=8)
+    windows = read(source, shared_data, ModelInput(0.25, 96), pytest.fail, limit=8)
     assert windows.pixels.shape[1:] == (96, 96, 3)
     # the ground is brought to one grey in every channel; cells are darker, so it is the brightest there is
     ground = np.percentile(windows.pixels.reshape(len(windows), -1, 3), 90, axis=1)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.recipe import Recipe, Training
-from train.sampling import weights
-from train.windows import Windows
+from train.data.sampling import weights
+from train.data.windows import Windows
+from train.recipes.recipe import Recipe, Training
 
 LABELS = ["blast"] * 6 + ["lymphocyte"] * 3 + ["monocyte"] + ["neutrophil"] * 4
 GROUPS = ["a"] * 5 + ["b"] + ["a"] * 3 + ["a"] + ["c"] * 4

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.preprocess import Look
-from tests.train.datasets.trees import divided
-from train.datasets import DataError, DataSet, Picture, Spot, dataset
-from train.datasets.splits import parts_of, split_anew
-from train.windows import cached
+from edge.bundle.model_input import ModelInput
+from tests.train.data.sets.trees import divided
+from train.data.sets import DataError, DataSet, Picture, Spot, dataset
+from train.data.splits import parts_of, split_anew
+from train.data.windows import cached
 
 LABELS = ("blast", "lymphocyte", "monocyte")
 
@@ -139,12 +139,12 @@ def test_a_data_set_is_asked_for_by_its_split() -> None:
 def test_windows_of_each_split_are_kept_apart(
     scheme: str, deepapl: Callable[..., Path], tmp_path: Path
 ) -> None:
-    data, cache, look = deepapl(patients=12, each=1), tmp_path / "cache", Look(0.25, 40)
-    usual = cached(dataset("deepapl"), data, look, pytest.fail, 0, cache)
-    other = cached(dataset(f"deepapl@{scheme}"), data, look, pytest.fail, 0, cache)
+    data, cache, model_input = deepapl(patients=12, each=1), tmp_path / "cache", ModelInput(0.25, 40)
+    usual = cached(dataset("deepapl"), data, model_input, pytest.fail, 0, cache)
+    other = cached(dataset(f"deepapl@{scheme}"), data, model_input, pytest.fail, 0, cache)
     assert set(other.datasets.tolist()) == {f"deepapl@{scheme}"}
     assert set(usual.datasets.tolist()) == {"deepapl"}
     assert set(other.splits.tolist()) <= {"train", "validation"}
-    again = cached(dataset(f"deepapl@{scheme}"), data, look, pytest.fail, 0, cache)
+    again = cached(dataset(f"deepapl@{scheme}"), data, model_input, pytest.fail, 0, cache)
     np.testing.assert_array_equal(again.files, other.files)
     assert len(list(cache.rglob("*.npz"))) == 2

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.preprocess import BACKGROUND
+from edge.optics.specimen import BACKGROUND
 from edge.types import U8
-from train.augment import Augmentation
-from train.laboratories import Laboratories
+from train.data.augment import Augmentation
+from train.data.stains import Laboratories
 
 SIDE = 64
 Y, X = np.mgrid[:SIDE, :SIDE] - SIDE // 2

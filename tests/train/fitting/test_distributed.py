@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from export.bundle import build
-from train import fit
-from train.distributed import Process, joined
+from export.bundle.bundle import build
+from train.fitting import fit
+from train.fitting.distributed import Process, joined
 
 RECIPE = """
 name = "small"
@@ -60,7 +60,7 @@ def _torchrun(folder: Path, data: Path, dies: str = "") -> subprocess.CompletedP
     (folder / "spy.py").write_text(SPY.format(folder=str(folder), dies=dies))
     words = ["fit", "--recipe", str(folder / "small.toml"), "--data", str(data), "--out", str(folder / "run")]
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(folder / "spy.py")]
-    root = str(Path(fit.__file__).parents[1])
+    root = str(Path(fit.__file__).parents[2])
     return subprocess.run(
         [sys.executable, *launch, *words],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": root, "PYTHONFAULTHANDLER": "1"},

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 import torch
 
-from train import checkpoint, fit
-from train.checkpoint import State
-from train.classes import CLASSES
-from train.distributed import ProcessError
-from train.epoch import loss_of, precision_of
-from train.fit import FitError
-from train.model import Architecture
-from train.provenance import SettingsError
-from train.recipe import Input, Operation, Recipe, RecipeError, Training
-from train.split import split_of
-from train.validation import watched
+from train.data.classes import CLASSES
+from train.data.split import split_of
+from train.fitting import checkpoint, fit
+from train.fitting.checkpoint import State
+from train.fitting.distributed import ProcessError
+from train.fitting.epoch import loss_of, precision_of
+from train.fitting.fit import FitError
+from train.fitting.provenance import SettingsError
+from train.fitting.validation import watched
+from train.network.model import Architecture
+from train.recipes.recipe import Input, Operation, Recipe, RecipeError, Training
 
 SMALL = Recipe(
     name="small",

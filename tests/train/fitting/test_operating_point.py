@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from train.classes import CLASSES
-from train.operation import choose, softmax
-from train.recipe import Operation, Recipe
+from train.data.classes import CLASSES
+from train.fitting.operating_point import choose, softmax
+from train.recipes.recipe import Operation, Recipe
 
 
 def _cells(n: int = 4000, sharpness: float = 3.0) -> tuple[np.ndarray, np.ndarray]:

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from edge.bundle import BundleError
-from edge.preprocess import Look
+from edge.bundle.bundle import BundleError
+from edge.bundle.model_input import ModelInput
 from tests.conftest import graph
-from train import report
-from train.classes import CLASSES
 from train.cli import main
-from train.compare import compare
-from train.contestants import ContestantError, contestant
-from train.datasets import dataset
-from train.datasets.folder import Reading, named
-from train.fit import FitError
-from train.model import Architecture, DeviceGraph, build
-from train.recipe import Operation, Recipe
-from train.windows import cut
+from train.data.classes import CLASSES
+from train.data.sets import dataset
+from train.data.sets.folder import Reading, named
+from train.data.windows import cut
+from train.fitting.fit import FitError
+from train.judging import report
+from train.judging.compare import compare
+from train.judging.contestants import ContestantError, contestant
+from train.network.model import Architecture, DeviceGraph, build
+from train.recipes.recipe import Operation, Recipe
 
 POINT = {"temperature": 1.3, "calibration_error": 0.02, "positive": 0.3, "confidence": 0.1, "certain": 0.9}
 
@@ -86,7 +86,7 @@ def test_a_run_and_a_bundle_side_by_side(
 def test_a_run_answers_as_its_network_does(run: Path, deepapl: Callable[..., Path]) -> None:
     source = dataset("deepapl")
     picture = next(iter(source.read(source.root(deepapl()), pytest.fail)))
-    crops = cut(picture, Look(0.25, 96))
+    crops = cut(picture, ModelInput(0.25, 96))
     model = contestant(run)
     network = build(Architecture(stem=4, widths=(8, 8, 8), blocks=(1, 1, 1)), len(CLASSES))
     network.load_state_dict(torch.load(run / "model.pt"))
@@ -149,5 +149,5 @@ def test_a_run_that_is_not_whole_is_named(run: Path) -> None:
 
 def test_a_graph_of_other_size_is_counted(make_bundle: Callable[..., Path]) -> None:
     model = contestant(make_bundle(graph=graph(size=96, seed=3)))
-    assert (model.runtime, model.look.size_px, model.parameters) == ("ort-fp32", 96, 33)
+    assert (model.runtime, model.model_input.size_px, model.parameters) == ("ort-fp32", 96, 33)
     model.close()

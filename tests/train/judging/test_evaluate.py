@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge import bundle
-from edge.classify import Classifier
+from edge.bundle import bundle
+from edge.cells.classify import Classifier
 from tests.train.conftest import COLOURS, draw
 from train.cli import main
-from train.contestants import of_bundle
-from train.datasets import DataError, DataSet, Picture, Spot, dataset
-from train.evaluate import evaluate
-from train.recipe import names
-from train.windows import cut
+from train.data.sets import DataError, DataSet, Picture, Spot, dataset
+from train.data.windows import cut
+from train.judging.contestants import of_bundle
+from train.judging.evaluate import evaluate
+from train.recipes.recipe import names
 
 
 def test_figures_are_those_of_the_device(
@@ -29,7 +29,7 @@ def test_figures_are_those_of_the_device(
     result = evaluate(of_bundle(opened), [source], data, split="test", rounds=50, notice=pytest.fail)
     pictures = [p for p in source.read(source.root(data), pytest.fail) if p.spots[0].split == "test"]
     classifier = Classifier(opened)
-    crops = np.concatenate([cut(p, opened.manifest.look) for p in pictures])
+    crops = np.concatenate([cut(p, opened.manifest.model_input) for p in pictures])
     calls = classifier(crops)
     classifier.close()
     truth = np.array([opened.manifest.classes.index(p.spots[0].label) for p in pictures])

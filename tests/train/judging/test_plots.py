@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from train import pictures
-from train.bootstrap import Figure
-from train.contactsheet import contact_sheet
-from train.figures import Bin, Undecided
+from train.judging import plots
+from train.judging.bootstrap import Figure
+from train.judging.contactsheet import contact_sheet
+from train.judging.estimates import Bin, Undecided
 
 NONE = Figure(float("nan"), float("nan"), float("nan"))
 
@@ -43,15 +43,15 @@ def test_a_confusion_matrix_leaves_out_classes_without_cells(tmp_path: Path) -> 
     table = np.zeros((11, 11), np.int64)
     table[0, 0], table[3, 0] = 5, 2
     names = [f"class {i}" for i in range(11)]
-    pictures.confusion_matrix(table, names, tmp_path / "two.png")
-    pictures.confusion_matrix(np.eye(11, dtype=np.int64), names, tmp_path / "all.png")
+    plots.confusion_matrix(table, names, tmp_path / "two.png")
+    plots.confusion_matrix(np.eye(11, dtype=np.int64), names, tmp_path / "all.png")
     assert _pixels(tmp_path / "two.png").shape[0] < _pixels(tmp_path / "all.png").shape[0] / 2
 
 
 def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
     bins = [Bin(0.2, 0.4, 10, 0.3, Figure(0.4, 0.1, 0.7)), Bin(0.8, 1.0, 30, 0.9, Figure(0.9, 0.8, 1.0))]
     for name in ("a.png", "b.png"):
-        pictures.reliability({"blast": (bins, Figure(0.1, 0.0, 0.2))}, "title", tmp_path / name)
+        plots.reliability({"blast": (bins, Figure(0.1, 0.0, 0.2))}, "title", tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -59,14 +59,14 @@ def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
 def test_an_abstention_curve_leaves_out_what_is_not_there(tmp_path: Path, sensitivity: Figure) -> None:
     accuracy = Figure(0.9, 0.8, 0.95)
     curve = [Undecided(t, t / 2, accuracy, sensitivity, accuracy) for t in (0.0, 0.5, 0.9)]
-    pictures.abstention(curve, (0.05, 0.4), "title", tmp_path / "curve.png")
+    plots.abstention(curve, (0.05, 0.4), "title", tmp_path / "curve.png")
     red = _share_of(_pixels(tmp_path / "curve.png"), (179, 38, 30))
     assert (red > 0.0005) == (sensitivity is not NONE)
 
 
 def test_figures_that_do_not_exist_leave_their_place_empty(tmp_path: Path) -> None:
     rows = {"one (5)": {"recall": Figure(0.9, 0.8, 1.0)}, "two (3)": {"recall": NONE}}
-    pictures.intervals(rows, {"recall": "recall"}, "title", tmp_path / "some.png")
-    pictures.intervals({"one (5)": {"recall": NONE}}, {"recall": "recall"}, "title", tmp_path / "none.png")
+    plots.intervals(rows, {"recall": "recall"}, "title", tmp_path / "some.png")
+    plots.intervals({"one (5)": {"recall": NONE}}, {"recall": "recall"}, "title", tmp_path / "none.png")
     ink = (36, 66, 92)
     assert _share_of(_pixels(tmp_path / "some.png"), ink) > _share_of(_pixels(tmp_path / "none.png"), ink)

@@ -13,18 +13,20 @@ import numpy as np
 import pytest
 import torch
 
-from edge import bundle as device
-from edge.classify import Classifier
+from edge.bundle import bundle as device
+from edge.cells.classify import Classifier
 from edge.types import U8
-from export.bundle import Options, build
-from export.graph import ExportError
-from train import backbones, model, recipe
-from train.backbones import BACKBONES, LEAST_PX, STORED, Backbone, BackboneError, backbone
-from train.checkpoint import start
-from train.classes import CLASSES
-from train.fit import fit, load_model, load_network
-from train.model import Architecture, Network
-from train.recipe import Input, Operation, Recipe, RecipeError, Training
+from export.bundle.bundle import Options, build
+from export.graph.graph import ExportError
+from train.data.classes import CLASSES
+from train.fitting.checkpoint import start
+from train.fitting.fit import fit, load_model, load_network
+from train.network import model
+from train.network.model import Architecture, Network
+from train.published import backbones
+from train.published.backbones import BACKBONES, LEAST_PX, STORED, Backbone, BackboneError, backbone
+from train.recipes import recipe
+from train.recipes.recipe import Input, Operation, Recipe, RecipeError, Training
 
 SIZE = 32
 LEVELS = np.random.default_rng(0).normal((200, 150, 180), (9, 30, 20), (40, SIZE, SIZE, 3))

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from edge.preprocess import BACKGROUND
+from edge.optics.specimen import BACKGROUND
 from edge.types import U8
-from train import recipe as recipes
-from train.recipe import Recipe
-from train.teacher import Teacher, features
-from train.windows import Windows
+from train.data.windows import Windows
+from train.published.carryover import Teacher, features
+from train.recipes import recipe as recipes
+from train.recipes.recipe import Recipe
 
 PITCH = 0.25
 

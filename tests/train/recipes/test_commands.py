@@ -1,7 +1,7 @@
 """Every recipe that ships, on small data: read, trained, judged, put on the device, by the commands alone.
 
 The networks are those of the recipes, but for the large ones, whose place a small one of the same make takes
-(`tests.train.test_backbones` builds each as it is).
+(`tests.train.published.test_backbones` builds each as it is).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import torch
 import edge.cli
 import export.cli
 import train.cli
-from export import golden
+from export.bundle import golden
 from tests.train.conftest import draw
 from tests.train.layouts import LAYOUTS
-from train import recipe
-from train.backbones import BACKBONES, LEAST_PX, torchvision
-from train.datasets import dataset, oddities, simulated
-from train.recipe import Recipe
+from train.data.sets import dataset, oddities, simulated
+from train.published.backbones import BACKBONES, LEAST_PX, torchvision
+from train.recipes import recipe
+from train.recipes.recipe import Recipe
 
 SMALLEST = 32
 
@@ -148,7 +148,7 @@ def _quick(found: Recipe) -> list[str]:
     """One step of two small pictures: the settings of `edge-train fit` for it."""
     settings: dict[str, Any] = {"training.samples": 2, "training.batch": 2}
     size = max(SMALLEST, LEAST_PX.get(found.architecture.backbone, 0))
-    look = found.look
+    model_input = found.model_input
     if found.task == "detector":
         # sixty quick steps: its bundle holds cells that it found for sure, so it must find some
         settings |= {"detection.patch_px": 48, "detection.widths": [12, 16, 24]}
@@ -156,11 +156,11 @@ def _quick(found: Recipe) -> list[str]:
         settings |= {"training.learning_rate": 5e-3, "training.average_decay": 0.9}
     elif found.method != "network":
         settings |= {"training.epochs": 1}
-    elif look.plain:
+    elif model_input.plain:
         settings |= {"input.size_px": size, "input.window_px": size + 8, "input.cut_px": 0}
     else:
-        steps = [re.sub(r"(resize|centre-crop):\d+", rf"\1:{size}", step) for step in look.steps]
-        cut = 2 * size if steps != list(look.steps) else size
+        steps = [re.sub(r"(resize|centre-crop):\d+", rf"\1:{size}", step) for step in model_input.steps]
+        cut = 2 * size if steps != list(model_input.steps) else size
         settings |= {"input.steps": steps, "input.size_px": size, "input.cut_px": cut}
     return [word for key, value in settings.items() for word in ("--set", f"{key}={json.dumps(value)}")]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from edge.preprocess import WHITE_BALANCE, Look
-from train import recipe
-from train.classes import CLASSES, LEUKOCYTES
-from train.recipe import RecipeError, changed, parse
+from edge.bundle.model_input import WHITE_BALANCE, ModelInput
+from train.data.classes import CLASSES, LEUKOCYTES
+from train.recipes import recipe
+from train.recipes.recipe import RecipeError, changed, parse
 
 LEAST: dict[str, Any] = {"name": "n", "title": "t", "shares": {"deepapl": 1, "pbc": 0.5}}
 FIELDS: dict[str, Any] = {
@@ -33,8 +33,8 @@ def test_defaults_fill_what_a_recipe_leaves_out() -> None:
     )
     assert found.counted == LEUKOCYTES
     assert found.deciding == ("deepapl", "pbc")
-    assert found.look == Look(0.25, 96)
-    assert found.window == Look(0.25, 136)
+    assert found.model_input == ModelInput(0.25, 96)
+    assert found.window == ModelInput(0.25, 136)
 
 
 def test_classes_of_its_own_are_all_counted_unless_it_says_which() -> None:
@@ -48,9 +48,9 @@ def test_classes_of_its_own_are_all_counted_unless_it_says_which() -> None:
 
 def test_what_the_device_shows_follows_task_and_steps() -> None:
     fields = parse(FIELDS)
-    assert fields.look == fields.window == Look(0.4, 224, ("resize:160",), whole=True)
+    assert fields.model_input == fields.window == ModelInput(0.4, 224, ("resize:160",), whole=True)
     cells = parse({**LEAST, "input": {"steps": [WHITE_BALANCE, "median:3"], "window_px": 0}})
-    assert cells.look == cells.window == Look(0.25, 96, (WHITE_BALANCE, "median:3"))
+    assert cells.model_input == cells.window == ModelInput(0.25, 96, (WHITE_BALANCE, "median:3"))
 
 
 @pytest.mark.parametrize(

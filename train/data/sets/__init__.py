@@ -39,7 +39,7 @@ class Spot:
 
     Attributes
     ----------
-    label : a class name or 'leukocyte' (see `train.classes.admitted`).
+    label : a class name or 'leukocyte' (see `train.data.classes.admitted`).
     group : whatever must not be divided between training and test: a patient, a slide, a block of files.
     split : the part of the data set that the group belongs to.
     centre_px : x and y in pixels of the picture, None for its middle.
@@ -78,7 +78,7 @@ class DataSet:
     split : how it is split, in words.
     read : (root, notice) -> its pictures.
     laboratory : whose stain and microscope it shows; data sets of one laboratory share the text.
-    labels : what its spots may be labelled, where that is not what `train.classes.admitted` knows.
+    labels : what its spots may be labelled, where that is not what `train.data.classes.admitted` knows.
     overlapping : its pictures are fields of slides, and two may show the same place in part.
     also : other names that its folder goes by.
     own : pattern of a path in that folder without which it is not there, where others share the folder.
@@ -125,34 +125,34 @@ class DataSet:
 
 
 DATASETS: dict[str, str] = {
-    "deepapl": "train.datasets.deepapl:DEEPAPL",
-    "pbc": "train.datasets.pbc:PBC",
-    "bccd": "train.datasets.fields:BCCD",
-    "chula": "train.datasets.fields:CHULA",
-    "txl-pbc": "train.datasets.fields:TXL_PBC",
-    "aria": "train.datasets.aria:ARIA",
-    "aria-cells": "train.datasets.aria:ARIA_CELLS",
-    "aria-fields": "train.datasets.aria:ARIA_FIELDS",
-    "cnmc": "train.datasets.cnmc:CNMC",
-    "cnmc-preliminary": "train.datasets.cnmc:CNMC_PRELIMINARY",
-    "allidb1": "train.datasets.allidb:ALLIDB1",
-    "allidb1-cells": "train.datasets.allidb:ALLIDB1_CELLS",
-    "allidb2": "train.datasets.allidb:ALLIDB2",
-    "munich": "train.datasets.munich:MUNICH",
-    "raabin": "train.datasets.raabin:RAABIN",
-    "raabin-b": "train.datasets.raabin:RAABIN_B",
-    "fivetype": "train.datasets.fivetype:FIVETYPE",
-    "zheng-1": "train.datasets.masks:ZHENG_1",
-    "zheng-2": "train.datasets.masks:ZHENG_2",
-    "simulated": "train.datasets.simulated:SIMULATED",
-    "oddities": "train.datasets.oddities:ODDITIES",
-    "folder": "train.datasets.folder:FOLDER",
+    "deepapl": "train.data.sets.deepapl:DEEPAPL",
+    "pbc": "train.data.sets.pbc:PBC",
+    "bccd": "train.data.sets.fields:BCCD",
+    "chula": "train.data.sets.fields:CHULA",
+    "txl-pbc": "train.data.sets.fields:TXL_PBC",
+    "aria": "train.data.sets.aria:ARIA",
+    "aria-cells": "train.data.sets.aria:ARIA_CELLS",
+    "aria-fields": "train.data.sets.aria:ARIA_FIELDS",
+    "cnmc": "train.data.sets.cnmc:CNMC",
+    "cnmc-preliminary": "train.data.sets.cnmc:CNMC_PRELIMINARY",
+    "allidb1": "train.data.sets.allidb:ALLIDB1",
+    "allidb1-cells": "train.data.sets.allidb:ALLIDB1_CELLS",
+    "allidb2": "train.data.sets.allidb:ALLIDB2",
+    "munich": "train.data.sets.munich:MUNICH",
+    "raabin": "train.data.sets.raabin:RAABIN",
+    "raabin-b": "train.data.sets.raabin:RAABIN_B",
+    "fivetype": "train.data.sets.fivetype:FIVETYPE",
+    "zheng-1": "train.data.sets.masks:ZHENG_1",
+    "zheng-2": "train.data.sets.masks:ZHENG_2",
+    "simulated": "train.data.sets.simulated:SIMULATED",
+    "oddities": "train.data.sets.oddities:ODDITIES",
+    "folder": "train.data.sets.folder:FOLDER",
 }
 """Data set name -> 'module:object'."""
 
 
 def dataset(name: str) -> DataSet:
-    """The data set of that name, 'cnmc', or under another split, 'cnmc@random'; see `train.datasets.splits`.
+    """The data set of that name, 'cnmc', or under another split, 'cnmc@random'; see `train.data.splits`.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def dataset(name: str) -> DataSet:
     """
     plain, at, scheme = name.partition("@")
     if at:
-        from train.datasets.splits import split_anew
+        from train.data.splits import split_anew
 
         return split_anew(dataset(plain), scheme)
     if name not in DATASETS:

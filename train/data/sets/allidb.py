@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from edge import redcells
+from edge.optics import redcells
 from edge.types import U8
-from train.classes import NO_BLAST
-from train.datasets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
-from train.datasets.artefacts import nucleated_spots
-from train.datasets.scale import measured, sample
-from train.split import split_of
+from train.data.classes import NO_BLAST
+from train.data.scale import measured, sample
+from train.data.sets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.sets.artefacts import nucleated_spots
+from train.data.split import split_of
 
 _UM_PER_PX = 0.10
 _NAME = re.compile(r"Im(?P<number>\d+)_(?P<kind>[01])", re.IGNORECASE)

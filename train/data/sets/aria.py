@@ -17,13 +17,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.preprocess import specimen
-from edge.segment import segment
+from edge.cells.segment import segment
+from edge.optics.specimen import specimen
 from edge.types import U8
-from train.classes import LYMPHOID, NO_BLAST, NUCLEATED
-from train.datasets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
-from train.datasets.artefacts import artefact_spots, nucleated_spots
-from train.split import split_of
+from train.data.classes import LYMPHOID, NO_BLAST, NUCLEATED
+from train.data.sets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.sets.artefacts import artefact_spots, nucleated_spots
+from train.data.split import split_of
 
 _STEP = 6  # neighbours are near-identical frames
 _BLOCK = 30

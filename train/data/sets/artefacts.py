@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from edge.preprocess import BACKGROUND, specimen
+from edge.optics.specimen import BACKGROUND, specimen
 from edge.types import F32, U8
 
 _PITCH_UM = 0.5  # coarse is enough to tell a nucleus

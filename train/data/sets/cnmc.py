@@ -20,8 +20,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from train.datasets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
-from train.split import split_of
+from train.data.sets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.data.split import split_of
 
 UM_PER_PX = 0.060
 

@@ -15,14 +15,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from train.classes import NO_BLAST
-from train.datasets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
-from train.datasets.artefacts import artefact_spots
+from train.data.classes import NO_BLAST
+from train.data.sets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.sets.artefacts import artefact_spots
 
 _ARTEFACTS_PER_FIELD = 4
 _MARKED = "marked"  # a label that only keeps artefacts away
 RED_CELL = "red-cell"
-"""A label that only `train.detection` has a use for: crops of red cells may well be artefacts."""
+"""A label that only `train.published.detection` has a use for: crops of red cells may well be artefacts."""
 
 Box = tuple[str, float, float, float, float]
 """label, x0, y0, x1, y1 in pixels"""

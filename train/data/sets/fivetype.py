@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from train.datasets import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, load_picture
-from train.datasets.scale import measured, sample
-from train.split import split_of
+from train.data.scale import measured, sample
+from train.data.sets import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, load_picture
+from train.data.split import split_of
 
 _LABELS = ("all", "aml", "cll", "cml", "healthy")
 _CLASSES = {name: name for name in _LABELS} | {"normal": "healthy"}

@@ -2,8 +2,8 @@
 
 The folders' names are understood as far as they are the program's own classes or usual names of them, or said
 to hold some class. Where not one of them is, the folders nearest to the root are taken for classes of their
-own: whether the model that is judged knows these is for `train.judging` to say. Every cell is a test cell:
-such a folder is there to judge a model, never to train it.
+own: whether the model that is judged knows these is for `train.judging.cells` to say. Every cell is a test
+cell: such a folder is there to judge a model, never to train it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from edge.types import LeukoscopeError
-from train.datasets import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, dataset, load_picture
-from train.datasets.scale import measured, sample
+from train.data.scale import measured, sample
+from train.data.sets import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, dataset, load_picture
 
 PREFIX = "folder"
 LAYOUT = "<class>/*, <class>/<patient>/* or <patient>/<class>/*"

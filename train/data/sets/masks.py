@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.types import U8
-from train.classes import LEUKOCYTE
-from train.datasets import (
+from train.data.classes import LEUKOCYTE
+from train.data.sets import (
     CYTOPLASM,
     NUCLEUS,
     DataError,

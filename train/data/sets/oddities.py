@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.preprocess import BACKGROUND
+from edge.optics.specimen import BACKGROUND
 from edge.types import U8
-from train.datasets import DataSet, Notice, Picture, Spot
-from train.split import split_of
+from train.data.sets import DataSet, Notice, Picture, Spot
+from train.data.split import split_of
 
 COUNT = 2400
 _BLOCK = 100  # pictures a group; every group holds every kind
@@ -153,7 +153,7 @@ ODDITIES = DataSet(
     folder=None,
     home="this program",
     licence="Apache-2.0",
-    citation="train/datasets/oddities.py",
+    citation="train/data/sets/oddities.py",
     layout=f"no files: {COUNT} pictures are drawn",
     groups=f"block of {_BLOCK} pictures",
     split="by block, by a hash of its number: about 65% train, 15% validation, 20% test",

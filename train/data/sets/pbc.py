@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from train.datasets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
-from train.split import split_of
+from train.data.sets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.data.split import split_of
 
 _UM_PER_PX = 0.1  # CellaVision at 100×: red cells measure 73 px
 _BLOCK = 20_000  # neighbouring numbers may be of one person; the names tell nothing more

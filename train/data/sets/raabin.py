@@ -18,9 +18,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from train.datasets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
-from train.datasets.scale import measured, sample
-from train.split import split_of
+from train.data.scale import measured, sample
+from train.data.sets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.data.split import split_of
 
 _UM_PER_PX = 0.063
 _CLASSES = {name: name for name in ("basophil", "eosinophil", "lymphocyte", "monocyte", "neutrophil")}

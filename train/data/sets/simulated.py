@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.cameras.scope import scope_of
-from edge.cameras.sensor import SLACK_PX, Sensor
-from edge.cameras.smear import Smear
+from edge.cameras.demo.scope import scope_of
+from edge.cameras.demo.sensor import SLACK_PX, Sensor
+from edge.cameras.demo.smear import Smear
 from edge.types import U8
-from train.classes import CLASSES
-from train.datasets import DataSet, Notice, Picture, Spot
-from train.split import split_of
+from train.data.classes import CLASSES
+from train.data.sets import DataSet, Notice, Picture, Spot
+from train.data.split import split_of
 
 FIRST_SEED = 1000
 SLIDES = 64
@@ -85,7 +85,7 @@ SIMULATED = DataSet(
     folder=None,
     home="this program",
     licence="Apache-2.0",
-    citation="edge/cameras/simulated.py",
+    citation="edge/cameras/demo/camera.py",
     layout=f"no files: {SLIDES} slides are drawn, demo:{FIRST_SEED} and on",
     groups="slide",
     split="by slide, by a hash of its name: about 65% train, 15% validation, 20% test; drawn slides were "

@@ -1,8 +1,9 @@
 """Cells named without a network, or with one for some types only: the published systems of features and
 machine learning, as recipes' `method`s.
 
-A method is one file that makes a `Classical`, and one line in `METHODS`. They run on the workstation: what
-is fitted is kept in one file of plain arrays (`train.classical.modelfile`), and answers as a network does.
+A method is one file that makes a `Classical`, and one line in `METHODS`. They run on the workstation: what is
+fitted is kept in one file of plain arrays (`train.published.classical.modelfile`), and answers as a network
+does.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.types import F32, I32, U8, LeukoscopeError
-from train.augment import Augmentation
-from train.model import Architecture
+from train.data.augment import Augmentation
+from train.network.model import Architecture
 
 Texts = NDArray[np.str_]
 Floats = NDArray[np.float64]
@@ -104,8 +105,8 @@ class Classical(Protocol):
 
 
 METHODS: Mapping[str, str] = {
-    "fcm-svm": "train.classical.fcm_svm:FcmSvm",
-    "wbc5-hybrid": "train.classical.wbc5_hybrid:Wbc5Hybrid",
+    "fcm-svm": "train.published.classical.fcm_svm:FcmSvm",
+    "wbc5-hybrid": "train.published.classical.wbc5_hybrid:Wbc5Hybrid",
 }
 """Name -> 'module:class' of a `Classical`."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.types import U8
-from train.classical import ClassicalError, Floats
+from train.published.classical import ClassicalError, Floats
 
 Features = Callable[[U8], Mapping[str, float]]
 """(S, S, 3) uint8 RGB -> features by name, the same names in the same order whatever the crop."""

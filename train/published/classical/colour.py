@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.stain import density
+from edge.cells.stain import density
 from edge.types import F32, U8, Bools
-from train.classical.regions import Regions
+from train.published.classical.regions import Regions
 
 _CHANNELS = (
     "red", "green", "blue", "hue", "saturation", "value", "red_density", "green_density", "blue_density",

@@ -11,13 +11,13 @@ from typing import Self
 import numpy as np
 
 from edge.types import F32, U8
-from train.classical import Arrays, Settings, Texts, truth_of
-from train.classical.cells import check, table
-from train.classical.colour import colour
-from train.classical.regions import Regions, fuzzy
-from train.classical.shape import shape
-from train.classical.svm import Svm
-from train.classical.texture import texture
+from train.published.classical import Arrays, Settings, Texts, truth_of
+from train.published.classical.cells import check, table
+from train.published.classical.colour import colour
+from train.published.classical.regions import Regions, fuzzy
+from train.published.classical.shape import shape
+from train.published.classical.svm import Svm
+from train.published.classical.texture import texture
 
 
 def features(crop: U8, pitch_um: float) -> dict[str, float]:

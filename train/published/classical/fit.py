@@ -1,4 +1,4 @@
-"""A run of a method without a network: the same folder and figures as `train.fit` leaves, in one go."""
+"""A run of a method without a network: the folder and figures that `train.fitting.fit` leaves, in one go."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from edge.types import F32
-from train.classical import Settings, method
-from train.classical.modelfile import save
-from train.datasets import Notice
-from train.finish import conclude
-from train.provenance import write_json
-from train.recipe import Recipe
-from train.validation import typed
-from train.windows import Windows, middle
+from train.data.sets import Notice
+from train.data.windows import Windows, middle
+from train.fitting.finish import conclude
+from train.fitting.provenance import write_json
+from train.fitting.validation import typed
+from train.published.classical import Settings, method
+from train.published.classical.modelfile import save
+from train.recipes.recipe import Recipe
 
 MODEL = "model.npz"
 
@@ -27,7 +27,7 @@ def fit(recipe: Recipe, windows: Windows, out: Path, notice: Notice) -> None:
     ClassicalError : a class without training cells, or with those of one group only.
     """
     training = typed(windows.of("train"), recipe, tuple(recipe.shares))
-    size = recipe.look.size_px
+    size = recipe.model_input.size_px
     notice(f"{recipe.method}: learning from {len(training)} cells")
     crops = np.ascontiguousarray(middle(training.pixels, size))
     model = method(recipe.method).fit(

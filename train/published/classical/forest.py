@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 from edge.types import F32, I32
-from train.classical import Arrays, Floats
+from train.published.classical import Arrays, Floats
 
 _TREES = 300
 _LEAF = 2  # cells at least: leaves of one cell answer only yes or no

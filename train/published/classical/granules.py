@@ -10,9 +10,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.stain import density, disc
+from edge.cells.stain import density, disc
 from edge.types import U8
-from train.classical.regions import Regions
+from train.published.classical.regions import Regions
 
 _SIZES_UM = (0.75, 1.25, 1.75, 2.25, 3.0)  # eosinophils' granules measure 0.5 to 1 µm, basophils' up to 2
 _GRAIN_UM = 1.75

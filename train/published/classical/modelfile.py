@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from edge import durable, stricttoml
-from train.classical import METHODS, Classical, ClassicalError, Settings, method
+from edge.files import atomic, stricttoml
+from train.published.classical import METHODS, Classical, ClassicalError, Settings, method
 
 _ABOUT = "about"
 _FORMAT = 1
@@ -26,7 +26,7 @@ def save(model: Classical, path: Path) -> None:
     about = {"format": _FORMAT, "method": name, "size_px": model.size_px, "settings": asdict(model.settings)}
     stream = io.BytesIO()
     np.savez(stream, **{_ABOUT: np.array(json.dumps(about))}, **model.arrays())  # type: ignore[arg-type]
-    durable.write(path, stream.getvalue(), 0o644)
+    atomic.write(path, stream.getvalue(), 0o644)
 
 
 def load(path: Path) -> Classical:

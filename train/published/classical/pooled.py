@@ -14,10 +14,10 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from edge.types import F32, I32, U8
-from train.augment import augment
-from train.backbones import head_of
-from train.classical import Arrays, Settings
-from train.model import begin, build
+from train.data.augment import augment
+from train.network.model import begin, build
+from train.published.backbones import head_of
+from train.published.classical import Arrays, Settings
 
 _AT_ONCE = 64
 _WEIGHT_DECAY = 0.05

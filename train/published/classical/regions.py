@@ -15,9 +15,9 @@ from skfuzzy.cluster import cmeans
 from skimage.feature import peak_local_max
 from skimage.segmentation import watershed
 
-from edge.stain import density, disc
+from edge.cells.stain import density, disc
 from edge.types import F32, I32, U8, Bools
-from train.classical import Floats
+from train.published.classical import Floats
 
 CLUSTERS = 3
 """Nucleus, cytoplasm, and what is paler: red cells, or the cytoplasm's own pale part."""

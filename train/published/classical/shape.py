@@ -9,7 +9,7 @@ import numpy as np
 from skimage.measure import regionprops
 
 from edge.types import Bools
-from train.classical.regions import Regions
+from train.published.classical.regions import Regions
 
 _LEVEL_UM = 0.25  # by which the nucleus is eroded further each time
 _LOBE_UM = 0.35  # a piece that survives no longer than this is roughness, not a lobe

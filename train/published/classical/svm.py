@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from edge.types import F32, I32
-from train.classical import Arrays, ClassicalError, Floats, Texts
+from train.published.classical import Arrays, ClassicalError, Floats, Texts
 
 _COSTS = (0.03, 0.3, 3.0, 30.0)  # of a cell on the wrong side, against a smoother border
 _WIDTHS = (0.03, 0.3)  # gamma times the number of features: 1 is about the distance between two cells

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 
-from edge.preprocess import STEPS
+from edge.bundle.model_input import STEPS
 from edge.types import U8, Bools
-from train.classical.regions import Regions
+from train.published.classical.regions import Regions
 
 _LEVELS = 16  # of grey: a matrix of 256 counts is well filled by a nucleus of 500 pixels
 _DISTANCES_UM = (0.3, 0.9)  # within a clump of chromatin, and across one

@@ -14,13 +14,13 @@ from typing import Self
 import numpy as np
 
 from edge.types import F32, U8
-from train.classical import Arrays, ClassicalError, Settings, Texts, truth_of
-from train.classical.cells import check, table
-from train.classical.forest import Forest
-from train.classical.granules import granules
-from train.classical.pooled import Pooled
-from train.classical.regions import Regions, hard
-from train.classical.svm import Svm
+from train.published.classical import Arrays, ClassicalError, Settings, Texts, truth_of
+from train.published.classical.cells import check, table
+from train.published.classical.forest import Forest
+from train.published.classical.granules import granules
+from train.published.classical.pooled import Pooled
+from train.published.classical.regions import Regions, hard
+from train.published.classical.svm import Svm
 
 GRANULAR = ("eosinophil", "basophil")
 OTHERS = ("neutrophil", "monocyte", "lymphocyte")

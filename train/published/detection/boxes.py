@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edge.preprocess import Specimen, specimen
+from edge.optics.specimen import Specimen, specimen
 from edge.types import F32, I32
-from train.datasets import DataError, Notice, Split, dataset, load_picture
-from train.datasets.fields import FIELDS, Field
-from train.detection.settings import LEUKOCYTE, PLATELET, RED_CELL, SOURCES, DetectionError
+from train.data.sets import DataError, Notice, Split, dataset, load_picture
+from train.data.sets.fields import FIELDS, Field
+from train.published.detection.settings import LEUKOCYTE, PLATELET, RED_CELL, SOURCES, DetectionError
 
 
 @dataclass(frozen=True, eq=False)

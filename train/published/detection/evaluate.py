@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from edge.detector import Detector, Finds
+from edge.cells.detector import Detector, Finds
 from edge.types import F32, Bools
-from train.bootstrap import Draws, Figure, draw
-from train.datasets import Notice, Split
-from train.detection.boxes import Scene, scenes
-from train.detection.matching import OVERLAP, Matches, match
-from train.detection.settings import DetectionError
-from train.metrics import by_score, ratio
+from train.data.sets import Notice, Split
+from train.judging.bootstrap import Draws, Figure, draw
+from train.judging.metrics import by_score, ratio
+from train.published.detection.boxes import Scene, scenes
+from train.published.detection.matching import OVERLAP, Matches, match
+from train.published.detection.settings import DetectionError
 
 Floats = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """Training of a detector: fields with boxes, epochs, checkpoint, and the weights that are kept.
 
-A run's folder holds what `train.fit` leaves: `settings.json`, `environment.json`, `checkpoint.pt`,
+A run's folder holds what `train.fitting.fit` leaves: `settings.json`, `environment.json`, `checkpoint.pt`,
 `curves.png`, and when it is finished `model.pt` and `metrics.json`.
 """
 
@@ -18,22 +18,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge.detector import Detector
-from train.bootstrap import Draws
-from train.checkpoint import Best, Precision, State, kept, optimiser_of, resume, save, write_tensors
-from train.datasets import Notice
-from train.detection.boxes import Scene, scenes
-from train.detection.evaluate import average_precisions, best_threshold, found_in, judged
-from train.detection.matching import match
-from train.detection.network import Answers, Network, loss_of
-from train.detection.patches import Batch, batch
-from train.detection.settings import CLASSES, DetectionError
-from train.distributed import Process, joined
-from train.epoch import follow, learning_rate, precision_of, steps_of
-from train.pictures import curves
-from train.progress import Progress
-from train.provenance import SETTINGS, add_environment, write_json, write_settings
-from train.recipe import Recipe, parse
+from edge.cells.detector import Detector
+from train.data.sets import Notice
+from train.fitting.checkpoint import Best, Precision, State, kept, optimiser_of, resume, save, write_tensors
+from train.fitting.distributed import Process, joined
+from train.fitting.epoch import follow, learning_rate, precision_of, steps_of
+from train.fitting.progress import Progress
+from train.fitting.provenance import SETTINGS, add_environment, write_json, write_settings
+from train.judging.bootstrap import Draws
+from train.judging.plots import curves
+from train.published.detection.boxes import Scene, scenes
+from train.published.detection.evaluate import average_precisions, best_threshold, found_in, judged
+from train.published.detection.matching import match
+from train.published.detection.network import Answers, Network, loss_of
+from train.published.detection.patches import Batch, batch
+from train.published.detection.settings import CLASSES, DetectionError
+from train.recipes.recipe import Recipe, parse
 from train.segmentation.fit import varied
 
 WATCHED = "mean_average_precision"
@@ -59,7 +59,7 @@ def fit(
     Parameters
     ----------
     data : folder of the data sets. out : folder of the run.
-    device : as PyTorch names it. precision : 'auto' or 'fp32', see `train.epoch.precision_of`.
+    device : as PyTorch names it. precision : 'auto' or 'fp32', see `train.fitting.epoch.precision_of`.
     limit : at most so many fields of each data set and part; 0 for all.
 
     Raises

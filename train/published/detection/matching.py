@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.detector import Finds, cut
+from edge.cells.detector import Finds, cut
 from edge.types import F32, I32, Bools
-from train.detection.boxes import Scene
+from train.published.detection.boxes import Scene
 
 OVERLAP = 0.5
 """Least intersection over union of a find and the cell that it is (PASCAL VOC: Everingham et al., 2010)."""

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge.anysize import BEYOND
+from edge.runtimes.anysize import BEYOND
 from edge.types import U8
-from train.detection.settings import STRIDE, Detection
+from train.published.detection.settings import STRIDE, Detection
 from train.segmentation.network import SPREAD, heat_loss
 
 REACH_PX = 8.0
@@ -85,8 +85,8 @@ class Network(nn.Module):
 class DeviceGraph(nn.Module):
     """The network as the device runs it: (n, H, W, 3) uint8 -> boxes, scores, probabilities.
 
-    They are (n, K, 4), (n, K) and (n, K, C) float32 as in `edge.detector.Finds`: the K highest of the places
-    that are higher than the eight round them, the rest with a score of 0.
+    They are (n, K, 4), (n, K) and (n, K, C) float32 as in `edge.cells.detector.Finds`: the K highest of the
+    places that are higher than the eight round them, the rest with a score of 0.
     """
 
     def __init__(self, network: nn.Module, cells: int) -> None:
@@ -109,14 +109,14 @@ class DeviceGraph(nn.Module):
 
 
 class Answers:
-    """A network as `edge.detector.Answer`, without an export."""
+    """A network as `edge.cells.detector.Answer`, without an export."""
 
     def __init__(self, network: nn.Module, cells: int, device: torch.device | None = None) -> None:
         self._graph, self._device = DeviceGraph(network, cells).eval(), device or torch.device("cpu")
 
     @torch.inference_mode()
     def __call__(self, field: U8) -> Mapping[str, NDArray[Any]]:
-        """What the graph would give; see `edge.detector.Answer`."""
+        """What the graph would give; see `edge.cells.detector.Answer`."""
         found = self._graph(torch.from_numpy(field)[None].to(self._device))
         return dict(zip(OUTPUTS, (part.cpu().numpy() for part in found), strict=True))
 

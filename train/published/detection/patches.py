@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.anysize import BEYOND
+from edge.runtimes.anysize import BEYOND
 from edge.types import F32, I32, U8, Bools
-from train.detection.boxes import Scene
-from train.detection.settings import STRIDE, Detection
+from train.published.detection.boxes import Scene
+from train.published.detection.settings import STRIDE, Detection
 
 I64 = NDArray[np.int64]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.detector import LEAST, MULTIPLE
-from edge.stricttoml import within
+from edge.cells.detector import LEAST, MULTIPLE
+from edge.files.stricttoml import within
 from edge.types import LeukoscopeError
 
 LEUKOCYTE, RED_CELL, PLATELET = "leukocyte", "red-cell", "platelet"

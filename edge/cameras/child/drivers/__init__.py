@@ -2,5 +2,5 @@
 
 This folder stands alone. `python3 -I DIR` runs it with the interpreter for which the distribution packages
 picamera2 and GStreamer's binding, which has none of our modules; so nothing here imports from `edge`, and
-nothing in `edge` imports this. `edge.cameras.driver` is the other end.
+nothing in `edge` imports this. `edge.cameras.child.driver` is the other end.
 """

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from edge.cameras import Camera, CameraError
-from edge.cameras.cytology import LEUKOCYTES
-from edge.cameras.scope import scope_of
-from edge.cameras.sensor import Sensor
-from edge.cameras.simulated import SimulatedCamera
-from edge.cameras.smear import CLEAR
-from edge.cameras.walk import LONGEST_MOVE, SHORTEST_MOVE, wander
+from edge.cameras.demo.camera import SimulatedCamera
+from edge.cameras.demo.cytology import LEUKOCYTES
+from edge.cameras.demo.scope import scope_of
+from edge.cameras.demo.sensor import Sensor
+from edge.cameras.demo.smear import CLEAR
+from edge.cameras.demo.walk import LONGEST_MOVE, SHORTEST_MOVE, wander
 from edge.types import Frame
 
 

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.cameras.cytology import DIAMETER_UM, DRAWINGS, LEUKOCYTES, draw
-from edge.cameras.drawing import Stain
-from edge.cameras.layout import lay_out
-from edge.cameras.scope import scope_of
-from edge.cameras.smear import CLEAR, Smear
+from edge.cameras.demo.cytology import DIAMETER_UM, DRAWINGS, LEUKOCYTES, draw
+from edge.cameras.demo.drawing import Stain
+from edge.cameras.demo.layout import lay_out
+from edge.cameras.demo.scope import scope_of
+from edge.cameras.demo.smear import CLEAR, Smear
 from edge.types import U8
 
 EVERY_CLASS = sorted(DRAWINGS)

@@ -1,4 +1,4 @@
-"""Stands in for picamera2, in the process that `edge.cameras.drivers` runs in.
+"""Stands in for picamera2, in the process that `edge.cameras.child.drivers` runs in.
 
 What it does wrong is told by JSON in $FAKE_PICAMERA2: see `FAULTS`. Pictures are red, with the number of the
 frame in their first pixel's green and blue; buffers have padded rows and are used again at once.

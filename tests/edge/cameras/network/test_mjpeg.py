@@ -10,9 +10,9 @@ from itertools import count, pairwise
 
 import pytest
 
-from edge.cameras.stream import StreamCamera
+from edge.cameras.network.stream import StreamCamera
 from tests.edge.cameras.fakes import SETTINGS, number_in
-from tests.edge.cameras.network import (
+from tests.edge.cameras.servers import (
     Handler,
     Serve,
     begin,

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.cameras import CameraError, rtsp
-from tests.edge.cameras.network import camera_serving, failure, no_http, opened
+from edge.cameras import CameraError
+from edge.cameras.network import rtsp
+from tests.edge.cameras.servers import camera_serving, failure, no_http, opened
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,11 @@ from contextlib import closing
 import psutil
 import pytest
 
-from edge.cameras import CameraError, stream
-from edge.cameras.stream import StreamCamera
+from edge.cameras import CameraError
+from edge.cameras.network import stream
+from edge.cameras.network.stream import StreamCamera
 from tests.edge.cameras.fakes import SETTINGS, number_in
-from tests.edge.cameras.network import (
+from tests.edge.cameras.servers import (
     SNAPPY,
     Handler,
     begin,

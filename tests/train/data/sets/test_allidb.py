@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.train.datasets.trees import divided, field, leave_behind, parts, read, touch, write
-from train.datasets import SPLITS, DataError, dataset
-from train.datasets.check import check
+from tests.train.data.sets.trees import divided, field, leave_behind, parts, read, touch, write
+from train.data.check import check
+from train.data.sets import SPLITS, DataError, dataset
 
 
 def _marks(data: Path, name: str, lines: str, folder: str = "ALL_IDB1") -> None:

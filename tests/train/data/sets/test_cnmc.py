@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.train.datasets.trees import divided, leave_behind, read, touch, write
-from train.datasets import DataError, dataset
+from tests.train.data.sets.trees import divided, leave_behind, read, touch, write
+from train.data.sets import DataError, dataset
 
 FOLDER = "C-NMC_test_prelim_phase_data"
 HEADING = "Patient_ID,new_names,labels\n"

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from train.classes import CLASSES
-from train.datasets import DATASETS, DataError, Picture, dataset
-from train.datasets.folder import _NAMES, FolderError, Reading, folder, named
+from train.data.classes import CLASSES
+from train.data.sets import DATASETS, DataError, Picture, dataset
+from train.data.sets.folder import _NAMES, FolderError, Reading, folder, named
 
 
 @pytest.fixture

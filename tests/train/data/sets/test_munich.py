@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.train.datasets.trees import divided, leave_behind, parts, read, touch, write
-from train.classes import CLASSES
-from train.datasets import DataError
-from train.datasets.munich import _CLASSES
+from tests.train.data.sets.trees import divided, leave_behind, parts, read, touch, write
+from train.data.classes import CLASSES
+from train.data.sets import DataError
+from train.data.sets.munich import _CLASSES
 
 ROOT = "AML-Cytomorphology_LMU"
 

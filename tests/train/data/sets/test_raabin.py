@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.train.datasets.trees import divided, field, leave_behind, parts, read, touch, write
-from train.datasets import DataError, dataset
+from tests.train.data.sets.trees import divided, field, leave_behind, parts, read, touch, write
+from train.data.sets import DataError, dataset
 
 CLASSES = ("Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.preprocess import Look
+from edge.bundle.model_input import ModelInput
 from tests.train.conftest import COLOURS, draw
-from train.datasets import CYTOPLASM, NUCLEUS, SPLITS, DataError, Picture, dataset
-from train.windows import read
+from train.data.sets import CYTOPLASM, NUCLEUS, SPLITS, DataError, Picture, dataset
+from train.data.windows import read
 
 _XML = "<annotation><object><name>WBC</name><bndbox>{}</bndbox></object></annotation>"
 _BOX = "<xmin>40</xmin><ymin>40</ymin><xmax>80</xmax><ymax>80</ymax>"
@@ -214,7 +214,7 @@ def test_fields_that_overlap_follow_the_strictest_part(tmp_path: Path) -> None:
 
 def test_cells_of_a_new_reader_can_be_cut(cnmc: Callable[..., Path]) -> None:
     windows = read(
-        dataset("cnmc"), cnmc(("UID_5_1_1_all.png", "UID_16_1_1_all.png")), Look(0.25, 64), pytest.fail
+        dataset("cnmc"), cnmc(("UID_5_1_1_all.png", "UID_16_1_1_all.png")), ModelInput(0.25, 64), pytest.fail
     )
     assert windows.pixels.shape[1:] == (64, 64, 3)
     assert set(windows.labels.tolist()) == {"blast"}

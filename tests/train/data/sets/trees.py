@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from train.datasets import Picture, dataset
+from train.data.sets import Picture, dataset
 
 RED = (205, 150, 150)
 NUCLEUS = (90, 50, 140)

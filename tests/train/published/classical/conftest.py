@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from edge.preprocess import BACKGROUND
+from edge.optics.specimen import BACKGROUND
 from edge.types import U8
-from train.classical import Texts
+from train.published.classical import Texts
 
 PITCH_UM = 0.25
 SIZE_PX = 96

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from edge.types import U8
-from tests.train.classical.conftest import CYTOPLASM, NUCLEUS, PITCH_UM, SIZE_PX, drawn
-from train.classical.colour import colour
-from train.classical.granules import granules
-from train.classical.regions import Clustering, Regions, fuzzy, hard
-from train.classical.shape import lobes, shape
-from train.classical.texture import texture
+from tests.train.published.classical.conftest import CYTOPLASM, NUCLEUS, PITCH_UM, SIZE_PX, drawn
+from train.published.classical.colour import colour
+from train.published.classical.granules import granules
+from train.published.classical.regions import Clustering, Regions, fuzzy, hard
+from train.published.classical.shape import lobes, shape
+from train.published.classical.texture import texture
 
 
 def regions(crop: U8, clustering: Clustering = fuzzy) -> Regions:

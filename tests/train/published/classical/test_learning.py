@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from train.classical import ClassicalError
-from train.classical.forest import Forest
-from train.classical.svm import Svm
+from train.published.classical import ClassicalError
+from train.published.classical.forest import Forest
+from train.published.classical.svm import Svm
 
 NAMES = ("a", "b", "c")
 

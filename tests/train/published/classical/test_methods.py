@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from edge.types import U8
-from tests.train.classical.conftest import PITCH_UM, SIZE_PX, drawn
-from train.augment import Augmentation
-from train.classical import METHODS, Classical, ClassicalError, Settings, Texts, method
-from train.classical.modelfile import load, save
-from train.model import Architecture
+from tests.train.published.classical.conftest import PITCH_UM, SIZE_PX, drawn
+from train.data.augment import Augmentation
+from train.network.model import Architecture
+from train.published.classical import METHODS, Classical, ClassicalError, Settings, Texts, method
+from train.published.classical.modelfile import load, save
 
 Blood = Callable[..., tuple[U8, Texts, Texts]]
 
@@ -137,7 +137,7 @@ def test_an_unknown_method_names_those_there_are() -> None:
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.classical.METHODS", {"fcm-svm": "not_installed_here.at_all:Nothing"})
+    monkeypatch.setattr("train.published.classical.METHODS", {"fcm-svm": "not_installed_here.at_all:Nothing"})
     with pytest.raises(ClassicalError, match=r"method fcm-svm: needs not_installed_here, .* pip install"):
         method("fcm-svm")
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from edge.types import U8
-from tests.train.classical.conftest import PITCH_UM
-from train.classical import Settings, Texts
-from train.classical.pooled import Pooled
-from train.model import Architecture, build
+from tests.train.published.classical.conftest import PITCH_UM
+from train.network.model import Architecture, build
+from train.published.classical import Settings, Texts
+from train.published.classical.pooled import Pooled
 
 NAMES = ("monocyte", "neutrophil")
 TINY = Architecture(stem=4, widths=(4, 6, 8), blocks=(1, 1, 1))

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.train.detection.conftest import make
-from train.datasets import dataset
-from train.detection.boxes import scenes
-from train.detection.settings import CLASSES, DetectionError
+from tests.train.published.detection.conftest import make
+from train.data.sets import dataset
+from train.published.detection.boxes import scenes
+from train.published.detection.settings import CLASSES, DetectionError
 
 PITCH_UM = 0.4
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.detector import Detector, Finds
-from edge.preprocess import Specimen
-from train.bootstrap import Draws
-from train.detection.boxes import Scene, scenes
-from train.detection.evaluate import MEAN, average_precisions, best_threshold, evaluate, judged
-from train.detection.matching import match, overlaps
-from train.detection.settings import CLASSES, DetectionError
+from edge.cells.detector import Detector, Finds
+from edge.optics.specimen import Specimen
+from train.judging.bootstrap import Draws
+from train.published.detection.boxes import Scene, scenes
+from train.published.detection.evaluate import MEAN, average_precisions, best_threshold, evaluate, judged
+from train.published.detection.matching import match, overlaps
+from train.published.detection.settings import CLASSES, DetectionError
 
 Box = tuple[float, float, float, float]
 Find = tuple[Box, float, int]
@@ -150,7 +150,7 @@ def test_a_perfect_detector_is_perfect(bccd: Path) -> None:
 
 def _empty(bccd: Path) -> Path:
     """The same without fields to train on."""
-    from tests.train.detection.conftest import make
+    from tests.train.published.detection.conftest import make
 
     folder = bccd.parent / "without"
     return folder if folder.is_dir() else make(folder, {"test": (8,)})

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from edge.detector import Detector
-from tests.train.detection.conftest import make
-from train.checkpoint import State
-from train.detection import fit as training
-from train.detection.boxes import scenes
-from train.detection.evaluate import evaluate
-from train.detection.fit import detector_of, fit, load
-from train.detection.network import Answers, DeviceGraph, Network, loss_of
-from train.detection.settings import CLASSES, Detection, DetectionError
-from train.provenance import SettingsError
-from train.recipe import Input, Recipe, RecipeError, Training, parse
+from edge.cells.detector import Detector
+from tests.train.published.detection.conftest import make
+from train.fitting.checkpoint import State
+from train.fitting.provenance import SettingsError
+from train.published.detection import fit as training
+from train.published.detection.boxes import scenes
+from train.published.detection.evaluate import evaluate
+from train.published.detection.fit import detector_of, fit, load
+from train.published.detection.network import Answers, DeviceGraph, Network, loss_of
+from train.published.detection.settings import CLASSES, Detection, DetectionError
+from train.recipes.recipe import Input, Recipe, RecipeError, Training, parse
 
 DETECTION = Detection(widths=(8, 8, 8), blocks=(0, 0, 1), cells=64, patch_px=64, stain=0.05, noise=1.0)
 TINY = Recipe(
@@ -149,7 +149,7 @@ def test_the_highest_peaks_come_first_and_carry_their_box() -> None:
 
 
 def test_a_right_answer_costs_less_than_a_wrong_one(bccd: Path) -> None:
-    from train.detection.patches import batch
+    from train.published.detection.patches import batch
 
     listed = scenes("bccd", bccd, "train", CLASSES, 0.4, pytest.fail)
     shown = batch(listed, DETECTION, np.random.default_rng(0))

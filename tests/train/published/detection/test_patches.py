@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.anysize import BEYOND
-from edge.preprocess import Specimen
-from train.detection.boxes import Scene
-from train.detection.patches import batch, targets
-from train.detection.settings import STRIDE, Detection
+from edge.optics.specimen import Specimen
+from edge.runtimes.anysize import BEYOND
+from train.published.detection.boxes import Scene
+from train.published.detection.patches import batch, targets
+from train.published.detection.settings import STRIDE, Detection
 
 SETTINGS = Detection(patch_px=64, zoom=(0.8, 1.25))
 PITCH_UM = 0.4

@@ -1,4 +1,4 @@
-"""Stands in for PyGObject, in the process that `edge.cameras.drivers` runs in; $FAKE_GI tells its faults."""
+"""Stands in for PyGObject, in the process of `edge.cameras.child.drivers`; $FAKE_GI tells its faults."""
 
 from __future__ import annotations
 

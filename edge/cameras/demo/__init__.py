@@ -1,0 +1,1 @@
+"""The simulated microscope: everything that `--camera demo` draws."""

@@ -1,0 +1,1 @@
+"""Cameras in a network: RTSP, and pictures over HTTP."""

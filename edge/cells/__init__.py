@@ -1,0 +1,1 @@
+"""A specimen's leukocytes: found, outlined, measured and named."""

@@ -1,0 +1,1 @@
+"""Files as they come from elsewhere and as they must be left: read strictly, written whole."""

@@ -1,0 +1,1 @@
+"""The line of a frame: from a camera's frame to what the slide says."""

@@ -1,0 +1,1 @@
+"""What camera and microscope do to a picture, measured and undone: illumination, scale, colour."""

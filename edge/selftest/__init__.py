@@ -1,0 +1,1 @@
+"""What a bundle must find again on this machine, and which precision this machine can trust."""

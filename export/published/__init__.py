@@ -1,0 +1,1 @@
+"""Graphs and bundles of the published systems' detector."""

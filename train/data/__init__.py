@@ -1,0 +1,1 @@
+"""Labelled pictures: data sets, splits, windows round cells, and what an epoch draws of them."""

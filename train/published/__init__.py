@@ -1,0 +1,1 @@
+"""The published systems, rebuilt: their networks, and their methods without one."""

@@ -1,0 +1,1 @@
+"""Recipes: what to train on and how, and how they are read."""
