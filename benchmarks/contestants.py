@@ -15,8 +15,8 @@ import numpy as np
 import onnxruntime as ort
 
 from edge.bench import fields
-from edge.bench.rig import Rig
 from edge.cells.classify import Classifier
+from edge.engine import Engine
 from edge.optics import specimen
 from edge.types import U8
 
@@ -59,21 +59,21 @@ def _pass(loaded: ort.InferenceSession, n: int, size_px: int) -> Callable[[], An
     return lambda: loaded.run(None, given)
 
 
-def ours(rigged: Rig, crops: U8, threads: int, held: ExitStack) -> Runs:
+def ours(engine: Engine, crops: U8, threads: int, held: ExitStack) -> Runs:
     """Our classifier in every precision that ONNX Runtime has in the bundle."""
     runs: Runs = {}
-    for variant in sorted(v for v in rigged.bundle.manifest.graphs if v.startswith("ort-")):
-        classifier = Classifier(rigged.bundle, variant=variant, threads=threads)
+    for variant in sorted(v for v in engine.bundle.manifest.graphs if v.startswith("ort-")):
+        classifier = Classifier(engine.bundle, variant=variant, threads=threads)
         held.callback(classifier.close)
         for n in (1, AT_ONCE):
             runs[f"{variant} {n}"] = partial(classifier.probabilities, np.ascontiguousarray(crops[:n]))
     return runs
 
 
-def other_runtimes(rigged: Rig, crops: U8, threads: int, cache: Path, left_out: dict[str, str]) -> Runs:
+def other_runtimes(engine: Engine, crops: U8, threads: int, cache: Path, left_out: dict[str, str]) -> Runs:
     """Our FP32 classifier on OpenVINO and ncnn, each checked against ONNX Runtime."""
     runs: Runs = {}
-    graph = rigged.bundle.graph("ort-fp32")
+    graph = engine.bundle.graph("ort-fp32")
     wanted = session(graph, threads, False).run(None, {"crops": crops})[0]
     for name, make in (("openvino", _openvino), ("ncnn", _ncnn)):
         try:

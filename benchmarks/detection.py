@@ -17,7 +17,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from edge.bundle import bundle
 from edge.cells import segment
-from edge.cells.classify import Classifier
+from edge.engine import open_engine
 from edge.line.pipeline import Line
+from edge.machine.profile import load_profile
 from edge.optics import specimen
 from edge.optics.scale import Scales
 from edge.types import F32, I32, U8, Bools, Cells, Frame
@@ -118,8 +119,11 @@ class WholeLine:
 
     def __init__(self, path: Path | None, um_per_px: float | str, nominal: float) -> None:
         self.name = "fields"
+        profile = load_profile()
+        exact = replace(profile.runtime, kind="ort", precision="fp32")  # the same on every machine
         opened = bundle.load(path, allow_unsigned=True)
-        self._classifier, self._find = Classifier(opened), segment.segmenter(opened)
+        engine = open_engine(replace(profile, runtime=exact), opened, None, print)
+        self._classifier, self._find = engine.classifier, engine.find
         self._scales = Scales(asked=um_per_px, nominal=nominal, camera=self, independent=True)
 
     def find(self, pixels: U8, source: str) -> tuple[Cells, Bools]:

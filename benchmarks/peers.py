@@ -30,9 +30,10 @@ from contestants import AT_ONCE, Runs, fuzzy, networks, other_runtimes, ours
 
 from edge import __version__, command
 from edge.bench import fields, machine
-from edge.bench.rig import Rig, rig
+from edge.bench.rig import rig
 from edge.bundle import model_input
 from edge.cells import segment
+from edge.engine import Engine
 from edge.line.pipeline import Line
 from edge.optics import specimen
 from edge.optics.scale import Scales
@@ -49,14 +50,15 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def our_line(rigged: Rig, drawn: Iterator[U8], held: ExitStack) -> Callable[[], float]:
+def our_line(engine: Engine, drawn: Iterator[U8], held: ExitStack) -> Callable[[], float]:
     """Reads the next fields each time it is called; median milliseconds a field."""
     store = held.enter_context(Store(Path(held.enter_context(tempfile.TemporaryDirectory())) / "records.db"))
     camera = fields.DrawnFields([])
-    one = Line(rigged.classifier, Scales(asked="auto", nominal=fields.UM_PER_PX, camera=camera).for_slide())
-    manifest, model = rigged.bundle.manifest, rigged.bundle
+    scale = Scales(asked="auto", nominal=fields.UM_PER_PX, camera=camera).for_slide()
+    one = Line(engine.classifier, scale, find=engine.find)
+    manifest, model = engine.bundle.manifest, engine.bundle
     header = SlideHeader(
-        __version__, rigged.profile.name, camera.name, rigged.classifier.runtime, manifest.name, model.sha256,
+        __version__, engine.profile.name, camera.name, engine.classifier.runtime, manifest.name, model.sha256,
         model.trusted, manifest.classes,
     )  # fmt: skip
     store.begin_slide(None, header)
@@ -96,9 +98,9 @@ def _seconds(run: Callable[[], Any]) -> float:
     return time.perf_counter() - begun
 
 
-def crops_of(rigged: Rig, drawn: list[U8]) -> U8:
+def crops_of(engine: Engine, drawn: list[U8]) -> U8:
     """Nine cells of the drawn fields, as the classifier sees them."""
-    manifest = rigged.bundle.manifest
+    manifest = engine.bundle.manifest
     cut: list[U8] = []
     for pixels in drawn:
         view = specimen.specimen(pixels, fields.UM_PER_PX, manifest.pitch_um)
@@ -168,8 +170,8 @@ def compare(rounds: int, spin: bool, cache: Path, path: Path | None) -> dict[str
     subprocess.run([sys.executable, Path(__file__).with_name("peer_graphs.py"), cache], check=True)
     left_out: dict[str, str] = {}
     with ExitStack() as held:
-        rigged = held.enter_context(rig(path, path is not None))
-        threads = rigged.profile.runtime.threads
+        engine = held.enter_context(rig(path, path is not None)).engine
+        threads = engine.profile.runtime.threads
         n = WARM_UP + LINES_A_ROUND * rounds
         with command.Progress(n) as bar:
             count = iter(range(n))
@@ -178,11 +180,11 @@ def compare(rounds: int, spin: bool, cache: Path, path: Path | None) -> dict[str
                 lambda text: bar.show(next(count), text),
                 "drawing fields",
             )
-        crops = crops_of(rigged, drawn)
+        crops = crops_of(engine, drawn)
         detectors, classifiers = networks(cache, threads, spin, left_out)
-        runs = detectors | fuzzy(drawn[0], left_out) | ours(rigged, crops, threads, held)
-        runs |= other_runtimes(rigged, crops, threads, cache, left_out) | classifiers
-        times = timed(runs, rounds, our_line(rigged, iter(drawn), held))
+        runs = detectors | fuzzy(drawn[0], left_out) | ours(engine, crops, threads, held)
+        runs |= other_runtimes(engine, crops, threads, cache, left_out) | classifiers
+        times = timed(runs, rounds, our_line(engine, iter(drawn), held))
         own = {name: np.median(ms) for name, ms in times.items() if name.startswith("ort-")}
         fast = min((n for n in own if n.endswith(str(AT_ONCE))), key=lambda n: own[n]).split()[0]
     rows = figures(times, fast)
@@ -193,7 +195,7 @@ def compare(rounds: int, spin: bool, cache: Path, path: Path | None) -> dict[str
         "threads": threads,
         "spin": spin,
         "rounds": rounds,
-        "line_variant": rigged.classifier.runtime,
+        "line_variant": engine.classifier.runtime,
         "fastest_variant": fast,
         "graphs": json.loads((cache / "graphs.json").read_text()),
         "rows": rows,

@@ -194,18 +194,14 @@ def _screening(
     if camera.live:  # one that is away or busy is told at once, and the rest is made while it settles
         held.enter_context(feed)
 
-    import cv2
-
     from edge.bundle import bundle
-    from edge.cells.segment import segmenter
+    from edge.engine import open_engine
     from edge.headless import CameraTeller
     from edge.line.screening import Order, Screening
     from edge.machine import heat
     from edge.optics import scale
     from edge.records.summary import Summary
-    from edge.selftest import selftest
 
-    cv2.setNumThreads(profile.images.threads)
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned)
     store = _store(arguments)
     held.callback(store.close)
@@ -229,20 +225,12 @@ def _screening(
     if arguments.headless:
         sinks.append(CameraTeller())
     # last, for an engine may take minutes to build
-    classifier = selftest.choose(
-        model,
-        runtime=arguments.runtime or profile.runtime.kind,
-        precision=profile.runtime.precision,
-        threads=profile.runtime.threads,
-        folder=data_folder(),
-        tell=_tell,
-    )
-    held.callback(classifier.close)
-    classifier.warm_up()
+    engine = open_engine(profile, model, arguments.runtime, _tell)
+    held.callback(engine.close)
     screening = Screening(
-        camera=camera, bundle=model, classifier=classifier, scales=scales, store=store,
+        camera=camera, bundle=model, classifier=engine.classifier, scales=scales, store=store,
         profile=profile.name, order=order, sinks=sinks, pace=heat.Governor(profile.thermal), feed=feed,
-        find=segmenter(model, profile.runtime.threads),
+        find=engine.find,
     )  # fmt: skip
     return screening, camera, summary
 

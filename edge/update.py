@@ -72,17 +72,10 @@ def _tester(arguments: argparse.Namespace) -> Callable[[Bundle], None]:
     """What runs the golden cases as edge-run would, and keeps the outcome for it."""
 
     def test(bundle: Bundle) -> None:
-        from edge.machine.profile import data_folder, load_profile
-        from edge.selftest import selftest
+        from edge.engine import open_engine
+        from edge.machine.profile import load_profile
 
-        runtime = load_profile(arguments.profile).runtime
-        selftest.choose(
-            bundle,
-            runtime=arguments.runtime or runtime.kind,
-            threads=runtime.threads,
-            folder=data_folder(),
-            tell=_say,
-        ).close()
+        open_engine(load_profile(arguments.profile), bundle, arguments.runtime, _say).close()
 
     return test
 

@@ -96,7 +96,7 @@ def measure(rigged: Rig, extent: Extent, tell: Tell) -> dict[str, Any]:
             "line": lambda: line(passed, extent.warm_up),
             "video": lambda: film(rigged, video, records, extent),
             "cells": lambda: crowds(rigged, extent, tell),
-            "classifier": lambda: batches(rigged.classifier, crops, extent.batch_rounds),
+            "classifier": lambda: batches(rigged.engine.classifier, crops, extent.batch_rounds),
             "process": lambda: process.screening(video, rigged.options, records, extent.starts),
         }
         figures: dict[str, Any] = {"kind": "bench", "format": FORMAT, "version": __version__}
@@ -113,12 +113,12 @@ def through(rigged: Rig, camera: Camera, records: Path) -> list[Passed]:
     with Store(records) as store:
         screening = Screening(
             camera=camera,
-            bundle=rigged.bundle,
-            classifier=rigged.classifier,
-            find=rigged.find,
+            bundle=rigged.engine.bundle,
+            classifier=rigged.engine.classifier,
+            find=rigged.engine.find,
             scales=Scales(asked="auto", nominal=fields.UM_PER_PX, camera=camera),
             store=store,
-            profile=rigged.profile.name,
+            profile=rigged.engine.profile.name,
             order=Order(),
         )
         return [Passed(r.crops, dict(r.ms), r.t_s, bool(r.problems)) for r in screening.readings()]
@@ -175,11 +175,11 @@ def crowds(rigged: Rig, extent: Extent, tell: Tell) -> dict[str, Any]:
     cells, passes = [], []
     for _ in range(extent.rounds + 1):
         one = Line(
-            rigged.classifier,
+            rigged.engine.classifier,
             Scales(
                 asked=fields.CROWDED_UM_PER_PX, nominal=fields.CROWDED_UM_PER_PX, camera=camera
             ).for_slide(),
-            find=rigged.find,
+            find=rigged.engine.find,
         )
         readings = [one.read(fields.frame_of(pixels, i)) for i, pixels in enumerate(drawn)]
         cells = [len(reading.cells) for reading in readings]

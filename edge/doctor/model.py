@@ -53,10 +53,8 @@ def self_test(subject: Subject) -> Check:
     from edge.bundle.bundle import load
     from edge.selftest import selftest
 
-    check, asked = partial(Check, "self-test"), subject.profile.runtime
-    outcome = selftest.last(
-        load(), runtime=asked.kind, precision=asked.precision, threads=asked.threads, folder=subject.folder
-    )
+    check = partial(Check, "self-test")
+    outcome = selftest.last(load(), subject.profile.runtime, folder=subject.folder)
     if outcome is None:
         return check("fine", "not run yet with this model on this machine; the first edge-run does it")
     if outcome.note:

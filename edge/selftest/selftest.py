@@ -26,7 +26,7 @@ from edge.bundle.bundle import Bundle, BundleError
 from edge.bundle.manifest import VARIANTS
 from edge.cells.classify import Classifier
 from edge.files import atomic, strictjson
-from edge.machine.profile import device_model
+from edge.machine.profile import RuntimeSettings, device_model
 from edge.runtimes import KINDS, GraphError, Tell, why_not
 from edge.selftest.golden import Golden
 from edge.types import LeukoscopeError
@@ -67,37 +67,31 @@ class Outcome:
 
 def choose(
     bundle: Bundle,
+    settings: RuntimeSettings,
     *,
-    runtime: str,
-    precision: str = "auto",
-    threads: int,
     folder: Path | None,
     tell: Tell,
-    progress: Tell | None = None,
 ) -> Classifier:
     """The bundle's classifier in the fastest precision that answers rightly on this machine.
 
     Parameters
     ----------
-    runtime : 'ort', 'trt', or 'auto': TensorRT where it works, else ONNX Runtime.
-    precision : 'auto', or the one of `PRECISIONS` to try before FP32.
+    settings : the profile's; a precision other than 'auto' is the one to try before FP32.
     folder : where the outcome is kept and engines are cached; None keeps nothing. One that cannot be written
         costs time at the next start, no more.
-    tell : takes a line for every precision that is passed over.
-    progress : takes lines about long work, such as building an engine; None gives them to `tell`.
+    tell : takes a line for every precision that is passed over, and about long work such as building an
+        engine.
 
     Raises
     ------
     GraphError : the runtime asked for does not work here.
     SelftestError : not even FP32 answers rightly.
     """
-    kinds = _kinds(runtime)
-    variants = candidates(bundle, kinds, precision)
-    key = _key(bundle, "+".join(kinds if precision == "auto" else variants), threads)
+    variants, key = _plan(bundle, settings)
 
     def opened(variant: str) -> Classifier:
         cache = folder / "engines" if folder is not None else None
-        return Classifier(bundle, variant=variant, threads=threads, cache=cache, tell=progress or tell)
+        return Classifier(bundle, variant=variant, threads=settings.threads, cache=cache, tell=tell)
 
     if (kept := _kept(folder, key)) is not None:
         with suppress(BundleError, GraphError):
@@ -113,18 +107,23 @@ def choose(
     return classifier
 
 
-def last(
-    bundle: Bundle, *, runtime: str, precision: str = "auto", threads: int, folder: Path
-) -> Outcome | None:
-    """What came of the last self-test, None where none was made with this bundle on this machine.
+def last(bundle: Bundle, settings: RuntimeSettings, *, folder: Path) -> Outcome | None:
+    """What came of the last self-test with these settings, None where none was made on this machine.
 
     Raises
     ------
     GraphError : the runtime asked for does not work here.
     """
-    kinds = _kinds(runtime)
-    variants = candidates(bundle, kinds, precision)
-    return _kept(folder, _key(bundle, "+".join(kinds if precision == "auto" else variants), threads))
+    _, key = _plan(bundle, settings)
+    return _kept(folder, key)
+
+
+def _plan(bundle: Bundle, settings: RuntimeSettings) -> tuple[list[str], str]:
+    """What to try, in order, and what the outcome is kept under."""
+    kinds = _kinds(settings.kind)
+    variants = candidates(bundle, kinds, settings.precision)
+    tried = "+".join(kinds if settings.precision == "auto" else variants)
+    return variants, _key(bundle, tried, settings.threads)
 
 
 def _kinds(runtime: str) -> tuple[str, ...]:

@@ -64,10 +64,7 @@ def screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., 
 
 def _chosen_here() -> str:
     """The precision that the self-test chose for this machine."""
-    runtime = load_profile().runtime
-    classifier = selftest.choose(
-        load(), runtime=runtime.kind, threads=runtime.threads, folder=data_folder(), tell=print
-    )
+    classifier = selftest.choose(load(), load_profile().runtime, folder=data_folder(), tell=print)
     classifier.close()
     return classifier.runtime
 

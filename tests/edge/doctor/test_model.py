@@ -8,13 +8,12 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edge.doctor import model
 from edge.doctor.check import Examination, Subject, examine_all
-from edge.machine.profile import data_folder, load_profile
+from edge.machine.profile import RuntimeSettings, data_folder, load_profile
 from edge.records.store import Store
 from tests.edge.doctor.sample import said
 from tests.edge.records.example import HEADER, reading
@@ -53,7 +52,7 @@ def test_what_the_self_test_said(subject: Subject, monkeypatch: pytest.MonkeyPat
     assert "not run yet" in model.self_test(subject).message
     fallen = selftest.Outcome("ort-fp32", "onnxruntime 1", "ort-int8 does not pass its self-test", 1.0)
     for outcome, level in ((fallen, "worth knowing"), (replace(fallen, note="", speed=2.0), "fine")):
-        monkeypatch.setattr(selftest, "last", lambda bundle, outcome=outcome, **rest: outcome)
+        monkeypatch.setattr(selftest, "last", lambda bundle, settings, folder, outcome=outcome: outcome)
         assert model.self_test(subject).level == level
 
 
@@ -61,13 +60,14 @@ def test_the_self_tests_outcome_is_found_again(subject: Subject) -> None:
     from edge.bundle import bundle
     from edge.selftest import selftest
 
-    asked = load_profile("generic-x86-64").runtime
-    found = bundle.load()
-    settings: dict[str, Any] = {"runtime": "ort", "precision": "auto", "threads": asked.threads}
-    selftest.choose(found, **settings, folder=subject.folder, tell=lambda line: None).close()
-    outcome = selftest.last(found, **settings, folder=subject.folder)
+    found, settings = bundle.load(), RuntimeSettings("ort", "auto", 2)
+    selftest.choose(found, settings, folder=subject.folder, tell=lambda line: None).close()
+    outcome = selftest.last(found, settings, folder=subject.folder)
     assert outcome is not None
     assert outcome.variant.startswith("ort-")
+    for asked, words in ((settings, "is used"), (replace(settings, precision="fp32"), "not run yet")):
+        asking = replace(subject, profile=replace(subject.profile, runtime=asked))
+        assert words in model.self_test(asking).message
 
 
 def fill(subject: Subject) -> Path:

@@ -13,6 +13,7 @@ import pytest
 
 from edge.bundle import bundle
 from edge.bundle.bundle import Bundle
+from edge.machine.profile import RuntimeSettings
 from edge.selftest.golden import Golden
 from edge.selftest.selftest import SelftestError, choose
 from tests.conftest import drawn_field, graph
@@ -28,7 +29,7 @@ def lines() -> list[str]:
 
 
 def _choose(model: Bundle, lines: list[str]) -> str:
-    classifier = choose(model, runtime="ort", threads=1, folder=None, tell=lines.append)
+    classifier = choose(model, RuntimeSettings("ort", "auto", 1), folder=None, tell=lines.append)
     classifier.close()
     return classifier.runtime
 

@@ -14,6 +14,7 @@ from edge import runtimes
 from edge.bundle import bundle
 from edge.bundle.bundle import Bundle
 from edge.cells.classify import Classifier
+from edge.machine.profile import RuntimeSettings
 from edge.runtimes import GraphError
 from edge.selftest import selftest
 from edge.selftest.golden import Golden
@@ -37,7 +38,8 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def _choose(model: Bundle, lines: list[str], folder: Path | None = None, runtime: str = "ort") -> str:
-    classifier = choose(model, runtime=runtime, threads=1, folder=folder, tell=lines.append)
+    settings = RuntimeSettings(runtime, "auto", 1)  # type: ignore[arg-type]
+    classifier = choose(model, settings, folder=folder, tell=lines.append)
     classifier.close()
     return classifier.runtime
 
@@ -75,7 +77,7 @@ def test_int8_that_answers_otherwise_falls_back_with_a_line(
     two_precisions: Two, lines: list[str], tmp_path: Path
 ) -> None:
     model = two_precisions({"int8.onnx": graph(seed=1)})
-    classifier = choose(model, runtime="ort", threads=1, folder=tmp_path, tell=lines.append)
+    classifier = choose(model, RuntimeSettings("ort", "auto", 1), folder=tmp_path, tell=lines.append)
     assert classifier.runtime == "ort-fp32"
     (line,) = lines
     assert line.startswith(
@@ -83,7 +85,7 @@ def test_int8_that_answers_otherwise_falls_back_with_a_line(
     )
     assert line.endswith("not used")
     assert classifier.note == line
-    again = choose(model, runtime="ort", threads=1, folder=tmp_path, tell=lines.append)
+    again = choose(model, RuntimeSettings("ort", "auto", 1), folder=tmp_path, tell=lines.append)
     assert lines == [line, line]
     assert again.note == line
 
