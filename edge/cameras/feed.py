@@ -19,10 +19,6 @@ class Feed(Protocol):
     """Frames of a camera, read by a thread of its own while the feed is entered, which may be done twice."""
 
     @property
-    def opened(self) -> bool:
-        """Whether the camera was ever there; before that even its name may not be known."""
-
-    @property
     def trouble(self) -> Waiting | None:
         """What keeps a live camera from giving pictures, None while it does."""
 
@@ -50,7 +46,6 @@ class FileFeed:
     camera : opened on entering; closed by the reading thread when the feed is left.
     """
 
-    opened = True  # or entering failed
     trouble: Waiting | None = None
 
     def __init__(self, camera: Camera) -> None:

@@ -101,9 +101,11 @@ class LiveFeed:
         self._reader.start()
         if not self._patient:
             with self._changed:
-                self._changed.wait_for(lambda: self._opened or self._failure or self._error, STUCK_S)
+                self._changed.wait_for(
+                    lambda: self._opened or self._failure or self._error or self._stopped, STUCK_S
+                )
                 failure = self._error or self._failure
-                if not self._opened:
+                if not self._opened and not self._stopped:
                     self._stopped = True
                     raise failure or CameraError(
                         f"camera {self.camera.name}: does not open; unplug it and plug it in again"
@@ -129,14 +131,17 @@ class LiveFeed:
                 self._taken += 1
                 return replace(frame, index=self._taken - 1)
             self._told_s = monotonic()
-            self._abandon_if_stuck()
             return self.trouble or Waiting("the camera gives no picture yet", "one moment", self._fresh_s)
 
     @property
     def trouble(self) -> Waiting | None:
-        """What keeps the camera from giving fresh pictures, None while it does."""
+        """What keeps the camera from giving fresh pictures, None while it does.
+
+        Whoever asks, be it while nobody takes frames, also has a stuck reader abandoned.
+        """
         if monotonic() - self._fresh_s < SILENT_S:
             return None
+        self._abandon_if_stuck()
         if self._failure is not None:
             reason, _, advice = str(self._failure).partition("; ")
         elif self._repeated:
@@ -164,7 +169,7 @@ class LiveFeed:
     def _abandon_if_stuck(self) -> None:
         self._left = [reader for reader in self._left if reader.thread.is_alive()]
         stuck = monotonic() - self._reader.returned_s > STUCK_S
-        if not stuck or self._another is None or len(self._left) >= ABANDONED:
+        if not stuck or self._stopped or self._another is None or len(self._left) >= ABANDONED:
             return
         with suppress(CameraError):
             successor = _Reader(self, self._another())
@@ -172,11 +177,6 @@ class LiveFeed:
             self._left.append(self._reader)
             self._reader = successor
             successor.start()
-
-    @property
-    def opened(self) -> bool:
-        """Whether the camera was ever there."""
-        return self._opened
 
     # what readers call
 

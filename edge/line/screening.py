@@ -6,6 +6,7 @@ The terminal screen and the headless printer both consume `Screening.readings`.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -18,10 +19,14 @@ from edge.cameras.feed import Feed
 from edge.cameras.livefeed import feed_for
 from edge.cells.classify import Classifier
 from edge.cells.segment import Segmenter, segment
+from edge.line import finding
 from edge.line.pipeline import Line
 from edge.optics.scale import Scales
 from edge.records.store import Store, Unrecorded
 from edge.types import Frame, Reading, SlideHeader, Waiting
+
+_LOOK_S = 0.5
+"""Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
 
 
 class Sink(Protocol):
@@ -34,7 +39,7 @@ class Sink(Protocol):
         """A reading was stored."""
 
     def waiting(self, trouble: Waiting | None) -> None:
-        """The line goes on without a reading: every second while there is none, and when trouble ends.
+        """The line goes on without a reading: each second or sooner while there is none, and after trouble.
 
         `trouble` is what keeps the camera from giving pictures, None where it does and the line rests.
         """
@@ -80,7 +85,8 @@ class Screening:
 
     Attributes
     ----------
-    slide : identifier of the slide under way.
+    slide : identifier of the slide under way. It is in the records from its first frame on: what ends before
+        that leaves none behind.
     waiting : what keeps the camera from giving pictures, None while it does; the slide goes on afterwards.
 
     Parameters
@@ -108,11 +114,10 @@ class Screening:
         self._find = find
         self._classifier, self._scales, self._store = classifier, scales, store
         self._order, self._sinks, self._pace = order, sinks, pace
-        self._stopped, self._go_on, self._change = threading.Event(), threading.Event(), threading.Event()
-        self._woken = threading.Event()
+        self._stopped, self._go_on, self._woken = threading.Event(), threading.Event(), threading.Event()
         self._go_on.set()
-        self._next_slide = order.slide or store.new_slide_id()
-        self.slide = self._next_slide
+        self.slide = order.slide or store.new_slide_id()
+        self._asked = deque([self.slide], maxlen=1)  # the slide to begin with the next frame, if any
         self.classes = classifier.manifest.classes
         self.positives = classifier.manifest.positive
         self.leukocytes = classifier.manifest.leukocytes
@@ -138,6 +143,7 @@ class Screening:
         ]
         self.warning = "; ".join(warnings) or None
         self.waiting: Waiting | None = None
+        self._line: Line | None = None  # of the slide in the records that is not finished
         self._last: Reading | None = None
         self._feed = feed or feed_for(camera)
 
@@ -160,29 +166,27 @@ class Screening:
 
     def new_slide(self) -> str:
         """Close the slide and start another, from the next frame on; its identifier."""
-        self._next_slide = self._store.new_slide_id()
-        self._change.set()
+        slide = self._store.new_slide_id()
+        self._asked.append(slide)
         self._woken.set()
-        return self._next_slide
+        return slide
 
     def readings(self) -> Iterator[Reading]:
         """Readings as they come, each stored before it is given.
 
         Raises
         ------
-        LeukoscopeError : the camera is lost or the records cannot be written. What was given is kept.
+        LeukoscopeError : the camera is lost, ended or took all the time before it gave a picture, or the
+            records cannot be written. What was given is kept.
         """
         with self._feed as feed:
             frames, end = 0, monotonic() + (self._order.max_seconds or float("inf"))
-            while not feed.opened and not self._stopped.is_set() and monotonic() < end:
-                feed.get()
-                self._tell(feed.trouble, tick=True)
-            self._begin()
             try:
                 while frames != self._order.max_frames and monotonic() < end:
                     if not self._go_on.is_set():
                         yield from self._given(self._store.flush())
-                        self._hold()
+                        self._sleep(end, self._go_on.is_set)
+                        continue
                     frame = None if self._stopped.is_set() else feed.get()
                     self._tell(feed.trouble, tick=isinstance(frame, Waiting))
                     if frame is None:
@@ -190,7 +194,7 @@ class Screening:
                     if isinstance(frame, Waiting):
                         yield from self._given(self._store.flush())
                         continue
-                    if self._change.is_set() or (self._order.independent and self._last):
+                    if self._asked or self._order.independent:
                         yield from self._given(self._store.flush())
                         self._finish()
                         self._begin()
@@ -198,7 +202,7 @@ class Screening:
                     self._store.add(self._last)
                     yield from self._given(self._store.committed())
                     frames += 1
-                    self._rest(self._last)
+                    self._rest(self._last, end)
             except CameraError:
                 yield from self._given(self._store.flush())
                 raise
@@ -206,30 +210,38 @@ class Screening:
                 yield from self._given(self._store.flush())
             finally:
                 self._finish()
+            if not frames and not self._stopped.is_set():
+                raise self._nothing(monotonic() >= end)
+
+    def _nothing(self, late: bool) -> CameraError:
+        """Why nothing was screened, though nobody stopped it; `late`: because time was up."""
+        if not late:
+            return CameraError(f"camera {self.camera}: gave no picture; choose another with --camera")
+        told = f"no picture within {self._order.max_seconds:g} s"
+        if self.waiting is None:
+            return CameraError(f"{told}; give it more with --max-seconds")
+        return CameraError(f"{told}: {self.waiting.reason}; {self.waiting.advice}")
 
     def _read(self, frame: Frame) -> Reading:
+        assert self._line is not None
         reading = self._line.read(frame)
         if self._pace is None or reading.note or self._pace.note is None:
             return reading
         return replace(reading, note=self._pace.note)
 
-    def _rest(self, reading: Reading) -> None:
+    def _rest(self, reading: Reading, end: float) -> None:
         """Let a hot processor cool; the camera's newest frame is taken afterwards, so nothing waits."""
         rest_s = self._pace.pause_s(reading.ms["total"] / 1e3) if self._pace else 0.0
-        self._sleep(rest_s, lambda: self._stopped.is_set() or self._change.is_set())
+        end = min(end, monotonic() + rest_s)
+        self._sleep(end, lambda: self._stopped.is_set() or bool(self._asked))
 
-    def _hold(self) -> None:
-        """Wait until the pause is over."""
-        self._sleep(float("inf"), self._go_on.is_set)
-
-    def _sleep(self, seconds: float, until: Callable[[], bool]) -> None:
-        """Rest, with a sign of life every second."""
-        end = monotonic() + seconds
+    def _sleep(self, end: float, until: Callable[[], bool]) -> None:
+        """Rest until this moment, with signs of life and an eye on the camera."""
         while (left := end - monotonic()) > 0 and not until():
-            self._woken.wait(min(left, 1.0))
+            self._woken.wait(min(left, _LOOK_S))
             self._woken.clear()
-            if left > 1:
-                self._tell(self.waiting, tick=True)
+            if left > _LOOK_S:
+                self._tell(self._feed.trouble, tick=True)
 
     def _tell(self, trouble: Waiting | None, *, tick: bool) -> None:
         """Tell the sinks of trouble with the camera when it comes and goes, and that the line is alive."""
@@ -246,11 +258,9 @@ class Screening:
             yield reading
 
     def _begin(self) -> None:
-        self._change.clear()
         self._header = replace(self._header, camera=self.camera)
-        self.slide = self._store.begin_slide(self._next_slide, self._header)
-        self._next_slide = self._store.new_slide_id()
-        self._last = None
+        slide = self._asked.pop() if self._asked else None
+        self.slide = self._store.begin_slide(slide, self._header)
         self._line = Line(
             self._classifier, self._scales.for_slide(), find=self._find,
             single_cell=self._order.single_cell, mapped=not self._order.independent,
@@ -260,7 +270,10 @@ class Screening:
 
     def _finish(self) -> None:
         self._store.flush()
-        if self._last is not None:
-            self._store.finish_slide(self._last.finding, self._last.tally)
+        line, last, self._line, self._last = self._line, self._last, None, None
+        if line is not None:  # what broke down in its first frame is finished too, with nothing counted
+            rule = self._classifier.manifest.finding
+            self._store.finish_slide(finding.judge(line.tally, rule), line.tally)
+        if last is not None:
             for sink in self._sinks:
-                sink.finding(self._last)
+                sink.finding(last)

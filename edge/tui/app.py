@@ -185,7 +185,8 @@ class ScreeningApp(App[Reading]):
             self._trouble.show(str(self.failure), f"{recorded}Press q to finish, then start again.")
         elif self._waiting is not None:
             advice = f"{self._waiting.advice[:1].upper()}{self._waiting.advice[1:]}."
-            self._trouble.show(self._waiting.reason, f"{advice} The slide goes on by itself.")
+            then = "Then press space to go on." if self._paused else "The slide goes on by itself."
+            self._trouble.show(self._waiting.reason, f"{advice} {then}")
 
     def _show_title(self, slide: str) -> None:
         screening = self.screening

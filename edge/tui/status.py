@@ -47,7 +47,8 @@ class State(Panel):
         if failed:
             self._text, self._style = "▲ the screening stopped", "bold yellow"
         elif waiting and not ended:
-            self._text, self._style = "▲ no pictures from the camera", "bold yellow"
+            held = "paused, and " if paused else ""
+            self._text, self._style = f"▲ {held}no pictures from the camera", "bold yellow"
         elif ended:
             self._text, self._style = "■ no more fields: press q to finish", "bold cyan"
         elif paused:

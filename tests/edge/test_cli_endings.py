@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from edge import cli
+from edge.records.store import Store
 
 
 @pytest.fixture
@@ -92,6 +93,38 @@ def test_no_room_for_the_last_line_is_no_failure(pictures: Path) -> None:
             stdout=full, stderr=subprocess.PIPE, timeout=60,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_without_a_camera_it_says_so_and_leaves_no_slide(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], waits: bool
+) -> None:
+    out, records = tmp_path / "out.jsonl", tmp_path / "r.db"
+    arguments = ["--camera", "/dev/video97", "--headless", "--max-seconds", "2", "--json", str(out)]
+    assert cli.main([*arguments, "--records", str(records), *["--wait"] * waits]) == 1
+    last = told(capsys)[-1]
+    assert last.startswith(
+        "edge-run: " + "no picture within 2 s: " * waits + "camera /dev/video97: there is no "
+    )
+    if waits:
+        assert out.read_text() == ""
+        with Store(records) as store:
+            assert store.slides() == []
+
+
+def test_who_ends_it_while_it_waits_for_a_camera_leaves_no_slide(tmp_path: Path) -> None:
+    records = tmp_path / "r.db"
+    waiting = ["--camera", "/dev/video97", "--headless", "--wait", "--records", str(records)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge.cli", *waiting],
+        stderr=subprocess.PIPE, text=True, env={**os.environ, "LEUKOSCOPE_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert "there is no /dev/video97" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    with Store(records) as store:
+        assert store.slides() == []
 
 
 def test_a_signal_starts_a_new_slide_and_another_ends_it(tmp_path: Path) -> None:

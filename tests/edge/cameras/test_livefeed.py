@@ -179,6 +179,27 @@ def test_a_reader_whose_driver_never_returns_is_abandoned() -> None:
     assert len(made) == 1
 
 
+def test_a_reader_whose_driver_never_returns_is_abandoned_though_nobody_takes_frames() -> None:
+    for_ever = threading.Event()
+    made: list[Noisy] = []
+
+    def another() -> Noisy:
+        made.append(Noisy())
+        return made[-1]
+
+    with LiveFeed(Noisy(lambda n: n and for_ever.wait(30)), another) as feed:
+        end = time.monotonic() + 10
+        while not made and time.monotonic() < end:
+            time.sleep(0.02)
+            told = feed.trouble
+        assert told is not None
+        while feed.trouble is not None and time.monotonic() < end:
+            time.sleep(0.02)
+        assert feed.trouble is None
+        for_ever.set()
+    assert len(made) == 1
+
+
 def test_no_more_are_abandoned_than_there_is_sense_in() -> None:
     for_ever = threading.Event()
     made: list[Noisy] = []

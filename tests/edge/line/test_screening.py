@@ -20,7 +20,7 @@ from edge.cells.classify import Classifier
 from edge.line.screening import Order, Pace, Screening, Sink
 from edge.optics.scale import Scales
 from edge.records.store import Store, Unrecorded
-from edge.types import Frame, Reading, SlideHeader, Waiting
+from edge.types import Frame, LeukoscopeError, Reading, SlideHeader, Waiting
 
 
 @pytest.fixture(scope="module")
@@ -125,17 +125,20 @@ def test_a_new_slide_starts_from_nothing(
 ) -> None:
     started: list[str] = []
 
+    sink = _Told()
+
     class Turning(_Frames):
-        """Asks for a new slide while the third frame is read."""
+        """Asks for a new slide while the third frame is read, and the first slide is under way."""
 
         def read(self) -> Frame | None:
             frame = super().read()
             if frame is not None and frame.index == 2:
+                _until(lambda: "start" in sink.told)
                 started.append(work.new_slide())
             return frame
 
     with Store(tmp_path / "r.db") as store:
-        work = screening(Turning(frames), store, slide="first")
+        work = screening(Turning(frames), store, sinks=[sink], slide="first")
         readings = list(work.readings())
         slides = [row["id"] for row in store.slides()]
         kept = {slide: [row["frame"] for row in store.readings(slide)] for slide in slides}
@@ -319,12 +322,134 @@ def test_the_line_gives_a_sign_of_life_while_it_is_held(
     assert "reading" not in sink.told
 
 
-def test_time_is_up_even_while_the_camera_is_away(
-    screening: Callable[..., Screening], frames: list[Frame]
-) -> None:
+def _away(frames: list[Frame]) -> _Live:
     camera = _Live(frames)
     camera.away.set()
-    assert list(screening(camera, max_seconds=0.5).readings()) == []
+    return camera
+
+
+@pytest.mark.parametrize(
+    ("camera", "order", "words"),
+    [
+        (_away, {"max_seconds": 0.5}, "no picture within 0.5 s: camera live: is gone; plug it in again"),
+        (_Live, {"max_seconds": 1e-9}, "no picture within 1e-09 s; give it more with --max-seconds"),
+        (lambda frames: _Frames([]), {}, "camera frames: gave no picture; choose another with --camera"),
+        (lambda frames: _Frames([], failure="camera frames: broken"), {}, "camera frames: broken"),
+    ],
+)
+def test_where_nothing_was_screened_it_says_why_and_leaves_no_slide(
+    screening: Callable[..., Screening],
+    frames: list[Frame],
+    tmp_path: Path,
+    camera: Callable[[list[Frame]], Camera],
+    order: dict[str, Any],
+    words: str,
+) -> None:
+    sink = _Told()
+    with Store(tmp_path / "r.db") as store:
+        with pytest.raises(CameraError) as failure:
+            list(screening(camera(frames), store, sinks=[sink], **order).readings())
+        assert str(failure.value) == words
+        assert store.slides() == []
+    assert "start" not in sink.told
+
+
+def _stop(work: Screening) -> None:
+    work.stop()
+
+
+def _pause_and_stop(work: Screening) -> None:
+    work.pause(True)
+    threading.Timer(0.3, work.stop).start()
+
+
+def _ask_for_another_and_stop(work: Screening) -> None:
+    work.new_slide()
+    threading.Timer(0.3, work.stop).start()
+
+
+@pytest.mark.parametrize("end", [_stop, _pause_and_stop, _ask_for_another_and_stop])
+def test_who_stops_before_the_first_picture_leaves_no_slide(
+    screening: Callable[..., Screening],
+    frames: list[Frame],
+    tmp_path: Path,
+    end: Callable[[Screening], None],
+) -> None:
+    with Store(tmp_path / "r.db") as store:
+        work = screening(_away(frames), store)
+        end(work)
+        assert list(work.readings()) == []
+        assert store.slides() == []
+
+
+def test_a_slide_that_breaks_down_in_its_first_picture_is_finished(
+    screening: Callable[..., Screening], frames: list[Frame], tmp_path: Path
+) -> None:
+    class Full(_Told):
+        def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
+            raise LeukoscopeError("--json out.jsonl: cannot be written")
+
+    with Store(tmp_path / "r.db") as store:
+        with pytest.raises(LeukoscopeError, match="cannot be written"):
+            list(screening(_Frames(frames), store, sinks=[Full()]).readings())
+        (slide,) = store.slides()
+    assert slide["finished_at"]
+    assert (slide["finding"], slide["tally"]["frames"]) == ("keep-scanning", 0)
+
+
+def test_what_becomes_of_the_camera_is_told_during_a_pause(
+    screening: Callable[..., Screening], frames: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(livefeed, "SILENT_S", 0.3)
+    camera, sink, gone = _Live(frames), _Told(), "camera live: is gone"
+    work = screening(camera, sinks=[sink])
+    given: list[Reading] = []
+    thread = threading.Thread(target=lambda: given.extend(work.readings()))
+    thread.start()
+    _until(lambda: bool(given))
+    work.pause(True)
+    _until(lambda: sink.told[-1] == "fine")
+    camera.away.set()
+    _until(lambda: sink.told[-1] == gone)
+    assert work.waiting is not None
+    assert work.waiting.reason == gone
+    camera.away.clear()
+    _until(lambda: sink.told[-1] == "fine")
+    assert work.waiting is None
+    work.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert "reading" not in sink.told[sink.told.index(gone) :]
+
+
+class _Slow:
+    """Asks for a long rest after each frame."""
+
+    note: str | None = None
+
+    def pause_s(self, took_s: float) -> float:
+        return 30.0
+
+
+@pytest.mark.parametrize("pace", [None, _Slow()])
+def test_time_is_up_while_the_line_rests_too(
+    screening: Callable[..., Screening], frames: list[Frame], pace: Pace | None
+) -> None:
+    work = screening(_Live(frames), pace=pace, max_seconds=1.0)
+    began, readings = time.monotonic(), []
+    for reading in work.readings():
+        readings.append(reading)
+        work.pause(pace is None)
+    assert readings
+    assert time.monotonic() - began < 10
+
+
+def _until(true: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait until it is."""
+    end = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end, "it never was"
+        time.sleep(0.01)
 
 
 def test_a_hot_machine_rests_and_says_so(screening: Callable[..., Screening], frames: list[Frame]) -> None:

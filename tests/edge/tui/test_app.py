@@ -193,6 +193,25 @@ def test_a_camera_that_is_away_is_told_and_so_is_its_return() -> None:
     assert drive(screening, script).failure is None
 
 
+def test_a_camera_that_goes_away_during_a_pause_is_told_at_once_and_so_is_its_return() -> None:
+    screening = FakeScreening([reading(0)])
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        await pilot.press("space")
+        screening.waiting = AWAY
+        await pilot.pause(0.3)
+        assert "paused, and no pictures from the camera" in text_of(pilot, "State")
+        told = " ".join(text_of(pilot, "Trouble").split())
+        assert "Plug it in again. Then press space to go on." in told
+        screening.waiting = None
+        await pilot.pause(0.3)
+        assert "paused: press space" in text_of(pilot, "State")
+        assert not pilot.app.query_one("Trouble").display
+        await pilot.press("q")
+
+    drive(screening, script)
+
+
 def test_a_camera_that_never_came_closes_the_screen() -> None:
     message = "camera 3: there are only 2; see edge-device cameras"
 
