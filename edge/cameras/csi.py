@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from edge.cameras.attached import Attached
@@ -51,8 +52,6 @@ class CsiCamera(IsolatedCamera):
         pipeline: str = PIPELINE,
         root: Path = Path("/"),
     ) -> None:
-        spec = f"csi:{number}"
-        known = {camera.spec: camera for camera in attached(root)}.get(spec)
         described = pipeline.format(
             number=number,
             width=settings.width,
@@ -61,9 +60,8 @@ class CsiCamera(IsolatedCamera):
             sink=NEWEST_ONLY,
         )
         super().__init__(
-            spec=spec,
-            name=known.name if known else spec,
-            serial=known.serial if known else "",
+            spec=f"csi:{number}",
+            attached=partial(attached, root),
             driver="argus",
             arguments={"pipeline": described},
             advice=ADVICE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from edge.cameras.attached import Attached
@@ -38,12 +38,9 @@ class PiCamera(IsolatedCamera):
     """
 
     def __init__(self, number: int, settings: CameraSettings, root: Path = Path("/")) -> None:
-        spec = f"picamera:{number}"
-        known = {camera.spec: camera for camera in attached(root)}.get(spec)
         super().__init__(
-            spec=spec,
-            name=known.name if known else spec,
-            serial=known.serial if known else "",
+            spec=f"picamera:{number}",
+            attached=partial(attached, root),
             driver="raspberry",
             arguments={
                 "number": number, "width": settings.width, "height": settings.height, "fps": settings.fps,
@@ -71,21 +68,25 @@ class PiCamera(IsolatedCamera):
 
 
 def attached(root: Path = Path("/")) -> list[Attached]:
-    """The cameras of a Raspberry Pi, found once per process; none on other machines or without picamera2."""
+    """The cameras of a Raspberry Pi, found once per process; none on other machines or without picamera2.
+
+    None, too, while picamera2 does not answer, as it may when the machine has just started: then it is asked
+    again the next time.
+    """
     try:
         model = (root / "proc/device-tree/model").read_text(errors="replace")
-    except OSError:
+        return list(_listed(tuple(interpreter()))) if "Raspberry Pi" in model else []
+    except (OSError, DriverError):
         return []
-    return list(_listed(tuple(interpreter()))) if "Raspberry Pi" in model else []
 
 
 @cache
 def _listed(python: tuple[str, ...]) -> tuple[Attached, ...]:
-    """What picamera2 finds with this interpreter: it takes seconds, and cameras come with a restart only."""
-    try:
-        cameras = listed("raspberry")
-    except DriverError:
-        return ()
+    """What picamera2 finds with this interpreter: it takes seconds, and cameras come with a restart only.
+
+    Raises DriverError, which is not kept.
+    """
+    cameras = listed("raspberry")
     return tuple(
         Attached("picamera", camera["name"], f"picamera:{number}", camera["port"])
         for number, camera in enumerate(cameras)

@@ -6,7 +6,7 @@ import mmap
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from edge.cameras import CameraError
+from edge.cameras.attached import Attached
 from edge.cameras.child.driver import Driver, DriverError
 from edge.machine.profile import CameraSettings
 from edge.types import U8, Frame, Light
@@ -42,7 +43,7 @@ class IsolatedCamera:
     Parameters
     ----------
     spec : what `--camera` takes for it; messages begin with it.
-    name, serial : of the camera.
+    attached : the cameras of this kind; one that is not among them yet is looked for again when it is open.
     driver : module in `edge/cameras/child/drivers`, and `arguments` of its class.
     advice : what to tell the user for a `DriverError`, by its reason, 'failed' for any other; `{}` stands
         for its detail.
@@ -55,14 +56,13 @@ class IsolatedCamera:
     def __init__(
         self,
         spec: str,
-        name: str,
-        serial: str,
+        attached: Callable[[], Sequence[Attached]],
         driver: str,
         arguments: Mapping[str, Any],
         advice: Mapping[str, str],
         settings: CameraSettings,
     ) -> None:
-        self.name, self.serial = name, serial
+        self._attached, self._known = attached, False
         self._spec, self._module, self._arguments, self._advice = spec, driver, arguments, advice
         self._settle_s = settings.settle_s
         self._one_at_a_time = threading.Lock()
@@ -70,12 +70,14 @@ class IsolatedCamera:
         self._fixed: Light | None = None
         self._adjusted = self._locked = False
         self._light: Light | None = None
+        self._recognise()
 
     def open(self) -> None:
         """Start the driver and wait for its first picture, for some seconds at most; raises CameraError."""
         with self._one_at_a_time:
             if self._driver is None:
                 self._start()
+                self._recognise()
 
     def read(self) -> Frame:
         """The newest picture; raises CameraError when there is none for a second, or the driver failed."""
@@ -105,6 +107,14 @@ class IsolatedCamera:
     def fix_light(self, light: Light | None) -> None:
         """Take pictures like this from the next one on; None: automatic, locked after `settle_s`."""
         self._fixed, self._adjusted = light, False
+
+    def _recognise(self) -> None:
+        """Learn name and serial; a machine that has just started may not tell them at first."""
+        if self._known:
+            return
+        known = next((camera for camera in self._attached() if camera.spec == self._spec), None)
+        self.name, self.serial = (known.name, known.serial) if known else (self._spec, "")
+        self._known = known is not None
 
     def _start(self) -> None:
         driver = None

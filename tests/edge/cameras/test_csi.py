@@ -110,6 +110,21 @@ def test_what_nvidias_source_prints_is_not_seen(faulty: Faulty, capfd: pytest.Ca
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_camera_that_was_not_listed_at_first_has_its_name_when_it_is_open(
+    faulty: Faulty, tmp_path: Path
+) -> None:
+    camera = CsiCamera(0, SMALL, root=tmp_path)
+    assert (camera.name, camera.serial) == ("csi:0", "")
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/compatible").write_bytes(b"nvidia,tegra234\0")
+    (tmp_path / "sys/class/video4linux/video0").mkdir(parents=True)
+    (tmp_path / "sys/class/video4linux/video0/name").write_text("vi-output, imx219 9-0010\n")
+    with closing(camera):
+        camera.open()
+        assert camera.read().source == "imx219"
+    assert (camera.name, camera.serial) == ("imx219", "9-0010")
+
+
 def test_cameras_are_listed_on_a_jetson_only(tmp_path: Path) -> None:
     tree = tmp_path / "proc/device-tree"
     tree.mkdir(parents=True)

@@ -18,6 +18,7 @@ import pytest
 
 from edge.cameras import Adjustable, CameraError, picamera
 from edge.cameras.child import isolated
+from edge.cameras.child.driver import DriverError
 from edge.cameras.picamera import PiCamera, attached
 from edge.types import Light
 from tests.edge.cameras.fakes import SETTINGS
@@ -268,6 +269,27 @@ def test_cameras_are_listed_on_a_raspberry_only_and_once(raspberry: Path, faulty
 def test_without_picamera2_none_are_listed(raspberry: Path, faulty: Faulty) -> None:
     faulty(**{"import": "No module named 'libcamera'"})
     assert attached(raspberry) == []
+
+
+def test_a_listing_that_failed_is_asked_for_again(
+    raspberry: Path, faulty: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(module: str) -> list[dict[str, str]]:
+        raise DriverError("silent", "")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(picamera, "listed", silent)
+        assert attached(raspberry) == []
+        camera = PiCamera(0, SMALL, root=raspberry)
+    assert (camera.name, camera.serial) == ("picamera:0", "")
+    faulty(**{"import": "No module named 'picamera2'"})
+    assert attached(raspberry) == []
+    faulty()
+    assert [found.name for found in attached(raspberry)] == ["imx296"]
+    with closing(camera):
+        camera.open()
+        assert camera.read().source == "imx296"
+        assert (camera.name, camera.serial) == ("imx296", "i2c@80000")
 
 
 @pytest.mark.parametrize("fault", ["hold_at", ""])
