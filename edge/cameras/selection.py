@@ -46,8 +46,16 @@ def camera_for(spec: str, settings: CameraSettings, pace_fps: float | None = Non
     kind, arguments = parse(spec, settings)
     if kind == "demo":
         arguments["pace_fps"] = pace_fps
+    if "called" not in arguments:
+        return cast(Camera, _of(kind, arguments))
+    from edge.cameras.numbered import NumberedCamera
+
+    return NumberedCamera(lambda: _of(*parse(spec, settings)))
+
+
+def _of(kind: str, arguments: dict[str, Any]) -> Any:
     module, name = KINDS[kind].split(":")
-    return cast(Camera, getattr(import_module(module), name)(**arguments))
+    return getattr(import_module(module), name)(**arguments)
 
 
 def parse(spec: str, settings: CameraSettings) -> tuple[str, dict[str, Any]]:

@@ -22,15 +22,22 @@ def chosen(subject: Subject) -> Attached | None:
     """The attached camera that is looked at; None where there is none, or it is not one that is attached."""
     if subject.camera is not None and not subject.camera.isdecimal():
         return None
-    return next(iter(_attached(subject.root)[int(subject.camera or 0) :]), None)
+    return _of(_attached(subject.root), subject)
+
+
+def _of(found: list[Attached], subject: Subject) -> Attached | None:
+    return next(iter(found[int(subject.camera or 0) :]), None)
 
 
 def camera(subject: Subject) -> Check:
     """Whether the camera gives pictures, or is busy giving them to the service."""
     check, spec = partial(Check, "camera"), subject.camera or "0"
-    one = chosen(subject)
-    if one is None and spec.isdecimal():
-        return _absent(subject, _attached(subject.root))
+    one = None
+    if spec.isdecimal():
+        found = _attached(subject.root)  # once: where a driver does not answer it takes seconds
+        one = _of(found, subject)
+        if one is None:
+            return _absent(subject, found)
     unit = service.running(subject)
     if unit and one and one.problem:
         return check("fine", f"{one.name} is in use by {unit}")

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from edge.cameras.demo.camera import SimulatedCamera
 from edge.cameras.files import FileCamera
 from edge.cameras.network import stream
 from edge.cameras.network.stream import StreamCamera
+from edge.cameras.numbered import NumberedCamera
 from edge.cameras.picamera import PiCamera
 from edge.cameras.uvc import UvcCamera
 from edge.types import Frame
@@ -46,6 +48,10 @@ def a_simulated_one(tmp_path: Path) -> Camera:
 def a_fake_usb_one(tmp_path: Path) -> Camera:
     fake = FakeCamera()
     return UvcCamera(plug_in(tmp_path), SETTINGS, root=tmp_path, open_device=fake.open, clock=fake.clock)
+
+
+def a_numbered_one(tmp_path: Path) -> Camera:
+    return NumberedCamera(lambda: cast(UvcCamera, a_fake_usb_one(tmp_path)))
 
 
 def a_real_usb_one(tmp_path: Path) -> Camera:
@@ -94,6 +100,7 @@ MAKERS = [
     a_video,
     a_simulated_one,
     a_fake_usb_one,
+    a_numbered_one,
     a_real_usb_one,
     a_fake_pi_one,
     a_fake_jetson_one,

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from edge.cameras import Camera, CameraError
+from edge.cameras import Adjustable, Camera, CameraError
 from edge.cameras import attached as everything
 from edge.cameras.attached import Attached
 from edge.cameras.selection import KINDS, camera_for, parse
+from edge.machine.profile import CameraSettings
+from edge.types import Frame, Light
 from tests.edge.cameras.fakes import SETTINGS, write_image, write_video
 
 ROOT = Path(__file__).parents[3]
@@ -87,6 +90,54 @@ def test_numbers_go_on_after_the_cameras_of_the_board(monkeypatch: pytest.Monkey
     assert parse("3", SETTINGS) == ("uvc", {"device": "1", "called": "3", "settings": SETTINGS})
     with pytest.raises(CameraError, match="camera 9: there is no such camera; "):
         camera_for("9", SETTINGS).open()
+
+
+def test_a_camera_of_the_board_that_is_told_late_still_has_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board: list[Attached] = []
+    monkeypatch.setattr(everything, "on_the_board", lambda: board)
+    monkeypatch.setitem(KINDS, "picamera", f"{__name__}:OnTheBoard")
+    camera = camera_for("0", SETTINGS)
+    assert isinstance(camera, Adjustable)
+    camera.fix_light(Light(gain=2.0))
+    with pytest.raises(CameraError, match="camera 0: there is no such camera"):
+        camera.open()
+    board.append(Attached("picamera", "imx477", "picamera:0"))
+    with pytest.raises(CameraError, match="camera 0: there is no such camera"):
+        camera.open()
+    with closing(camera):
+        camera.open()
+        assert (camera.name, camera.serial, camera.light()) == ("imx477", "i2c@1", Light(gain=2.0))
+        assert camera.read() is None
+    board.clear()
+    camera.open()
+    assert camera.name == "imx477"
+
+
+class OnTheBoard:
+    """A camera that is known when it is open."""
+
+    name, serial, live = "picamera:0", "", True
+    um_per_px: float | None = None
+
+    def __init__(self, number: int, settings: CameraSettings) -> None:
+        self._light: Light | None = None
+
+    def open(self) -> None:
+        self.name, self.serial = "imx477", "i2c@1"
+
+    def read(self) -> Frame | None:
+        return None
+
+    def close(self) -> None:
+        return
+
+    def light(self) -> Light | None:
+        return self._light
+
+    def fix_light(self, light: Light | None) -> None:
+        self._light = light
 
 
 def test_every_kind_can_be_loaded() -> None:
