@@ -16,7 +16,7 @@ import onnxruntime as ort
 
 from edge.bench import fields
 from edge.cells.classify import Classifier
-from edge.engine import Engine
+from edge.line.engine import Engine
 from edge.optics import specimen
 from edge.types import U8
 

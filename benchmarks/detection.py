@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import bundle
 from edge.cells import segment
-from edge.engine import open_engine
+from edge.line.engine import open_engine
 from edge.line.pipeline import Line
 from edge.machine.profile import load_profile
 from edge.optics import specimen

@@ -33,7 +33,7 @@ from edge.bench import fields, machine
 from edge.bench.rig import rig
 from edge.bundle import model_input
 from edge.cells import segment
-from edge.engine import Engine
+from edge.line.engine import Engine
 from edge.line.pipeline import Line
 from edge.optics import specimen
 from edge.optics.scale import Scales

@@ -195,8 +195,8 @@ def _screening(
         held.enter_context(feed)
 
     from edge.bundle import bundle
-    from edge.engine import open_engine
     from edge.headless import CameraTeller
+    from edge.line.engine import open_engine
     from edge.line.screening import Order, Screening
     from edge.machine import heat
     from edge.optics import scale

@@ -72,7 +72,7 @@ def _tester(arguments: argparse.Namespace) -> Callable[[Bundle], None]:
     """What runs the golden cases as edge-run would, and keeps the outcome for it."""
 
     def test(bundle: Bundle) -> None:
-        from edge.engine import open_engine
+        from edge.line.engine import open_engine
         from edge.machine.profile import load_profile
 
         open_engine(load_profile(arguments.profile), bundle, arguments.runtime, _say).close()

@@ -1,4 +1,4 @@
-"""README and docs: a first page that stays one, links that lead somewhere, files where they are said to be."""
+"""README and docs: a first page that stays one, links that lead somewhere, paths that exist."""
 
 from __future__ import annotations
 

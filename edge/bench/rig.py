@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from edge.bundle import bundle
-from edge.engine import Engine, open_engine
+from edge.line.engine import Engine, open_engine
 from edge.machine.profile import RuntimeKind, load_profile
 from edge.runtimes import Tell
 

@@ -17,7 +17,7 @@ from edge.bench.rig import rig
 from edge.bundle import bundle
 from edge.bundle.bundle import Bundle
 from edge.cells.segment import segment
-from edge.engine import open_engine
+from edge.line.engine import open_engine
 from edge.machine.profile import data_folder, load_profile
 from edge.runtimes import GraphError
 from edge.selftest import selftest
