@@ -260,7 +260,8 @@ class Screening:
     def _begin(self) -> None:
         self._header = replace(self._header, camera=self.camera)
         slide = self._asked.pop() if self._asked else None
-        self.slide = self._store.begin_slide(slide, self._header)
+        generated = slide != self._order.slide
+        self.slide = self._store.begin_slide(slide, self._header, generated=generated)
         self._line = Line(
             self._classifier, self._scales.for_slide(), find=self._find,
             single_cell=self._order.single_cell, mapped=not self._order.independent,

@@ -11,10 +11,11 @@ import json
 import sqlite3
 import threading
 import time
+from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from secrets import token_hex
+from secrets import token_bytes, token_hex
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,12 +36,15 @@ CLOCK_S = 3.0
 WAITING = 6
 """Readings not yet on the disk at most, since each holds its frame in memory; then `add` waits."""
 
+_DRAWS = 100  # of an identifier; that two are in the records already happens to no true source of chance
+
 
 def new_slide_id(boot: int | str = "", dated: bool | None = None) -> str:
-    """A readable identifier that no other slide has: date, UTC time and four hexadecimal digits.
+    """A readable identifier that no other slide has, as `2026-11-01T0912-k7m2qx5w4f`: UTC and 50 random bits.
 
-    While the clock is not set a date would mislead: then it is the boot, the minutes since, and the digits,
-    as in `boot12-0007-a3f1`.
+    While the clock is not set a date would mislead: then it is the boot and the minutes since, as in
+    `boot12-0007-k7m2qx5w4f`. That two boxes draw the same bits in the same minute need not be reckoned with
+    when their records are brought together; within one store `Store.begin_slide` sees to it.
 
     Parameters
     ----------
@@ -49,8 +53,13 @@ def new_slide_id(boot: int | str = "", dated: bool | None = None) -> str:
     """
     moment = clock.now()
     if moment.is_set if dated is None else dated:
-        return f"{moment.utc:%Y-%m-%dT%H%M}-{token_hex(2)}"
-    return f"boot{boot or '-' + moment.boot_id[:8]}-{int(moment.boot_s) // 60:04d}-{token_hex(2)}"
+        return f"{moment.utc:%Y-%m-%dT%H%M}-{_drawn()}"
+    return f"boot{boot or '-' + moment.boot_id[:8]}-{int(moment.boot_s) // 60:04d}-{_drawn()}"
+
+
+def _drawn() -> str:
+    """50 random bits in ten characters, among which are neither 0 nor 1, which look like letters."""
+    return b32encode(token_bytes(7)).decode().lower()[:10]
 
 
 class Unrecorded:
@@ -62,7 +71,7 @@ class Unrecorded:
     def new_slide_id(self) -> str:
         return new_slide_id()
 
-    def begin_slide(self, slide: str | None, header: SlideHeader) -> str:
+    def begin_slide(self, slide: str | None, header: SlideHeader, *, generated: bool = False) -> str:
         return slide or new_slide_id()
 
     def add(self, reading: Reading) -> None:
@@ -137,11 +146,13 @@ class Store:
         """A readable identifier that no other slide has, with the date or, without a set clock, the boot."""
         return new_slide_id(self._boot.number, self._boot.is_set)
 
-    def begin_slide(self, slide: str | None, header: SlideHeader) -> str:
+    def begin_slide(self, slide: str | None, header: SlideHeader, *, generated: bool = False) -> str:
         """Start a slide and return its identifier, generated when `slide` is None.
 
         An identifier that is in the records already is refused: going on with it could count a cell twice.
+        Of one that was `generated` (by `new_slide_id`) another is taken instead.
         """
+        generated = generated or slide is None
         self._drain()
         moment = clock.now()
         row = asdict(header) | {"classes": json.dumps(header.classes)}
@@ -149,17 +160,29 @@ class Store:
         row |= {"clock_set": moment.is_set, "id": self.new_slide_id() if slide is None else slide.strip()}
         if not row["id"] or not row["id"].isprintable():
             raise RecordsError(f"slide {slide!r}: an identifier must be printable text; choose another")
-        try:
-            insert(self._database, "slides", row)
-        except sqlite3.IntegrityError as error:
-            raise RecordsError(
-                f"slide {row['id']}: is in the records {self.path} already; choose another identifier "
-                f"with --slide, such as {row['id']}-{token_hex(2)}"
-            ) from error
-        except sqlite3.Error as error:
-            raise RecordsError(explain(self.path, error)) from error
+        self._insert_slide(row, generated)
         self._slide, self._classes, self._kept = str(row["id"]), header.classes, 0
         return self._slide
+
+    def _insert_slide(self, row: dict[str, Any], generated: bool) -> None:
+        """Insert the row, whose identifier is drawn anew while a slide, of whichever program, has it."""
+        for _ in range(_DRAWS):
+            try:
+                insert(self._database, "slides", row)
+                return
+            except sqlite3.IntegrityError as error:
+                if not generated:
+                    raise RecordsError(
+                        f"slide {row['id']}: is in the records {self.path} already; choose another "
+                        f"identifier with --slide, such as {row['id']}-{token_hex(2)}"
+                    ) from error
+                row["id"] = self.new_slide_id()
+            except sqlite3.Error as error:
+                raise RecordsError(explain(self.path, error)) from error
+        raise RecordsError(
+            f"records {self.path}: every identifier drawn for a new slide is in them already; name the slide "
+            "with --slide, or choose another file with --records"
+        )
 
     def add(self, reading: Reading) -> None:
         """Take a reading of the slide begun; waits only when the disk has fallen behind."""

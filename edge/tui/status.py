@@ -18,6 +18,8 @@ _ADVICE = {
     "no contrast": "move onto the smear",
 }
 
+_LEAST = 6  # characters, in which the name of a camera or a bundle can still be made out
+
 
 class TitleBar(Panel):
     """Which slide is screened, and with what."""
@@ -30,9 +32,16 @@ class TitleBar(Panel):
 
     def lay_out(self, width: int, height: int) -> list[Content]:
         name = " Leukoscope"
-        gaps = 3 * len(self._parts)
-        texts = fit_all(self._parts, width - len(name) - gaps)
+        texts = _whole_slide(self._parts, width - len(name) - 3 * len(self._parts))
         return [Content.assemble((name, "bold"), *(f" · {text}" for text in texts))]
+
+
+def _whole_slide(parts: tuple[str, ...], width: int) -> list[str]:
+    """The parts in `width`, the first, by which people note a slide down, whole if the rest then has room."""
+    left = width - sum(map(len, parts[:1]))
+    if left < _LEAST * len(parts[1:]):
+        return fit_all(parts, width)
+    return [*parts[:1], *fit_all(parts[1:], left)]
 
 
 class State(Panel):

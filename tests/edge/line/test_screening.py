@@ -148,6 +148,22 @@ def test_a_new_slide_starts_from_nothing(
     assert [r.tally.frames for r in readings] == [n + 1 for rows in kept.values() for n in range(len(rows))]
 
 
+def test_slides_of_their_own_go_on_where_chance_repeats_itself(
+    screening: Callable[..., Screening],
+    frames: list[Frame],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn = iter([bytes([i // 3] * 7) for i in range(99)])  # each three times
+    monkeypatch.setattr("edge.records.store.token_bytes", lambda _: next(drawn))
+    with Store(tmp_path / "r.db") as store:
+        work = screening(_Frames(frames), store, independent=True)
+        assert len(list(work.readings())) == 4
+        slides = [row["id"] for row in store.slides()]
+        assert len(set(slides)) == 4
+        assert [len(store.readings(slide)) for slide in slides] == [1] * 4
+
+
 def test_pause_holds_and_stop_ends(screening: Callable[..., Screening]) -> None:
     work = screening(SimulatedCamera(0))
     work.pause(True)

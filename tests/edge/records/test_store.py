@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.machine import clock
 from edge.records.database import MIGRATIONS, RecordsError
 from edge.records.store import WAITING, Store, Unrecorded, new_slide_id
 from tests.edge.records.example import CLASSES, FINDING, HEADER, TALLY, reading
@@ -186,9 +188,40 @@ def test_a_slide_is_not_begun_twice(store: Store) -> None:
 
 
 def test_generated_identifiers_are_readable_and_differ() -> None:
-    ids = {new_slide_id(dated=True) for _ in range(20)}
-    assert len(ids) > 15
-    assert all(re.fullmatch(r"20\d\d-\d\d-\d\dT\d{4}-[0-9a-f]{4}", one) for one in ids)
+    ids = {new_slide_id(dated=True) for _ in range(5000)}
+    assert len(ids) == 5000
+    assert all(re.fullmatch(r"20\d\d-\d\d-\d\dT\d{4}-[a-z2-7]{10}", one) for one in ids)
+
+
+@pytest.mark.parametrize("announced", [False, True])
+def test_generated_identifiers_cannot_meet_in_a_store(
+    path: Path, monkeypatch: pytest.MonkeyPatch, announced: bool
+) -> None:
+    """Not even where the clock stands still and chance repeats itself for two programs."""
+    drawn = itertools.cycle(
+        [bytes(7), bytes(7), b"another", b"a third", *(bytes([i] * 7) for i in range(40))]
+    )
+    monkeypatch.setattr("edge.records.store.token_bytes", lambda _: next(drawn))
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    with Store(path) as one, Store(path) as two:
+        ids = []
+        for store in (one, two) * 15:
+            slide = store.new_slide_id() if announced else None
+            ids.append(store.begin_slide(slide, HEADER, generated=announced))
+            store.add(reading(0))
+        assert len(set(ids)) == 30
+        assert {row["id"] for row in one.slides()} == set(ids)
+        assert all(len(two.readings(slide)) == 1 for slide in ids)
+
+
+def test_chance_that_is_none_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.records.store.token_bytes", bytes)
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    store.begin_slide(None, HEADER)
+    with pytest.raises(RecordsError, match=r"every identifier drawn .* in them already; name the slide"):
+        store.begin_slide(None, HEADER)
 
 
 def test_two_programs_write_to_one_store(path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from textual.pilot import Pilot
 
+from edge.records.store import new_slide_id
 from edge.tui.app import ScreeningApp
 from edge.tui.gallery import Gallery
 from edge.tui.halfblock import Blocks
@@ -111,6 +112,19 @@ def test_nothing_overlaps_or_is_cut(size: tuple[int, int], failure: str | None) 
         assert "keep the slide" in " ".join(text_of(pilot, "Verdict").split())
 
     drive(screening, script, size)
+
+
+def test_a_generated_identifier_is_whole_on_80_columns() -> None:
+    slide = new_slide_id(dated=True)
+    screening = FakeScreening([reading()], slide=slide)
+    screening.camera = "UVC Camera (046d:0825)"
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        title = text_of(pilot, "TitleBar")
+        assert len(title) <= 80
+        assert all(words in title for words in (f"slide {slide}", "UVC", screening.runtime))
+
+    drive(screening, script, (80, 24))
 
 
 @pytest.mark.parametrize("aspect", [(720, 450), (640, 480), (400, 400), (450, 900)])
