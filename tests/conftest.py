@@ -78,6 +78,24 @@ def graph(classes: int = len(CLASSES), size: int = 96, seed: int = 0) -> bytes:
 usual_graph = cache(graph)
 
 
+@cache
+def graph_for_black() -> bytes:
+    """A graph that loads, answers for black crops, and fails when it runs on any other."""
+    from onnx import TensorProto, helper, load_from_string, numpy_helper
+
+    model = load_from_string(graph())
+    model.graph.node[-1].output[0] = "all"
+    model.graph.node.extend((
+        helper.make_node("ReduceMax", ["real"], ["brightest"], keepdims=0),
+        helper.make_node("Cast", ["brightest"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["ones", "index"], ["one"]),
+        helper.make_node("Mul", ["all", "one"], ["probabilities"]),
+    ))  # fmt: skip
+    model.graph.initializer.append(numpy_helper.from_array(np.ones(1, np.float32), "ones"))
+    content: bytes = model.SerializeToString()
+    return content
+
+
 def manifest(**changes: Any) -> dict[str, Any]:
     """A valid manifest but for `changes`; `files` is filled in by `pack`."""
     return {

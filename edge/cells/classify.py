@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.bundle.bundle import Bundle, BundleError, Manifest, Thresholds
 from edge.cells.detector import INPUT, LEAST
-from edge.runtimes import Runtime, Tell, open_runtime
+from edge.runtimes import GraphError, Runtime, Tell, open_runtime
 from edge.runtimes.anysize import SIDES
 from edge.types import F32, I32, U8, Bools
 
@@ -89,7 +89,7 @@ class Classifier:
         self.runtime, self.version = self._runtime.name, self._runtime.version
         try:
             self._check(f"bundle {bundle.path}: its graph for {variant}")
-        except BundleError:
+        except (BundleError, GraphError):
             self.close()
             raise
 
@@ -102,9 +102,11 @@ class Classifier:
         takes = dict(self._runtime.inputs)
         if takes != {"crops": (None, size, size, 3)} or "probabilities" not in self._runtime.outputs:
             raise BundleError(f"{named} takes {takes}, not crops of {size} px as its manifest says")
-        given = self.probabilities(np.zeros((1, size, size, 3), np.uint8))
-        if given.shape != (1, classes):
+        given = self.probabilities(np.zeros((2, size, size, 3), np.uint8))
+        if given.shape[1:] != (classes,):
             raise BundleError(f"{named} gives {given.shape[1:]} classes, its manifest names {classes}")
+        if len(given) != 2:
+            raise BundleError(f"{named} gives the probabilities of {len(given)} cells for two crops")
 
     def probabilities(self, crops: U8) -> F32:
         """(n, size, size, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.

@@ -102,7 +102,7 @@ def choose(
                 classifier.note = kept.note or None
                 return classifier
             classifier.close()
-    classifier, outcome = _tried(bundle, variants, opened, tell)
+    classifier, outcome = _chosen(bundle, variants, opened, tell)
     _keep(folder, key, outcome)
     return classifier
 
@@ -138,21 +138,22 @@ def _kinds(runtime: str) -> tuple[str, ...]:
     return working
 
 
-def _tried(
+def _chosen(
     bundle: Bundle, variants: list[str], opened: Callable[[str], Classifier], tell: Tell
 ) -> tuple[Classifier, Outcome]:
     """The first of the candidates that passes, and what was found on the way."""
     try:
         golden = Golden(bundle)
-    except ValueError as error:
+        reasons = golden.unlike()
+    except (ValueError, GraphError) as error:
         raise _failed(bundle, str(error)) from None
-    if reasons := golden.unlike():
+    if reasons:
         raise _failed(bundle, reasons[0])
     wrong: list[str] = []
     for variant in variants:
-        classifier, reason = _passing(variant, golden, opened)
+        classifier, reasons = tried(variant, golden, opened)
         if classifier is None:
-            wrong.append(f"{variant} does not pass its self-test on this machine ({reason}): not used")
+            wrong.append(f"{variant} does not pass its self-test on this machine ({reasons[0]}): not used")
             tell(wrong[-1])
             continue
         speed = _speed(bundle, classifier, opened)
@@ -164,22 +165,23 @@ def _tried(
     raise _failed(bundle, wrong[-1] if wrong else "has no graph that this machine could run")
 
 
-def _passing(
+def tried(
     variant: str, golden: Golden, opened: Callable[[str], Classifier]
-) -> tuple[Classifier | None, str]:
-    """The classifier in this variant if it finds the golden cases again, else None and why not."""
+) -> tuple[Classifier | None, list[str]]:
+    """The classifier in this variant if it runs and finds the golden cases again, else None and why not."""
     try:
         classifier = opened(variant)
     except (BundleError, GraphError) as error:
-        return None, str(error)
+        return None, [str(error)]
     try:
+        classifier.warm_up()  # the golden cases alone are batches of a few cells
         reasons = golden.differences(classifier)
     except GraphError as error:
         reasons = [str(error)]
     if not reasons:
-        return classifier, ""
+        return classifier, []
     classifier.close()
-    return None, reasons[0]
+    return None, reasons
 
 
 def _failed(bundle: Bundle, reason: str) -> SelftestError:
@@ -208,12 +210,18 @@ def _speed(bundle: Bundle, classifier: Classifier, opened: Callable[[str], Class
     size = bundle.manifest.size_px
     crops = np.random.default_rng(0).integers(0, 256, (_TIMED_CELLS, size, size, 3), np.uint8)
     times: dict[Classifier, list[float]] = {classifier: [], reference: []}
-    for _ in range(_TIMED_RUNS):
-        for each, taken in times.items():
-            started = perf_counter()
-            each.probabilities(crops)
-            taken.append(perf_counter() - started)
-    reference.close()
+    try:
+        for _ in range(_TIMED_RUNS):
+            for each, taken in times.items():
+                started = perf_counter()
+                each.probabilities(crops)
+                taken.append(perf_counter() - started)
+    except GraphError:
+        if len(times[classifier]) == len(times[reference]):  # it is the classifier's turn, the first
+            raise
+        return 1e6
+    finally:
+        reference.close()
     return min(times[reference]) / min(times[classifier])
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.bundle import bundle
-from edge.bundle.bundle import Bundle
+from edge.bundle.bundle import Bundle, BundleError
 from edge.cells.classify import Classifier
 from edge.runtimes import KINDS, GraphError, why_not
 from edge.selftest.golden import Golden
-from edge.selftest.selftest import candidates
+from edge.selftest.selftest import candidates, tried
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,13 @@ def verify(path: Path) -> Verdict:
     opened = bundle.load(path, allow_unsigned=True)
     try:
         golden = Golden(opened)
-    except ValueError as error:
+        problems = golden.unlike()
+    except (ValueError, BundleError, GraphError) as error:  # nothing else can be told without its cells
         return Verdict(opened, (), (str(error),))
-    problems = golden.unlike()
     variants = candidates(opened, tuple(kind for kind in KINDS if why_not(kind) is None))
     for variant in variants:
-        try:
-            classifier = Classifier(opened, variant=variant)
-        except GraphError as error:
-            problems.append(f"{variant}: {error}")
-            continue
-        problems += [f"{variant}: {problem}" for problem in golden.differences(classifier)]
-        classifier.close()
+        classifier, reasons = tried(variant, golden, lambda name: Classifier(opened, variant=name))
+        problems += [f"{variant}: {reason}" for reason in reasons]
+        if classifier is not None:
+            classifier.close()
     return Verdict(opened, tuple(variants), tuple(problems))

@@ -20,7 +20,7 @@ from edge.selftest import selftest
 from edge.selftest.golden import Golden
 from edge.selftest.selftest import SelftestError, choose
 from tests.conftest import golden as cases
-from tests.conftest import graph
+from tests.conftest import graph, graph_for_black
 
 Make = Callable[..., Path]
 Two = Callable[..., Bundle]
@@ -95,6 +95,34 @@ def test_a_graph_that_does_not_run_falls_back_too(two_precisions: Two, lines: li
     model.graph.node[0].op_type = "Nonsense"
     assert _choose(two_precisions({"int8.onnx": bytes(model.SerializeToString())}), lines) == "ort-fp32"
     assert "does not load" in lines[0]
+
+
+def test_a_graph_that_loads_and_fails_when_it_runs_falls_back_too(
+    two_precisions: Two, lines: list[str]
+) -> None:
+    assert _choose(two_precisions({"int8.onnx": graph_for_black()}), lines) == "ort-fp32"
+    (line,) = lines
+    words = "ort-int8 does not pass its self-test on this machine (runtime ort: the graph failed"
+    assert line.startswith(words)
+
+
+def test_int8_is_taken_where_fp32_fails_when_it_runs(two_precisions: Two, lines: list[str]) -> None:
+    assert _choose(two_precisions({"classifier.onnx": graph_for_black()}), lines) == "ort-int8"
+    assert lines == []
+
+
+def test_a_segmenter_that_fails_when_it_runs_is_told_with_its_bundle(
+    two_precisions: Two, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise GraphError("runtime ort: the graph failed (no)")
+
+    model = two_precisions()
+    monkeypatch.setattr(Golden, "unlike", fail)
+    with pytest.raises(
+        SelftestError, match=r"self-test of bundle .*small.bundle: runtime ort: the graph failed"
+    ):
+        _choose(model, lines)
 
 
 def test_a_precision_that_the_gate_refused_is_not_tried(make_bundle: Make, lines: list[str]) -> None:

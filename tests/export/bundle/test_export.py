@@ -13,12 +13,15 @@ import pytest
 import torch
 
 from edge.bundle import bundle
+from edge.bundle.bundle import Bundle
 from edge.cells.classify import Classifier
+from edge.runtimes import GraphError
 from export.bundle.archive import pack
 from export.bundle.bundle import build
 from export.cli import main
 from export.graph.folded import Folded
 from export.graph.graph import OPSET, ExportError, parity, to_onnx
+from tests.conftest import graph_for_black
 from train.fitting.fit import load_network
 
 
@@ -134,6 +137,34 @@ def test_verify_tells_another_picture(
     wrong = _altered(built, tmp_path / "p.bundle", lambda n, c: other if n == "golden/0.png" else c)
     assert main(["verify", str(wrong)]) == 3
     assert "golden/0.png: the crops differ" in capsys.readouterr().err
+
+
+def test_verify_tells_a_graph_that_loads_and_fails_when_it_runs(
+    two_precisions: Callable[..., Bundle], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line for each precision that fails, and the others are tried all the same."""
+    for members, failing in (
+        (["int8.onnx"], ["ort-int8"]),
+        (["int8.onnx", "classifier.onnx"], ["ort-int8", "ort-fp32"]),
+    ):
+        path = two_precisions(dict.fromkeys(members, graph_for_black())).path
+        assert main(["verify", str(path)]) == 3
+        lines = capsys.readouterr().err.strip().splitlines()
+        told = [f"edge-export: {path}: {variant}: runtime ort: the graph failed" for variant in failing]
+        assert [line.split(" (")[0] for line in lines] == told
+
+
+@pytest.mark.parametrize("where", ["edge.selftest.golden.segmenter", "edge.selftest.golden.Golden.unlike"])
+def test_verify_tells_a_segmenter_that_fails_when_it_runs(
+    built: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise GraphError("runtime ort: the graph failed (no)")
+
+    monkeypatch.setattr(where, fail)
+    assert main(["verify", str(built)]) == 3
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line == f"edge-export: {built}: runtime ort: the graph failed (no)"
 
 
 def test_verify_tells_a_damaged_bundle(
