@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import stat
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge import bench, calibrate, command, doctor, listing, setup, update
@@ -60,12 +61,39 @@ def _run(arguments: argparse.Namespace, root: Path = Path("/")) -> int:
 
 
 def _hand_over(home: Path) -> None:
-    """What root has made in the service's folder becomes the service's, which must read and replace it."""
-    owner = home.stat()
-    for path in home.rglob("*"):
-        with suppress(FileNotFoundError):  # the service may be at work there
-            if path.lstat().st_uid == 0 != owner.st_uid:
-                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    """What root has made in the service's folder becomes the service's, which must read and replace it.
+
+    The service may put a link in the place of anything there at any moment: so nothing is handed over by its
+    path, only what is open, and no file that has a name elsewhere.
+    """
+    with suppress(OSError, RecursionError), _opened(home, None) as folder:
+        owner = os.fstat(folder)
+        if owner.st_uid != 0:
+            _hand_over_in(folder, owner)
+
+
+def _hand_over_in(folder: int, owner: os.stat_result) -> None:
+    """The same of an open folder, and of those in it that are on the same disk; what is gone is left out."""
+    for name in os.listdir(folder):
+        with suppress(OSError), _opened(name, folder) as handle:
+            found = os.fstat(handle)
+            inside = stat.S_ISDIR(found.st_mode) and found.st_dev == owner.st_dev
+            alone = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+            if found.st_uid == 0 and (inside or alone):
+                os.fchown(handle, owner.st_uid, owner.st_gid)
+            if inside:
+                _hand_over_in(handle, owner)
+
+
+@contextmanager
+def _opened(name: str | Path, folder: int | None) -> Iterator[int]:
+    """A file or folder in an open folder, no link; a pipe is not waited for."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | (os.O_DIRECTORY if folder is None else os.O_NOFOLLOW)
+    handle = os.open(name, flags, dir_fd=folder)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 if __name__ == "__main__":

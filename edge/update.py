@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from edge import command
 from edge.bundle import installed
 from edge.bundle.installed import State
+from edge.files import atomic
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
@@ -200,18 +201,18 @@ def _state() -> State:
 def _copied(content: bytes, sha256: str) -> Bundle:
     """The bundle from its place in the folder, written there if there is room for it, and checked again."""
     from edge.bundle import bundle
-    from edge.files import atomic
 
     folder, path = installed.folder(), installed.path_of(sha256)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder).free
-        if free < len(content) + _SPARE:
-            raise UpdateError(
-                f"{folder}: {len(content) / 1e6:.1f} MB do not fit, {free / 1e6:.1f} MB are free; "
-                "free some space"
-            )
-        atomic.write(path, content)
+        with atomic.as_owner(folder):
+            atomic.make_folder(folder)
+            free = shutil.disk_usage(folder).free
+            if free < len(content) + _SPARE:
+                raise UpdateError(
+                    f"{folder}: {len(content) / 1e6:.1f} MB do not fit, {free / 1e6:.1f} MB are free; "
+                    "free some space"
+                )
+            atomic.write(path, content)
     except OSError as error:
         raise _unwritten(error) from None
     found = bundle.opened(path, bundle.read(path))
@@ -228,8 +229,9 @@ def _switch(to: State) -> None:
 
 def _put_in_force(state: State) -> None:
     try:
-        installed.folder().mkdir(parents=True, exist_ok=True)
-        installed.switch(state)
+        with atomic.as_owner(installed.folder()):
+            atomic.make_folder(installed.folder())
+            installed.switch(state)
     except OSError as error:
         raise _unwritten(error) from None
 
@@ -237,7 +239,7 @@ def _put_in_force(state: State) -> None:
 def _tidy(state: State) -> None:
     """Remove what neither of the state's bundles needs; what stays takes room, no more."""
     needed = {installed.path_of(sha256) for sha256 in (state.current, state.previous) if sha256}
-    with suppress(OSError):
+    with suppress(OSError), atomic.as_owner(installed.folder()):
         for path in [*installed.folder().glob("*.bundle"), *installed.folder().glob(".*.part")]:
             if path not in needed:
                 path.unlink()

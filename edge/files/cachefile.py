@@ -67,13 +67,14 @@ def write(path: Path, made_for: Mapping[str, str], content: bytes) -> None:
         "sha256": hashlib.sha256(content).hexdigest(),
     }
     sealed = _MAGIC + json.dumps(header).encode() + b"\n" + content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path.parent)
-    free, needed = shutil.disk_usage(path.parent).free, len(sealed) + _SPARE_BYTES
-    if free < needed:
-        words = f"{free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB needed"
-        raise OSError(errno.ENOSPC, words, str(path.parent))
-    atomic.write(path, sealed)
+    with atomic.as_owner(path):
+        atomic.make_folder(path.parent)
+        _sweep(path.parent)
+        free, needed = shutil.disk_usage(path.parent).free, len(sealed) + _SPARE_BYTES
+        if free < needed:
+            words = f"{free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB needed"
+            raise OSError(errno.ENOSPC, words, str(path.parent))
+        atomic.write(path, sealed)
 
 
 def _sweep(folder: Path) -> None:

@@ -167,8 +167,9 @@ class CalibrationStore:
     def _write(self, kept: Sequence[Calibration]) -> None:
         text = json.dumps({"format": _FORMAT, "calibrations": [_as_json(one) for one in kept]}, indent=1)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(self.path, text.encode() + b"\n")
+            with atomic.as_owner(self.path):
+                atomic.make_folder(self.path.parent)
+                atomic.write(self.path, text.encode() + b"\n")
         except OSError as error:
             raise CalibrationError(
                 f"calibrations {self.path}: cannot be written ({error.strerror});"

@@ -270,6 +270,6 @@ def _keep(folder: Path | None, key: str, outcome: Outcome) -> None:
     newest = dict(list(others.items())[1 - _KEPT :])
     tested = datetime.now(UTC).isoformat(timespec="seconds")
     newest[key] = {**asdict(outcome), "tested": tested}
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError), atomic.as_owner(folder):
+        atomic.make_folder(folder)
         atomic.write(folder / FILE, (json.dumps(newest, indent=1) + "\n").encode())

@@ -6,7 +6,9 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,53 @@ def test_what_root_makes_on_a_box_is_the_services(box: Path, tmp_path: Path) -> 
     assert done == [box]
     made = (box / "made").stat()
     assert (made.st_uid, made.st_gid) == (12345, 12346)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_only_what_lies_there_is_given_away(
+    box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Not what a link or another name leads to, even if it is put there between the look and the deed."""
+    theirs = tmp_path / "etc"
+    theirs.mkdir()
+    (theirs / "deep").write_text("root's")
+    (theirs / "shadow").write_text("root's")
+    folder = box / "below"
+    folder.mkdir()
+    (folder / "deep").write_text("")
+    os.link(theirs / "shadow", box / "hard")
+    (box / "soft").symlink_to(theirs / "shadow")
+    (box / "folder").symlink_to(theirs)
+    os.mkfifo(box / "pipe")
+    os.chown(box, 12345, 12346)
+
+    def swap() -> None:
+        folder.rename(tmp_path / "moved")
+        folder.symlink_to(theirs)
+
+    seen = (folder / "deep").stat().st_ino
+    looks = {"stat": os.stat, "fstat": os.fstat}
+
+    def looked(name: str) -> Callable[..., os.stat_result]:
+        def look(*arguments: Any, **how: Any) -> os.stat_result:
+            found = looks[name](*arguments, **how)
+            if found.st_ino == seen and not folder.is_symlink():
+                swap()
+            return found
+
+        return look
+
+    if when == "before":
+        swap()
+    else:
+        for name in looks:
+            monkeypatch.setattr(os, name, looked(name))
+    device._hand_over(box)
+    monkeypatch.undo()
+    assert folder.is_symlink()
+    assert {path.stat().st_uid for path in (theirs, *theirs.iterdir())} == {0}
+    assert (tmp_path / "moved/deep").stat().st_uid == (12345 if when == "while" else 0)
 
 
 def test_who_may_not_write_there_is_told_whose_it_is(
