@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
 from edge.doctor import mounts, service
 from edge.doctor.check import Check, Subject
+from edge.records.database import ENDINGS
 
 _SLIDE_MB = 5.0  # a slide of a few hundred cells, until this machine's own records tell
 _FEW_SLIDES, _MB_AT_LEAST = 100, 100
@@ -121,8 +122,23 @@ def permissions(subject: Subject) -> Check:
             "worth knowing", f"looked at {folder}; the service keeps its records in {home}",
             "sudo edge-device doctor looks at those",
         )  # fmt: skip
+    if opened := _open_to_others(subject.folder):
+        return check(
+            "worth knowing", f"{' and '.join(map(str, opened))}: others on this machine may look into it",
+            f"chmod -R go= {subject.folder}, with sudo if it is not yours",
+        )  # fmt: skip
     cameras = ", and the cameras used" if nodes else ""
     return check("fine", f"{folder} may be written{cameras}")
+
+
+def _open_to_others(folder: Path) -> list[Path]:
+    """The data folder and the files of the records, those that not only their owner may use."""
+    found = []
+    for path in (folder, *(folder / f"records.db{ending}" for ending in ENDINGS)):
+        with suppress(OSError):
+            if path.stat().st_mode & 0o077:
+                found.append(path)
+    return found
 
 
 def existing(folder: Path) -> Path:

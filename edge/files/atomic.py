@@ -42,6 +42,11 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
         os.close(directory)
 
 
+def opener(path: str, flags: int) -> int:
+    """For `open`: a file that it makes is its owner's alone; one that is there stays as it is."""
+    return os.open(path, flags, 0o600)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder, and those missing on the way to it, for its owner alone (0700); others stay as they are.
 

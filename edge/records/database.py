@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import stat
+from contextlib import suppress
 from pathlib import Path
 
+from edge.files import atomic
 from edge.types import LeukoscopeError
 
 MIGRATIONS = (
@@ -103,6 +107,9 @@ MIGRATIONS = (
 )
 """The statements that lead from schema version i to i + 1. A file's version is its PRAGMA user_version."""
 
+ENDINGS = ("", "-wal", "-shm", "-journal")
+"""Of the store's file and of those that SQLite lays beside it."""
+
 
 class RecordsError(LeukoscopeError):
     """The record store cannot be opened, read or written. Says which, why and what to do."""
@@ -114,13 +121,18 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
     WAL lets others read while a slide is screened. With synchronous=FULL every commit reaches the disk
     before it returns, so that what was shown survives a power cut (https://sqlite.org/wal.html, section 4).
 
+    Records are patients': whatever the umask, the file, those that SQLite lays beside it, and folders made
+    for it are their owner's alone; files that were made otherwise before become so.
+
     Raises
     ------
     RecordsError
         Not a record store, damaged, written by a newer program, read-only, locked, or no space.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.as_owner(path):
+            atomic.make_folder(path.parent)
+            _make(path)
     except OSError as error:
         raise RecordsError(
             f"records {path}: the folder cannot be made: {error.strerror}; choose another with --records"
@@ -133,6 +145,8 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
         raise RecordsError(explain(path, error)) from error
     try:
         _prepare(database, path)
+        with atomic.as_owner(path):
+            _close_to_others(path)
     except sqlite3.Error as error:
         database.close()
         raise RecordsError(explain(path, error)) from error
@@ -141,6 +155,22 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
         raise
     database.row_factory = sqlite3.Row
     return database
+
+
+def _make(path: Path) -> None:
+    """Make the empty file, before SQLite does for everybody; those beside it will have its permissions."""
+    with suppress(OSError):  # it is there, or SQLite tells why it cannot be made
+        os.close(os.open(os.path.realpath(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _close_to_others(path: Path) -> None:
+    """Take from others what an older version, or another program, let them do; only the owner can."""
+    for ending in ENDINGS:
+        with suppress(OSError):
+            file = os.path.realpath(path) + ending
+            mode = stat.S_IMODE(os.stat(file).st_mode)
+            if mode & 0o077:
+                os.chmod(file, mode & 0o700)
 
 
 def _prepare(database: sqlite3.Connection, path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
+from edge.files import atomic
 from edge.machine import clock
 from edge.types import LeukoscopeError, Reading, SlideHeader, Waiting
 
@@ -17,7 +18,7 @@ from edge.types import LeukoscopeError, Reading, SlideHeader, Waiting
 class JsonLines:
     """Follows a screening and writes it to a file, or to standard output for `-`.
 
-    What the file held before is kept until the first slide begins.
+    What the file held before is kept until the first slide begins. A file that is made is its owner's alone.
 
     Raises
     ------
@@ -32,7 +33,7 @@ class JsonLines:
         self._slide = ""
         try:
             if target != "-":
-                self._stream = Path(target).open("a", encoding="utf-8")  # noqa: SIM115 (closed by close)
+                self._stream = open(target, "a", encoding="utf-8", opener=atomic.opener)  # noqa: SIM115
         except OSError as error:
             raise self._refused(error.strerror) from None
         if self._stream is None:

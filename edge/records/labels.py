@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cameras.files import IMAGES
+from edge.files import atomic
 from edge.types import Frame, LeukoscopeError, Reading, SlideHeader, Waiting
 
 
@@ -20,7 +21,7 @@ class LabelImages:
 
     Parameters
     ----------
-    folder : made when it is not there.
+    folder : made for its owner alone when it is not there.
     is_picture : tells the files that the camera reads, which are not overwritten.
 
     Raises
@@ -33,7 +34,7 @@ class LabelImages:
         self._is_picture = is_picture
         self._written: dict[str, str] = {}  # file name -> its source
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            atomic.make_folder(folder)
         except OSError as error:
             raise LeukoscopeError(
                 f"--labels {folder}: cannot be made ({error.strerror}); give another"
@@ -79,7 +80,7 @@ class LabelImages:
             )
         ok, encoded = cv2.imencode(".png", labels)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.make_folder(path.parent)
             path.write_bytes(encoded.tobytes() if ok else b"")
         except OSError as error:
             raise LeukoscopeError(

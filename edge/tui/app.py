@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import datetime
-from pathlib import Path
 from typing import ClassVar
 
 from textual import events, work
@@ -14,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Footer, Static
 
+from edge.files import atomic
 from edge.tui.colours import class_colours
 from edge.tui.counts import Counts
 from edge.tui.dialogs import HelpScreen, NewSlideScreen
@@ -234,7 +234,8 @@ class ScreeningApp(App[Reading]):
         """Write the screen as SVG into the current folder."""
         name = f"leukoscope-{datetime.now():%Y%m%d-%H%M%S}.svg"
         try:
-            Path(name).write_text(svg(self), encoding="utf-8")
+            with open(name, "w", encoding="utf-8", opener=atomic.opener) as file:
+                file.write(svg(self))
         except OSError as error:
             self.notify(f"could not save {name}: {error.strerror}", severity="error")
         else:

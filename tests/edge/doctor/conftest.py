@@ -14,7 +14,7 @@ from edge.machine.profile import load_profile
 def subject(tmp_path: Path) -> Subject:
     """A healthy Raspberry Pi 5 that tells little of itself."""
     folder = tmp_path / "data"
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     return Subject(
         root=tmp_path,
         folder=folder,

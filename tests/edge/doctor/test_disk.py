@@ -148,6 +148,18 @@ def test_a_service_whose_user_may_not_use_cameras(subject: Subject, tree: Tree) 
     assert disk.permissions(replace(subject, box=True)).level == "fine"
 
 
+@pytest.mark.parametrize("name", [".", "records.db", "records.db-wal"])
+def test_records_that_others_may_look_into(subject: Subject, name: str) -> None:
+    for file in ("records.db", "records.db-wal"):
+        (subject.folder / file).touch(0o600)
+    assert disk.permissions(subject).level == "fine"
+    (subject.folder / name).chmod(0o740)
+    found = disk.permissions(subject)
+    assert found.level == "worth knowing"
+    assert found.message == f"{subject.folder / name}: others on this machine may look into it"
+    assert found.mend.startswith(f"chmod -R go= {subject.folder}")
+
+
 def test_records_of_the_service_that_this_user_may_not_read(subject: Subject, tree: Tree) -> None:
     tree(
         {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,19 @@ def test_what_the_file_held_is_kept_until_a_slide_begins(tmp_path: Path) -> None
     lines.close()
     kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
     assert kinds == ["start", "reading", "finding"] * 2
+
+
+def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+    new, old = tmp_path / "new.jsonl", tmp_path / "old.jsonl"
+    old.touch()
+    old.chmod(0o640)  # whoever wants others to read it makes it so before
+    before = os.umask(0)
+    try:
+        for path in (new, old):
+            JsonLines(str(path)).close()
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (new, old)] == [0o600, 0o640]
 
 
 def test_the_first_line_says_on_which_clock_the_others_are(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +35,16 @@ def written(folder: Path) -> list[str]:
 def test_they_are_called_like_their_source(tmp_path: Path, source: str, names: list[str]) -> None:
     LabelImages(tmp_path).reading(of(source, 7))
     assert written(tmp_path) == names
+
+
+def test_folders_made_for_them_are_their_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        LabelImages(tmp_path / "labels").reading(of("sub/a.jpg"))
+    finally:
+        os.umask(before)
+    folders = (tmp_path / "labels", tmp_path / "labels/sub")
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders] == [0o700, 0o700]
 
 
 @pytest.mark.parametrize("other", ["a.png", "a_nuclei.jpg"])

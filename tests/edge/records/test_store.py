@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import sqlite3
+import stat
 import subprocess
 import sys
 import tempfile
@@ -308,6 +309,78 @@ def test_a_locked_store_is_refused(path: Path) -> None:
     assert "is locked by another program" in refusal(path)
     other.close()
     Store(path).close()
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Permissions of a folder and of what is in it."""
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.iterdir())}
+
+
+PRIVATE = {"data": 0o700, "records.db": 0o600, "records.db-wal": 0o600, "records.db-shm": 0o600}
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_records_are_their_owners_alone(tmp_path: Path, umask: int) -> None:
+    path = tmp_path / "new" / "data" / "records.db"
+    for frame in range(2):
+        with Store(path) as store, Store(path) as other:
+            store.begin_slide(None, HEADER)
+            store.add(reading(frame))
+            store.flush()
+            other.slides()
+            assert modes(path.parent) == PRIVATE
+    assert modes(tmp_path / "new") == {"new": 0o700, "data": 0o700}
+    assert os.umask(umask) == umask
+
+
+@pytest.mark.parametrize("by", ["name", "link"])
+def test_records_that_were_open_to_others_are_closed(tmp_path: Path, umask: int, by: str) -> None:
+    path = tmp_path / "data/records.db"
+    with Store(path) as store:
+        store.begin_slide("s", HEADER)
+        for file in path.parent.iterdir():
+            file.chmod(0o666)
+        (tmp_path / "link.db").symlink_to(path)
+        with Store(path if by == "name" else tmp_path / "link.db") as store:
+            assert modes(path.parent) == PRIVATE
+            assert [row["id"] for row in store.slides()] == ["s"]
+
+
+@pytest.mark.parametrize("content", [b"of another program", b""])
+def test_a_file_that_is_no_store_of_records_keeps_its_permissions(path: Path, content: bytes) -> None:
+    if content:
+        path.write_bytes(content)
+    else:
+        with sqlite3.connect(path) as other:
+            other.execute("CREATE TABLE other (a)")
+    path.chmod(0o644)
+    with pytest.raises(RecordsError):
+        Store(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
+def test_a_folder_that_was_there_keeps_its_permissions(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    Store(tmp_path / "records.db").close()
+    assert modes(tmp_path) == {tmp_path.name: 0o755, "records.db": 0o600}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_records_that_root_begins_in_the_folder_of_a_user_are_the_users() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        os.chown(name, 65534, 65534)
+        path = Path(name) / "data/records.db"
+        with Store(path) as store:
+            store.begin_slide(None, HEADER)
+            assert {file.stat().st_uid for file in (path.parent, *path.parent.iterdir())} == {65534}
+        assert _opened_by_a_user(path) == ""
 
 
 @pytest.mark.parametrize("what", ["file", "folder"])

@@ -240,6 +240,7 @@ def test_the_picture_key_writes_the_screen_with_its_pictures(
 
     drive(FakeScreening([reading()]), script)
     (written,) = tmp_path.glob("leukoscope-*.svg")
+    assert written.stat().st_mode & 0o777 == 0o600  # it shows cells and the finding
     drawn = written.read_text(encoding="utf-8")
     assert drawn.count("data:image/png;base64,") == 2  # the field and the last cells
     assert "REFER" in drawn
@@ -254,7 +255,7 @@ def test_the_picture_key_says_so_when_it_cannot_write(
     def full(*_args: object, **_options: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("edge.files.atomic.opener", full)
     told: list[str] = []
     monkeypatch.setattr(ScreeningApp, "notify", lambda _app, message, **_options: told.append(message))
 
