@@ -53,11 +53,11 @@ def _run(arguments: argparse.Namespace, root: Path = Path("/")) -> int:
             command.say("edge-device", f"for you alone, not for the service in {home}: for that use sudo")
         return int(arguments.run(arguments))
     os.environ["LEUKOSCOPE_HOME"] = str(home)
+    _hand_over(home)  # what a power cut kept from it; root itself could not replace that there
     try:
         return int(arguments.run(arguments))
     finally:
-        if os.geteuid() == 0:
-            _hand_over(home)
+        _hand_over(home)
 
 
 def _hand_over(home: Path) -> None:
@@ -66,6 +66,8 @@ def _hand_over(home: Path) -> None:
     The service may put a link in the place of anything there at any moment: so nothing is handed over by its
     path, only what is open, and no file that has a name elsewhere.
     """
+    if os.geteuid() != 0:
+        return
     with suppress(OSError, RecursionError), _opened(home, None) as folder:
         owner = os.fstat(folder)
         if owner.st_uid != 0:

@@ -80,6 +80,17 @@ def test_what_root_makes_on_a_box_is_the_services(box: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_was_not_handed_over_the_last_time_is_before_the_command(box: Path, tmp_path: Path) -> None:
+    os.chown(box, 12345, 12346)
+    (box / "bundles").mkdir()
+
+    def run(_: argparse.Namespace) -> int:
+        return (box / "bundles").stat().st_uid
+
+    assert device._run(argparse.Namespace(command="update", run=run), tmp_path / "root") == 12345
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 @pytest.mark.parametrize("when", ["before", "while"])
 def test_only_what_lies_there_is_given_away(
     box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
