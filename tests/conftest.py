@@ -219,7 +219,9 @@ def add_signature(path: Path, key: Path, *, change: Callable[[bytes], bytes] = b
 
     with zipfile.ZipFile(path, "a") as archive:
         manifest = archive.read("manifest.json")
-        archive.writestr("signature.json", sign(change(manifest), key))
+        archive.writestr(
+            zipfile.ZipInfo("signature.json"), sign(change(manifest), key)
+        )  # at no time of its own
     return path
 
 
