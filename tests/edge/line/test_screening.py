@@ -420,7 +420,7 @@ def test_what_becomes_of_the_camera_is_told_during_a_pause(
     camera, sink, gone = _Live(frames), _Told(), "camera live: is gone"
     work = screening(camera, sinks=[sink])
     given: list[Reading] = []
-    thread = threading.Thread(target=lambda: given.extend(work.readings()))
+    thread = threading.Thread(target=lambda: given.extend(work.readings()), daemon=True)
     thread.start()
     _until(lambda: bool(given))
     work.pause(True)
