@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,10 @@ def test_every_page_is_linked_from_another() -> None:
 
 def test_the_first_page_stays_one() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 110
+
+
+def test_the_figures_are_what_the_benchmarks_wrote() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "docs/figures.py", "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,160 @@
+"""Makes docs/figures.md of docs/figures/*.json: what benchmarks and `edge-train evaluate` wrote with --json.
+
+python docs/figures.py             writes docs/figures.md
+python docs/figures.py --check     ends with 3 where docs/figures.md is not what the files say
+
+To measure a figure again, run the command beside it with `--json docs/figures/NAME.json`, then this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE / "figures.md"
+
+SECTIONS = {
+    "What it sees": ("evaluate-*", "detection-*", "masks", "demo", "scale", "quality"),
+    "Laboratories that it never saw": ("leftout", "away"),
+    "What the camera and the box withstand": ("system-*", "focus", "flatfield", "arm64"),
+    "How fast, and how much memory": ("bench", "long", "peers", "rivals-costs", "architectures"),
+    "What a precision costs and buys": ("precisions",),
+}
+"""Title -> files, by pattern, in the order in which they are shown."""
+
+_HEAD = """# Figures
+
+Made by `python docs/figures.py` of what the benchmarks wrote. `DATA` is the folder of the data sets.
+Intervals are 95%, by bootstrap over patients, slides or blocks of files. Test parts were not trained on,
+nor used to choose thresholds; those of the sets for detection and of the masks were looked at often while
+the segmentation was made faster, so they are figures of development. Machines are two shared x86-64 cores
+where nothing else is said. What falls short of what was wanted is **bold**.
+"""
+_TAIL = """
+## Known limits
+
+No Raspberry Pi, Jetson or other real aarch64 machine has run it yet, and the values in their profiles are
+reasoned, not measured. TensorRT has never run. No USB, Raspberry Pi or Jetson camera and no stage
+micrometer was at hand. The Jetson's package (`noble`) is built but was never installed. On a bare console
+the picture has 16 colours, and its font lacks `○` and `►`. A JPEG damaged without a trace in its
+structure is decoded all the same. One counted cell in a hundred is counted twice where fields overlap
+only at a corner. Cells cut out and laid on black (C-NMC) of new people are misnamed. Red cells much
+smaller than 7.5 µm make the scale too large, by as much as they are smaller. What was tried and what
+harmed stands in [training](training.md).
+"""
+_OF_CELLS = (
+    ("roc_area", "ROC area"), ("sensitivity", "sensitivity"), ("specificity", "specificity"),
+    ("accuracy_differential", "accuracy of the differential"), ("balanced_accuracy", "balanced accuracy"),
+    ("calibration_error", "calibration error"),
+)  # fmt: skip
+
+
+def page() -> str:
+    """The page, from the files."""
+    found = {
+        path.stem: json.loads(path.read_text("utf-8")) for path in sorted((HERE / "figures").glob("*.json"))
+    }
+    parts, used = [_HEAD], set()
+    for title, patterns in SECTIONS.items():
+        names = [name for pattern in patterns for name in found if Path(name).match(pattern)]
+        if names:
+            parts.append(
+                f"\n## {title}\n\n" + "\n".join(line for name in names for line in _table(found[name]))
+            )
+        used |= set(names)
+    if strange := sorted(set(found) - used):
+        sys.exit(f"docs/figures/{strange[0]}.json: belongs to no section of docs/figures.py; name it there")
+    return "".join(parts).rstrip() + "\n" + _TAIL
+
+
+def _table(run: Mapping[str, Any]) -> Iterator[str]:
+    """One file's figures, and below them where they come from."""
+    figures = _evaluation(run) if "operating_point" in run else run["figures"]
+    wanted = any(figure["wanted"] for figure in figures)
+    yield "| what | " + ("wanted | " if wanted else "") + "measured | of |"
+    yield "|---|" + ("---|" if wanted else "") + "---|---|"
+    for figure in figures:
+        what = f"{figure['what']}: {figure['name']}" if figure["what"] else figure["name"]
+        many = f"{figure['n']:,} {figure['of']}".strip() if figure["n"] is not None else ""
+        cells = [what, *([figure["wanted"]] if wanted else []), _measured(figure), many]
+        yield f"| {' | '.join(cells)} |"
+    yield f"\n`{run['command']}`, {run['measured']}{_origin(run)}.\n"
+
+
+def _measured(figure: Mapping[str, Any]) -> str:
+    if figure.get("text"):
+        return str(figure["text"])
+    if figure["value"] is None:
+        return "–"
+    unit = f" {figure['unit']}" if figure["unit"] else ""
+    text = _short(figure["value"]) + unit
+    if _falls_short(figure):
+        text = f"**{text}**"
+    if figure["low"] is not None:
+        text += f" ({_short(figure['low'])} to {_short(figure['high'])})"
+    return text
+
+
+def _short(value: float) -> str:
+    """As many digits as the intervals bear."""
+    return (
+        f"{value:,.0f}"
+        if abs(value) >= 100 or isinstance(value, int)
+        else f"{value:.3f}".rstrip("0").ljust(4, "0")
+    )
+
+
+def _falls_short(figure: Mapping[str, Any]) -> bool:
+    """Whether the figure misses the bound in `wanted`, such as '≥ 0.97' or '≤ 12 ms'."""
+    words = figure["wanted"].replace("%", "").split()
+    if len(words) < 2 or words[0] not in ("≥", "≤"):
+        return False
+    bound = float(words[1])
+    return bool(figure["value"] < bound if words[0] == "≥" else figure["value"] > bound)
+
+
+def _origin(run: Mapping[str, Any]) -> str:
+    commit = f", commit {run['commit'][:7]}" if run.get("commit") else ""
+    instructions = (run.get("machine") or {}).get("instructions")
+    note = f"; {run['note']}" if run.get("note") else ""
+    return commit + (f", {instructions}" if instructions else "") + note
+
+
+def _evaluation(run: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """What `edge-train evaluate --json` wrote, in the shape of benchmarks/results.py."""
+    drawn = run["interval"].removeprefix("95%, bootstrap by ")
+    rows = []
+    for name, title in _OF_CELLS:
+        interval = run["figures"].get(name)
+        if interval and interval["value"] is not None:
+            rows.append({
+                "name": title, "what": f"{run['dataset']}, {run['split']} part", **interval, "unit": "",
+                "n": run["cells"], "of": f"cells, {run['groups']} groups ({drawn})", "wanted": "",
+            })  # fmt: skip
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the page is what the files say"
+    )
+    made = page()
+    if not parser.parse_args().check:
+        PAGE.write_text(made, "utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text("utf-8") == made:
+        return 0
+    print("docs/figures.md is not what docs/figures/*.json say: python docs/figures.py", file=sys.stderr)
+    return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main())
