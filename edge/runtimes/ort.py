@@ -29,6 +29,9 @@ _DTYPES = {
 class OnnxRuntime:
     """A graph on ONNX Runtime's CPU provider. See `edge.runtimes.Runtime` for what it promises.
 
+    The graph says what is rounded: left to itself, ONNX Runtime quantizes a layer that stayed in floating
+    point where its neighbours are quantized, with one scale for all its weights.
+
     Threads never spin: a spinning pool doubles the latency of whatever else runs on a small device.
 
     Activations come from ONNX Runtime's arena, which keeps them for the next run: taken from the C library
@@ -59,7 +62,10 @@ class OnnxRuntime:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
-                graph, options, providers=["CPUExecutionProvider"]
+                graph,
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=["WeightBiasQuantization"],
             )
         except Exception as error:  # ONNX Runtime raises classes of its own for every kind of bad graph
             raise GraphError(f"runtime ort: the graph does not load ({_first_line(error)})") from None

@@ -13,6 +13,7 @@ import edge.runtimes
 from edge.runtimes import GraphError, Kind, open_runtime, why_not
 from tests.conftest import ROOT, graph
 from tests.edge.runtimes.fake_tensorrt import Machine
+from tests.edge.runtimes.graphs import FLOAT, U8, build, helper
 
 
 def test_an_unknown_kind() -> None:
@@ -26,6 +27,30 @@ def test_onnx_runtime_works_here_and_asking_imports_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["None", "False"]
+
+
+def test_onnx_runtime_leaves_in_floating_point_what_the_graph_does() -> None:
+    """A layer between two roundings; by one scale for both its weights the smaller would become 0."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["crops", "one", "zero"], ["x"]),
+        helper.make_node("Conv", ["x", "weights", "biases"], ["y"]),
+        helper.make_node("Relu", ["y"], ["z"]),
+        helper.make_node("QuantizeLinear", ["z", "half", "zero"], ["z.byte"]),
+        helper.make_node("DequantizeLinear", ["z.byte", "half", "zero"], ["out"]),
+    ]
+    constants = {
+        "one": np.float32(1),
+        "half": np.float32(0.5),
+        "zero": np.uint8(0),
+        "weights": np.array([100, 0.3], np.float32).reshape(2, 1, 1, 1),
+        "biases": np.zeros(2, np.float32),
+    }
+    made = build(nodes, [("crops", U8, ["n", 1, 16, 16])], [("out", FLOAT, ["n", 2, 16, 16])], constants)
+    runtime = open_runtime("ort", made, precision="int8", threads=1)
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
+    found = runtime.run({"crops": levels})["out"][0, 1].ravel()
+    runtime.close()
+    np.testing.assert_array_equal(found, np.rint(np.arange(256) * 0.6) / 2)
 
 
 @pytest.mark.parametrize(
