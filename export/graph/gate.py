@@ -101,7 +101,11 @@ def held_out(windows: Windows, recipe: Recipe) -> HeldOut:
 
 
 def answers(draft: Bundle, graph: bytes, crops: U8) -> F32:
-    """(n, C) probabilities by the device's own classifier, with this graph in the bundle's place of FP32."""
+    """(n, C) probabilities by the device's own classifier, with this graph in the bundle's place of FP32.
+
+    Of TensorRT's graphs ONNX Runtime rounds what they round and computes every layer in floating point, since
+    their biases are real numbers: no processor's whole-number arithmetic has a say in what passes.
+    """
     member = draft.manifest.graphs[REFERENCE]
     classifier = Classifier(replace(draft, members={member: graph}))
     found = classifier.probabilities(crops)

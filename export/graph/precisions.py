@@ -19,6 +19,7 @@ from export.graph.graph import ExportError, to_onnx
 from export.graph.half import half
 from export.graph.to_tensorrt import check_for_tensorrt
 from export.progress import bar
+from export.saturation import saturating
 from train.data.sets import Notice
 from train.data.windows import Windows
 from train.recipes.recipe import Recipe
@@ -138,7 +139,18 @@ def measured(
 
 
 def checked(variant: str, graph: bytes) -> bytes:
-    """The graph, if TensorRT would take it or will never see it; ExportError says what it would not."""
+    """The graph, if its runtime takes it and computes the same on every processor.
+
+    Raises
+    ------
+    ExportError
+        TensorRT would not take it, or ONNX Runtime would compute something else on some processors.
+    """
+    if variant.startswith("ort") and (large := saturating(graph)):
+        raise ExportError(
+            f"{variant}: weights of layer {large[0]} have more than {quantize.SAFE_BITS} bits, which "
+            "saturate on processors without VNNI; give them fewer"
+        )
     if variant.startswith("trt") and (wrong := check_for_tensorrt(graph)):
         raise ExportError(f"{variant}: {wrong[0]}")
     return graph

@@ -1,13 +1,15 @@
 """FP32 graph → INT8 graphs with explicit quantize and dequantize (Q/DQ) nodes, one for each runtime.
 
-Both hold 8-bit weights, one scale a channel, and take their ranges from one calibration. They differ because
-the runtimes do (ONNX Runtime: "Quantize ONNX models"; TensorRT: "Q/DQ placement recommendations"):
+Both hold weights as signed bytes, one scale a channel, and take their ranges from one calibration. They
+differ because the runtimes do (ONNX Runtime: "Quantize ONNX models"; TensorRT: "Q/DQ placement
+recommendations"):
 
 - `asymmetric`, for ONNX Runtime: values between layers as unsigned bytes with a zero point, biases as 32-bit
   integers, Q/DQ round every layer and addition, so that each becomes one integer operator and a ReLU is no
-  more than the clipping at 0. The crop, bytes already, goes in as it is.
-- `symmetric`, for TensorRT: signed bytes with zero point 0 and float biases, Q/DQ in front of what is
-  quantized and on the short cut of an addition, nothing behind it: TensorRT moves them where they fuse.
+  more than the clipping at 0. The crop, bytes already, goes in as it is. Weights have 7 bits: with 8, x86
+  processors without VNNI compute something else (`export.saturation`), and unsigned ones take twice as long.
+- `symmetric`, for TensorRT: signed bytes with zero point 0, weights of 8 bits, float biases, Q/DQ in front of
+  what is quantized and on the short cut of an addition, nothing behind: TensorRT moves them where they fuse.
 
 The head and the softmax always stay in floating point: they cost nothing and decide everything.
 """
@@ -27,6 +29,9 @@ from onnx import NodeProto, helper, numpy_helper
 from edge.types import F32
 from export.graph.calibration import Ranges
 from export.graph.graph import packed
+
+SAFE_BITS = 7
+"""Of a weight that ONNX Runtime computes with: as many as come out the same on every processor."""
 
 _TINY = 1e-12  # of a scale: a channel of zeros still needs one
 
@@ -56,7 +61,9 @@ def readings(graph: bytes) -> tuple[Reading, ...]:
     )
 
 
-def asymmetric(graph: bytes, ranges: Ranges, floating: Collection[str] = (), *, bits: int = 8) -> bytes:
+def asymmetric(
+    graph: bytes, ranges: Ranges, floating: Collection[str] = (), *, bits: int = SAFE_BITS
+) -> bytes:
     """The graph for ONNX Runtime (U8S8), with the layers named in `floating` left in floating point.
 
     Parameters

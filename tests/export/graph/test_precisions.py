@@ -16,11 +16,12 @@ from edge.selftest.golden import Golden
 from export.bundle import golden
 from export.bundle.bundle import Built, Options, build
 from export.cli import main
-from export.graph import precisions, quantize
+from export.graph import calibration, precisions, quantize
 from export.graph.folded import Folded
 from export.graph.gate import Verdict
 from export.graph.graph import ExportError
-from export.graph.precisions import Bench, measured
+from export.graph.precisions import MEMBERS, Bench, checked, measured
+from export.saturation import saturating
 from train.data.windows import Windows
 from train.recipes.recipe import Recipe
 
@@ -104,6 +105,17 @@ def test_every_precision_is_in_the_bundle_with_its_figures(made: Built) -> None:
     assert "| ort-int8 |" in opened.members["MODEL_CARD.md"].decode()
     assert made.milliseconds["ort-fp32"] > 0
     assert opened.manifest.everything["metrics"]["parity"]["largest_difference"] <= 1e-4
+
+
+def test_no_processor_saturates_what_onnx_runtime_is_to_run(
+    made: Built, graph: bytes, windows: Windows
+) -> None:
+    opened = _opened(made)
+    assert saturating(opened.members[MEMBERS["ort-int8"]]) == ()
+    seen = calibration.observe(graph, calibration.choose_cells(windows, 1000, 32))
+    eight = quantize.asymmetric(graph, calibration.ranges(seen, "minmax"), bits=8)
+    with pytest.raises(ExportError, match=r"ort-int8: weights of layer stem\.0 have more than 7 bits"):
+        checked("ort-int8", eight)
 
 
 def test_golden_cases_know_every_graph(made: Built) -> None:

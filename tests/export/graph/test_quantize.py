@@ -16,6 +16,7 @@ from export.graph.calibration import Ranges
 from export.graph.gate import answers
 from export.graph.half import half
 from export.graph.to_tensorrt import check_for_tensorrt
+from export.saturation import saturating
 from train.data.windows import Windows
 
 
@@ -73,6 +74,29 @@ def test_int8_says_nearly_what_fp32_says(
     assert np.abs(given - wanted).mean() < 0.006
     assert (given.argmax(axis=1) == wanted.argmax(axis=1)).mean() > 0.96
     assert np.abs(given - wanted).max() > 1e-4  # it is another graph
+
+
+def test_onnx_runtime_computes_it_alike_on_every_processor(graph: bytes, ranges: Ranges) -> None:
+    layers = quantize.layers(graph)
+    assert saturating(quantize.asymmetric(graph, ranges)) == ()
+    assert saturating(quantize.asymmetric(graph, ranges, bits=8)) == layers  # it would show
+    assert saturating(quantize.symmetric(graph, ranges)) == layers  # TensorRT sums in 32 bits: no bit is lost
+
+
+@pytest.mark.parametrize("make", [quantize.asymmetric, quantize.symmetric])
+@pytest.mark.parametrize("left", [slice(0), slice(2, 9, 2)])
+def test_onnx_runtime_computes_what_the_graph_says(
+    make: object, left: slice, graph: bytes, ranges: Ranges, draft: Bundle, held_crops: U8
+) -> None:
+    assert callable(make)
+    made = make(graph, ranges, quantize.layers(graph)[left])
+    crops = held_crops[:200]
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL  # node by node
+    session = ort.InferenceSession(made, options, providers=["CPUExecutionProvider"])
+    wanted = session.run(["probabilities"], {"crops": crops})[0]
+    given, fp32 = (answers(draft, content, crops) for content in (made, graph))
+    assert np.abs(given - wanted).mean() < 0.1 * np.abs(given - fp32).mean()
 
 
 @pytest.mark.parametrize("make", [quantize.asymmetric, quantize.symmetric])
