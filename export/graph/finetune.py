@@ -19,7 +19,7 @@ from torch.nn.utils import parametrize
 
 from export.graph.calibration import Ranges
 from export.graph.folded import Folded
-from export.graph.quantize import Reading
+from export.graph.quantize import SAFE_BITS, Reading
 from export.progress import bar
 from train.data.sampling import ahead, crops_of, weights
 from train.data.windows import Windows
@@ -36,16 +36,16 @@ def finetune(
     recipe: Recipe,
     *,
     epochs: int = 1,
-    bits: int = 8,
+    bits: int = SAFE_BITS,
 ) -> Folded:
-    """A copy of the network that has got used to 8-bit layers.
+    """A copy of the network that has got used to layers of bytes.
 
     Parameters
     ----------
     readings : the layers to round and the tensors they read and write; see `export.graph.quantize.readings`.
     ranges : what the tensors are rounded in, and must be rounded in afterwards.
     windows : training cells; `recipe` says how they are drawn and augmented, and how many make an epoch.
-    bits : of a weight.
+    bits : of a weight; those of the coarser of the two graphs, for who copes with it copes with both.
     """
     student = rounded(teacher, readings, ranges, bits)
     settings = recipe.training
@@ -78,11 +78,19 @@ def rounded(network: Folded, readings: Collection[Reading], ranges: Ranges, bits
         layer = student.get_submodule(reading.layer)
         parametrize.register_parametrization(layer, "weight", _Weights(bits), unsafe=True)
         into = _levels(ranges[reading.into])
-        layer.register_forward_pre_hook(lambda _, inputs, into=into: _round(inputs[0], into))
+        for reader in (layer, *_beside(student, reading.layer)):
+            reader.register_forward_pre_hook(lambda _, inputs, into=into: _round(inputs[0], into))
         if reading.out is not None:
             out = _levels(ranges[reading.out])
             layer.register_forward_hook(lambda _, inputs, output, out=out: _round(output, out))
     return student
+
+
+def _beside(student: Folded, layer: str) -> tuple[nn.Identity, ...]:
+    """The short cut that adds what a block's first layer reads: in the graphs both read the same bytes."""
+    name, _, place = layer.rpartition(".")
+    short = getattr(student.get_submodule(name), "short", None)
+    return (short,) if place == "first" and isinstance(short, nn.Identity) else ()
 
 
 def plain(student: Folded) -> Folded:

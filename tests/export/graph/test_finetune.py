@@ -26,15 +26,21 @@ def ranges(graph: bytes, windows: Windows) -> Ranges:
     return calibration.ranges(calibration.observe(graph, crops), "entropy")
 
 
+@pytest.mark.parametrize("bits", [8, quantize.SAFE_BITS])
 def test_training_rounds_as_the_graph_does(
-    folded: Folded, graph: bytes, ranges: Ranges, draft: Bundle, held_crops: U8
+    folded: Folded, graph: bytes, ranges: Ranges, draft: Bundle, held_crops: U8, bits: int
 ) -> None:
-    student = rounded(folded, quantize.readings(graph), ranges, 8)
+    readings = [
+        # TensorRT's graph rounds one side of an addition, and training both
+        reading if reading.layer.endswith(".short") else replace(reading, out=None)
+        for reading in quantize.readings(graph)
+    ]
+    student = rounded(folded, readings, ranges, bits)
     with torch.inference_mode():
         given = student(torch.from_numpy(held_crops[:200])).numpy()
-    wanted = answers(draft, quantize.symmetric(graph, ranges), held_crops[:200])
+    wanted = answers(draft, quantize.symmetric(graph, ranges, bits=bits), held_crops[:200])
     fp32 = answers(draft, graph, held_crops[:200])
-    assert np.abs(given - wanted).mean() < np.abs(wanted - fp32).mean()
+    assert np.abs(given - wanted).mean() < 0.1 * np.abs(wanted - fp32).mean()
 
 
 def test_fine_tuning_recovers_what_three_bits_lose(
