@@ -17,9 +17,9 @@ from export.graph.folded import Folded
 from export.graph.gate import HeldOut, Verdict, answers, held_out, judge
 from export.graph.graph import ExportError, to_onnx
 from export.graph.half import half
+from export.graph.saturation import saturating
 from export.graph.to_tensorrt import check_for_tensorrt
 from export.progress import bar
-from export.saturation import saturating
 from train.data.sets import Notice
 from train.data.windows import Windows
 from train.recipes.recipe import Recipe

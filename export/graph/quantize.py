@@ -7,9 +7,10 @@ recommendations"):
 - `asymmetric`, for ONNX Runtime: values between layers as unsigned bytes with a zero point, biases as 32-bit
   integers, Q/DQ round every layer and addition, so that each becomes one integer operator and a ReLU is no
   more than the clipping at 0. The crop, bytes already, goes in as it is. Weights have 7 bits: with 8, x86
-  processors without VNNI compute something else (`export.saturation`), and unsigned ones take twice as long.
-- `symmetric`, for TensorRT: signed bytes with zero point 0, weights of 8 bits, float biases, Q/DQ in front of
-  what is quantized and on the short cut of an addition, nothing behind: TensorRT moves them where they fuse.
+  processors without VNNI compute something else (`export.graph.saturation`), and unsigned ones take twice as
+  long. - `symmetric`, for TensorRT: signed bytes with zero point 0, weights of 8 bits, float biases, Q/DQ in
+  front of what is quantized and on the short cut of an addition, nothing behind: TensorRT moves them where
+  they fuse.
 
 The head and the softmax always stay in floating point: they cost nothing and decide everything.
 """

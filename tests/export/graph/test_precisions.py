@@ -21,7 +21,7 @@ from export.graph.folded import Folded
 from export.graph.gate import Verdict
 from export.graph.graph import ExportError
 from export.graph.precisions import MEMBERS, Bench, checked, measured
-from export.saturation import saturating
+from export.graph.saturation import saturating
 from train.data.windows import Windows
 from train.recipes.recipe import Recipe
 

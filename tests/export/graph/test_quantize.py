@@ -15,8 +15,8 @@ from export.graph import calibration, quantize
 from export.graph.calibration import Ranges
 from export.graph.gate import answers
 from export.graph.half import half
+from export.graph.saturation import saturating
 from export.graph.to_tensorrt import check_for_tensorrt
-from export.saturation import saturating
 from train.data.windows import Windows
 
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from export.saturation import saturating
+from export.graph.saturation import saturating
 
 SCALES = np.array([0.5, 0.25], np.float32)
 
