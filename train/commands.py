@@ -63,13 +63,15 @@ def _split(texts: Sequence[str] | None) -> list[str]:
 
 
 def recipes(arguments: argparse.Namespace) -> int:
-    """List the recipes that ship."""
+    """List the recipes that ship, by group."""
     from train.recipes import recipe
 
-    for name in recipe.names():
-        found = recipe.load(name)
-        published = f" (published: {found.published})" if found.published else ""
-        print(f"{name}: {found.title}{published}")
+    for title in recipe.GROUPS:
+        print(f"{title}:")
+        for name in recipe.group(title):
+            found = recipe.load(name)
+            published = f" (published: {found.published})" if found.published else ""
+            print(f"  {name}: {found.title}{published}")
     return DONE
 
 

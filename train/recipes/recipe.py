@@ -122,9 +122,19 @@ class Recipe:
         )
 
 
+GROUPS = {"the default model": "recipes", "published systems, rebuilt": "published/recipes"}
+"""What a group of shipped recipes is called -> its folder of `train`."""
+
+
+def group(title: str) -> list[str]:
+    """The recipes of one of `GROUPS`."""
+    folder = resources.files("train") / GROUPS[title]
+    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if p.name.endswith(".toml"))
+
+
 def names() -> list[str]:
-    """The recipes that ship with the program."""
-    return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir() if p.name.endswith(".toml"))
+    """The recipes that ship with the program, of all groups."""
+    return sorted(name for title in GROUPS for name in group(title))
 
 
 def load(name: str) -> Recipe:
@@ -140,8 +150,8 @@ def load(name: str) -> Recipe:
         if not path.is_file():
             raise RecipeError(f"recipe {name}: no such file")
         text = path.read_text(encoding="utf-8")
-    elif name in names():
-        text = (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+    elif found := [folder for title, folder in GROUPS.items() if name in group(title)]:
+        text = (resources.files("train") / found[0] / f"{name}.toml").read_text(encoding="utf-8")
     else:
         raise RecipeError(
             f"recipe {name!r}: unknown; choose one of {', '.join(names())} or give a .toml file"
@@ -196,7 +206,3 @@ def parse(values: Mapping[str, Any]) -> Recipe:
         return stricttoml.build(Recipe, values)
     except ValueError as error:
         raise RecipeError(str(error)) from None
-
-
-def _folder() -> Any:
-    return resources.files("train") / "recipes"

@@ -18,7 +18,7 @@ from train.data.sets import DataError, DataSet, Picture, Spot, dataset
 from train.data.windows import cut
 from train.judging.contestants import of_bundle
 from train.judging.evaluate import evaluate
-from train.recipes.recipe import names
+from train.recipes.recipe import GROUPS, names
 
 
 def test_figures_are_those_of_the_device(
@@ -215,7 +215,10 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert "CC BY 4.0" in out
     assert main(["recipes"]) == 0
     listed = capsys.readouterr().out.splitlines()
-    assert [line.partition(": ")[0] for line in listed] == names()
+    titles = [line for line in listed if not line.startswith("  ")]
+    assert titles == [f"{title}:" for title in GROUPS]
+    assert listed[1].startswith("  leukocytes: ")
+    assert sorted(line.strip().partition(": ")[0] for line in listed if line not in titles) == names()
 
 
 def test_help_needs_no_torch() -> None:
