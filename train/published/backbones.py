@@ -121,7 +121,7 @@ def torchvision() -> Any:
         import torchvision as found
     except ModuleNotFoundError:
         raise BackboneError(
-            "backbones need torchvision, which is not installed; run pip install 'leukoscope[train]'"
+            "backbones need torchvision, which is not installed; run pip install 'leukoscope[published]'"
         ) from None
     except RuntimeError:  # it describes operators that a CPU build of PyTorch never heard of
         signature, name_it = "(Tensor a, Tensor b, float c) -> Tensor", cast(Any, torch.library.define)

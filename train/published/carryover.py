@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge.optics.specimen import BACKGROUND
+from edge.types import LeukoscopeError
 from train.data.sampling import evened
 from train.data.windows import Windows, middle
 from train.fitting.validation import truth_of, typed
@@ -45,9 +46,19 @@ class Teacher:
 
     @classmethod
     def of(cls, windows: Windows, recipe: Recipe) -> Teacher:
-        """Fitted to the training windows, every class and in it every group weighing the same."""
-        from sklearn.linear_model import LogisticRegression
+        """Fitted to the training windows, every class and in it every group weighing the same.
 
+        Raises
+        ------
+        LeukoscopeError : scikit-learn is not installed.
+        """
+        try:
+            from sklearn.linear_model import LogisticRegression
+        except ModuleNotFoundError as error:
+            raise LeukoscopeError(
+                f"training.teacher: needs {error.name}, which is not installed; "
+                "run pip install 'leukoscope[published]'"
+            ) from None
         cells = typed(windows, recipe, tuple(recipe.shares))
         pitch, truth = recipe.input.pitch_um, truth_of(cells, recipe.classes)
         crops = torch.from_numpy(np.ascontiguousarray(middle(cells.pixels, recipe.model_input.size_px)))

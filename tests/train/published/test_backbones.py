@@ -222,7 +222,7 @@ def test_stored_weights_without_a_network_name_the_file_to_copy(
 
 def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
-    with pytest.raises(BackboneError, match="torchvision, which is not installed"):
+    with pytest.raises(BackboneError, match=r"torchvision, which is not installed.*leukoscope\[published\]"):
         backbone("resnet50", 3)
 
 

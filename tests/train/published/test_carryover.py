@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from edge.optics.specimen import BACKGROUND
-from edge.types import U8
+from edge.types import U8, LeukoscopeError
 from train.data.windows import Windows
 from train.published.carryover import Teacher, features
 from train.recipes import recipe as recipes
@@ -90,3 +91,10 @@ def test_a_class_without_cells_is_never_answered(recipe: Recipe) -> None:
     windows = _windows([28, 27, 16, 15], ["blast"] * 2 + ["lymphocyte"] * 2, ["a", "b", "c", "d"])
     crop = torch.from_numpy(_disc(27)[None]).permute(0, 3, 1, 2).float()
     assert float(Teacher.of(windows, three)(crop)[0, 2]) < 1e-6
+
+
+def test_what_is_not_installed_is_told(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
+    windows = Windows.__new__(Windows)  # refused before a window is looked at
+    with pytest.raises(LeukoscopeError, match=r"teacher: needs sklearn.*'leukoscope\[published\]'"):
+        Teacher.of(windows, recipe)

@@ -125,7 +125,8 @@ def method(name: str) -> type[Classical]:
         found: type[Classical] = getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
         raise ClassicalError(
-            f"method {name}: needs {error.name}, which is not installed; run pip install 'leukoscope[train]'"
+            f"method {name}: needs {error.name}, which is not installed; "
+            "run pip install 'leukoscope[published]'"
         ) from None
     return found
 

@@ -138,7 +138,7 @@ def test_an_unknown_method_names_those_there_are() -> None:
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("train.published.classical.METHODS", {"fcm-svm": "not_installed_here.at_all:Nothing"})
-    with pytest.raises(ClassicalError, match=r"method fcm-svm: needs not_installed_here, .* pip install"):
+    with pytest.raises(ClassicalError, match=r"needs not_installed_here, .* 'leukoscope\[published\]'"):
         method("fcm-svm")
 
 
