@@ -96,7 +96,7 @@ def _add_bundle(commands: command.Commands[command.Parser]) -> None:
 
 
 def _add_compare(commands: command.Commands[command.Parser]) -> None:
-    summary = "two bundles, or two precisions of one, on the same validation cells"
+    summary = "edge-train compare of two bundles, or two precisions of one, on their validation cells"
     example = "edge-export compare old.bundle new.bundle --data ../data --variant ort-fp32,ort-int8"
     compare = command.add(commands, "compare", summary, example, _compare)
     compare.add_argument("bundles", nargs=2, type=Path, metavar="NAME.bundle")
@@ -151,22 +151,20 @@ def _bundle(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from edge.bundle import bundle
-    from export import report
-    from export.compare import compare
+    from export.compare import as_json, compare
+    from train.judging import report
 
     variants = arguments.variant.split(",", 1)
-    first, second = (bundle.load(path, allow_unsigned=True) for path in arguments.bundles)
     found = compare(
-        (first, second),
-        arguments.data,
+        tuple(arguments.bundles),
         (variants[0], variants[-1]),
+        arguments.data,
         _notice,
         datasets=tuple(arguments.dataset),
         limit=arguments.limit,
     )
     if arguments.json:
-        text = json.dumps(found.as_json(), indent=1) + "\n"
+        text = json.dumps(as_json(found), indent=1) + "\n"
         if arguments.json == "-":
             sys.stdout.write(text)
             return DONE

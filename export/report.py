@@ -1,12 +1,11 @@
-"""What export prints and writes down for whoever exports: one line a precision, tables."""
+"""What export prints and writes down for whoever exports: one line a precision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from export.bundle.bundle import Built
-from export.compare import Comparison
 
 
 def of_bundle(built: Built) -> Iterator[str]:
@@ -37,25 +36,3 @@ def as_json(built: Built) -> dict[str, Any]:
         "bytes": {variant: len(graph) for variant, graph in built.precisions.graphs.items()},
         "bundle_bytes": len(built.content),
     }
-
-
-def of_comparison(found: Comparison) -> list[str]:
-    """Two columns, a row a figure."""
-    a, b = found.sides
-    rows: list[Sequence[str]] = [("", "A", "B", "B - A")]
-    for name in a.figures:
-        change = b.figures[name] - a.figures[name]
-        rows.append(
-            (name.replace("_", " "), f"{a.figures[name]:.4f}", f"{b.figures[name]:.4f}", f"{change:+.4f}")
-        )
-    ratio = a.milliseconds / b.milliseconds
-    rows.append(("ms a cell", f"{a.milliseconds:.3f}", f"{b.milliseconds:.3f}", f"{ratio:.2f} x as fast"))
-    rows.append(("MB", f"{a.bytes / 1e6:.2f}", f"{b.bytes / 1e6:.2f}", f"{(b.bytes - a.bytes) / 1e6:+.2f}"))
-    return [
-        f"A: {a.bundle}, {a.variant}",
-        f"B: {b.bundle}, {b.variant}",
-        f"{found.cells} cells, {found.data}",
-        *(f"{name:<18}{one:>10}{other:>10}  {change:>14}".rstrip() for name, one, other, change in rows),
-        f"same class: {found.agreement:.2%}; probabilities differ by {found.largest_difference:.4f} at most, "
-        f"{found.mean_difference:.5f} on average",
-    ]

@@ -51,7 +51,8 @@ def _parser() -> command.Parser:
         nargs="+",
         type=Path,
         metavar="RUN_OR_BUNDLE",
-        help="folders of edge-train fit, bundle files; differences are to the first",
+        help="folders of edge-train fit, bundle files; NAME.bundle:ort-int8 judges that graph of a bundle "
+        "(default: ort-fp32); differences are to the first",
     )
     _add_cells(compare)
     return parser

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,14 @@ from export.graph import segmenter
 from export.graph.folded import Folded
 from export.graph.graph import PARITY, ExportError, deployed, parity, to_onnx
 from export.graph.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
-from export.published import detector_bundle
 from train.data.sets import Notice, dataset
 from train.fitting.fit import gather, load_network, settings_of
 from train.judging import speed
 from train.network.model import Network
 from train.recipes.recipe import Recipe
+
+MAKERS = {"detector": "export.published.detector_bundle:build"}
+"""Task of a recipe -> 'module:function' that makes its bundle, (run, signer) -> bytes; else it is `build`."""
 
 _GRAPH = MEMBERS["ort-fp32"]
 
@@ -88,11 +91,12 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
         raise ExportError(
             f"run {run}: {recipe.method} is no network, and the device runs nothing else; judge it here"
         )
-    if recipe.task == "detector":
+    if recipe.task in MAKERS:
         if options.int8 or options.segmenter:
-            raise ExportError(f"run {run}: a detector stays FP32 and needs no segmenter; leave the flag out")
-        content = detector_bundle.build(run, options.signer)
-        return Built(content, Precisions({}, {}), {})
+            raise ExportError(
+                f"run {run}: a {recipe.task} stays FP32 and needs no segmenter; leave the flag out"
+            )
+        return Built(_maker(recipe.task)(run, options.signer), Precisions({}, {}), {})
     network, metrics = load_network(run)
     if options.int8 and not isinstance(network, Network):
         raise ExportError(
@@ -125,6 +129,13 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     }
     content = pack(manifest, members, options.signer)
     return Built(content, precisions, _milliseconds(content, examples))
+
+
+def _maker(task: str) -> Callable[[Path, Signer | None], bytes]:
+    """What makes the bundles of a task of `MAKERS`."""
+    module, name = MAKERS[task].split(":")
+    found: Callable[[Path, Signer | None], bytes] = getattr(import_module(module), name)
+    return found
 
 
 def _precisions(run: Path, options: Options, draft: Bundle, network: nn.Module, notice: Notice) -> Precisions:

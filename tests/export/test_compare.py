@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import bundle
 from edge.bundle.bundle import Bundle
 from edge.types import U8
 from export.bundle.archive import pack
 from export.cli import main
 from export.compare import compare
-from export.graph.graph import ExportError
 from export.graph.half import half
 from tests.export.conftest import blobs
 from train.data.sets import DataSet, Notice, Picture, Spot
+from train.judging.compare import Agreement
+from train.judging.contestants import ContestantError
 
 
 def _silent(line: str) -> None:
@@ -50,28 +50,37 @@ def pair(draft: Bundle, graph: bytes, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_a_bundle_agrees_with_itself_and_nearly_with_its_half(pair: tuple[Path, Path]) -> None:
-    opened = [bundle.load(path, allow_unsigned=True) for path in pair]
-    same = compare((opened[0], opened[0]), Path("."), ("ort-fp32", "ort-fp32"), _silent)
+    fp32 = ("ort-fp32", "ort-fp32")
+    same = compare((pair[0], pair[0]), fp32, Path("."), _silent)
     assert same.cells == 30  # no test cell
-    assert same.agreement == 1
-    assert same.largest_difference == 0
-    other = compare((opened[0], opened[1]), Path("."), ("ort-fp32", "ort-fp32"), _silent)
-    assert 0 < other.largest_difference < 0.01
+    assert same.sides[1].agreement == Agreement(1, 0, 0)
+    other = compare(pair, fp32, Path("."), _silent)
+    assert 0 < other.sides[1].agreement.largest_difference < 0.01
     assert all(side.milliseconds > 0 for side in other.sides)
-    assert compare((opened[0], opened[1]), Path("."), ("ort-fp32", "ort-fp32"), _silent, limit=5).cells == 5
+    assert compare(pair, fp32, Path("."), _silent, limit=5).cells == 5
 
 
-def test_the_command_prints_a_table(
+def test_the_command_prints_the_table_of_edge_train_compare(
     pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "figures.json"
     assert main(["compare", str(pair[0]), str(pair[1]), "--json", str(out)]) == 0
     table = capsys.readouterr().out
-    for row in ("accuracy", "sensitivity", "roc area", "calibration error", "ms a cell", "MB", "same class"):
+    for row in ("accuracy", "sensitivity", "ROC area", "calibration error", "ms a cell", "MB", "same class"):
         assert row in table
     found = json.loads(out.read_text())
     assert found["cells"] == 30
-    assert found["sides"][1]["variant"] == "ort-fp32"
+    assert found["data"] == "validation part of deepapl"
+    assert found["agreement"] == 1
+    assert 0 <= found["mean_difference"] <= found["largest_difference"] < 0.01
+    first, second = found["sides"]
+    assert second["variant"] == "ort-fp32"
+    assert second["bytes"] == pair[1].stat().st_size
+    assert second["milliseconds"] > 0
+    assert {"accuracy", "sensitivity", "specificity", "roc_area", "calibration_error"} <= set(
+        second["figures"]
+    )
+    assert first["figures"]["accuracy"] == found["contestants"][0]["figures"]["accuracy"]["value"]
     assert main(["compare", str(pair[0]), str(pair[1]), "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out)["cells"] == 30
 
@@ -81,12 +90,18 @@ def test_a_missing_variant_is_told(pair: tuple[Path, Path], capsys: pytest.Captu
     assert "ort-int8" in capsys.readouterr().err
 
 
-def test_other_classes_cannot_be_compared(draft: Bundle, graph: bytes, tmp_path: Path) -> None:
+def test_a_bundle_that_does_not_tell_its_data_sets_is_named(
+    pair: tuple[Path, Path], graph: bytes, draft: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    about = {name: value for name, value in draft.manifest.everything.items() if name != "training"}
+    pair[0].write_bytes(pack(about, {"classifier.onnx": graph}))
+    assert main(["compare", str(pair[0]), str(pair[1])]) == 1
+    assert f"{pair[0]}: does not tell" in capsys.readouterr().err
+
+
+def test_other_classes_cannot_be_compared(pair: tuple[Path, Path], draft: Bundle, graph: bytes) -> None:
     about = dict(draft.manifest.everything)
-    classes = ["blast", "lymphocyte"]
-    about |= {"classes": classes, "leukocytes": classes, "positive": ["blast"]}
-    path = tmp_path / "two.bundle"
-    path.write_bytes(pack(about, {"classifier.onnx": graph}))
-    other = bundle.load(path, allow_unsigned=True)
-    with pytest.raises(ExportError, match="other classes"):
-        compare((draft, other), Path("."), ("ort-fp32", "ort-fp32"), _silent)
+    about["classes"] = about["classes"][::-1]
+    pair[1].write_bytes(pack(about, {"classifier.onnx": graph}))
+    with pytest.raises(ContestantError, match="other classes"):
+        compare(pair, ("ort-fp32", "ort-fp32"), Path("."), _silent)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge.types import Bools
+from edge.types import F32, Bools
 from train.data.sets import DataSet, Notice
 from train.judging import estimates, speed
 from train.judging.bootstrap import ROUNDS, Draws, Figure, draw
@@ -28,6 +28,7 @@ SHOWN = (
     "sensitivity",
     "specificity",
     "balanced_accuracy",
+    "accuracy",
     "accuracy_differential",
     "calibration_error",
 )
@@ -50,6 +51,28 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """How far a contestant says what the first says of the same cells.
+
+    Attributes
+    ----------
+    same_class : share of cells that both call the same.
+    largest_difference, mean_difference : of a probability.
+    """
+
+    same_class: float
+    largest_difference: float
+    mean_difference: float
+
+    @classmethod
+    def of(cls, model: Contestant, said: F32, first: Contestant, wanted: F32) -> Agreement:
+        """Of (n, C) probabilities of each; both name the same classes."""
+        apart = np.abs(said - wanted)
+        same = model.calls(said).classes == first.calls(wanted).classes
+        return cls(float(same.mean()), float(apart.max()), float(apart.mean()))
+
+
+@dataclass(frozen=True)
 class Side:
     """One contestant.
 
@@ -57,7 +80,8 @@ class Side:
     ----------
     path : of the run or bundle. runtime : what computed.
     parameters : numbers learned. milliseconds : a cell, on one thread, all taking turns.
-    model_bytes, file_bytes : of the FP32 network alone, and of the whole file.
+    model_bytes, file_bytes : of the network alone, and of the whole file.
+    agreement : with the first contestant.
     whole : on all data sets together. parts : on each.
     """
 
@@ -67,6 +91,7 @@ class Side:
     milliseconds: float
     model_bytes: int
     file_bytes: int
+    agreement: Agreement
     whole: Standing
     parts: Mapping[str, Standing]
 
@@ -80,6 +105,7 @@ class Side:
                 "ms_per_cell": self.milliseconds,
                 "model_bytes": self.model_bytes,
                 "file_bytes": self.file_bytes,
+                "agreement_with_first": asdict(self.agreement),
                 **_standing(self.whole),
                 "by_dataset": {name: _standing(part) for name, part in self.parts.items()},
             }
@@ -155,10 +181,11 @@ def compare(
             milliseconds=times[i],
             model_bytes=model.model_bytes,
             file_bytes=model.file_bytes,
+            agreement=Agreement.of(model, said.probabilities, models[0], judged[0].probabilities),
             whole=standings[""][i],
             parts={source.name: standings[source.name][i] for source in sources},
         )
-        for i, model in enumerate(models)
+        for i, (model, said) in enumerate(zip(models, judged, strict=True))
     ]
     groups = len(set(zip(judged[0].datasets, judged[0].groups, strict=True)))
     return Comparison(sides, sources, split, len(judged[0].cells), groups)

@@ -1,11 +1,14 @@
 """Runs and bundles alike: what can be judged on labelled cells, and what each costs.
 
 A bundle answers through the device's runtime, a run of `edge-train fit` through PyTorch, both on one thread.
+A bundle has several graphs: `NAME.bundle:ort-int8` is the one of that runtime and precision, NAME.bundle
+alone that of FP32.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,9 @@ from edge.cells.classify import Calls, Classifier, decide
 from edge.cells.detector import Detector
 from edge.types import F32, U8, LeukoscopeError
 from train.data.sets import DataSet, Notice
+
+_FP32 = "ort-fp32"
+_VARIANT = re.compile(r"(?:ort|trt)-\w+")
 
 
 class ContestantError(LeukoscopeError):
@@ -31,12 +37,13 @@ class Contestant:
     ----------
     path : of the bundle's file or the run's folder. name, version : as the manifest or the recipe has them.
     sha256 : of the bundle's file, or of the run's weights.
-    runtime : what computes: 'ort-fp32' or 'torch-fp32'.
+    runtime : what computes: 'ort-fp32' or another graph of a bundle, 'torch-fp32'.
     classes : in the order of its answers. positive : those that a finding is about.
     model_input : what it is shown of a cell or a field.
     parameters : numbers that a run learned, or that a bundle's FP32 graph holds (some more: short cuts are
         written out).
-    model_bytes : of the FP32 graph, or of the run's weights. file_bytes : of the whole bundle, or the same.
+    model_bytes : of the graph that computes, or of the run's weights.
+    file_bytes : of the whole bundle, or the same.
     learned_on, tuned_on : names of the data sets whose training part it was fitted on, and whose validation
         part its thresholds were chosen on.
     answer : (n, S, S, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
@@ -74,21 +81,31 @@ class Contestant:
 
 
 def contestant(path: Path) -> Contestant:
-    """Open a run's folder or a bundle's file.
+    """Open a run's folder or a bundle's file, with the graph to judge behind it or none.
 
     Raises
     ------
-    ContestantError : there is nothing, or it cannot be read. BundleError : the bundle is damaged.
-    FitError : the run is not finished.
+    ContestantError : there is nothing, or it cannot be read. BundleError : the bundle is damaged, or has no
+        such graph. FitError : the run is not finished.
     """
-    path = bundle.located(path)
+    path, variant = _asked(path)
     if path.is_dir():
+        if variant:
+            raise ContestantError(f"{path}:{variant}: a run has no graphs, a bundle of it does; leave it out")
         return of_run(path)
     if not path.exists():
         raise ContestantError(
             f"{path}: no such run or bundle; give a folder of edge-train fit or a .bundle file"
         )
-    return of_bundle(bundle.load(path, allow_unsigned=True))
+    return of_bundle(bundle.load(path, allow_unsigned=True), variant or _FP32)
+
+
+def _asked(path: Path) -> tuple[Path, str]:
+    """Where a run or bundle is, and the graph asked for behind a colon, '' for none."""
+    place, _, variant = str(path).rpartition(":")
+    if place and _VARIANT.fullmatch(variant) and not path.exists():
+        return bundle.located(Path(place)), variant
+    return bundle.located(path), ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +124,7 @@ def detector(path: Path) -> FieldDetector | None:
     ------
     BundleError, FitError, DetectionError : as for `contestant`.
     """
-    path = bundle.located(path)
+    path, variant = _asked(path)
     if path.is_dir():
         from train.fitting.fit import settings_of
 
@@ -123,14 +140,14 @@ def detector(path: Path) -> FieldDetector | None:
     manifest = opened.manifest
     if manifest.task != "detector":
         return None
-    graph = Detector.of(opened.graph(), manifest.thresholds.confidence)
+    graph = Detector.of(opened.graph(variant or _FP32), manifest.thresholds.confidence)
     return FieldDetector(graph, manifest.classes, manifest.pitch_um)
 
 
-def of_bundle(opened: Bundle) -> Contestant:
-    """A bundle, in FP32 on ONNX Runtime."""
-    manifest, graph = opened.manifest, opened.graph()
-    classifier = Classifier(opened)
+def of_bundle(opened: Bundle, variant: str = _FP32) -> Contestant:
+    """A bundle, by the runtime and in the precision of `variant`."""
+    manifest, graph = opened.manifest, opened.graph(variant)
+    classifier = Classifier(opened, variant=variant)
     recipe = manifest.everything.get("training", {}).get("recipe", {})
     if manifest.task == "detector":
         raise ContestantError(f"bundle {opened.path}: finds cells; there is no class of given cells to judge")
@@ -139,12 +156,12 @@ def of_bundle(opened: Bundle) -> Contestant:
         name=manifest.name,
         version=manifest.version,
         sha256=opened.sha256,
-        runtime="ort-fp32",
+        runtime=variant,
         classes=manifest.classes,
         positive=manifest.positive,
         thresholds=manifest.thresholds,
         model_input=manifest.model_input,
-        parameters=onnxfile.weights(graph),
+        parameters=onnxfile.weights(opened.graph(_FP32)),  # whole numbers in another graph stand for the same
         model_bytes=len(graph),
         file_bytes=opened.path.stat().st_size,
         learned_on=frozenset(recipe.get("shares", {})),

@@ -77,6 +77,11 @@ def of_comparison(found: Comparison) -> Iterator[str]:
     yield _row("", names)
     yield from _standings([side.whole for side in found.sides], names[0])
     yield _row("abstained", [f"{side.whole.abstained:.3f}" for side in found.sides])
+    if len(found.sides) > 1:
+        agreements = [side.agreement for side in found.sides[1:]]
+        yield _row(f"same class as {names[0]}", ["", *(f"{a.same_class:.4f}" for a in agreements)])
+        spans = (f"{a.largest_difference:.4f} at most, {a.mean_difference:.5f}" for a in agreements)
+        yield _row("  probabilities differ", ["", *spans])
     yield from _costs(found.sides)
     if len(found.sources) > 1:
         for source in found.sources:
@@ -95,7 +100,7 @@ def _standings(standings: Sequence[Standing], first: str) -> Iterator[str]:
 def _costs(sides: Sequence[Side]) -> Iterator[str]:
     yield _row("parameters", [f"{side.parameters:,}" for side in sides])
     yield _row("ms a cell, one thread", [f"{side.milliseconds:.3f}" for side in sides])
-    yield _row("MB, FP32 network", [f"{side.model_bytes / 1e6:.2f}" for side in sides])
+    yield _row("MB, network", [f"{side.model_bytes / 1e6:.2f}" for side in sides])
     yield _row("MB, whole file", [f"{side.file_bytes / 1e6:.2f}" for side in sides])
 
 

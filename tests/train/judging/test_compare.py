@@ -19,7 +19,7 @@ from train.data.sets.folder import Reading, named
 from train.data.windows import cut
 from train.fitting.fit import FitError
 from train.judging import report
-from train.judging.compare import compare
+from train.judging.compare import SHOWN, compare
 from train.judging.contestants import ContestantError, contestant
 from train.network.model import Architecture, DeviceGraph, build
 from train.recipes.recipe import Operation, Recipe
@@ -83,6 +83,30 @@ def test_a_run_and_a_bundle_side_by_side(
     assert third["difference_to_first"]["roc_area"] == {"value": 0, "low": 0, "high": 0}
 
 
+def test_the_graph_of_a_bundle_can_be_named(
+    run: Path, deepapl: Callable[..., Path], make_bundle: Callable[..., Path]
+) -> None:
+    members = {"classifier.onnx": graph(), "other.onnx": graph(seed=3)}
+    graphs = {"classifier": {"ort-fp32": "classifier.onnx", "ort-int8": "other.onnx"}}
+    path = make_bundle(members=members, graphs=graphs)
+    paths = [path, Path(f"{path}:ort-fp32"), Path(f"{path}:ort-int8")]
+    found = compare(paths, [dataset("deepapl")], deepapl(), rounds=20, limit=9, notice=lambda _: None)
+    plain, same, other = found.sides
+    assert [side.runtime for side in found.sides] == ["ort-fp32", "ort-fp32", "ort-int8"]
+    assert {side.path for side in found.sides} == {str(path)}
+    assert (plain.agreement.same_class, same.agreement.largest_difference) == (1, 0)
+    assert 0 < other.agreement.mean_difference < other.agreement.largest_difference
+    assert plain.as_json()["agreement_with_first"]["same_class"] == 1
+    row = next(line for line in report.of_comparison(found) if line.startswith("same class as A"))
+    assert row.split()[-2:] == ["1.0000", f"{other.agreement.same_class:.4f}"]
+    with pytest.raises(BundleError, match="no graph for trt-int8"):
+        contestant(Path(f"{path}:trt-int8"))
+    with pytest.raises(ContestantError, match=r"run:ort-int8: a run has no graphs"):
+        contestant(Path(f"{run}:ort-int8"))
+    with pytest.raises(ContestantError, match="no such run or bundle"):
+        contestant(Path(f"{path}:int8"))  # no name of a graph: part of the file's
+
+
 def test_a_run_answers_as_its_network_does(run: Path, deepapl: Callable[..., Path]) -> None:
     source = dataset("deepapl")
     picture = next(iter(source.read(source.root(deepapl()), pytest.fail)))
@@ -112,7 +136,7 @@ def test_the_table_names_everything(
     starts = [line.split("  ")[0] for line in lines]
     for wanted in ("ROC area", "sensitivity", "specificity", "balanced accuracy", "parameters", "elsewhere"):
         assert wanted in starts
-    assert sum(line.startswith("  minus A") for line in lines) == 3 * 6
+    assert sum(line.startswith("  minus A") for line in lines) == 3 * len(SHOWN)
     assert max(len(line) for line in lines[3:]) < 100
 
 
