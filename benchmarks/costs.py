@@ -18,7 +18,7 @@ from edge.cells.classify import Classifier
 from edge.cells.detector import Detector
 from edge.optics.specimen import Specimen
 from edge.types import F32, U8, LeukoscopeError
-from export.bundle.bundle import build
+from export.bundle.bundle import Options, build
 from train.data.sets import Notice
 from train.data.windows import cut
 from train.fitting.fit import settings_of
@@ -100,7 +100,7 @@ def _of_run(name: str, run: Path, ours: Ours, held: ExitStack) -> Timed:
     path = _bundle(name, run, ours.say)
     if recipe.task == "detector":
         return _detector(path, run, ours, held)
-    model, opened = contestant(run), bundle.load(path, allow_unsigned=True)
+    model, opened = contestant(run), bundle.load(path, allow_unsigned=True, large=True)
     classifier = held.enter_context(closing(Classifier(opened)))
     cost, _, crops = _of_cells(path, model, shown, ours)
     return cost, classifier, crops
@@ -110,7 +110,7 @@ def _bundle(name: str, run: Path, say: Notice) -> Path:
     """The run's bundle, built if it is not there."""
     path = run.parent / f"{name}.bundle"
     if not path.is_file():
-        path.write_bytes(build(run, notice=say).content)
+        path.write_bytes(build(run, Options(large=True), notice=say).content)
     return path
 
 

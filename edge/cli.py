@@ -71,6 +71,7 @@ def _parser() -> command.Parser:
         action="store_true",
         help="run a bundle that nobody vouches for; every record says so",
     )
+    command.add_large(parser)
     add(
         "--profile",
         metavar="NAME or PATH",
@@ -202,7 +203,7 @@ def _screening(
     from edge.optics import scale
     from edge.records.summary import Summary
 
-    model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned)
+    model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large)
     store = _store(arguments)
     held.callback(store.close)
     order = Order(

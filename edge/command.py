@@ -57,6 +57,11 @@ def add(
     return parser
 
 
+def add_large(parser: argparse.ArgumentParser, verb: str = "open") -> None:
+    """Add `--large` to a command that opens a bundle, or does something else with it."""
+    parser.add_argument("--large", action="store_true", help=f"{verb} a bundle of more than 64 MiB too")
+
+
 def run(prog: str, work: Callable[[], int], *, extras: str = "", interrupted: str = "stopped") -> int:
     """Do a command's work and return its exit status, with one line on standard error where it fails.
 

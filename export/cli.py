@@ -34,12 +34,14 @@ def _parser() -> command.Parser:
     summary = "check a bundle's hashes, who vouches for it, and its golden cases on this machine"
     check = command.add(commands, "verify", summary, "edge-export verify leukocytes.bundle", _verify)
     check.add_argument("bundle", type=Path, metavar="NAME.bundle")
+    command.add_large(check)
 
     summary = "build the TensorRT engine of a bundle, on the machine that will run it"
     tensorrt = command.add(
         commands, "tensorrt", summary, "edge-export tensorrt leukocytes.bundle --out int8.engine", _tensorrt
     )
     tensorrt.add_argument("bundle", type=Path, metavar="NAME.bundle")
+    command.add_large(tensorrt)
     tensorrt.add_argument("--out", required=True, type=Path, metavar="ENGINE", help="the engine to write")
     tensorrt.add_argument(
         "--precision",
@@ -91,6 +93,7 @@ def _add_bundle(commands: command.Commands[command.Parser]) -> None:
         metavar="RUN_DIR",
         help="finished run of edge-train segment; without it cells are found the classical way",
     )
+    command.add_large(build, "write")
     build.add_argument("--sign", type=Path, metavar="KEY", help="private key made by edge-export keygen")
     build.add_argument("--json", type=Path, metavar="FIGURES", help="write what was measured as JSON")
 
@@ -112,6 +115,7 @@ def _add_compare(commands: command.Commands[command.Parser]) -> None:
     compare.add_argument(
         "--limit", type=int, default=0, metavar="N", help="at most N pictures of each data set"
     )
+    command.add_large(compare)
     compare.add_argument("--json", metavar="OUT", help="write the figures as JSON; - for standard output")
 
 
@@ -133,6 +137,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
         cache=arguments.cache,
         calibration_cells=arguments.cells,
         finetune=arguments.finetune,
+        large=arguments.large,
         signer=None if key is None else lambda manifest: keys.sign(manifest, key),
         segmenter=arguments.segmenter,
     )
@@ -162,6 +167,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         _notice,
         datasets=tuple(arguments.dataset),
         limit=arguments.limit,
+        large=arguments.large,
     )
     if arguments.json:
         text = json.dumps(as_json(found), indent=1) + "\n"
@@ -177,7 +183,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     from export.bundle.verify import verify
 
-    verdict = verify(arguments.bundle)
+    verdict = verify(arguments.bundle, large=arguments.large)
     bundle = verdict.bundle
     print(f"{bundle.manifest.name} {bundle.manifest.version}, sha256 {bundle.sha256}")
     print("hashes: every member is as the manifest says")
@@ -194,7 +200,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 def _tensorrt(arguments: argparse.Namespace) -> int:
     from export.graph.to_tensorrt import convert
 
-    print(convert(arguments.bundle, arguments.precision, arguments.out, _notice))
+    print(convert(arguments.bundle, arguments.precision, arguments.out, _notice, large=arguments.large))
     return DONE
 
 

@@ -22,6 +22,7 @@ def compare(
     *,
     datasets: tuple[str, ...] = (),
     limit: int = 0,
+    large: bool = False,
 ) -> Comparison:
     """Ask both about the validation cells of data sets.
 
@@ -29,15 +30,15 @@ def compare(
     ----------
     variants : runtime and precision of each, such as 'ort-int8'.
     datasets : names; none takes those that the first bundle's operating point was chosen on.
-    limit : at most so many pictures of each; 0 takes all.
+    limit : at most so many pictures of each; 0 takes all. large : open bundles of more than 64 MiB too.
 
     Raises
     ------
     ExportError : the first bundle does not tell its data sets. Else as `train.judging.compare.compare`.
     """
-    sources = [dataset(name) for name in datasets or _datasets(bundles[0])]
+    sources = [dataset(name) for name in datasets or _datasets(bundles[0], large)]
     paths = [Path(f"{path}:{variant}") for path, variant in zip(bundles, variants, strict=True)]
-    return judging.compare(paths, sources, data, split=SPLIT, limit=limit, notice=notice)
+    return judging.compare(paths, sources, data, split=SPLIT, limit=limit, large=large, notice=notice)
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
@@ -64,9 +65,9 @@ def as_json(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _datasets(path: Path) -> tuple[str, ...]:
+def _datasets(path: Path, large: bool) -> tuple[str, ...]:
     """The data sets that a bundle's thresholds were chosen on, as its manifest tells."""
-    opened = bundle.load(path, allow_unsigned=True)
+    opened = bundle.load(path, allow_unsigned=True, large=large)
     try:
         recipe = opened.manifest.everything["training"]["recipe"]
         return tuple(recipe["operation"]["datasets"] or recipe["shares"])

@@ -173,6 +173,7 @@ def _add_cells(parser: command.Parser) -> None:
         metavar="REGEX",
         help="its first group, found in a picture's path, names the patient (default: the other folders)",
     )
+    command.add_large(parser)
     parser.set_defaults(wrong=parser.error)
 
 

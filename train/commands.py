@@ -139,10 +139,14 @@ def evaluate(arguments: argparse.Namespace) -> int:
     from train.judging import contestants, evaluate, evaluation_plots, report
 
     given = arguments.bundle
-    if given and (detector := contestants.detector(given)) is not None:
+    if given and (detector := contestants.detector(given, large=arguments.large)) is not None:
         return _evaluate_detector(arguments, detector)
     sources = _sources(arguments)
-    model = contestants.contestant(given) if given else contestants.of_bundle(bundle.load())
+    model = (
+        contestants.contestant(given, large=arguments.large)
+        if given
+        else contestants.of_bundle(bundle.load())
+    )
     result = evaluate.evaluate(
         model, sources, arguments.data, split=arguments.split, limit=arguments.limit, notice=_notice
     )
@@ -197,6 +201,7 @@ def compare(arguments: argparse.Namespace) -> int:
         arguments.data,
         split=arguments.split,
         limit=arguments.limit,
+        large=arguments.large,
         notice=_notice,
     )
     _tell(arguments, found.as_json(), report.of_comparison(found))

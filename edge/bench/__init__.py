@@ -50,7 +50,8 @@ _EXAMPLE = "edge-device bench --json bench.json --plot bench.png"
 def add_to(commands: command.Commands[command.Parser]) -> None:
     """Add `bench` to the subcommands of `edge-device`; its `run` takes the arguments and gives the status."""
     summary = "measure the line's speed and memory on this machine, on simulated 1080p fields"
-    add = command.add(commands, "bench", summary, _EXAMPLE, run).add_argument
+    parser = command.add(commands, "bench", summary, _EXAMPLE, run)
+    add = parser.add_argument
     add("--json", metavar="PATH or -", help="write the figures as JSON, to standard output for -")
     add("--plot", type=Path, metavar="PNG", help="draw them (needs matplotlib)")
     add("--frames", type=_frames, metavar="N",
@@ -58,6 +59,7 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     add("--quick", action="store_true", help=f"{QUICK_FRAMES} fields and fewer rounds: a rough look")
     add("--bundle", type=Path, metavar="PATH", help="model bundle (default: the one in use)")
     add("--allow-unsigned", action="store_true", help="run a bundle that nobody vouches for")
+    command.add_large(parser)
     add("--profile", metavar="NAME or PATH", help="device profile (default: the one that fits this machine)")
     add("--runtime", choices=("auto", "ort", "trt"), help="what runs the networks (default: auto)")
 
@@ -85,7 +87,12 @@ def run(arguments: argparse.Namespace) -> int:
     steps = count(1)
     with (
         rig(
-            arguments.bundle, arguments.allow_unsigned, arguments.profile, arguments.runtime, _told
+            arguments.bundle,
+            arguments.allow_unsigned,
+            arguments.profile,
+            arguments.runtime,
+            _told,
+            large=arguments.large,
         ) as rigged,
         command.Progress(extent.steps) as bar,
     ):

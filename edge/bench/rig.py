@@ -47,6 +47,8 @@ def rig(
     profile_name: str | None = None,
     runtime: RuntimeKind | None = None,
     tell: Tell = print,
+    *,
+    large: bool = False,
 ) -> Iterator[Rig]:
     """Open bundle and engine; None takes what `edge-run` takes without the argument.
 
@@ -57,9 +59,9 @@ def rig(
     LeukoscopeError : no such profile, bundle or runtime, or none that works here.
     """
     profile = load_profile(profile_name)
-    model = bundle.load(path, allow_unsigned=allow_unsigned)
+    model = bundle.load(path, allow_unsigned=allow_unsigned, large=large)
     named = {"--bundle": path, "--profile": profile_name, "--runtime": runtime}
     options = [text for flag, value in named.items() if value is not None for text in (flag, str(value))]
-    options += ["--allow-unsigned"] * allow_unsigned
+    options += ["--allow-unsigned"] * allow_unsigned + ["--large"] * large
     with closing(open_engine(profile, model, runtime, tell)) as engine:
         yield Rig(engine, tuple(options))

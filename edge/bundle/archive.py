@@ -8,10 +8,12 @@ import struct
 import zipfile
 import zlib
 
-LARGEST_FILE = 640 * 1024 * 1024
-"""Bytes of a bundle, and of all its members together; one for this device has a tenth of that."""
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a bundle, and of all its members together; one for a device has a tenth of that."""
 
-_LARGEST_MEMBER = 576 * 1024 * 1024
+LARGEST_ASKED = 640 * 1024 * 1024
+"""The same where --large asks for it: room for any network of the published systems."""
+
 _MOST_MEMBERS = 256
 _RATIO = 200  # deflate reaches 1000 on zeros; graphs and pictures stay below 10
 _SMALL = 1024 * 1024  # bytes that may be packed as tightly as they like
@@ -35,8 +37,26 @@ def is_member_name(name: str) -> bool:
     return len(name) <= 200 and _NAME.fullmatch(name) is not None
 
 
-def members(content: bytes) -> dict[str, bytes]:
-    """Member name -> content of a zip file; folders are left out.
+def too_large(size: int, large: bool = False) -> str:
+    """Why a file or members of so many bytes are not opened; '' where they are. `large` as in `excess`."""
+    over = excess(size, large)
+    advice = "" if large else "; --large opens it all the same (edge-device update installs none)"
+    return over and f"{over}; not opened{advice}"
+
+
+def excess(size: int, large: bool = False) -> str:
+    """How many bytes these are, and how many are allowed; '' where they are allowed.
+
+    Parameters
+    ----------
+    large : --large was given.
+    """
+    limit = LARGEST_ASKED if large else LARGEST
+    return f"{_mib(size)}, {_mib(limit)} are allowed" if size > limit else ""
+
+
+def members(content: bytes, *, large: bool = False) -> dict[str, bytes]:
+    """Member name -> content of a zip file; folders are left out. `large` as in `too_large`.
 
     Raises
     ------
@@ -47,7 +67,7 @@ def members(content: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            _check(entries)
+            _check(entries, large)
             return {entry.filename: _read(archive, entry) for entry in entries}
     except _RefusedError:
         raise
@@ -60,7 +80,7 @@ class _RefusedError(ValueError):
     """A zip that is whole, but not opened."""
 
 
-def _check(entries: list[zipfile.ZipInfo]) -> None:
+def _check(entries: list[zipfile.ZipInfo], large: bool) -> None:
     """Refuse by what the directory says, before anything is unpacked."""
     seen: set[str] = set()
     for entry in entries:
@@ -79,16 +99,14 @@ def _check(entries: list[zipfile.ZipInfo]) -> None:
             zipfile.ZIP_DEFLATED,
         ):
             raise _RefusedError(f"member {name} is encrypted or packed otherwise than by deflate; not opened")
-        if entry.file_size > _LARGEST_MEMBER:
-            raise _RefusedError(
-                f"member {name} has {_mb(entry.file_size)}, {_mb(_LARGEST_MEMBER)} are allowed; not opened"
-            )
+        if why := too_large(entry.file_size, large):
+            raise _RefusedError(f"member {name} has {why}")
         if entry.file_size > max(_SMALL, _RATIO * entry.compress_size):
             raise _RefusedError(
                 f"member {name} unpacks to more than {_RATIO} times its size, as a zip bomb does; not opened"
             )
-    if (total := sum(entry.file_size for entry in entries)) > LARGEST_FILE:
-        raise _RefusedError(f"its members have {_mb(total)}, {_mb(LARGEST_FILE)} are allowed; not opened")
+    if why := too_large(sum(entry.file_size for entry in entries), large):
+        raise _RefusedError(f"its members have {why}")
 
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
@@ -100,5 +118,5 @@ def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     return content
 
 
-def _mb(size: int) -> str:
-    return f"{size / 1e6:,.0f} MB"
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"

@@ -80,7 +80,7 @@ def trusted_hashes() -> frozenset[str]:
     return frozenset(line.split()[0] for line in listed if line.strip() and not line.startswith("#"))
 
 
-def load(path: Path | None = None, *, allow_unsigned: bool = False) -> Bundle:
+def load(path: Path | None = None, *, allow_unsigned: bool = False, large: bool = False) -> Bundle:
     """Open a bundle and check it.
 
     Parameters
@@ -90,6 +90,7 @@ def load(path: Path | None = None, *, allow_unsigned: bool = False) -> Bundle:
         must be somebody's decision.
     allow_unsigned : accept a bundle that nobody vouches for (it is marked so in every record). One with a
         wrong signature is refused all the same.
+    large : open a file of more than 64 MiB too (`archive.LARGEST`). One in use is never larger.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def load(path: Path | None = None, *, allow_unsigned: bool = False) -> Bundle:
     """
     if path is not None:
         path = located(path)
-        return opened(path, read(path), allow_unsigned=allow_unsigned)
+        return opened(path, read(path, large=large), allow_unsigned=allow_unsigned, large=large)
     try:
         in_use = installed.state().current
     except ValueError as error:
@@ -126,8 +127,8 @@ def load_installed(sha256: str) -> Bundle:
     return opened(path, found)
 
 
-def read(path: Path) -> bytes:
-    """The bytes of a bundle's file.
+def read(path: Path, *, large: bool = False) -> bytes:
+    """The bytes of a bundle's file; `large` as for `load`.
 
     Raises
     ------
@@ -138,12 +139,9 @@ def read(path: Path) -> bytes:
             about = os.fstat(stream.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise BundleError(f"bundle {path}: is a device or a pipe, not a file; give another")
-            if about.st_size > archive.LARGEST_FILE:
-                raise BundleError(
-                    f"bundle {path}: has {about.st_size / 1e6:,.0f} MB, {archive.LARGEST_FILE / 1e6:,.0f} MB "
-                    "are allowed; not opened"
-                )
-            found = stream.read(archive.LARGEST_FILE)
+            if why := archive.too_large(about.st_size, large):
+                raise BundleError(f"bundle {path}: has {why}")
+            found = stream.read(about.st_size)
     except FileNotFoundError:
         raise BundleError(f"bundle {path}: no such file; give another") from None
     except (OSError, ValueError) as error:
@@ -159,12 +157,12 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def opened(path: Path, content: bytes, *, allow_unsigned: bool = False) -> Bundle:
+def opened(path: Path, content: bytes, *, allow_unsigned: bool = False, large: bool = False) -> Bundle:
     """Check the bytes of a bundle; `path` is what to call it. As `load` else."""
     sha256 = hashlib.sha256(content).hexdigest()
     shipped = sha256 in trusted_hashes()
     try:
-        members = archive.members(content)
+        members = archive.members(content, large=large)
         if "manifest.json" not in members:
             raise ValueError("manifest.json is missing; copy it again")
         signer, why = (None, "") if shipped else _signer(members)

@@ -32,7 +32,10 @@ from train.network.model import Network
 from train.recipes.recipe import Recipe
 
 MAKERS = {"detector": "export.published.detector_bundle:build"}
-"""Task of a recipe -> 'module:function' that makes its bundle, (run, signer) -> bytes; else it is `build`."""
+"""Task of a recipe -> 'module:function' that makes its bundle, a `Maker`; else it is `build`."""
+
+Maker = Callable[[Path, Signer | None, bool], bytes]
+"""(run, signer, large) → the bundle's bytes."""
 
 _GRAPH = MEMBERS["ort-fp32"]
 
@@ -46,8 +49,8 @@ class Options:
     int8 : make the INT8 graphs too. data : folder with the run's data sets, None where it is not at hand.
     cache : folder of cut cells, None for the run's own. calibration_cells : how many to calibrate on.
     finetune : fine-tune for INT8 in any case, not only where it does not pass the gate otherwise.
-    signer : signs the manifest. segmenter : finished run of `train.segmentation`; None leaves cells to the
-    classical way.
+    large : make a bundle of more than 64 MiB too. signer : signs the manifest.
+    segmenter : finished run of `train.segmentation`; None leaves cells to the classical way.
     """
 
     int8: bool = False
@@ -55,6 +58,7 @@ class Options:
     cache: Path | None = None
     calibration_cells: int = 2048
     finetune: bool = False
+    large: bool = False
     signer: Signer | None = None
     segmenter: Path | None = None
 
@@ -96,7 +100,7 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
             raise ExportError(
                 f"run {run}: a {recipe.task} stays FP32 and needs no segmenter; leave the flag out"
             )
-        return Built(_maker(recipe.task)(run, options.signer), Precisions({}, {}), {})
+        return Built(_maker(recipe.task)(run, options.signer, options.large), Precisions({}, {}), {})
     network, metrics = load_network(run)
     if options.int8 and not isinstance(network, Network):
         raise ExportError(
@@ -114,7 +118,7 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     examples = _examples(drawn, model_input.size_px)
     difference = _one_digit(parity(network, temperature, graph, examples))
     metrics["parity"] = {"limit": PARITY, "largest_difference": difference, "cells": len(examples)}
-    draft = _draft(recipe, metrics, graph)
+    draft = _draft(recipe, metrics, graph, options.large)
     precisions = _precisions(run, options, draft, device, notice)
     graphs = {MEMBERS[variant]: content for variant, content in precisions.graphs.items()}
     manifest = manifest_of(recipe, metrics, precisions, finder)
@@ -127,14 +131,14 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
         "MODEL_CARD.md": described.encode(),
         "LICENSE": card.LICENCE.encode(),
     }
-    content = pack(manifest, members, options.signer)
+    content = pack(manifest, members, options.signer, large=options.large)
     return Built(content, precisions, _milliseconds(content, examples))
 
 
-def _maker(task: str) -> Callable[[Path, Signer | None], bytes]:
+def _maker(task: str) -> Maker:
     """What makes the bundles of a task of `MAKERS`."""
     module, name = MAKERS[task].split(":")
-    found: Callable[[Path, Signer | None], bytes] = getattr(import_module(module), name)
+    found: Maker = getattr(import_module(module), name)
     return found
 
 
@@ -175,16 +179,16 @@ def _one_digit(value: float) -> float:
     return float(f"{np.ceil(value / unit) * unit:.0e}")
 
 
-def _draft(recipe: Recipe, metrics: Mapping[str, Any], graph: bytes) -> Bundle:
+def _draft(recipe: Recipe, metrics: Mapping[str, Any], graph: bytes, large: bool) -> Bundle:
     """A bundle of FP32 alone, without golden cases, opened by the device's own code."""
     manifest = manifest_of(recipe, metrics, Precisions({"ort-fp32": graph}, {}))
-    content = pack(manifest, {_GRAPH: graph})
-    return bundle.opened(Path("draft"), content, allow_unsigned=True)
+    content = pack(manifest, {_GRAPH: graph}, large=large)
+    return bundle.opened(Path("draft"), content, allow_unsigned=True, large=large)
 
 
 def _milliseconds(content: bytes, examples: U8) -> dict[str, float]:
     """Milliseconds a cell of every variant that ONNX Runtime is to run, on one thread of this machine."""
-    opened = bundle.opened(Path("built"), content, allow_unsigned=True)
+    opened = bundle.opened(Path("built"), content, allow_unsigned=True, large=True)
     variants = [name for name in opened.manifest.graphs if name.startswith("ort")]
     classifiers = [Classifier(opened, variant=name) for name in variants]
     found = speed.per_cell(classifiers, [examples] * len(classifiers))

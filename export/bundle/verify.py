@@ -30,15 +30,17 @@ class Verdict:
     problems: tuple[str, ...]
 
 
-def verify(path: Path) -> Verdict:
+def verify(path: Path, *, large: bool = False) -> Verdict:
     """Open a bundle, which checks every hash and the signature, and run its golden cases.
+
+    `large` opens one of more than 64 MiB too.
 
     Raises
     ------
     BundleError
         It cannot be opened: missing, damaged, altered, of another format.
     """
-    opened = bundle.load(path, allow_unsigned=True)
+    opened = bundle.load(path, allow_unsigned=True, large=large)
     try:
         golden = Golden(opened)
         problems = golden.unlike()

@@ -43,14 +43,16 @@ _ROUNDING = ("QuantizeLinear", "DequantizeLinear")
 Array = NDArray[Any]
 
 
-def convert(bundle: Path, precision: str | None, out: Path, tell: Callable[[str], None]) -> str:
+def convert(
+    bundle: Path, precision: str | None, out: Path, tell: Callable[[str], None], *, large: bool = False
+) -> str:
     """Build the engine that this machine would run for a bundle, and write it as TensorRT's tools read it.
 
     Parameters
     ----------
     bundle : the bundle. out : file to write.
     precision : 'int8', 'fp16' or 'fp32'; None takes the first of these that the bundle calls usable.
-    tell : takes lines about progress.
+    tell : takes lines about progress. large : open a bundle of more than 64 MiB too.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def convert(bundle: Path, precision: str | None, out: Path, tell: Callable[[str]
     BundleError
         The bundle cannot be opened or has no such graph.
     """
-    opened = bundles.load(bundle, allow_unsigned=True)
+    opened = bundles.load(bundle, allow_unsigned=True, large=large)
     reason = why_not("trt")
     if reason is not None:
         raise GraphError(reason)

@@ -28,8 +28,8 @@ _SHAKEN = 4  # other roundings of a field that a golden cell must survive
 _DISTURBED = 0.25  # of the grey levels that differ by one in them
 
 
-def build(run: Path, signer: Signer | None = None) -> bytes:
-    """The bundle's bytes; the same run gives the same ones.
+def build(run: Path, signer: Signer | None = None, large: bool = False) -> bytes:
+    """The bundle's bytes; the same run gives the same ones. `large` as in `export.bundle.archive.pack`.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def build(run: Path, signer: Signer | None = None) -> bytes:
         "MODEL_CARD.md": card.detector_card(manifest, sources, made.metrics, notes).encode(),
         "LICENSE": card.LICENCE.encode(),
     }
-    return pack(manifest, members, signer)
+    return pack(manifest, members, signer, large=large)
 
 
 def _metrics(found: Mapping[str, Any], threshold: float) -> dict[str, Any]:

@@ -200,6 +200,21 @@ def test_an_unsigned_bundle_is_marked(
         assert database.execute("SELECT trusted FROM slides").fetchall() == [(0,)]
 
 
+def test_a_large_bundle_is_opened_only_where_it_is_asked_for(
+    screen: Callable[..., list[dict[str, Any]]],
+    make_bundle: Callable[..., Path],
+    fields: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("edge.bundle.archive.LARGEST", 4096)
+    asked = ["--camera", fields, "--bundle", make_bundle(), "--allow-unsigned", "--no-records"]
+    assert cli.main([*map(str, asked), "--headless"]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "small.bundle: has 0.5 MiB, 0.0 MiB are allowed; not opened; --large opens it" in line
+    assert screen(*asked, "--large")[0]["kind"] == "start"
+
+
 def test_a_precision_that_fails_its_selftest_is_told_and_passed_over(
     screen: Callable[..., list[dict[str, Any]]],
     two_precisions: Callable[..., Bundle],

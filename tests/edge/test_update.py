@@ -110,6 +110,13 @@ def test_a_bundle_that_is_refused_changes_nothing(
     assert not installed.folder().exists()
 
 
+def test_a_large_bundle_is_never_installed(signed: Signed) -> None:
+    path = signed("2", more=os.urandom(2**20) * 65)
+    with pytest.raises(BundleError, match=r"MiB, 64.0 MiB are allowed; .*edge-device update installs none"):
+        _install(path)
+    assert _version() == SHIPPED
+
+
 def test_golden_cases_that_fail_change_nothing(signed: Signed) -> None:
     def fails(_: Bundle) -> None:
         raise SelftestError("self-test: fails")

@@ -153,9 +153,12 @@ def compare(
     split: str = "test",
     rounds: int = ROUNDS,
     limit: int = 0,
+    large: bool = False,
     notice: Notice,
 ) -> Comparison:
     """Judge runs and bundles on one part of data sets, each at its own operating point.
+
+    `large` opens bundles of more than 64 MiB too.
 
     Raises
     ------
@@ -163,7 +166,7 @@ def compare(
         be used. DataError : a data set is absent, or has no readable cell of those classes in that part.
     """
     with ExitStack() as held:
-        models = [held.enter_context(closing(contestant(path))) for path in paths]
+        models = [held.enter_context(closing(contestant(path, large=large))) for path in paths]
         _same_classes(models)
         for model in models:
             warn(model, sources, split, notice)

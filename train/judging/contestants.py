@@ -80,8 +80,10 @@ class Contestant:
         return decide(probabilities, self)
 
 
-def contestant(path: Path) -> Contestant:
+def contestant(path: Path, *, large: bool = False) -> Contestant:
     """Open a run's folder or a bundle's file, with the graph to judge behind it or none.
+
+    `large` opens bundles of more than 64 MiB too.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def contestant(path: Path) -> Contestant:
         raise ContestantError(
             f"{path}: no such run or bundle; give a folder of edge-train fit or a .bundle file"
         )
-    return of_bundle(bundle.load(path, allow_unsigned=True), variant or _FP32)
+    return of_bundle(bundle.load(path, allow_unsigned=True, large=large), variant or _FP32)
 
 
 def _asked(path: Path) -> tuple[Path, str]:
@@ -117,7 +119,7 @@ class FieldDetector:
     pitch_um: float
 
 
-def detector(path: Path) -> FieldDetector | None:
+def detector(path: Path, *, large: bool = False) -> FieldDetector | None:
     """The detector that a run's folder or a bundle's file holds, None where it names given cells instead.
 
     Raises
@@ -136,7 +138,7 @@ def detector(path: Path) -> FieldDetector | None:
         return FieldDetector(found, recipe.classes, recipe.input.pitch_um)
     if not path.exists():
         return None
-    opened = bundle.load(path, allow_unsigned=True)
+    opened = bundle.load(path, allow_unsigned=True, large=large)
     manifest = opened.manifest
     if manifest.task != "detector":
         return None

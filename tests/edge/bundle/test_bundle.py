@@ -108,9 +108,26 @@ def test_a_file_that_fails_while_it_is_read(make_bundle: Make, monkeypatch: pyte
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
-    with (tmp_path / "huge").open("wb") as stream:
-        stream.truncate(5_000_000_000)
-    assert "has 5,000 MB, 671 MB are allowed" in _refusal(tmp_path / "huge")
+    huge = tmp_path / "huge"
+    with huge.open("wb") as stream:
+        stream.truncate(5000 * 2**20)
+    assert "has 5,000.0 MiB, 64.0 MiB are allowed; not opened; --large opens it" in _refusal(huge)
+    with pytest.raises(BundleError, match=r"has 5,000.0 MiB, 640.0 MiB are allowed; not opened$"):
+        bundle.load(huge, allow_unsigned=True, large=True)
+
+
+def test_a_large_one_is_opened_where_it_is_asked_for(make_bundle: Make) -> None:
+    members = {"classifier.onnx": graph(), "more": os.urandom(2**20) * 65}
+    path = make_bundle(members=members)
+    packed = _refusal(path)
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(path.with_name("flat"), "w") as flat:
+        for name in archive.namelist():
+            flat.writestr(name, archive.read(name))
+    for line in (packed, _refusal(path.with_name("flat"))):
+        assert "65." in line
+        assert "MiB, 64.0 MiB are allowed; not opened; --large opens it all the same" in line
+    for large in (path, path.with_name("flat")):
+        assert bundle.load(large, allow_unsigned=True, large=True).members["more"] == members["more"]
 
 
 def test_not_a_zip(tmp_path: Path) -> None:

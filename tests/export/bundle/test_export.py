@@ -194,6 +194,28 @@ def test_the_command_writes_the_bundle(run: Path, built: Path, tmp_path: Path) -
     assert out.read_bytes() == built.read_bytes()
 
 
+def test_a_large_bundle_is_written_only_where_it_is_asked_for(
+    run: Path,
+    built: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("edge.bundle.archive.LARGEST", 4096)
+    out = tmp_path / "x.bundle"
+    build_it = ["bundle", "--run", str(run), "--out", str(out)]
+    assert main(build_it) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "the bundle: its members have 0." in line
+    assert "are allowed; --large writes it all the same, and opens it" in line
+    assert not out.exists()
+    assert main([*build_it, "--large"]) == 0
+    assert out.read_bytes() == built.read_bytes()
+    assert main(["verify", str(out)]) == 1
+    assert "--large opens it" in capsys.readouterr().err
+    assert main(["verify", str(out), "--large"]) == 0
+
+
 def test_packing_does_not_depend_on_order() -> None:
     members = {"b": b"2", "a": b"1"}
     content = pack({"format": 1}, members)
