@@ -24,6 +24,10 @@ The JSON of `--json` is one object. Fields may be added to it; those listed here
 - `process`: `edge-run --headless` on the MJPEG file in a process of its own. `first_reading_s` after it was
   started (the least of `starts`), `frames`, `resident_mb` at their end and `peak_mb`; null where the system
   does not tell.
+- `long_run`, only with `--long`: `edge-run --headless` on the simulated slide for so many fields, in a
+  process of its own. `first_reading_s` (the least of `starts`), `frames`, `resident_mb` {fields read:
+  memory}, `largest_resident_mb`, `peak_mb`, and `growth_after_500`: by what share the memory of the last
+  looks lies above that of the first ones after 500 fields; null where it was too short, or not told.
 - `conditions`: `temperatures_c` {sensor: highest seen}, `cpu_c` the processor's, `clock_mhz` {`lowest`,
   `highest`} seen, `load` at the start and at the end; null or empty where the system does not tell.
 """
@@ -34,6 +38,7 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -57,6 +62,8 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     add("--frames", type=_frames, metavar="N",
         help=f"fields to measure (default {FRAMES}); each takes 6 MB of memory")  # fmt: skip
     add("--quick", action="store_true", help=f"{QUICK_FRAMES} fields and fewer rounds: a rough look")
+    add("--long", type=_long, default=0, metavar="N",
+        help="screen N fields more in a process of its own, to see whether its memory grows")  # fmt: skip
     add("--bundle", type=Path, metavar="PATH", help="model bundle (default: the one in use)")
     add("--allow-unsigned", action="store_true", help="run a bundle that nobody vouches for")
     command.add_large(parser)
@@ -67,6 +74,12 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
 def _frames(text: str) -> int:
     if not text.isdecimal() or not 4 <= int(text) <= 2000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 4 to 2000")
+    return int(text)
+
+
+def _long(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)
 
 
@@ -84,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edge.bench.rig import rig
 
     extent = Extent.short(arguments.frames) if arguments.quick else Extent.full(arguments.frames)
+    extent = replace(extent, long=arguments.long)
     steps = count(1)
     with (
         rig(

@@ -51,6 +51,7 @@ class Extent:
     densities, crowded : cells in the crowded fields, and fields of each density.
     rounds, batch_rounds, starts : repetitions of the video and the crowded fields, of the classifier's
         batches, and of starting `edge-run`.
+    long : fields of the long run; 0 for none.
     """
 
     quick: bool
@@ -61,6 +62,7 @@ class Extent:
     batch_rounds: int
     starts: int
     warm_up: int = 8
+    long: int = 0
 
     @property
     def fields(self) -> int:
@@ -78,7 +80,8 @@ class Extent:
     @property
     def steps(self) -> int:
         """How often `measure` tells."""
-        return self.fields + len(self.densities) * self.crowded + PARTS
+        long = self.long // process.EVERY + bool(self.long)
+        return self.fields + len(self.densities) * self.crowded + PARTS + long
 
 
 def measure(rigged: Rig, extent: Extent, tell: Tell) -> dict[str, Any]:
@@ -99,10 +102,15 @@ def measure(rigged: Rig, extent: Extent, tell: Tell) -> dict[str, Any]:
             "classifier": lambda: batches(rigged.engine.classifier, crops, extent.batch_rounds),
             "process": lambda: process.screening(video, rigged.options, records, extent.starts),
         }
+        if extent.long:
+            store = Path(name) / "long.db"
+            parts["long_run"] = lambda: process.long_run(
+                rigged.options, store, extent.long, extent.starts, tell
+            )
         figures: dict[str, Any] = {"kind": "bench", "format": FORMAT, "version": __version__}
         figures |= {"quick": extent.quick, "machine": machine.describe(), "runtime": rigged.describe()}
         for part, of in parts.items():
-            tell(f"measuring: {part}")
+            tell(f"measuring: {part.replace('_', ' ')}")
             figures[part] = of()
             watch.sample()
         return figures | {"conditions": watch.summary()}

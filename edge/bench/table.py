@@ -10,7 +10,7 @@ _WIDTH = 80
 
 def table(figures: Mapping[str, Any]) -> str:
     """The figures as lines of at most 80 columns."""
-    parts = (_machine, _line, _video, _cells, _classifier, _process, _conditions)
+    parts = (_machine, _line, _video, _cells, _classifier, _process, _long_run, _conditions)
     lines = [line for part in parts for line in part(figures)]
     if figures["quick"]:
         lines.append("A rough look (--quick): few fields and rounds.")
@@ -78,6 +78,21 @@ def _process(figures: Mapping[str, Any]) -> list[str]:
     return [
         f"{'memory':<18}{memory} (edge-run, {process['frames']} fields)",
         f"{'first reading':<18}{process['first_reading_s']:.2f} s after edge-run is started",
+    ]
+
+
+def _long_run(figures: Mapping[str, Any]) -> list[str]:
+    run = figures.get("long_run")
+    if run is None:
+        return []
+    memory, grown = "the system does not tell", ""
+    if run["largest_resident_mb"] is not None:
+        memory = f"{run['largest_resident_mb']:.0f} MB at most"
+        growth = run["growth_after_500"]
+        grown = ", too short for growth" if growth is None else f", {growth:+.1%} after 500 fields"
+    return [
+        f"{'long run':<18}{memory}{grown} ({run['frames']} fields)",
+        f"{'  first reading':<18}{run['first_reading_s']:.2f} s after edge-run is started",
     ]
 
 

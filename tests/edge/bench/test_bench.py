@@ -22,7 +22,8 @@ from edge.cameras.files import FileCamera
 from edge.types import U8, LeukoscopeError
 
 TINY = measure.Extent(
-    quick=True, frames=4, warm_up=3, densities=(2, 60), crowded=1, rounds=1, batch_rounds=1, starts=1
+    quick=True, frames=4, warm_up=3, densities=(2, 60), crowded=1, rounds=1, batch_rounds=1, starts=1,
+    long=process.EVERY,
 )  # fmt: skip
 
 
@@ -52,8 +53,9 @@ def test_every_field_of_the_json_is_documented(figures: dict[str, Any]) -> None:
             return set().union(*map(names, value))
         if not isinstance(value, dict):
             return set()
-        free = [value[name] for name in ("stages", "temperatures_c") if name in value]
-        inner = [v for name, v in value.items() if name not in ("stages", "temperatures_c")]
+        keyed = ("stages", "temperatures_c", "resident_mb")  # by what there is
+        free = [v for name, v in value.items() if name in keyed and isinstance(v, dict)]
+        inner = [v for name, v in value.items() if name not in keyed]
         return set(value) | names(inner) | names([list(v.values()) for v in free])
 
     assert names(figures) <= documented
@@ -82,11 +84,39 @@ def test_the_other_parts_say_what_they_measured(figures: dict[str, Any]) -> None
     assert figures["process"]["first_reading_s"] > 0.1
 
 
+def test_the_long_run_tells_memory_and_start(figures: dict[str, Any]) -> None:
+    run = figures["long_run"]
+    assert run["frames"] == process.EVERY
+    assert list(run["resident_mb"]) == [str(process.EVERY)]
+    assert 50 < run["largest_resident_mb"] <= run["peak_mb"] < 400
+    assert run["growth_after_500"] is None
+    assert run["first_reading_s"] > 0.1
+
+
+def test_growth_is_that_of_the_late_looks_over_the_early_ones() -> None:
+    looks = {n: 100.0 for n in range(50, 2001, 50)}
+    looks |= {n: 50.0 for n in range(50, process.SETTLED, 50)}  # what it fills first is no growth
+    looks[1000] = 900.0
+    assert process.growth(looks) == 0
+    assert process.growth({n: 100 + n / 100 for n in looks}) == 0.1226
+    assert process.growth({n: mb for n, mb in looks.items() if n <= 700}) is None
+
+
+@pytest.mark.parametrize("frames", ["0", "x", "-1"])
+def test_a_long_run_of_no_fields_is_wrong_usage(frames: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        arguments("--long", frames)
+    assert ended.value.code == 2
+
+
 def test_the_table_fits_the_terminal(figures: dict[str, Any]) -> None:
     drawn = table.table(figures)
     assert max(map(len, drawn.splitlines())) <= 80
     for words in ("the whole line", "fields/s", "a further cell", "MB resident", "rough look"):
         assert words in drawn
+    assert re.search(r"^long run +\d+ MB at most, too short for growth \(50 fields\)$", drawn, re.MULTILINE)
+    grown = table.table(figures | {"long_run": figures["long_run"] | {"growth_after_500": 0.012}})
+    assert "MB at most, +1.2% after 500 fields (50 fields)" in grown
     silent = figures | {"conditions": figures["conditions"] | {"cpu_c": None, "clock_mhz": None}}
     assert table.table(silent).count("not told by this system") == 2
 
