@@ -8,10 +8,14 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge import command
 from edge.bundle.archive import is_member_name
 from edge.command import CHECK_FAILED, DONE
+
+if TYPE_CHECKING:
+    from export.bundle.verify import Verdict
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,10 +35,7 @@ def _parser() -> command.Parser:
     _add_bundle(commands)
     _add_compare(commands)
 
-    summary = "check a bundle's hashes, who vouches for it, and its golden cases on this machine"
-    check = command.add(commands, "verify", summary, "edge-export verify leukocytes.bundle", _verify)
-    check.add_argument("bundle", type=Path, metavar="NAME.bundle")
-    command.add_large(check)
+    _add_verify(commands)
 
     summary = "build the TensorRT engine of a bundle, on the machine that will run it"
     tensorrt = command.add(
@@ -119,6 +120,26 @@ def _add_compare(commands: command.Commands[command.Parser]) -> None:
     compare.add_argument("--json", metavar="OUT", help="write the figures as JSON; - for standard output")
 
 
+def _add_verify(commands: command.Commands[command.Parser]) -> None:
+    summary = "check a bundle's hashes, who vouches for it, and its golden cases on this machine"
+    example = (
+        "edge-export verify leukocytes.bundle --json here.json\n"
+        "on another machine: edge-export verify leukocytes.bundle --against here.json"
+    )
+    check = command.add(commands, "verify", summary, example, _verify)
+    check.add_argument("bundle", type=Path, metavar="NAME.bundle")
+    command.add_large(check)
+    check.add_argument(
+        "--json", metavar="OUT", help="write what this machine finds as JSON; - for standard output"
+    )
+    check.add_argument(
+        "--against",
+        type=Path,
+        metavar="OTHER.json",
+        help="what another machine found of it with --json; status 3 where the two do not say the same",
+    )
+
+
 def _notice(message: str) -> None:
     print(f"edge-export: {message}", file=sys.stderr, flush=True)
 
@@ -181,20 +202,37 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
+    from export.bundle import agreement
     from export.bundle.verify import verify
 
     verdict = verify(arguments.bundle, large=arguments.large)
+    found = agreement.findings(verdict)
+    problems = list(verdict.problems)
+    lines = _verified(verdict)
+    if arguments.against is not None:
+        both = agreement.against(found, arguments.against)
+        lines += both.lines
+        problems += both.problems
+    if arguments.json and arguments.json != "-":
+        Path(arguments.json).write_text(json.dumps(found, indent=1) + "\n")
+    print(json.dumps(found, indent=1) if arguments.json == "-" else "\n".join(lines))
+    for problem in problems:
+        _notice(f"{arguments.bundle}: {problem}")
+    return CHECK_FAILED if problems else DONE
+
+
+def _verified(verdict: Verdict) -> list[str]:
+    """What was checked of a bundle by itself, as far as all is well."""
     bundle = verdict.bundle
-    print(f"{bundle.manifest.name} {bundle.manifest.version}, sha256 {bundle.sha256}")
-    print("hashes: every member is as the manifest says")
     trusted = f"signed by {bundle.signer}" if bundle.signer else "ships with this program"
-    print(f"trust: {trusted if bundle.trusted else 'nobody vouches for it'}")
-    for problem in verdict.problems:
-        print(f"edge-export: {arguments.bundle}: {problem}", file=sys.stderr)
-    if verdict.problems:
-        return CHECK_FAILED
-    print(f"golden cases: found again on this machine by {', '.join(verdict.variants)}")
-    return DONE
+    lines = [
+        f"{bundle.manifest.name} {bundle.manifest.version}, sha256 {bundle.sha256}",
+        "hashes: every member is as the manifest says",
+        f"trust: {trusted if bundle.trusted else 'nobody vouches for it'}",
+    ]
+    if not verdict.problems:
+        lines.append(f"golden cases: found again on this machine by {', '.join(verdict.variants)}")
+    return lines
 
 
 def _tensorrt(arguments: argparse.Namespace) -> int:

@@ -56,6 +56,10 @@ class Case:
 class Golden:
     """A bundle's golden cases, cut into crops by this machine.
 
+    Attributes
+    ----------
+    cases : what must be found. tolerance : runtime ('ort') -> by how much a probability may differ.
+
     Raises
     ------
     ValueError : there are none, or they are not valid; one line.
@@ -69,21 +73,21 @@ class Golden:
         try:
             table = strictjson.read(bundle.members[MEMBER])
             limits = table.table("tolerance")
-            self._tolerance = {k: limits.table("probability").number(k, 0, 0.2) for k in ("ort", "trt")}
+            self.tolerance = {k: limits.table("probability").number(k, 0, 0.2) for k in ("ort", "trt")}
             self._crop_tolerance = limits.number("crop", 0, 32)
-            self._cases = [_case(case, bundle) for case in table.tables("cases")]
+            self.cases = [_case(case, bundle) for case in table.tables("cases")]
         except ValueError as error:
             raise ValueError(f"{MEMBER}: {error}") from None
-        self._views = [specimen(c.pixels, c.um_per_px, self._manifest.pitch_um) for c in self._cases]
+        self._views = [specimen(c.pixels, c.um_per_px, self._manifest.pitch_um) for c in self.cases]
         self._crops = [
             self._manifest.model_input.of(view, case.centres_px, case.pixels)
-            for view, case in zip(self._views, self._cases, strict=True)
+            for view, case in zip(self._views, self.cases, strict=True)
         ]
 
     def unlike(self) -> list[str]:
         """What preprocessing and segmentation find otherwise here, in words; empty when all is well."""
         wrong = []
-        for case, view, windows in zip(self._cases, self._views, self._crops, strict=True):
+        for case, view, windows in zip(self.cases, self._views, self._crops, strict=True):
             off = np.abs(windows.astype(np.int16) - case.crops) > self._crop_tolerance
             if off.mean(axis=(1, 2, 3)).max() > _CROP_SHARE:
                 wrong.append(
@@ -104,8 +108,8 @@ class Golden:
         """
         wrong: list[str] = []
         member = self._manifest.graphs[classifier.runtime]
-        limit = self._tolerance[classifier.runtime.split("-")[0]]
-        for case, own in zip(self._cases, self._crops, strict=True):
+        limit = self.tolerance[classifier.runtime.split("-")[0]]
+        for case, own in zip(self.cases, self._crops, strict=True):
             if member not in case.probabilities:
                 wrong.append(f"{case.name}: nothing is known of what {member} must say")
                 continue
@@ -124,6 +128,20 @@ class Golden:
                     if given != wanted
                 ]
         return wrong
+
+    def answers(self, classifier: Classifier) -> list[F32]:
+        """(n, C) for each case: what is said of its n cells as this machine cut or found them."""
+        return [
+            classifier.probabilities(own) if (told := self._told(case)) is None else told
+            for case, own in zip(self.cases, self._crops, strict=True)
+        ]
+
+    def found(self) -> list[F32]:
+        """(m, 2) for each case: the middles of all cells that this machine finds in it, in its pixels."""
+        return [
+            self._find(view, case.pixels.shape[:2]).centres_px
+            for case, view in zip(self.cases, self._views, strict=True)
+        ]
 
     def _told(self, case: Case) -> F32 | None:
         """(n, C) what who finds the cells says of those nearest to a case's; None where it says nothing."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.bundle import bundle
@@ -11,6 +12,7 @@ from edge.cells.classify import Classifier
 from edge.runtimes import KINDS, GraphError, why_not
 from edge.selftest.golden import Golden
 from edge.selftest.selftest import candidates, tried
+from edge.types import F32
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,15 @@ class Verdict:
     variants : runtimes and precisions that were tried here; the golden cases were found again in those
         that `problems` does not name.
     problems : what is wrong, in words; empty for a good bundle.
+    golden : the golden cases, None where they are not valid.
+    answers : variant that found the golden cases again -> (n, C) for each of them, what it says here.
     """
 
     bundle: Bundle
     variants: tuple[str, ...]
     problems: tuple[str, ...]
+    golden: Golden | None = None
+    answers: Mapping[str, Sequence[F32]] = field(default_factory=dict)
 
 
 def verify(path: Path, *, large: bool = False) -> Verdict:
@@ -46,10 +52,12 @@ def verify(path: Path, *, large: bool = False) -> Verdict:
         problems = golden.unlike()
     except (ValueError, BundleError, GraphError) as error:  # nothing else can be told without its cells
         return Verdict(opened, (), (str(error),))
+    answers: dict[str, Sequence[F32]] = {}
     variants = candidates(opened, tuple(kind for kind in KINDS if why_not(kind) is None))
     for variant in variants:
         classifier, reasons = tried(variant, golden, lambda name: Classifier(opened, variant=name))
         problems += [f"{variant}: {reason}" for reason in reasons]
         if classifier is not None:
+            answers[variant] = golden.answers(classifier)
             classifier.close()
-    return Verdict(opened, tuple(variants), tuple(problems))
+    return Verdict(opened, tuple(variants), tuple(problems), golden, answers)
