@@ -105,13 +105,13 @@ class Side:
                 "ms_per_cell": self.milliseconds,
                 "model_bytes": self.model_bytes,
                 "file_bytes": self.file_bytes,
-                "agreement_with_first": asdict(self.agreement),
                 **_standing(self.whole),
                 "by_dataset": {name: _standing(part) for name, part in self.parts.items()},
             }
         )
         assert isinstance(found, dict)
-        return found
+        agreement = {name: round(value, 5) for name, value in asdict(self.agreement).items()}
+        return found | {"agreement_with_first": agreement}
 
 
 def _standing(found: Standing) -> dict[str, Any]:
