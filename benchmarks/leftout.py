@@ -19,14 +19,14 @@ import torch
 
 from edge.bundle import bundle
 from train.data.classes import CLASSES, LEUKOCYTES, NO_BLAST, POSITIVE
-from train.data.sets import dataset
+from train.data.registry import dataset
 from train.data.windows import Windows, cached
 from train.fitting.fit import fit, load_network
 from train.fitting.operating_point import softmax
 from train.fitting.validation import logits_of
-from train.judging.metrics import roc_area
 from train.recipes import recipe as recipes
 from train.recipes.recipe import Recipe
+from train.statistics.metrics import roc_area
 
 LEFT_OUT = {
     "deepapl": ("deepapl",),

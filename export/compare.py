@@ -13,10 +13,11 @@ from edge.cells.classify import Classifier, decide
 from edge.types import F32, I32, U8
 from export.graph.graph import ExportError
 from export.progress import bar
-from train.data.sets import DataError, Notice, Picture, dataset
+from train.data.dataset import DataError, Notice, Picture
+from train.data.registry import dataset
 from train.data.windows import cut
 from train.judging import speed
-from train.judging.metrics import calibration_error, confusion, decisions, roc_area, two_sided
+from train.statistics.metrics import calibration_error, confusion, decisions, roc_area, two_sided
 
 
 @dataclass(frozen=True)

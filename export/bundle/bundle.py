@@ -25,7 +25,8 @@ from export.graph.folded import Folded
 from export.graph.graph import PARITY, ExportError, deployed, parity, to_onnx
 from export.graph.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
 from export.published import detector_bundle
-from train.data.sets import Notice, dataset
+from train.data.dataset import Notice
+from train.data.registry import dataset
 from train.fitting.fit import gather, load_network, settings_of
 from train.judging import speed
 from train.network.model import Network

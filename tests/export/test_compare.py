@@ -16,7 +16,7 @@ from export.compare import compare
 from export.graph.graph import ExportError
 from export.graph.half import half
 from tests.export.conftest import blobs
-from train.data.sets import DataSet, Notice, Picture, Spot
+from train.data.dataset import DataSet, Notice, Picture, Spot
 
 
 def _silent(line: str) -> None:

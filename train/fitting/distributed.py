@@ -23,7 +23,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from edge.types import LeukoscopeError
-from train.data.sampling import Indices
+from train.fitting.sampling import Indices
 
 T = TypeVar("T")
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from train.data.sampling import Indices, ahead, crops_of, targets, weights
 from train.data.windows import Windows
 from train.fitting.checkpoint import Precision, State
 from train.fitting.distributed import Process
+from train.fitting.sampling import Indices, ahead, crops_of, targets, weights
 from train.published.carryover import Teacher
 from train.recipes.recipe import Recipe, Training
 

@@ -18,10 +18,10 @@ from train.fitting.checkpoint import Best, write_tensors
 from train.fitting.operating_point import choose, softmax
 from train.fitting.provenance import census, write_json
 from train.fitting.validation import figures, logits_of, table_of, truth_of, typed
-from train.judging.contactsheet import contact_sheet
-from train.judging.plots import confusion_matrix
 from train.network.model import build
 from train.recipes.recipe import Recipe
+from train.statistics.contactsheet import contact_sheet
+from train.statistics.plots import confusion_matrix
 
 SAMPLES = 12
 """Cells or fields in the picture of examples."""

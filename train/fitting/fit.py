@@ -20,8 +20,8 @@ import torch
 from torch import nn
 
 from edge.types import F32, U8, LeukoscopeError
-from train.data.sampling import understood
-from train.data.sets import Notice, dataset
+from train.data.dataset import Notice
+from train.data.registry import dataset
 from train.data.windows import Windows, cached
 from train.fitting.checkpoint import Best, Precision, State, kept, resume, save, start
 from train.fitting.distributed import Process, joined
@@ -30,11 +30,12 @@ from train.fitting.finish import finish
 from train.fitting.operating_point import softmax
 from train.fitting.progress import Progress
 from train.fitting.provenance import SETTINGS, add_environment, write_data, write_settings
+from train.fitting.sampling import understood
 from train.fitting.validation import typed, validate, watched
-from train.judging.plots import curves
+from train.network.backbones import weights_file
 from train.network.model import DeviceGraph, build
-from train.published.backbones import weights_file
 from train.recipes.recipe import Recipe, parse
+from train.statistics.plots import curves
 
 
 class FitError(LeukoscopeError):

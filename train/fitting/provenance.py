@@ -19,7 +19,7 @@ import edge
 from edge.bench import machine
 from edge.files import atomic
 from edge.types import LeukoscopeError
-from train.data.sets import dataset
+from train.data.registry import dataset
 from train.data.split import SALT
 from train.data.windows import Windows, fingerprint
 from train.fitting.checkpoint import Precision

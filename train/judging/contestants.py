@@ -16,7 +16,7 @@ from edge.bundle.model_input import ModelInput
 from edge.cells.classify import Calls, Classifier, decide
 from edge.cells.detector import Detector
 from edge.types import F32, U8, LeukoscopeError
-from train.data.sets import DataSet, Notice
+from train.data.dataset import DataSet, Notice
 
 
 class ContestantError(LeukoscopeError):

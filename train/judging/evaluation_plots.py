@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from edge.types import F32, Bools
-from train.judging import plots
-from train.judging.bootstrap import Figure
-from train.judging.contactsheet import contact_sheet
 from train.judging.evaluate import Evaluation, Part
+from train.statistics import plots
+from train.statistics.bootstrap import Figure
+from train.statistics.contactsheet import contact_sheet
 
 _OF_CLASS = {"recall": "recall", "precision": "precision", "f1": "F1", "roc_area": "ROC area"}
 _OF_DATASET = {

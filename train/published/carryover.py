@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge.optics.specimen import BACKGROUND
-from train.data.sampling import evened
 from train.data.windows import Windows, middle
+from train.fitting.sampling import evened
 from train.fitting.validation import truth_of, typed
-from train.judging.metrics import Floats
 from train.recipes.recipe import Recipe
+from train.statistics.metrics import Floats
 
 _GLASS = 222  # grey level from which all channels are clear glass
 _RIM_UM = 0.75  # of a cell: where it was cut out, half glass

@@ -13,9 +13,10 @@ from edge.bundle.model_input import ModelInput
 from edge.files import stricttoml
 from train.data.augment import Augmentation
 from train.data.classes import CLASSES, LEUKOCYTES, POSITIVE
-from train.data.sets import DataError, dataset
+from train.data.dataset import DataError
+from train.data.registry import dataset
+from train.network.backbones import LEAST_PX
 from train.network.model import Architecture
-from train.published.backbones import LEAST_PX
 from train.published.detection.settings import Detection
 from train.recipes.sections import SHOWN_UM, WATCHED, Input, Operation, RecipeError, Training
 

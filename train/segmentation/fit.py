@@ -20,7 +20,7 @@ from tqdm import tqdm
 from edge.files import stricttoml
 from edge.optics.specimen import BACKGROUND
 from edge.types import U8
-from train.data.sets import SPLITS, Notice
+from train.data.dataset import SPLITS, Notice
 from train.segmentation import scenes, teachers
 from train.segmentation.network import Network, loss_of, outlines
 from train.segmentation.scenes import Patches, Scene
@@ -184,7 +184,7 @@ class _Run:
 
     def save(self, epoch: int) -> None:
         """Keep the state; what was kept before stays whole until then."""
-        from train.judging.plots import curves
+        from train.statistics.plots import curves
 
         self.epoch = epoch
         parts = {part: getattr(self, part).state_dict() for part in ("network", "average", "optimiser")}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.types import F32, U8
-from train.data.sets import Split
+from train.data.dataset import Split
 
 MASK, CENTRE = 1, 2
 """Bits of `Scene.known`: whether outlines can be trusted there, and whether it is known where cells are."""

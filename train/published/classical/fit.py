@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.types import F32
-from train.data.sets import Notice
+from train.data.dataset import Notice
 from train.data.windows import Windows, middle
 from train.fitting.finish import conclude
 from train.fitting.provenance import write_json

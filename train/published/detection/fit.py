@@ -19,14 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from edge.cells.detector import Detector
-from train.data.sets import Notice
+from train.data.dataset import Notice
 from train.fitting.checkpoint import Best, Precision, State, kept, optimiser_of, resume, save, write_tensors
 from train.fitting.distributed import Process, joined
 from train.fitting.epoch import follow, learning_rate, precision_of, steps_of
 from train.fitting.progress import Progress
 from train.fitting.provenance import SETTINGS, add_environment, write_json, write_settings
-from train.judging.bootstrap import Draws
-from train.judging.plots import curves
 from train.published.detection.boxes import Scene, scenes
 from train.published.detection.evaluate import average_precisions, best_threshold, found_in, judged
 from train.published.detection.matching import match
@@ -35,6 +33,8 @@ from train.published.detection.patches import Batch, batch
 from train.published.detection.settings import CLASSES, DetectionError
 from train.recipes.recipe import Recipe, parse
 from train.segmentation.fit import varied
+from train.statistics.bootstrap import Draws
+from train.statistics.plots import curves
 
 WATCHED = "mean_average_precision"
 """The validation figure that says which epoch is kept."""

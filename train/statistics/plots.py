@@ -16,9 +16,9 @@ from matplotlib import pyplot
 from numpy.typing import NDArray
 
 from edge.types import F32, Bools
-from train.judging.bootstrap import Figure
 from train.judging.estimates import Bin, Undecided
-from train.judging.metrics import precision_recall, roc
+from train.statistics.bootstrap import Figure
+from train.statistics.metrics import precision_recall, roc
 
 INK, ALARM, PALE = "#24425c", "#b3261e", "#9fb4c7"
 _COLOURS = (INK, "#d98c2b", "#3a8f6b", "#8d5aa5", "#b3261e", "#5a9bd4", "#7a6a53", "#c46fa0")

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from train.judging import plots
-from train.judging.bootstrap import Figure
-from train.judging.contactsheet import contact_sheet
 from train.judging.estimates import Bin, Undecided
+from train.statistics import plots
+from train.statistics.bootstrap import Figure
+from train.statistics.contactsheet import contact_sheet
 
 NONE = Figure(float("nan"), float("nan"), float("nan"))
 

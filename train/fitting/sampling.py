@@ -13,10 +13,10 @@ from torch import Tensor
 
 from train.data.augment import augment
 from train.data.classes import admitted
-from train.data.sets import Notice
+from train.data.dataset import Notice
 from train.data.windows import Windows
-from train.judging.metrics import Floats
 from train.recipes.recipe import Recipe
+from train.statistics.metrics import Floats
 
 Indices = NDArray[np.int64]
 

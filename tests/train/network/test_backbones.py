@@ -21,10 +21,9 @@ from export.graph.graph import ExportError
 from train.data.classes import CLASSES
 from train.fitting.checkpoint import start
 from train.fitting.fit import fit, load_model, load_network
-from train.network import model
+from train.network import backbones, model
+from train.network.backbones import BACKBONES, LEAST_PX, STORED, Backbone, BackboneError, backbone
 from train.network.model import Architecture, Network
-from train.published import backbones
-from train.published.backbones import BACKBONES, LEAST_PX, STORED, Backbone, BackboneError, backbone
 from train.recipes import recipe
 from train.recipes.recipe import Input, Operation, Recipe, RecipeError, Training
 
