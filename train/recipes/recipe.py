@@ -17,7 +17,7 @@ from train.data.dataset import DataError
 from train.data.registry import dataset
 from train.network.backbones import LEAST_PX
 from train.network.model import Architecture
-from train.published.detection.settings import Detection
+from train.recipes.detection import Detection
 from train.recipes.sections import SHOWN_UM, WATCHED, Input, Operation, RecipeError, Training
 
 __all__ = ["Input", "Operation", "Recipe", "RecipeError", "Training", "changed", "load", "names", "parse"]

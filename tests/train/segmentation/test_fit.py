@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from train.data.augment import varied
 from train.segmentation import fit as training
 from train.segmentation.fit import fit, load_network
 from train.segmentation.network import Network, loss_of, outlines
@@ -100,7 +101,7 @@ def test_unknown_sources_and_sizes_are_named() -> None:
 def test_light_and_stain_change_but_nothing_beyond_a_scene_does() -> None:
     pixels = np.full((2, 16, 16, 3), 100, np.uint8)
     pixels[:, :4] = 190
-    seen = training.varied(pixels, Settings(), np.random.default_rng(0)).numpy()
+    seen = varied(pixels, Settings(), np.random.default_rng(0)).numpy()
     assert (seen[:, :, :4] == 190).all()
     assert abs(seen[:, :, 4:] - 100).max() > 2
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.cells.detector import Detector
+from train.data.augment import varied
 from train.data.dataset import Notice
 from train.fitting.checkpoint import Best, Precision, State, kept, optimiser_of, resume, save, write_tensors
 from train.fitting.distributed import Process, joined
@@ -32,7 +33,6 @@ from train.published.detection.network import Answers, Network, loss_of
 from train.published.detection.patches import Batch, batch
 from train.published.detection.settings import CLASSES, DetectionError
 from train.recipes.recipe import Recipe, parse
-from train.segmentation.fit import varied
 from train.statistics.bootstrap import Draws
 from train.statistics.plots import curves
 

@@ -9,8 +9,8 @@ import pytest
 
 from train.data.classes import CLASSES
 from train.data.dataset import DataError, Picture
-from train.data.registry import DATASETS, dataset
-from train.data.sets.folder import _NAMES, FolderError, Reading, folder, named
+from train.data.registry import DATASETS, dataset, named
+from train.data.sets.folder import _NAMES, FolderError, Reading, folder
 
 
 @pytest.fixture

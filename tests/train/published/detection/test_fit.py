@@ -19,7 +19,8 @@ from train.published.detection.boxes import scenes
 from train.published.detection.evaluate import evaluate
 from train.published.detection.fit import detector_of, fit, load
 from train.published.detection.network import Answers, DeviceGraph, Network, loss_of
-from train.published.detection.settings import CLASSES, Detection, DetectionError
+from train.published.detection.settings import CLASSES, DetectionError
+from train.recipes.detection import Detection
 from train.recipes.recipe import Input, Recipe, RecipeError, Training, parse
 
 DETECTION = Detection(widths=(8, 8, 8), blocks=(0, 0, 1), cells=64, patch_px=64, stain=0.05, noise=1.0)
