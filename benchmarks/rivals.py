@@ -35,7 +35,8 @@ from export.graph.folded import Folded
 from export.graph.graph import exported, to_onnx
 from train.data.classes import CLASSES, LEUKOCYTES, POSITIVE
 from train.data.windows import Windows
-from train.fitting.fit import fit, gather, load_network, settings_of
+from train.fitting.fit import fit, load_network, settings_of
+from train.fitting.gather import gather
 from train.fitting.operating_point import softmax
 from train.fitting.validation import logits_of
 from train.judging import speed

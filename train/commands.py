@@ -14,6 +14,7 @@ from edge.command import CHECK_FAILED, DONE
 if TYPE_CHECKING:
     from train.data.dataset import DataSet
     from train.judging.contestants import FieldDetector
+    from train.recipes.recipe import Recipe
 
 
 def _notice(message: str) -> None:
@@ -81,7 +82,9 @@ def fit(arguments: argparse.Namespace) -> int:
     from train.fitting import distributed, fit
     from train.recipes import recipe
 
-    chosen = recipe.changed(recipe.load(arguments.recipe), arguments.set, arguments.split)
+    whole = recipe.changed(recipe.load(arguments.recipe), arguments.set, arguments.split)
+    left_out = _split(arguments.leave_out)
+    chosen = recipe.without(whole, left_out)
     if arguments.epochs:
         chosen = replace(chosen, training=replace(chosen.training, epochs=arguments.epochs))
     run = fit.fit(
@@ -93,11 +96,24 @@ def fit(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         cache=arguments.cache or arguments.out / "cache",
         checkpoint_s=60 * arguments.checkpoint_minutes,
+        left_out=left_out,
         notice=_notice,
     )
     if distributed.leading():
+        _tell_left_out(whole, chosen, run)
         print(run)
     return DONE
+
+
+def _tell_left_out(whole: Recipe, chosen: Recipe, run: Path) -> None:
+    """Say where the run can be judged as elsewhere, and where its laboratory is not as unseen as it looks."""
+    from train.data.registry import dataset
+
+    laboratories = {dataset(name).laboratory: name for name in chosen.shares}
+    for name in (name for name in whole.shares if name not in chosen.shares):
+        _notice(f"{name} was left out; edge-train compare {run} --dataset {name} judges the run there")
+        if same := laboratories.get(dataset(name).laboratory):
+            _notice(f"{same} is of the same laboratory as {name}, and was learned; --leave-out {same} too")
 
 
 def _sources(arguments: argparse.Namespace) -> list[DataSet]:

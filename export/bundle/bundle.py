@@ -27,7 +27,8 @@ from export.graph.precisions import MEMBERS, Bench, Precisions, float_only, meas
 from export.published import detector_bundle
 from train.data.dataset import Notice
 from train.data.registry import dataset
-from train.fitting.fit import gather, load_network, settings_of
+from train.fitting.fit import load_network, settings_of
+from train.fitting.gather import gather
 from train.judging import speed
 from train.network.model import Network
 from train.recipes.recipe import Recipe

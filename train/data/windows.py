@@ -31,7 +31,7 @@ from edge.types import U8
 from train.data.classes import WITHOUT_NUCLEUS
 from train.data.dataset import DataError, DataSet, Notice, Picture, Split
 from train.data.registry import dataset
-from train.data.stains import Laboratories
+from train.data.stains import Stains
 
 Texts = NDArray[np.str_]
 
@@ -64,9 +64,9 @@ class Windows:
         return Windows(*(getattr(self, f.name)[index] for f in fields(self)))
 
     @cached_property
-    def laboratories(self) -> Laboratories:
+    def stains(self) -> Stains:
         """What they can lend each other."""
-        return Laboratories.of(self.pixels, self.masks, self.datasets, self.labels)
+        return Stains.of(self.pixels, self.masks, self.datasets, self.labels)
 
     def of(self, split: Split) -> Windows:
         """Those of one part."""

@@ -23,7 +23,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from edge.types import LeukoscopeError
-from train.fitting.sampling import Indices
+from train.data.stains import Indices
 
 T = TypeVar("T")
 

@@ -164,7 +164,8 @@ def of_run(run: Path) -> Contestant:
     """
     from pickle import UnpicklingError
 
-    from train.fitting.fit import load_model, settings_of
+    from train.fitting.fit import settings_of
+    from train.judging.runs import load_model
 
     try:
         recipe, settings = settings_of(run)

@@ -31,7 +31,7 @@ _BATCH = 128
 
 
 @dataclass(frozen=True, eq=False)
-class Teacher:
+class Carryover:
     """The regression.
 
     Attributes
@@ -44,7 +44,7 @@ class Teacher:
     bias: Tensor
 
     @classmethod
-    def of(cls, windows: Windows, recipe: Recipe) -> Teacher:
+    def of(cls, windows: Windows, recipe: Recipe) -> Carryover:
         """Fitted to the training windows, every class and in it every group weighing the same."""
         from sklearn.linear_model import LogisticRegression
 

@@ -7,6 +7,8 @@ than its finest grid: its maps are meant to be interpolated, and the loss sees t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -74,7 +76,7 @@ def outlines(maps: Tensor) -> Tensor:
     return functional.interpolate(maps[:, :MASKS], scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def loss_of(maps: Tensor, wanted: dict[str, Tensor]) -> Tensor:
+def loss_of(maps: Tensor, wanted: Mapping[str, Tensor]) -> Tensor:
     """What the network is trained to make small: of outlines, of middles, and of the way to them."""
     heat, offsets = maps[:, MASKS : MASKS + 1], maps[:, MASKS + 1 :] * OFFSET_PX
     return (

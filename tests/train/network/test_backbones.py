@@ -20,7 +20,8 @@ from export.bundle.bundle import Options, build
 from export.graph.graph import ExportError
 from train.data.classes import CLASSES
 from train.fitting.checkpoint import start
-from train.fitting.fit import fit, load_model, load_network
+from train.fitting.fit import fit, load_network
+from train.judging.runs import load_model
 from train.network import backbones, model
 from train.network.backbones import BACKBONES, LEAST_PX, STORED, Backbone, BackboneError, backbone
 from train.network.model import Architecture, Network
