@@ -4,8 +4,8 @@
 
 Every cell of the laboratory that is in no test part is judged, at the shipped bundle's threshold for blasts;
 `aria-cells`, labelled by their field and in no recipe, are judged by every run. A training takes five minutes
-on two cores; what was trained already stays, and an interrupted run goes on. `edge-train fit --leave-out NAME`
-is one such training.
+on two cores; what was trained already stays, and an interrupted run goes on. One such training
+alone is `edge-train fit --leave-out NAME`.
 """
 
 from __future__ import annotations

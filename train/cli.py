@@ -81,7 +81,7 @@ def _add_datasets(commands: command.Commands[command.Parser]) -> None:
 def _add_fit(commands: command.Commands[command.Parser]) -> None:
     example = (
         "edge-train fit --recipe leukocytes --data ../data --out runs/leukocytes\n"
-        "without a laboratory: edge-train fit --recipe leukocytes --leave-out pbc --data ../data --out RUN_DIR\n"
+        "without a laboratory, to judge on it: edge-train fit --leave-out pbc ... (the rest as above)\n"
         "on 2 GPUs: torchrun --nproc-per-node 2 -m train.cli fit --device cuda ... (the rest as above)"
     )
     fit = command.add(commands, "fit", "train a recipe, or go on after an interruption", example, run.fit)
