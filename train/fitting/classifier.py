@@ -16,7 +16,7 @@ from train.fitting.finish import conclude
 from train.fitting.gather import gathered
 from train.fitting.loop import train
 from train.fitting.sampling import ahead, crops_of, targets, weights
-from train.fitting.task import Batch, FitError, Plan, Run, at
+from train.fitting.task import Batch, FitError, NetworkTask, Plan, Run, at
 from train.fitting.validation import logits_of, typed, validate, watched
 from train.network.backbones import weights_file
 from train.network.model import begin, build
@@ -26,8 +26,8 @@ TEACHERS: Mapping[str, str] = {"size-and-stain": "train.published.carryover:Carr
 """`Training.teacher`, where it is not the labels -> 'module:class' of what answers in their place."""
 
 
-class Classifier:
-    """A recipe's network as `train.fitting.task.NetworkTask`."""
+class Classifier(NetworkTask):
+    """A recipe's network that names cells or fields."""
 
     def __init__(self, recipe: Recipe, run: Run) -> None:
         self.recipe, self.run = recipe, run

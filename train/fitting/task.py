@@ -129,16 +129,15 @@ class Batch:
 class NetworkTask(Protocol):
     """A network to train and what it is to learn."""
 
-    @property
-    def plan(self) -> Plan: ...
+    plan: Plan
 
     def network(self) -> nn.Module:
         """The untrained network."""
         ...
 
     def begin(self, network: nn.Module) -> None:
-        """Give a new network what it starts from beside chance."""
-        ...
+        """Give a new network what it starts from beside chance: nothing, unless a task has something."""
+        return
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """An epoch's batches from the step `first` on.
@@ -157,8 +156,8 @@ class NetworkTask(Protocol):
         ...
 
     def watched(self, found: Mapping[str, float]) -> float:
-        """The figure that epochs are compared by; NaN for none, and the last epoch is kept."""
-        ...
+        """The figure that epochs are compared by; NaN, as here, for none: the last epoch is kept."""
+        return float("nan")
 
     def finish(self, network: nn.Module, found: Mapping[str, float]) -> dict[str, Any]:
         """What is known of the network that is kept, for `metrics.json`; `found` are its figures."""

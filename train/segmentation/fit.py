@@ -20,7 +20,7 @@ from train.data.dataset import SPLITS, Notice
 from train.fitting.distributed import joined
 from train.fitting.loop import MODEL, precision_of, train
 from train.fitting.provenance import METRICS, SETTINGS, begin
-from train.fitting.task import Batch, Plan, Run
+from train.fitting.task import Batch, NetworkTask, Plan, Run
 from train.segmentation import scenes, teachers
 from train.segmentation.network import Network, loss_of, outlines
 from train.segmentation.scenes import Scene
@@ -91,8 +91,8 @@ def gathered(settings: Settings, data: Path, cache: Path, notice: Notice) -> tup
     return train, validation
 
 
-class SegmenterTask:
-    """The segmenter as `train.fitting.task.NetworkTask`.
+class SegmenterTask(NetworkTask):
+    """The segmenter.
 
     Parameters
     ----------
@@ -117,9 +117,6 @@ class SegmenterTask:
     def network(self) -> Network:
         """As the settings have it."""
         return Network(self.settings.widths, self.settings.fine)
-
-    def begin(self, network: nn.Module) -> None:
-        """It starts from chance."""
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """Patches under other dyes, light and focus; see `train.fitting.task.NetworkTask`."""
@@ -157,10 +154,6 @@ class SegmenterTask:
                 dice = 2 * np.count_nonzero(found & truth) / max(found.sum() + truth.sum(), 1)
                 out[f"{name}_{title}"] = round(float(dice), 4)
         return out
-
-    def watched(self, found: Mapping[str, float]) -> float:
-        """None: the last epoch is kept."""
-        return float("nan")
 
     def finish(self, network: nn.Module, found: Mapping[str, float]) -> dict[str, Any]:
         """What it was made of, and its figures."""

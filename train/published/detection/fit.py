@@ -16,7 +16,7 @@ from train.data.augment import varied
 from train.data.dataset import Split
 from train.fitting.loop import MODEL, train
 from train.fitting.provenance import METRICS, SETTINGS
-from train.fitting.task import Batch, Plan, Run
+from train.fitting.task import Batch, NetworkTask, Plan, Run
 from train.published.detection.boxes import Scene, scenes
 from train.published.detection.evaluate import average_precisions, best_threshold, found_in, judged
 from train.published.detection.matching import match
@@ -30,8 +30,8 @@ WATCHED = "mean_average_precision"
 """The validation figure that says which epoch is kept."""
 
 
-class DetectorTask:
-    """A recipe's detector as `train.fitting.task.NetworkTask`.
+class DetectorTask(NetworkTask):
+    """A recipe's detector.
 
     Raises
     ------
@@ -73,9 +73,6 @@ class DetectorTask:
     def network(self) -> nn.Module:
         """As the recipe has it."""
         return Network(self.recipe.detection, len(self.recipe.classes))
-
-    def begin(self, network: nn.Module) -> None:
-        """It starts from chance."""
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """Patches under other dyes, light and focus; see `train.fitting.task.NetworkTask`."""
