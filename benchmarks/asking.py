@@ -15,12 +15,13 @@ from edge.cells.segment import Segmenter
 from edge.optics.specimen import specimen
 from edge.types import U8, Bools
 from train.data.classes import LEUKOCYTES, POSITIVE
-from train.data.sets import DataError, DataSet, Notice, Picture, dataset
+from train.data.dataset import DataError, DataSet, Notice, Picture
+from train.data.registry import dataset
 from train.data.windows import cut
 from train.judging import estimates
-from train.judging.bootstrap import Draws, Figure, draw
 from train.judging.contestants import Contestant
-from train.judging.metrics import Floats, ratio
+from train.statistics.bootstrap import Draws, Figure, draw
+from train.statistics.metrics import Floats, ratio
 
 Texts = NDArray[np.str_]
 

@@ -16,7 +16,7 @@ from leftout import LEFT_OUT, without
 from edge.bundle import bundle
 from edge.cells.segment import Segmenter, segmenter
 from train.data.classes import LEUKOCYTES
-from train.data.sets import Notice, Split
+from train.data.dataset import Notice, Split
 from train.fitting.fit import fit
 from train.judging.contestants import Contestant, contestant, of_bundle
 from train.recipes import recipe as recipes

@@ -11,7 +11,7 @@ from away import SHIPPED, Ours
 from edge.cells.detector import Finds
 from edge.cells.segment import Segmenter
 from train.data.classes import LEUKOCYTES
-from train.data.sets import Split
+from train.data.dataset import Split
 from train.judging.contestants import Contestant
 from train.published.detection.boxes import Scene, scenes
 from train.published.detection.evaluate import Evaluation, evaluate, judged

@@ -4,14 +4,14 @@
 
 Every cell of the laboratory that is in no test part is judged, at the shipped bundle's threshold for blasts;
 `aria-cells`, labelled by their field and in no recipe, are judged by every run. A training takes five minutes
-on two cores; what was trained already stays, and an interrupted run goes on.
+on two cores; what was trained already stays, and an interrupted run goes on. One such training
+alone is `edge-train fit --leave-out NAME`.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,14 @@ import torch
 
 from edge.bundle import bundle
 from train.data.classes import CLASSES, LEUKOCYTES, NO_BLAST, POSITIVE
-from train.data.sets import dataset
+from train.data.registry import dataset
 from train.data.windows import Windows, cached
 from train.fitting.fit import fit, load_network
 from train.fitting.operating_point import softmax
 from train.fitting.validation import logits_of
-from train.judging.metrics import roc_area
 from train.recipes import recipe as recipes
 from train.recipes.recipe import Recipe
+from train.statistics.metrics import roc_area
 
 LEFT_OUT = {
     "deepapl": ("deepapl",),
@@ -36,18 +36,6 @@ LEFT_OUT = {
 }
 NEVER = "aria-cells"
 SIX = ("neutrophil", "eosinophil", "basophil", "lymphocyte", "monocyte", "erythroblast")
-
-
-def without(recipe: Recipe, names: tuple[str, ...], name: str, epochs: int) -> Recipe:
-    """The recipe without some data sets, the operating point chosen on what is left."""
-    deciding = tuple(n for n in recipe.operation.datasets if n not in names)
-    return replace(
-        recipe,
-        name=f"{recipe.name}-without-{name}",
-        shares={key: share for key, share in recipe.shares.items() if key not in names},
-        operation=replace(recipe.operation, datasets=deciding),
-        training=replace(recipe.training, epochs=epochs),
-    )
 
 
 def judged(run: Path, recipe: Recipe, windows: Windows, threshold: float) -> str:
@@ -91,9 +79,11 @@ def main() -> None:
 
     threshold = bundle.load().manifest.thresholds.positive
     for name in arguments.only:
-        recipe = without(recipes.load("leukocytes"), LEFT_OUT[name], name, arguments.epochs)
-        run = fit(recipe, arguments.data, arguments.out / name, cache=cache, notice=notice)
-        for source in (*LEFT_OUT[name], NEVER):
+        names = LEFT_OUT[name]
+        recipe = recipes.changed(recipes.load("leukocytes"), [f"training.epochs={arguments.epochs}"])
+        recipe = recipes.without(recipe, names)
+        run = fit(recipe, arguments.data, arguments.out / name, cache=cache, left_out=names, notice=notice)
+        for source in (*names, NEVER):
             windows = cached(dataset(source), arguments.data, recipe.window, notice, 0, cache)
             said = judged(run, recipe, windows, threshold)
             print(f"without {name}, at {threshold}: {source}: {said}", flush=True)

@@ -14,7 +14,8 @@ import numpy as np
 from edge.cells import segment
 from edge.optics import specimen
 from edge.types import U8, Bools
-from train.data.sets import NUCLEUS, dataset
+from train.data.dataset import NUCLEUS
+from train.data.registry import dataset
 
 PITCH_UM = 0.25
 DATA_SETS = ("zheng-1", "zheng-2")

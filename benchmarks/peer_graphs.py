@@ -24,7 +24,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from train.published.backbones import torchvision
+from train.network.backbones import torchvision
 
 CLASSES = 11
 OPSET = 20

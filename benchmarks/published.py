@@ -37,7 +37,7 @@ from tables import page
 
 from edge.bench import machine
 from edge.types import LeukoscopeError
-from train.data.sets import SPLITS
+from train.data.dataset import SPLITS
 from train.fitting.fit import fit, settings_of
 from train.fitting.provenance import source, write_json
 from train.judging.contestants import contestant

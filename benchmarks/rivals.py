@@ -35,20 +35,21 @@ from export.graph.folded import Folded
 from export.graph.graph import exported, to_onnx
 from train.data.classes import CLASSES, LEUKOCYTES, POSITIVE
 from train.data.windows import Windows
-from train.fitting.fit import fit, gather, load_network, settings_of
+from train.fitting.fit import fit, load_network, settings_of
+from train.fitting.gather import gather
 from train.fitting.operating_point import softmax
 from train.fitting.validation import logits_of
 from train.judging import speed
-from train.judging.bootstrap import Figure, draw
-from train.judging.metrics import Floats, roc_areas
+from train.network.backbones import BACKBONES
 from train.network.model import Architecture, DeviceGraph, Network, build
-from train.published.backbones import BACKBONES
 from train.recipes import recipe as recipes
 from train.recipes.recipe import Recipe
+from train.statistics.bootstrap import Figure, draw
+from train.statistics.metrics import Floats, roc_areas
 
 OURS, LONGER = "ours", "ours-longer"
 RATES = {OURS: 2e-3, LONGER: 2e-3, "resnet50": 1e-3, "densenet169": 1e-3, "convnext_tiny": 5e-4}
-"""Learning rates; the names of the others are those of `train.published.backbones`."""
+"""Learning rates; the names of the others are those of `train.network.backbones`."""
 ALIKE = [name for name in RATES if name != LONGER]
 USUAL_PX = 224
 MOST = 1500

@@ -33,7 +33,8 @@ from edge.cells.fcn import Learned
 from edge.cells.segment import Segmenter, segment, segmenter, single
 from edge.optics.specimen import specimen
 from edge.types import U8, Cells
-from train.data.sets import NUCLEUS, dataset
+from train.data.dataset import NUCLEUS
+from train.data.registry import dataset
 
 PITCH_UM = 0.25
 BOOTSTRAPS = 1000

@@ -9,7 +9,7 @@ from away import BACKBONES, FIELDS, LYMPHOBLASTS, SHIPPED, TYPES, Question
 from rivals import RATES
 
 from train.data.classes import LEUKOCYTES
-from train.data.sets import Split
+from train.data.dataset import Split
 from train.recipes import recipe as recipes
 from train.recipes.recipe import Recipe
 

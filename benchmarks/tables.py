@@ -9,7 +9,7 @@ from typing import Any
 from away import SHIPPED
 from leftout import LEFT_OUT
 
-from train.judging.bootstrap import Figure
+from train.statistics.bootstrap import Figure
 
 _MAIN = ("roc_area", "accuracy", "specificity")
 """The figure that a difference is shown of: the first that there is."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from edge.bundle import bundle
 from export.graph.graph import ExportError
-from train.data.sets import Notice, dataset
+from train.data.dataset import Notice
+from train.data.registry import dataset
 from train.judging import compare as judging
 from train.judging.compare import Comparison
 

@@ -82,6 +82,7 @@ def _add_datasets(commands: command.Commands[command.Parser]) -> None:
 def _add_fit(commands: command.Commands[command.Parser]) -> None:
     example = (
         "edge-train fit --recipe leukocytes --data ../data --out runs/leukocytes\n"
+        "without a laboratory, to judge on it: edge-train fit --leave-out pbc ... (the rest as above)\n"
         "on 2 GPUs: torchrun --nproc-per-node 2 -m train.cli fit --device cuda ... (the rest as above)"
     )
     fit = command.add(commands, "fit", "train a recipe, or go on after an interruption", example, run.fit)
@@ -112,6 +113,13 @@ def _add_fit(commands: command.Commands[command.Parser]) -> None:
         default=[],
         metavar="KEY=VALUE",
         help="another setting than the recipe's, as in architecture.weights=resnet50.pth; may be repeated",
+    )
+    fit.add_argument(
+        "--leave-out",
+        action="append",
+        metavar="NAME[,NAME]",
+        help="train without this data set of the recipe, to judge on it afterwards; the others take over its "
+        "share; may be repeated",
     )
     fit.add_argument("--cache", type=Path, metavar="DIR", help="keep cut cells here (default: RUN_DIR/cache)")
     fit.add_argument(

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from edge.command import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
-    from train.data.sets import DataSet
+    from train.data.dataset import DataSet
     from train.judging.contestants import FieldDetector
+    from train.recipes.recipe import Recipe
 
 
 def _notice(message: str) -> None:
@@ -22,11 +23,12 @@ def _notice(message: str) -> None:
 
 def datasets(arguments: argparse.Namespace) -> int:
     """List the data sets, or check them."""
-    from train.data.sets import DATASETS, dataset, folder
+    from train.data.registry import DATASETS, dataset
+    from train.data.sets.folder import PREFIX
 
     if arguments.check:
         return _check(arguments)
-    names = _split(arguments.dataset) or [name for name in DATASETS if name != folder.PREFIX]
+    names = _split(arguments.dataset) or [name for name in DATASETS if name != PREFIX]
     lines, listed = [], []
     for found in map(dataset, names):
         fields = ("title", "layout", "split", "groups", "laboratory", "licence", "home", "citation")
@@ -44,12 +46,12 @@ def datasets(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from train.data import check
-    from train.data.sets import DATASETS, dataset, folder
+    from train.data.registry import DATASETS, dataset, named
 
     if arguments.data is None:
         arguments.wrong("--check: needs --data DIR")
     names = _split(arguments.dataset)
-    chosen = [folder.named(name) for name in names] if names else [dataset(name) for name in DATASETS]
+    chosen = [named(name) for name in names] if names else [dataset(name) for name in DATASETS]
     sources = [source for source in chosen if names or source.folder is not None]
     found = check.check(sources, arguments.data)
     _tell(arguments, found.as_json(), check.report(found))
@@ -82,7 +84,9 @@ def fit(arguments: argparse.Namespace) -> int:
     from train.fitting import distributed, fit
     from train.recipes import recipe
 
-    chosen = recipe.changed(recipe.load(arguments.recipe), arguments.set, arguments.split)
+    whole = recipe.changed(recipe.load(arguments.recipe), arguments.set, arguments.split)
+    left_out = _split(arguments.leave_out)
+    chosen = recipe.without(whole, left_out)
     if arguments.epochs:
         chosen = replace(chosen, training=replace(chosen.training, epochs=arguments.epochs))
     run = fit.fit(
@@ -94,16 +98,30 @@ def fit(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         cache=arguments.cache or arguments.out / "cache",
         checkpoint_s=60 * arguments.checkpoint_minutes,
+        left_out=left_out,
         notice=_notice,
     )
     if distributed.leading():
+        _tell_left_out(whole, chosen, run)
         print(run)
     return DONE
 
 
+def _tell_left_out(whole: Recipe, chosen: Recipe, run: Path) -> None:
+    """Say where the run can be judged as elsewhere, and where its laboratory is not as unseen as it looks."""
+    from train.data.registry import dataset
+
+    laboratories = {dataset(name).laboratory: name for name in chosen.shares}
+    for name in (name for name in whole.shares if name not in chosen.shares):
+        _notice(f"{name} was left out; edge-train compare {run} --dataset {name} judges the run there")
+        if same := laboratories.get(dataset(name).laboratory):
+            _notice(f"{same} is of the same laboratory as {name}, and was learned; --leave-out {same} too")
+
+
 def _sources(arguments: argparse.Namespace) -> list[DataSet]:
     """The data sets asked for, each once."""
-    from train.data.sets import folder
+    from train.data.registry import named
+    from train.data.sets.folder import PREFIX, Reading
 
     names = _split(arguments.dataset)
     flags = {
@@ -111,14 +129,14 @@ def _sources(arguments: argparse.Namespace) -> list[DataSet]:
         "--class-of": arguments.class_of,
         "--group-by": arguments.group_by,
     }
-    if not any(name.partition(":")[0] == folder.PREFIX for name in names):
+    if not any(name.partition(":")[0] == PREFIX for name in names):
         for flag, value in flags.items():
             if value:
-                arguments.wrong(f"{flag}: only for --dataset {folder.PREFIX}")
+                arguments.wrong(f"{flag}: only for --dataset {PREFIX}")
     if not names:
         arguments.wrong("--dataset: names none")
-    reading = folder.Reading(arguments.um_per_px, dict(arguments.class_of), arguments.group_by)
-    return [folder.named(name, reading) for name in names]
+    reading = Reading(arguments.um_per_px, dict(arguments.class_of), arguments.group_by)
+    return [named(name, reading) for name in names]
 
 
 def _tell(arguments: argparse.Namespace, found: dict[str, Any], lines: Iterable[str]) -> None:

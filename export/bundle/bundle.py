@@ -25,8 +25,10 @@ from export.graph import segmenter
 from export.graph.folded import Folded
 from export.graph.graph import PARITY, ExportError, deployed, parity, to_onnx
 from export.graph.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
-from train.data.sets import Notice, dataset
-from train.fitting.fit import gather, load_network, settings_of
+from train.data.dataset import Notice
+from train.data.registry import dataset
+from train.fitting.fit import load_network, settings_of
+from train.fitting.gather import gather
 from train.judging import speed
 from train.network.model import Network
 from train.recipes.recipe import Recipe

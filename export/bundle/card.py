@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from train.data.classes import CLASSES
-from train.data.sets import DataSet
+from train.data.dataset import DataSet
 
 LICENCE_NAME = "Leukoscope weights, research use"
 

@@ -10,7 +10,7 @@ from edge.bundle.manifest import FORMAT, INTERPOLATION, SCALE
 from export.bundle import card
 from export.graph.precisions import MEMBERS, Precisions
 from export.graph.segmenter import Segmenter
-from train.data.sets import dataset
+from train.data.registry import dataset
 from train.recipes.recipe import Recipe
 
 FINDING = {

@@ -14,7 +14,7 @@ from edge.types import F32, U8
 from export.graph.graph import ExportError, packed
 from export.progress import bar
 from train.data.windows import Windows, middle
-from train.judging.metrics import Floats
+from train.statistics.metrics import Floats
 
 FEWEST = 1000
 """Calibration cells: fewer do not show the ends of the ranges, which is what they are for."""

@@ -21,8 +21,8 @@ from export.graph.calibration import Ranges
 from export.graph.folded import Folded
 from export.graph.quantize import SAFE_BITS, Reading
 from export.progress import bar
-from train.data.sampling import ahead, crops_of, weights
 from train.data.windows import Windows
+from train.fitting.sampling import ahead, crops_of, weights
 from train.recipes.recipe import Recipe
 
 _TRAVEL = 1.0  # levels of its rounding that a weight may move in all: enough to choose another, not to drift

@@ -14,8 +14,8 @@ from edge.types import F32, I32, U8, Bools
 from export.graph.graph import ExportError
 from train.data.windows import Windows, middle
 from train.fitting.validation import truth_of, typed
-from train.judging.metrics import roc_area, two_sided
 from train.recipes.recipe import Recipe
+from train.statistics.metrics import roc_area, two_sided
 
 REFERENCE = "ort-fp32"
 SENSITIVITY, ROC_AREA, RECALL = 0.005, 0.005, 0.02

@@ -20,7 +20,7 @@ from export.graph.half import half
 from export.graph.saturation import saturating
 from export.graph.to_tensorrt import check_for_tensorrt
 from export.progress import bar
-from train.data.sets import Notice
+from train.data.dataset import Notice
 from train.data.windows import Windows
 from train.recipes.recipe import Recipe
 

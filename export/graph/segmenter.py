@@ -16,12 +16,12 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
 from edge.cells.fcn import EDGE, MULTIPLE, Learned, Maps
-from edge.runtimes.anysize import SIDES
+from edge.runtimes.anysize import BEYOND, SIDES
 from edge.types import U8
 from export.graph.graph import ExportError, exported, packed
+from train.network.model import GREY_SPREAD
 from train.segmentation.fit import load_network
-from train.segmentation.network import MASKS, OFFSET_PX, SPREAD, Network
-from train.segmentation.scenes import BEYOND
+from train.segmentation.network import MASKS, OFFSET_PX, Network
 
 STEPS_PER_LOGIT = 24.0
 """Grey levels of a mask for one unit of its logit: 5 of them before it is clipped, far from any outline."""
@@ -78,7 +78,7 @@ class Folded(nn.Module):
         self.stem = _fused(network.stem)
         first = cast(nn.Conv2d, self.stem[0])
         assert first.bias is not None
-        first.weight.data /= SPREAD
+        first.weight.data /= GREY_SPREAD
         # nothing is padded there, so that what is subtracted from every pixel goes into the bias
         first.bias.data -= BEYOND * first.weight.data.sum(dim=(1, 2, 3))
         self.down = nn.Sequential(*(_fused(layer) for layer in network.down))

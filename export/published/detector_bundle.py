@@ -19,7 +19,7 @@ from export.bundle.manifest import manifest_of
 from export.graph.graph import PARITY, ExportError
 from export.graph.precisions import Precisions
 from export.published import detector
-from train.data.sets import dataset
+from train.data.registry import dataset
 from train.recipes.recipe import Recipe
 
 _SURE = 0.05  # above the threshold that a golden cell's confidence must be: no rounding takes it below

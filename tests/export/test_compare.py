@@ -14,7 +14,7 @@ from export.cli import main
 from export.compare import compare
 from export.graph.half import half
 from tests.export.conftest import blobs
-from train.data.sets import DataSet, Notice, Picture, Spot
+from train.data.dataset import DataSet, Notice, Picture, Spot
 from train.judging.compare import Agreement
 from train.judging.contestants import ContestantError
 

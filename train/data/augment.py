@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import pi
+from typing import Protocol
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from edge.optics.specimen import BACKGROUND
+from edge.runtimes.anysize import BEYOND
+from edge.types import U8
 
 
 @dataclass(frozen=True)
@@ -134,3 +138,43 @@ def _edge(x: Tensor, settings: Augmentation, pitch_um: float, random: torch.Gene
     beyond = torch.where(side % 2 == 0, across, -across) > line
     chosen = torch.rand((n, 1, 1, 1), generator=random) < settings.edge_share
     return torch.where(beyond & chosen, torch.tensor(float(BACKGROUND)), x)
+
+
+class Variation(Protocol):
+    """How far a patch's looks are changed; see `train.segmentation.settings.Settings`."""
+
+    @property
+    def stain(self) -> float: ...
+    @property
+    def light(self) -> float: ...
+    @property
+    def blur_px(self) -> float: ...
+    @property
+    def noise(self) -> float: ...
+
+
+def varied(pixels: U8, settings: Variation, rng: np.random.Generator) -> Tensor:
+    """(n, S, S, 3) uint8 -> (n, 3, S, S) float32 under other dyes, light, focus and noise.
+
+    Stain is changed where it adds up, in optical density, as in `augment`.
+    """
+    n = len(pixels)
+    strength = rng.normal(0, settings.stain, (n, 1, 1)) + rng.normal(0, settings.stain / 2, (n, 3, 1))
+    mix = (np.eye(3) + rng.normal(0, settings.stain / 4, (n, 3, 3))) * np.exp(strength)
+    pale = np.where(rng.random((n, 1, 1)) < 0.1, rng.random((n, 1, 1)), 0.0)
+    mix = ((1 - pale) * mix + pale * mix.mean(axis=1, keepdims=True)).astype(np.float32)
+    light = np.exp(rng.normal(0, settings.light, (n, 3))).astype(np.float32) * BACKGROUND
+    out = np.empty((n, 3, *pixels.shape[1:3]), np.float32)
+    for i, picture in enumerate(pixels):
+        seen = picture.astype(np.float32)
+        if rng.random() < 0.5:
+            blurred = cv2.GaussianBlur(seen, (0, 0), rng.uniform(0.3, settings.blur_px))
+            seen += np.float32(rng.uniform(-0.5, 1)) * (blurred - seen)
+        density = np.log(BACKGROUND / np.maximum(seen, 1.0))
+        seen = light[i] * np.exp(-np.maximum(cv2.transform(density, mix[i]), -0.1))
+        grain = rng.random() ** 2 * settings.noise
+        seen += np.float32(grain) * rng.standard_normal(seen.shape, np.float32)
+        # what lies beyond a scene is no specimen: nothing happens to it
+        nothing = (picture == BEYOND).all(axis=2, keepdims=True)
+        out[i] = np.where(nothing, picture, np.clip(seen, 0, 255)).transpose(2, 0, 1)
+    return torch.from_numpy(out)

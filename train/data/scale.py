@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.optics import redcells
 from edge.types import U8
-from train.data.sets import DataError, load_picture
+from train.data.dataset import DataError, load_picture
 
 _SAMPLED = 48  # pictures: a laboratory has one scale
 _SURE = 30  # red cells, for a scale that holds within some 5%

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from train.data.sets import Split
+from train.data.dataset import Split
 
 TEST_SHARE = 0.20
 VALIDATION_SHARE = 0.15

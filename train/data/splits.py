@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from train.data.sets import DataError, DataSet, Notice, Picture, Split
+from train.data.dataset import DataError, DataSet, Notice, Picture, Split
 from train.data.split import split_of
 
 _FOLD = re.compile(r"([1-9]\d?)/([1-9]\d?)")

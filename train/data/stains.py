@@ -29,24 +29,24 @@ _HALO_PX = 5  # the cut lies up to so many pixels outside the cell
 
 
 @dataclass(frozen=True, eq=False)
-class Laboratories:
+class Stains:
     """What the windows of several data sets can lend each other.
 
     Attributes
     ----------
-    stains : (k, 3) float32, typical nuclear optical density of each data set that shows nuclei.
+    densities : (k, 3) float32, typical nuclear optical density of each data set that shows nuclei.
     own : (n,) which of them is a window's own, -1 where its data set has none.
     surroundings : indices of windows that show blood without a leukocyte in the middle.
     bare : (n,) bool, windows whose cell came without any background.
     """
 
-    stains: F32
+    densities: F32
     own: Indices
     surroundings: Indices
     bare: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, pixels: U8, masks: U8, datasets: NDArray[np.str_], labels: NDArray[np.str_]) -> Laboratories:
+    def of(cls, pixels: U8, masks: U8, datasets: NDArray[np.str_], labels: NDArray[np.str_]) -> Stains:
         """Look at n windows; arguments as the attributes of `train.data.windows.Windows`."""
         own = np.full(len(pixels), -1, np.int64)
         stains: list[F32] = []
@@ -89,8 +89,8 @@ class Laboratories:
 
     def _other_stain(self, own: int, rng: np.random.Generator) -> U8:
         """(256, 1, 3) uint8: what each grey level becomes on the way to a random data set's stain."""
-        target = self.stains[rng.integers(len(self.stains))]
-        factors = np.clip((target / self.stains[own]) ** rng.uniform(0, 1.2), *_FACTORS)
+        target = self.densities[rng.integers(len(self.densities))]
+        factors = np.clip((target / self.densities[own]) ** rng.uniform(0, 1.2), *_FACTORS)
         levels = BACKGROUND * np.exp(-_LEVELS[:, None] * factors.astype(np.float32))
         return np.asarray(np.round(levels), np.uint8)[:, None]
 

@@ -29,8 +29,9 @@ from edge.cells.segment import single
 from edge.optics.specimen import BACKGROUND, Specimen, specimen
 from edge.types import U8
 from train.data.classes import WITHOUT_NUCLEUS
-from train.data.sets import DataError, DataSet, Notice, Picture, Split, dataset
-from train.data.stains import Laboratories
+from train.data.dataset import DataError, DataSet, Notice, Picture, Split
+from train.data.registry import dataset
+from train.data.stains import Stains
 
 Texts = NDArray[np.str_]
 
@@ -44,7 +45,7 @@ class Windows:
     pixels : (n, S, S, 3) uint8 RGB, on the specimen grid, the cell in the middle.
     masks : (n, S, S) uint8, 1 where the cell in the middle is, 2 where its nucleus is, else 0; all 0
         where the label says that there is no nucleated cell, or the window is no plain crop round one.
-    labels, groups, splits, files, datasets : (n,) str; see `train.data.sets.Spot`.
+    labels, groups, splits, files, datasets : (n,) str; see `train.data.dataset.Spot`.
     """
 
     pixels: U8
@@ -63,9 +64,9 @@ class Windows:
         return Windows(*(getattr(self, f.name)[index] for f in fields(self)))
 
     @cached_property
-    def laboratories(self) -> Laboratories:
+    def stains(self) -> Stains:
         """What they can lend each other."""
-        return Laboratories.of(self.pixels, self.masks, self.datasets, self.labels)
+        return Stains.of(self.pixels, self.masks, self.datasets, self.labels)
 
     def of(self, split: Split) -> Windows:
         """Those of one part."""

@@ -6,19 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from edge.files import atomic
-from edge.types import U8
-from train.network.model import begin, build
-from train.recipes.recipe import Recipe, Training
-
-Precision = Literal["fp32", "bf16", "fp16"]
+from train.fitting.task import FitError, NetworkTask, Plan, Precision
 
 _NAME = "checkpoint.pt"
+_PARTS = ("network", "average", "optimiser", "scaler")
+_NUMBERS = ("epoch", "step", "loss", "history")
+_CONTENT = {*_PARTS, *_NUMBERS, "best"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +37,7 @@ class State:
     ----------
     network : as the optimiser left it. average : the running average of its weights, which is kept.
     scaler : of the loss, in FP16; idle otherwise.
-    epoch, step : epochs done, and steps done of the next one. loss : sum over the crops of those steps.
+    epoch, step : epochs done, and steps done of the next one. loss : sum over those steps, times their sizes.
     history : figures after each epoch. best : None before the first.
     """
 
@@ -53,26 +52,27 @@ class State:
     best: Best | None = None
 
 
-def start(recipe: Recipe, pixels: U8, device: torch.device, precision: Precision) -> State:
-    """A run that has not begun. `pixels` : (n, S, S, 3), of its training windows."""
-    torch.manual_seed(recipe.training.seed)
-    network = build(recipe.architecture, len(recipe.classes))
-    begin(network, recipe.architecture, pixels)
+def start(task: NetworkTask, device: torch.device, precision: Precision) -> State:
+    """A run that has not begun."""
+    torch.manual_seed(task.plan.seed)
+    network = task.network()
+    task.begin(network)
     network = network.to(device)
-    average = build(recipe.architecture, len(recipe.classes)).to(device)
+    average = task.network().to(device)
     average.load_state_dict(network.state_dict())
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-    return State(network, average, optimiser_of(network, recipe.training), scaler)
+    return State(network, average, _optimiser(network, task.plan), scaler)
 
 
-def optimiser_of(network: nn.Module, settings: Training) -> torch.optim.AdamW:
-    flat = [p for p in network.parameters() if p.ndim < 2 and p.requires_grad]
-    deep = [p for p in network.parameters() if p.ndim >= 2 and p.requires_grad]
-    kinds: list[dict[str, Any]] = [
-        {"params": deep, "weight_decay": settings.weight_decay},
-        {"params": flat, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(kinds, lr=settings.learning_rate)
+def _optimiser(network: nn.Module, plan: Plan) -> torch.optim.AdamW:
+    learning = [p for p in network.parameters() if p.requires_grad]
+    kinds: list[dict[str, Any]] = [{"params": learning, "weight_decay": plan.weight_decay}]
+    if not plan.decay_all:
+        kinds = [
+            {"params": [p for p in learning if p.ndim >= 2], "weight_decay": plan.weight_decay},
+            {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
+        ]
+    return torch.optim.AdamW(kinds, lr=plan.learning_rate)
 
 
 def kept(out: Path) -> bytes | None:
@@ -84,21 +84,26 @@ def kept(out: Path) -> bytes | None:
 
 
 def resume(state: State, checkpoint: bytes, device: torch.device) -> None:
-    """Put a run that has not begun where the checkpoint was written."""
+    """Put a run that has not begun where the checkpoint was written.
+
+    Raises
+    ------
+    FitError : the checkpoint is another program's.
+    """
     found = torch.load(BytesIO(checkpoint), map_location=device, weights_only=True)
-    for name in ("network", "average", "optimiser", "scaler"):
+    if missing := _CONTENT - found.keys():
+        raise FitError(f"{_NAME}: has no {min(missing)}, as of an older program; remove it to begin anew")
+    for name in _PARTS:
         getattr(state, name).load_state_dict(found[name])
-    for name in ("epoch", "step", "loss", "history"):
+    for name in _NUMBERS:
         setattr(state, name, found[name])
     state.best = Best(**found["best"]) if found["best"] else None
 
 
 def save(state: State, out: Path) -> None:
     """Keep the state; what was kept before stays whole until then."""
-    content: dict[str, Any] = {
-        name: getattr(state, name).state_dict() for name in ("network", "average", "optimiser", "scaler")
-    }
-    content |= {name: getattr(state, name) for name in ("epoch", "step", "loss", "history")}
+    content: dict[str, Any] = {name: getattr(state, name).state_dict() for name in _PARTS}
+    content |= {name: getattr(state, name) for name in _NUMBERS}
     best = state.best
     content["best"] = best and {"epoch": best.epoch, "figure": best.figure, "weights": dict(best.weights)}
     write_tensors(out / _NAME, content)

@@ -23,7 +23,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from edge.types import LeukoscopeError
-from train.data.sampling import Indices
+from train.data.stains import Indices
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ class Process:
         """Make batch norm span all processes where PyTorch can do that: on CUDA.
 
         Elsewhere each process normalises by its part of the batch, and only the running statistics are
-        averaged (`train.fitting.epoch`).
+        averaged (`train.fitting.loop`).
         """
         if self.size > 1 and self.device.type == "cuda":
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]

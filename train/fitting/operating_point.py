@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.types import F32, I32, Bools
-from train.judging.metrics import Floats, calibration_error
 from train.recipes.recipe import Recipe
+from train.statistics.metrics import Floats, calibration_error
 
 _ENOUGH = 50  # cells of a laboratory: fewer say little of the share of its cells that are called blasts
 _TEMPERATURES = np.geomspace(0.3, 4.0, 200)

@@ -8,7 +8,7 @@ from time import monotonic
 
 from tqdm import tqdm
 
-from train.data.sets import Notice
+from train.data.dataset import Notice
 
 
 class Progress:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,29 +18,33 @@ import edge
 from edge.bench import machine
 from edge.files import atomic
 from edge.types import LeukoscopeError
-from train.data.sets import dataset
+from train.data.registry import dataset
 from train.data.split import SALT
 from train.data.windows import Windows, fingerprint
-from train.fitting.checkpoint import Precision
-from train.fitting.distributed import Process
+from train.fitting.task import Run
 from train.recipes.recipe import Recipe
 
 SETTINGS, ENVIRONMENT, DATA = "settings.json", "environment.json", "data.json"
+METRICS = "metrics.json"
 
 
 class SettingsError(LeukoscopeError):
     """A folder holds a run with other settings or data. Names the first that differs."""
 
 
-def write_settings(recipe: Recipe, limit: int, precision: Precision, processes: int, out: Path) -> None:
-    """Write what a run's result depends on; refuse to mix two runs in one folder."""
-    settings = {
-        "recipe": asdict(recipe),
-        "limit": limit,
-        "classes": recipe.classes,
-        "precision": precision,
-        "processes": processes,
-    }
+def begin(settings: Mapping[str, Any], run: Run) -> None:
+    """Write what a run's result depends on, and this start of it; refuse to mix two runs in one folder.
+
+    Raises
+    ------
+    SettingsError : the folder holds a run with other settings.
+    """
+    run.out.mkdir(parents=True, exist_ok=True)
+    _write_settings(settings, run.out)
+    _add_environment(run)
+
+
+def _write_settings(settings: Mapping[str, Any], out: Path) -> None:
     path = out / SETTINGS
     if not path.is_file():
         write_json(path, settings)
@@ -63,9 +66,9 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-def add_environment(process: Process, precision: Precision, out: Path) -> None:
+def _add_environment(run: Run) -> None:
     """Add this start of the run to the list of its starts: when, how, on what, with which versions."""
-    path = out / ENVIRONMENT
+    process, path = run.process, run.out / ENVIRONMENT
     starts = json.loads(path.read_text()) if path.is_file() else []
     gpu = torch.cuda.get_device_name(process.device) if process.device.type == "cuda" else None
     start = {
@@ -81,7 +84,7 @@ def add_environment(process: Process, precision: Precision, out: Path) -> None:
         "machine": machine.describe(),
         "device": process.device.type,
         "gpu": gpu,
-        "precision": precision,
+        "precision": run.precision,
         "processes": process.size,
         "threads": {"torch": torch.get_num_threads(), "opencv": cv2.getNumThreads()},
     }
@@ -128,6 +131,11 @@ def census(windows: Windows) -> dict[str, Any]:
                 "groups": sorted(set(inside.groups.tolist())),
             }
     return out
+
+
+def write_metrics(metrics: Mapping[str, Any], out: Path) -> None:
+    """Write what is known of a finished model, and when that was."""
+    write_json(out / METRICS, {**metrics, "finished": datetime.now(UTC).date().isoformat()})
 
 
 def write_json(path: Path, content: Any) -> None:

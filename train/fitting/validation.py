@@ -12,8 +12,8 @@ from torch import nn
 from edge.types import F32, I32
 from train.data.windows import Windows, middle
 from train.fitting.operating_point import softmax
-from train.judging.metrics import confusion, decisions, roc_area
 from train.recipes.recipe import Recipe
+from train.statistics.metrics import confusion, decisions, roc_area
 
 
 @torch.inference_mode()

@@ -1,1 +1,1 @@
-"""Figures of runs and bundles on labelled cells, with intervals, and pictures of them."""
+"""Figures of runs and bundles on labelled cells, with intervals, and plots of them."""

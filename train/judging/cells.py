@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from edge.bundle.model_input import ModelInput
 from edge.types import F32, I32, U8, Bools
-from train.data.sets import DataError, DataSet, Notice, Picture
+from train.data.dataset import DataError, DataSet, Notice, Picture
 from train.data.windows import cut
 
 PARTS = ("train", "validation", "test", "all")

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from edge.types import F32, Bools
-from train.data.sets import DataSet, Notice
+from train.data.dataset import DataSet, Notice
 from train.judging import estimates, speed
-from train.judging.bootstrap import ROUNDS, Draws, Figure, draw
 from train.judging.cells import Judged, judge
 from train.judging.contestants import Contestant, ContestantError, contestant, warn
 from train.judging.evaluate import plain
-from train.judging.metrics import Floats
+from train.statistics.bootstrap import ROUNDS, Draws, Figure, draw
+from train.statistics.metrics import Floats
 
 SHOWN = (
     "roc_area",

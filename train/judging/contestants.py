@@ -19,7 +19,7 @@ from edge.bundle.model_input import ModelInput
 from edge.cells.classify import Calls, Classifier, decide
 from edge.cells.detector import Detector
 from edge.types import F32, U8, LeukoscopeError
-from train.data.sets import DataSet, Notice
+from train.data.dataset import DataSet, Notice
 
 _FP32 = "ort-fp32"
 _VARIANT = re.compile(r"(?:ort|trt)-\w+")
@@ -183,7 +183,8 @@ def of_run(run: Path) -> Contestant:
     """
     from pickle import UnpicklingError
 
-    from train.fitting.fit import load_model, settings_of
+    from train.fitting.fit import settings_of
+    from train.judging.runs import load_model
 
     try:
         recipe, settings = settings_of(run)

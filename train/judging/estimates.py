@@ -1,7 +1,8 @@
 """Figures of a model on judged cells, over the rounds of a bootstrap.
 
-Everything here gives (R + 1,) values by name, the first of the data as they are (`train.judging.bootstrap`),
-so that figures of several models over the same rounds can be subtracted before their interval is taken.
+Everything here gives (R + 1,) values by name, the first of the data as they are: see
+`train.statistics.bootstrap`. So figures of several models over the same rounds can be subtracted before their
+interval is taken.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 
 from edge.cells.classify import Calls
 from edge.types import F32, I32, Bools
-from train.judging.bootstrap import Draws, Figure
-from train.judging.metrics import (
+from train.statistics.bootstrap import Draws, Figure
+from train.statistics.metrics import (
     BINS,
     Floats,
     accuracies,

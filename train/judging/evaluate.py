@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from edge.cells.classify import Calls, decide
 from edge.types import Bools
-from train.data.sets import DataSet, Notice
+from train.data.dataset import DataSet, Notice
 from train.judging import estimates
-from train.judging.bootstrap import ROUNDS, Draws, Figure, draw
 from train.judging.cells import Cell, Judged, judge
 from train.judging.contestants import Contestant, warn
 from train.judging.estimates import DIFFERENTIAL, Bin, Undecided
-from train.judging.metrics import BINS, Floats, confusion
+from train.statistics.bootstrap import ROUNDS, Draws, Figure, draw
+from train.statistics.metrics import BINS, Floats, confusion
 
 MISTAKES = 48
 """How many of the most confident ones are told."""

@@ -1,4 +1,4 @@
-"""The pictures of an evaluation."""
+"""The plots of an evaluation."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 
 from edge.types import F32, Bools
 from train.judging import plots
-from train.judging.bootstrap import Figure
-from train.judging.contactsheet import contact_sheet
 from train.judging.evaluate import Evaluation, Part
+from train.statistics.bootstrap import Figure
+from train.statistics.contactsheet import contact_sheet
+from train.statistics.plots import confusion_matrix
 
 _OF_CLASS = {"recall": "recall", "precision": "precision", "f1": "F1", "roc_area": "ROC area"}
 _OF_DATASET = {
@@ -36,7 +37,7 @@ def draw(evaluation: Evaluation, folder: Path) -> list[Path]:
         written.append(folder / f"{stem}-{kind}.png")
         return written[-1]
 
-    plots.confusion_matrix(whole.table, model.classes, path("confusion"), about)
+    confusion_matrix(whole.table, model.classes, path("confusion"), about)
     kinds = {
         "likeliest class": (whole.likeliest, whole.figures["calibration_error"]),
         positive: (whole.positive, whole.figures["calibration_error_positive"]),

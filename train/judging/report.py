@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_uppercase
 
-from train.judging.bootstrap import Figure
 from train.judging.compare import SHOWN, Comparison, Side, Standing
 from train.judging.evaluate import Evaluation, Part
+from train.statistics.bootstrap import Figure
 
 _BY_DATASET = ("roc_area", "sensitivity", "specificity", "accuracy_differential", "calibration_error")
 

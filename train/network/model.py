@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.types import U8
-from train.published.backbones import BACKBONES, Backbone, backbone
+from train.network.backbones import BACKBONES, Backbone, backbone
 
 GREY_MEAN, GREY_SPREAD = 190.0, 60.0
 """What a crop's grey levels are shifted and divided by: about zero mean and unit spread. The mean is a whole
@@ -36,7 +36,7 @@ class Architecture:
         a laboratory's stain drop out before anything is learned from them; or 'both', half of the channels
         each (Pan et al., ECCV 2018), so that what is dark and what is pale can still be told.
     backbone : instead of stem, widths and blocks, a well-known network by its name; see
-    `train.published.backbones`.
+    `train.network.backbones`.
     weights : what a backbone begins with: a file, 'stored' for the weights that its makers published, or
         nothing.
     frozen : only a backbone's head learns.
@@ -149,7 +149,7 @@ def build(architecture: Architecture, classes: int) -> nn.Module:
 
     Raises
     ------
-    BackboneError : its backbone needs what is not installed; see `train.published.backbones`.
+    BackboneError : its backbone needs what is not installed; see `train.network.backbones`.
     """
     if architecture.backbone:
         given = architecture

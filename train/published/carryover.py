@@ -17,11 +17,11 @@ from torch.nn import functional
 
 from edge.optics.specimen import BACKGROUND
 from edge.types import LeukoscopeError
-from train.data.sampling import evened
 from train.data.windows import Windows, middle
+from train.fitting.sampling import evened
 from train.fitting.validation import truth_of, typed
-from train.judging.metrics import Floats
 from train.recipes.recipe import Recipe
+from train.statistics.metrics import Floats
 
 _GLASS = 222  # grey level from which all channels are clear glass
 _RIM_UM = 0.75  # of a cell: where it was cut out, half glass
@@ -32,7 +32,7 @@ _BATCH = 128
 
 
 @dataclass(frozen=True, eq=False)
-class Teacher:
+class Carryover:
     """The regression.
 
     Attributes
@@ -45,7 +45,7 @@ class Teacher:
     bias: Tensor
 
     @classmethod
-    def of(cls, windows: Windows, recipe: Recipe) -> Teacher:
+    def of(cls, windows: Windows, recipe: Recipe) -> Carryover:
         """Fitted to the training windows, every class and in it every group weighing the same.
 
         Raises

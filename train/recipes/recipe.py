@@ -13,13 +13,16 @@ from edge.bundle.model_input import ModelInput
 from edge.files import stricttoml
 from train.data.augment import Augmentation
 from train.data.classes import CLASSES, LEUKOCYTES, POSITIVE
-from train.data.sets import DataError, dataset
+from train.data.dataset import DataError
+from train.data.registry import dataset
+from train.network.backbones import LEAST_PX
 from train.network.model import Architecture
-from train.published.backbones import LEAST_PX
-from train.published.detection.settings import Detection
+from train.recipes.detection import Detection
 from train.recipes.sections import SHOWN_UM, WATCHED, Input, Operation, RecipeError, Training
 
-__all__ = ["Input", "Operation", "Recipe", "RecipeError", "Training", "changed", "load", "names", "parse"]
+__all__ = [
+    "Input", "Operation", "Recipe", "RecipeError", "Training", "changed", "load", "names", "parse", "without",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,48 @@ def changed(recipe: Recipe, settings: Sequence[str] = (), split: str = "") -> Re
         deciding = values["operation"]["datasets"]
         values["operation"]["datasets"] = [names[name] for name in deciding]
     return parse(values)
+
+
+def without(recipe: Recipe, names: Sequence[str]) -> Recipe:
+    """A recipe that does without some of its data sets, so that it can be judged on them.
+
+    The others take over their shares, and it is they that the operating point is chosen on and epochs are
+    compared by. Name and title say what is missing.
+
+    Parameters
+    ----------
+    names : of data sets; 'cnmc' stands for 'cnmc@2/5' too.
+
+    Raises
+    ------
+    RecipeError : none of its data sets is called so, or nothing is left.
+    """
+    if not names:
+        return recipe
+    out = {key for key in recipe.shares if key in names or key.partition("@")[0] in names}
+    for name in names:
+        if not any(name in (key, key.partition("@")[0]) for key in out):
+            there = ", ".join(recipe.shares)
+            raise RecipeError(
+                f"--leave-out {name}: recipe {recipe.name} has no such data set; it has {there}"
+            )
+    if len(out) == len(recipe.shares):
+        raise RecipeError(
+            f"--leave-out {', '.join(names)}: leaves recipe {recipe.name} nothing to learn from"
+        )
+    watch = tuple(w for w in recipe.training.watch if not any(w.startswith(f"{key}_") for key in out))
+    if recipe.training.watch and not watch:
+        raise RecipeError(f"--leave-out {names[0]}: training.watch names its figures alone; --set another")
+    return replace(
+        recipe,
+        name=f"{recipe.name}-without-{'-'.join(names)}",
+        title=f"{recipe.title}, without {', '.join(names)}",
+        shares={key: share for key, share in recipe.shares.items() if key not in out},
+        training=replace(recipe.training, watch=watch),
+        operation=replace(
+            recipe.operation, datasets=tuple(d for d in recipe.operation.datasets if d not in out)
+        ),
+    )
 
 
 def parse(values: Mapping[str, Any]) -> Recipe:

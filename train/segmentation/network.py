@@ -7,13 +7,16 @@ than its finest grid: its maps are meant to be interpolated, and the loss sees t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from train.segmentation.scenes import BEYOND
+from edge.runtimes.anysize import BEYOND
+from train.network.heat import heat_loss
+from train.network.model import GREY_SPREAD
 
-SPREAD = 60.0  # what grey levels are divided by
 OFFSET_PX = 8.0  # that an output of 1 stands for
 MASKS = 2
 _RARE = -4.0  # logit of a middle before anything is learned: there are few
@@ -59,7 +62,7 @@ class Network(nn.Module):
         nn.init.constant_(self.head.bias[MASKS : MASKS + 1], _RARE)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        fine = self.stem((pixels - BEYOND) / SPREAD)
+        fine = self.stem((pixels - BEYOND) / GREY_SPREAD)
         middle = self.down(fine)
         wide = self.bottom(middle)
         middle = self.up_middle(middle + functional.interpolate(self.to_middle(wide), scale_factor=2.0))
@@ -73,7 +76,7 @@ def outlines(maps: Tensor) -> Tensor:
     return functional.interpolate(maps[:, :MASKS], scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def loss_of(maps: Tensor, wanted: dict[str, Tensor]) -> Tensor:
+def loss_of(maps: Tensor, wanted: Mapping[str, Tensor]) -> Tensor:
     """What the network is trained to make small: of outlines, of middles, and of the way to them."""
     heat, offsets = maps[:, MASKS : MASKS + 1], maps[:, MASKS + 1 :] * OFFSET_PX
     return (
@@ -91,15 +94,6 @@ def _of_masks(logits: Tensor, wanted: Tensor, known: Tensor) -> Tensor:
     overlap = 2 * (shares * truth).sum(dim=(0, 2, 3)) + 1
     dice = overlap / (shares.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3)) + 1)
     return 2 * entropy.sum() / (known.sum() * MASKS + 1) + (1 - dice).mean()
-
-
-def heat_loss(logits: Tensor, wanted: Tensor, known: Tensor) -> Tensor:
-    """The focal loss of Zhou, Wang and Krähenbühl (Objects as Points, 2019), by the number of middles."""
-    share = torch.sigmoid(logits).clamp(1e-4, 1 - 1e-4)
-    peak = (wanted > 0.95).float() * known
-    near = (1 - wanted) ** 4 * (1 - peak) * known
-    loss = -(peak * (1 - share) ** 2 * share.log() + near * share**2 * (1 - share).log())
-    return loss.sum() / peak.sum().clamp(min=1)
 
 
 def _of_offsets(offsets: Tensor, wanted: Tensor, known: Tensor) -> Tensor:

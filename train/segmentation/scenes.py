@@ -9,14 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.runtimes.anysize import BEYOND
 from edge.types import F32, U8
-from train.data.sets import Split
+from train.data.dataset import Split
 
 MASK, CENTRE = 1, 2
 """Bits of `Scene.known`: whether outlines can be trusted there, and whether it is known where cells are."""
-
-BEYOND = 190
-"""Grey level round a scene that is smaller than the patch; the network subtracts it, so nothing is there."""
 
 _FEWEST_UM2 = 6.0  # of a cell that a patch shows; less is neither asked for nor forbidden
 

@@ -23,7 +23,8 @@ from edge.cells.segment import segment
 from edge.optics.specimen import specimen
 from edge.types import U8, Bools
 from train.data.classes import LEUKOCYTES
-from train.data.sets import NUCLEUS, DataError, Notice, Picture, Split, dataset
+from train.data.dataset import NUCLEUS, DataError, Notice, Picture, Split
+from train.data.registry import dataset
 from train.segmentation.scenes import CENTRE, MASK, Known, Scene, Truth
 from train.segmentation.simulated import drawn
 

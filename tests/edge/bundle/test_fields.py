@@ -24,7 +24,7 @@ from edge.optics.specimen import specimen
 from edge.types import U8, Frame, Reading
 from export.bundle.bundle import build
 from tests.train.layouts import aria
-from train.data.sets import load_picture
+from train.data.dataset import load_picture
 from train.fitting.fit import fit
 from train.recipes import recipe
 
@@ -133,7 +133,7 @@ def test_the_line_counts_fields(line: Line, opened: Bundle, pictures: Path) -> N
 
 def test_the_same_field_gives_the_same_answer_as_in_training(line: Line, opened: Bundle, drawn: Path) -> None:
     """A drawn field by its data set's reader and by the camera's: one definition of the input."""
-    from train.data.sets import dataset
+    from train.data.registry import dataset
     from train.data.windows import cut
 
     source = dataset("aria-fields")

@@ -17,7 +17,8 @@ from edge.runtimes import open_runtime
 from export.graph.graph import ExportError
 from export.published import detector as exporting
 from train.published.detection.network import Answers, Network
-from train.published.detection.settings import CLASSES, Detection
+from train.published.detection.settings import CLASSES
+from train.recipes.detection import Detection
 from train.recipes.recipe import Recipe
 
 RECIPE = Recipe(

@@ -14,7 +14,7 @@ from edge.types import U8
 from train.cli import main
 from train.data.check import check, report
 from train.data.duplicates import near_duplicates, perceptual_hash, thumbnail
-from train.data.sets import dataset
+from train.data.registry import dataset
 
 
 def _slide(seed: int, size: int = 480) -> U8:

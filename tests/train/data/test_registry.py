@@ -11,7 +11,8 @@ from edge.bundle.model_input import ModelInput
 from edge.optics.specimen import BACKGROUND
 from tests.train.conftest import COLOURS, draw
 from train.data.classes import CLASSES, LEUKOCYTES, admitted
-from train.data.sets import DATASETS, DataError, dataset
+from train.data.dataset import DataError
+from train.data.registry import DATASETS, dataset
 from train.data.sets.artefacts import artefact_spots, nucleated_spots
 from train.data.split import split_of
 from train.data.windows import cached, middle, read

@@ -12,7 +12,8 @@ import pytest
 
 from edge.bundle.model_input import ModelInput
 from tests.train.data.sets.trees import divided
-from train.data.sets import DataError, DataSet, Picture, Spot, dataset
+from train.data.dataset import DataError, DataSet, Picture, Spot
+from train.data.registry import dataset
 from train.data.splits import parts_of, split_anew
 from train.data.windows import cached
 

@@ -31,12 +31,14 @@ SPY = """
 import os, sys
 from pathlib import Path
 import torch
-from train import cli, epoch, fit, windows
+from train import cli
+from train.data import windows
+from train.fitting import loop
 rank, folder = os.environ["RANK"], Path({folder!r})
-train, read, step = fit.train_epoch, windows.read, epoch._step
+epoch, read, step = loop._epoch, windows.read, loop._step
 
-def noting(state, *rest):
-    loss = train(state, *rest)
+def noting(task, run, state, after_step):
+    loss = epoch(task, run, state, after_step)
     for name in ("network", "average"):
         torch.save(getattr(state, name).state_dict(), folder / f"{{name}}-{{rank}}.pt")
     return loss
@@ -50,7 +52,7 @@ def dying(state, *rest):
         os._exit(9)
     return step(state, *rest)
 
-fit.train_epoch, windows.read, epoch._step = noting, cutting, dying
+loop._epoch, windows.read, loop._step = noting, cutting, dying
 sys.exit(cli.main(sys.argv[1:]))
 """
 

@@ -13,15 +13,19 @@ import numpy as np
 import pytest
 import torch
 
+from train import cli
 from train.data.classes import CLASSES
 from train.data.split import split_of
-from train.fitting import checkpoint, fit
+from train.data.windows import Windows
+from train.fitting import checkpoint, classifier, fit, loop
 from train.fitting.checkpoint import State
-from train.fitting.distributed import ProcessError
-from train.fitting.epoch import loss_of, precision_of
-from train.fitting.fit import FitError
+from train.fitting.classifier import Classifier, loss_of
+from train.fitting.distributed import Process, ProcessError
+from train.fitting.loop import precision_of
 from train.fitting.provenance import SettingsError
+from train.fitting.task import FitError, Run
 from train.fitting.validation import watched
+from train.judging.runs import load_model
 from train.network.model import Architecture
 from train.recipes.recipe import Input, Operation, Recipe, RecipeError, Training
 
@@ -80,15 +84,16 @@ def test_a_run_killed_while_it_writes_ends_like_one_that_was_not(
     broken = tmp_path / "broken"
     script = f"""
 import os, signal
-from train import checkpoint, cli
-write, written = checkpoint.durable.write, []
+from train import cli
+from train.fitting import checkpoint
+write, written = checkpoint.atomic.write, []
 def dying(path, content, mode):
     if path.name == "checkpoint.pt":
         written.append(path)
     if len(written) == 6:
-        checkpoint.durable.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+        checkpoint.atomic.os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
     write(path, content, mode)
-checkpoint.durable.write = dying
+checkpoint.atomic.write = dying
 cli.main(["fit", "--recipe", {str(tmp_path / "small.toml")!r}, "--data", {str(data)!r}, "--out",
     {str(broken)!r}, "--cache", {str(tmp_path / "cache")!r}, "--checkpoint-minutes", "0"])
 """
@@ -119,7 +124,7 @@ def test_wherever_a_run_stops_it_ends_the_same(
 
     settings = {"cache": tmp_path / "cache", "checkpoint_s": 0.0, "notice": lambda _: None}
     with monkeypatch.context() as patched:
-        patched.setattr(fit, "save", stop)
+        patched.setattr(loop, "save", stop)
         for _ in range(8):
             with pytest.raises(PowerCutError):
                 fit.fit(SMALL, data, tmp_path / "broken", **settings)  # type: ignore[arg-type]
@@ -173,7 +178,7 @@ def test_the_best_epoch_is_kept_and_patience_ends(
         averages.append({name: value.clone() for name, value in network.state_dict().items()})
         return {"deepapl_roc_area": next(figures), "deepapl_balanced_accuracy": 0.1 * len(averages)}
 
-    monkeypatch.setattr(fit, "validate", validate)
+    monkeypatch.setattr(classifier, "validate", validate)
     told: list[str] = []
     training = replace(SMALL.training, epochs=9, samples=16, patience=2, watch=("deepapl_roc_area",))
     recipe = replace(SMALL, training=training)
@@ -210,7 +215,9 @@ def test_without_a_figure_to_watch_the_last_epoch_is_kept(
 
 def test_fp16_scales_the_loss_and_keeps_the_scale(tmp_path: Path) -> None:
     cpu = torch.device("cpu")
-    state = checkpoint.start(SMALL, PIXELS, cpu, "fp16")
+    task = Classifier(SMALL, Run(tmp_path, tmp_path, tmp_path, 0, Process(cpu), "fp16", print))
+    task.training = Windows(PIXELS, PIXELS[..., 0], *(np.array(["a", "b"]) for _ in range(5)))
+    state = checkpoint.start(task, cpu, "fp16")
     before = state.scaler.get_scale()
     loss = state.network(torch.full((2, 3, 32, 32), 90.0)).sum() * float("inf")
     state.scaler.scale(loss).backward()
@@ -218,7 +225,7 @@ def test_fp16_scales_the_loss_and_keeps_the_scale(tmp_path: Path) -> None:
     state.scaler.update()
     assert state.scaler.get_scale() == before / 2
     checkpoint.save(state, tmp_path)
-    again = checkpoint.start(SMALL, PIXELS, cpu, "fp16")
+    again = checkpoint.start(task, cpu, "fp16")
     found = checkpoint.kept(tmp_path)
     assert found is not None
     checkpoint.resume(again, found, cpu)
@@ -293,7 +300,7 @@ def test_classes_of_its_own_are_learned_and_others_are_told_and_left_out(
     assert set(metrics["data"]["deepapl"]["train"]["cells"]) == {"blast", "lymphocyte"}
     found = json.loads((out / "settings.json").read_text())
     assert found["classes"] == ["lymphocyte", "blast"]
-    model, _ = fit.load_model(out)
+    model, _ = load_model(out)
     answer = model.answer(PIXELS[:, :32, :32])
     assert answer.shape == (2, 2)
     np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-6)
@@ -328,3 +335,31 @@ def test_nothing_to_choose_the_operating_point_on_is_told(
             shutil.rmtree(patient)
     with pytest.raises(FitError, match="no validation cell to choose the operating point on"):
         _fit(_with_classes("blast", "lymphocyte"), data, tmp_path / "run")
+
+
+def test_what_is_left_out_is_not_read_and_is_written_down(
+    deepapl: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "two.toml").write_text(TOML.replace("deepapl = 1.0", "deepapl = 1.0, pbc = 0.5"))
+    words = ["fit", "--recipe", str(tmp_path / "two.toml"), "--data", str(deepapl()), "--epochs", "1"]
+    assert cli.main([*words, "--out", str(tmp_path / "run"), "--leave-out", "pbc"]) == 0
+    told = capsys.readouterr()
+    assert f"pbc was left out; edge-train compare {tmp_path / 'run'} --dataset pbc judges" in told.err
+    found, settings = fit.settings_of(tmp_path / "run")
+    assert (found.name, dict(found.shares), settings["left_out"]) == (
+        "small-without-pbc",
+        {"deepapl": 1.0},
+        ["pbc"],
+    )
+    assert cli.main([*words, "--out", str(tmp_path / "other"), "--leave-out", "moon"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--leave-out moon: recipe small has no such data set; it has deepapl, pbc" in line
+
+
+def test_a_checkpoint_of_an_older_program_is_told(deepapl: Callable[..., Path], tmp_path: Path) -> None:
+    data = deepapl()
+    recipe = replace(SMALL, training=replace(SMALL.training, epochs=1, samples=16))
+    out = _fit(recipe, data, tmp_path / "run")
+    torch.save({"epoch": 1, "history": []}, out / "checkpoint.pt")
+    with pytest.raises(FitError, match=r"checkpoint\.pt: has no average, as of an older program; remove it"):
+        _fit(recipe, data, out)

@@ -14,8 +14,8 @@ from edge.bundle.model_input import ModelInput
 from tests.conftest import graph
 from train.cli import main
 from train.data.classes import CLASSES
-from train.data.sets import dataset
-from train.data.sets.folder import Reading, named
+from train.data.registry import dataset, named
+from train.data.sets.folder import Reading
 from train.data.windows import cut
 from train.fitting.fit import FitError
 from train.judging import report

@@ -14,7 +14,8 @@ from edge.bundle import bundle
 from edge.cells.classify import Classifier
 from tests.train.conftest import COLOURS, draw
 from train.cli import main
-from train.data.sets import DataError, DataSet, Picture, Spot, dataset
+from train.data.dataset import DataError, DataSet, Picture, Spot
+from train.data.registry import dataset
 from train.data.windows import cut
 from train.judging.contestants import of_bundle
 from train.judging.evaluate import evaluate

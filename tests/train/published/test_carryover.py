@@ -10,7 +10,7 @@ import torch
 from edge.optics.specimen import BACKGROUND
 from edge.types import U8, LeukoscopeError
 from train.data.windows import Windows
-from train.published.carryover import Teacher, features
+from train.published.carryover import Carryover, features
 from train.recipes import recipe as recipes
 from train.recipes.recipe import Recipe
 
@@ -68,7 +68,7 @@ def _windows(radii: list[float], labels: list[str], groups: list[str]) -> Window
 def test_it_learns_that_blasts_are_large(recipe: Recipe) -> None:
     radii = [*np.linspace(24, 30, 12).tolist(), *np.linspace(14, 20, 12).tolist()]
     windows = _windows(radii, ["blast"] * 12 + ["lymphocyte"] * 12, [f"p{i % 4}" for i in range(24)])
-    teacher = Teacher.of(windows, recipe)
+    teacher = Carryover.of(windows, recipe)
     crops = torch.from_numpy(np.stack([_disc(29), _disc(15)])).permute(0, 3, 1, 2).float()
     said = teacher(crops)
     assert torch.allclose(said.sum(dim=1), torch.ones(2))
@@ -81,8 +81,8 @@ def test_people_count_alike_however_many_their_cells(recipe: Recipe) -> None:
     few = _windows([28, 28, 18, 16, 16], ["blast"] * 3 + ["lymphocyte"] * 2, ["a", "a", "b", "c", "d"])
     many = few.pick(np.array([0, 1, *[2] * 60, 3, 4]))
     crop = torch.from_numpy(_disc(21)[None]).permute(0, 3, 1, 2).float()
-    assert float(Teacher.of(many, recipe)(crop)[0, 0]) == pytest.approx(
-        float(Teacher.of(few, recipe)(crop)[0, 0]), abs=0.12
+    assert float(Carryover.of(many, recipe)(crop)[0, 0]) == pytest.approx(
+        float(Carryover.of(few, recipe)(crop)[0, 0]), abs=0.12
     )
 
 
@@ -90,11 +90,11 @@ def test_a_class_without_cells_is_never_answered(recipe: Recipe) -> None:
     three = replace(recipe, classes=("blast", "lymphocyte", "monocyte"))
     windows = _windows([28, 27, 16, 15], ["blast"] * 2 + ["lymphocyte"] * 2, ["a", "b", "c", "d"])
     crop = torch.from_numpy(_disc(27)[None]).permute(0, 3, 1, 2).float()
-    assert float(Teacher.of(windows, three)(crop)[0, 2]) < 1e-6
+    assert float(Carryover.of(windows, three)(crop)[0, 2]) < 1e-6
 
 
 def test_what_is_not_installed_is_told(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     windows = Windows.__new__(Windows)  # refused before a window is looked at
     with pytest.raises(LeukoscopeError, match=r"teacher: needs sklearn.*'leukoscope\[published\]'"):
-        Teacher.of(windows, recipe)
+        Carryover.of(windows, recipe)

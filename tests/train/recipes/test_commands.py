@@ -23,8 +23,9 @@ import train.cli
 from export.bundle import golden
 from tests.train.conftest import draw
 from tests.train.layouts import LAYOUTS
-from train.data.sets import dataset, oddities, simulated
-from train.published.backbones import BACKBONES, LEAST_PX, torchvision
+from train.data.registry import dataset
+from train.data.sets import oddities, simulated
+from train.network.backbones import BACKBONES, LEAST_PX, torchvision
 from train.recipes import recipe
 from train.recipes.recipe import Recipe
 

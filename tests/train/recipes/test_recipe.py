@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from edge.bundle.model_input import WHITE_BALANCE, ModelInput
 from train.data.classes import CLASSES, LEUKOCYTES
 from train.recipes import recipe
-from train.recipes.recipe import RecipeError, changed, parse
+from train.recipes.recipe import RecipeError, changed, parse, without
 
 LEAST: dict[str, Any] = {"name": "n", "title": "t", "shares": {"deepapl": 1, "pbc": 0.5}}
 FIELDS: dict[str, Any] = {
@@ -157,3 +158,29 @@ def test_another_split_is_asked_for_by_its_name() -> None:
     assert dict(changed(after, split="random").shares) == {"deepapl@random": 1, "pbc@random": 0.5}
     with pytest.raises(RecipeError, match=r"shares\.deepapl@blind: .*no such split"):
         changed(before, split="blind")
+
+
+def test_a_data_set_is_left_out_with_all_that_hangs_on_it() -> None:
+    more = {"operation": {"datasets": ["pbc"]}, "training": {"watch": ["pbc_roc_area", "roc_area"]}}
+    before = parse({**LEAST, **more})
+    after = without(before, ["pbc"])
+    assert dict(after.shares) == {"deepapl": 1}
+    assert after.operation.datasets == ()
+    assert after.training.watch == ("roc_area",)
+    assert after.name == f"{before.name}-without-pbc"
+    assert after.title == f"{before.title}, without pbc"
+    assert without(changed(parse(LEAST), split="2/5"), ["pbc"]).shares == {"deepapl@2/5": 1}
+    assert without(before, []) is before
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["cnmc"], "--leave-out cnmc: recipe n has no such data set; it has deepapl, pbc"),
+        (["pbc", "deepapl"], "--leave-out pbc, deepapl: leaves recipe n nothing to learn from"),
+    ],
+)
+def test_what_cannot_be_left_out_is_named(names: list[str], told: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(told)) as refused:
+        without(parse({**LEAST, "operation": {"datasets": []}}), names)
+    assert "\n" not in str(refused.value)

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from train.segmentation import fit as training
+from train.data.augment import varied
+from train.fitting import loop
+from train.fitting.checkpoint import State
+from train.fitting.provenance import SettingsError
 from train.segmentation.fit import fit, load_network
 from train.segmentation.network import Network, loss_of, outlines
 from train.segmentation.settings import SegmenterError, Settings
@@ -53,14 +56,14 @@ def test_a_run_leaves_everything_behind(run: Path) -> None:
 def test_an_interrupted_run_ends_the_same(
     run: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passed = training._Run.pass_over
+    step = loop._step
 
-    def interrupted(self: training._Run, train: training.Sources, epoch: int) -> float:
-        if epoch == 1:
+    def interrupted(state: State, *rest: object) -> float:
+        if (state.epoch, state.step) == (1, 1):
             raise KeyboardInterrupt
-        return passed(self, train, epoch)
+        return step(state, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training._Run, "pass_over", interrupted)
+    monkeypatch.setattr(loop, "_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fit(TINY, Path("."), tmp_path, cache=cache, notice=_quiet)
     with pytest.raises(SegmenterError, match="not finished"):
@@ -75,16 +78,15 @@ def test_an_interrupted_run_ends_the_same(
 
 
 def test_other_settings_are_refused(run: Path, cache: Path) -> None:
-    with pytest.raises(SegmenterError, match="was started with other settings"):
+    with pytest.raises(SettingsError, match=r"was started with other settings \(epochs 2, now 3\)"):
         fit(replace(TINY, epochs=3), Path("."), run, cache=cache, notice=_quiet)
 
 
-def test_training_learns_where_cells_are(cache: Path) -> None:
+def test_training_learns_where_cells_are(cache: Path, tmp_path: Path) -> None:
     settings = replace(TINY, widths=(8, 8, 8), stain=0.05, noise=1.0, steps=60, learning_rate=1e-2)
-    train, _ = training.gathered(settings, Path("."), cache, _quiet)
-    run = training._Run(settings, cache / "none")
-    first = run.pass_over(train, 0)
-    assert run.pass_over(train, 1) < 0.7 * first
+    out = fit(settings, Path("."), tmp_path, cache=cache, notice=_quiet)
+    first, second = (epoch["loss"] for epoch in json.loads((out / "history.json").read_text()))
+    assert second < 0.7 * first
 
 
 def test_unknown_sources_and_sizes_are_named() -> None:
@@ -100,7 +102,7 @@ def test_unknown_sources_and_sizes_are_named() -> None:
 def test_light_and_stain_change_but_nothing_beyond_a_scene_does() -> None:
     pixels = np.full((2, 16, 16, 3), 100, np.uint8)
     pixels[:, :4] = 190
-    seen = training.varied(pixels, Settings(), np.random.default_rng(0)).numpy()
+    seen = varied(pixels, Settings(), np.random.default_rng(0)).numpy()
     assert (seen[:, :, :4] == 190).all()
     assert abs(seen[:, :, 4:] - 100).max() > 2
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.runtimes.anysize import BEYOND
 from train.segmentation import scenes
-from train.segmentation.scenes import BEYOND, CENTRE, MASK, Scene
+from train.segmentation.scenes import CENTRE, MASK, Scene
 
 PITCH_UM = 0.5
 

@@ -22,8 +22,8 @@ from pathlib import Path
 from edge.optics import redcells
 from edge.types import U8
 from train.data.classes import NO_BLAST
+from train.data.dataset import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
 from train.data.scale import measured, sample
-from train.data.sets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
 from train.data.sets.artefacts import nucleated_spots
 from train.data.split import split_of
 

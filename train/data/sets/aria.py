@@ -21,7 +21,7 @@ from edge.cells.segment import segment
 from edge.optics.specimen import specimen
 from edge.types import U8
 from train.data.classes import LYMPHOID, NO_BLAST, NUCLEATED
-from train.data.sets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
 from train.data.sets.artefacts import artefact_spots, nucleated_spots
 from train.data.split import split_of
 

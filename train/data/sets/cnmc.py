@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from train.data.sets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
 from train.data.split import split_of
 
 UM_PER_PX = 0.060

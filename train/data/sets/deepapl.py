@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from train.data.sets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
 from train.data.split import split_of
 
 _UM_PER_PX = 0.1  # CellaVision at 100×: red cells measure 76 px

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from train.data.classes import NO_BLAST
-from train.data.sets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
 from train.data.sets.artefacts import artefact_spots
 
 _ARTEFACTS_PER_FIELD = 4

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from train.data.dataset import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, load_picture
 from train.data.scale import measured, sample
-from train.data.sets import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, load_picture
 from train.data.split import split_of
 
 _LABELS = ("all", "aml", "cll", "cml", "healthy")

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from edge.types import LeukoscopeError
+from train.data.dataset import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, load_picture
 from train.data.scale import measured, sample
-from train.data.sets import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, dataset, load_picture
 
 PREFIX = "folder"
 LAYOUT = "<class>/*, <class>/<patient>/* or <patient>/<class>/*"
@@ -209,11 +209,6 @@ def _measured(root: Path, paths: Sequence[Path], notice: Notice) -> float:
         f"pictures (within {2 * found.uncertainty:.0%}); --um-per-px NUMBER takes another"
     )
     return found.um_per_px
-
-
-def named(name: str, reading: Reading | None = None) -> DataSet:
-    """The data set that the command line calls so; `reading` is for folders. DataError for an unknown one."""
-    return folder(name, reading) if name.partition(":")[0] == PREFIX else dataset(name)
 
 
 FOLDER = folder()

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge.types import U8
 from train.data.classes import LEUKOCYTE
-from train.data.sets import (
+from train.data.dataset import (
     CYTOPLASM,
     NUCLEUS,
     DataError,

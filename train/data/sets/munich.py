@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from train.data.sets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
 from train.data.split import split_of
 
 _UM_PER_PX = 0.071

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.optics.specimen import BACKGROUND
 from edge.types import U8
-from train.data.sets import DataSet, Notice, Picture, Spot
+from train.data.dataset import DataSet, Notice, Picture, Spot
 from train.data.split import split_of
 
 COUNT = 2400

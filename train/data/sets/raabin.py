@@ -18,8 +18,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from train.data.dataset import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
 from train.data.scale import measured, sample
-from train.data.sets import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
 from train.data.split import split_of
 
 _UM_PER_PX = 0.063

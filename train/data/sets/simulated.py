@@ -14,7 +14,7 @@ from edge.cameras.demo.sensor import SLACK_PX, Sensor
 from edge.cameras.demo.smear import Smear
 from edge.types import U8
 from train.data.classes import CLASSES
-from train.data.sets import DataSet, Notice, Picture, Spot
+from train.data.dataset import DataSet, Notice, Picture, Spot
 from train.data.split import split_of
 
 FIRST_SEED = 1000

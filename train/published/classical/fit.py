@@ -1,16 +1,15 @@
-"""A run of a method without a network: the folder and figures that `train.fitting.fit` leaves, in one go."""
+"""The task of naming cells without a network: learned in one go, with the folder and figures of every run."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 
 from edge.types import F32
-from train.data.sets import Notice
-from train.data.windows import Windows, middle
+from train.data.windows import middle
 from train.fitting.finish import conclude
-from train.fitting.provenance import write_json
+from train.fitting.gather import gathered
+from train.fitting.provenance import write_metrics
+from train.fitting.task import Run
 from train.fitting.validation import typed
 from train.published.classical import Settings, method
 from train.published.classical.modelfile import save
@@ -19,24 +18,38 @@ from train.recipes.recipe import Recipe
 MODEL = "model.npz"
 
 
-def fit(recipe: Recipe, windows: Windows, out: Path, notice: Notice) -> None:
-    """Learn from the training windows, choose the operating point on the others, and write all of it.
+class ClassicalTask:
+    """A recipe's method as `train.fitting.task.Task`."""
 
-    Raises
-    ------
-    ClassicalError : a class without training cells, or with those of one group only.
-    """
-    training = typed(windows.of("train"), recipe, tuple(recipe.shares))
-    size = recipe.model_input.size_px
-    notice(f"{recipe.method}: learning from {len(training)} cells")
-    crops = np.ascontiguousarray(middle(training.pixels, size))
-    model = method(recipe.method).fit(
-        crops, training.labels, training.groups, settings_of(recipe), seed=recipe.training.seed
-    )
-    validation = typed(windows.of("validation"), recipe)
-    said = model.probabilities(np.ascontiguousarray(middle(validation.pixels, size)))
-    write_json(out / "metrics.json", conclude(logits_of(said), recipe, windows, out))
-    save(model, out / MODEL)
+    def __init__(self, recipe: Recipe, run: Run) -> None:
+        self.recipe, self.run = recipe, run
+
+    def gather(self) -> None:
+        """Cut the windows, or find them cut."""
+        self.windows = gathered(self.recipe, self.run)
+
+    def learn(self) -> None:
+        """Learn from the training windows, choose the operating point on the others, and write all of it.
+
+        Raises
+        ------
+        ClassicalError : a class without training cells, or with those of one group only.
+        """
+        self.run.process.of_leader(self._learn)
+
+    def _learn(self) -> None:
+        recipe, out = self.recipe, self.run.out
+        training = typed(self.windows.of("train"), recipe, tuple(recipe.shares))
+        size = recipe.model_input.size_px
+        self.run.notice(f"{recipe.method}: learning from {len(training)} cells")
+        crops = np.ascontiguousarray(middle(training.pixels, size))
+        model = method(recipe.method).fit(
+            crops, training.labels, training.groups, settings_of(recipe), seed=recipe.training.seed
+        )
+        validation = typed(self.windows.of("validation"), recipe)
+        said = model.probabilities(np.ascontiguousarray(middle(validation.pixels, size)))
+        write_metrics(conclude(logits_of(said), recipe, self.windows, out), out)
+        save(model, out / MODEL)
 
 
 def settings_of(recipe: Recipe) -> Settings:

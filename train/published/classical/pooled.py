@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from edge.types import F32, I32, U8
 from train.data.augment import augment
+from train.network.backbones import head_of
 from train.network.model import begin, build
-from train.published.backbones import head_of
 from train.published.classical import Arrays, Settings
 
 _AT_ONCE = 64

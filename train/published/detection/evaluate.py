@@ -14,12 +14,12 @@ from tqdm import tqdm
 
 from edge.cells.detector import Detector, Finds
 from edge.types import F32, Bools
-from train.data.sets import Notice, Split
-from train.judging.bootstrap import Draws, Figure, draw
-from train.judging.metrics import by_score, ratio
+from train.data.dataset import Notice, Split
 from train.published.detection.boxes import Scene, scenes
 from train.published.detection.matching import OVERLAP, Matches, match
 from train.published.detection.settings import DetectionError
+from train.statistics.bootstrap import Draws, Figure, draw
+from train.statistics.metrics import by_score, ratio
 
 Floats = NDArray[np.float64]
 

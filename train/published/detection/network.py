@@ -17,8 +17,9 @@ from torch.nn import functional
 
 from edge.runtimes.anysize import BEYOND
 from edge.types import U8
-from train.published.detection.settings import STRIDE, Detection
-from train.segmentation.network import SPREAD, heat_loss
+from train.network.heat import heat_loss
+from train.network.model import GREY_SPREAD
+from train.recipes.detection import STRIDE, Detection
 
 REACH_PX = 8.0
 """Distance to a side that an output of 0 stands for: about a red cell's radius."""
@@ -73,7 +74,7 @@ class Network(nn.Module):
         return nn.Sequential(halving, nn.ReLU(), *(Block(width) for _ in range(blocks)))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        fine = self.fine((pixels - BEYOND) / SPREAD)
+        fine = self.fine((pixels - BEYOND) / GREY_SPREAD)
         middle = self.middle(fine)
         up = functional.interpolate(self.to_middle(self.wide(middle)), scale_factor=2.0)
         middle = self.up_middle(torch.relu(middle + up))

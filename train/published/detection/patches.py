@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.runtimes.anysize import BEYOND
 from edge.types import F32, I32, U8, Bools
 from train.published.detection.boxes import Scene
-from train.published.detection.settings import STRIDE, Detection
+from train.recipes.detection import STRIDE, Detection
 
 I64 = NDArray[np.int64]
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.train.data.sets.trees import divided, field, leave_behind, parts, read, touch, write
 from train.data.check import check
-from train.data.sets import SPLITS, DataError, dataset
+from train.data.dataset import SPLITS, DataError
+from train.data.registry import dataset
 
 
 def _marks(data: Path, name: str, lines: str, folder: str = "ALL_IDB1") -> None:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.train.data.sets.trees import divided, leave_behind, read, touch, write
-from train.data.sets import DataError, dataset
+from train.data.dataset import DataError
+from train.data.registry import dataset
 
 FOLDER = "C-NMC_test_prelim_phase_data"
 HEADING = "Patient_ID,new_names,labels\n"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.train.data.sets.trees import divided, field, leave_behind, parts, read, touch, write
 from train.data.check import check
-from train.data.sets import DataError, dataset
+from train.data.dataset import DataError
+from train.data.registry import dataset
 
 FOLDERS = {"ALL": "all", "aml": "aml", "Cll": "cll", "CML": "cml", "Normal": "healthy"}
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from train.data.classes import CLASSES
-from train.data.sets import DATASETS, DataError, Picture, dataset
-from train.data.sets.folder import _NAMES, FolderError, Reading, folder, named
+from train.data.dataset import DataError, Picture
+from train.data.registry import DATASETS, dataset, named
+from train.data.sets.folder import _NAMES, FolderError, Reading, folder
 
 
 @pytest.fixture

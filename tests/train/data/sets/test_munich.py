@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.train.data.sets.trees import divided, leave_behind, parts, read, touch, write
 from train.data.classes import CLASSES
-from train.data.sets import DataError
+from train.data.dataset import DataError
 from train.data.sets.munich import _CLASSES
 
 ROOT = "AML-Cytomorphology_LMU"

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.train.data.sets.trees import divided, field, leave_behind, parts, read, touch, write
-from train.data.sets import DataError, dataset
+from train.data.dataset import DataError
+from train.data.registry import dataset
 
 CLASSES = ("Basophil", "Eosinophil", "Lymphocyte", "Monocyte", "Neutrophil")
 

@@ -11,7 +11,8 @@ import pytest
 
 from edge.bundle.model_input import ModelInput
 from tests.train.conftest import COLOURS, draw
-from train.data.sets import CYTOPLASM, NUCLEUS, SPLITS, DataError, Picture, dataset
+from train.data.dataset import CYTOPLASM, NUCLEUS, SPLITS, DataError, Picture
+from train.data.registry import dataset
 from train.data.windows import read
 
 _XML = "<annotation><object><name>WBC</name><bndbox>{}</bndbox></object></annotation>"

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from train.data.sets import Picture, dataset
+from train.data.dataset import Picture
+from train.data.registry import dataset
 
 RED = (205, 150, 150)
 NUCLEUS = (90, 50, 140)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.train.published.detection.conftest import make
-from train.data.sets import dataset
+from train.data.registry import dataset
 from train.published.detection.boxes import scenes
 from train.published.detection.settings import CLASSES, DetectionError
 

@@ -10,11 +10,11 @@ import pytest
 
 from edge.cells.detector import Detector, Finds
 from edge.optics.specimen import Specimen
-from train.judging.bootstrap import Draws
 from train.published.detection.boxes import Scene, scenes
 from train.published.detection.evaluate import MEAN, average_precisions, best_threshold, evaluate, judged
 from train.published.detection.matching import match, overlaps
 from train.published.detection.settings import CLASSES, DetectionError
+from train.statistics.bootstrap import Draws
 
 Box = tuple[float, float, float, float]
 Find = tuple[Box, float, int]

@@ -12,14 +12,16 @@ import torch
 
 from edge.cells.detector import Detector
 from tests.train.published.detection.conftest import make
+from train.fitting import loop
 from train.fitting.checkpoint import State
+from train.fitting.fit import fit as fit_recipe
 from train.fitting.provenance import SettingsError
-from train.published.detection import fit as training
 from train.published.detection.boxes import scenes
 from train.published.detection.evaluate import evaluate
-from train.published.detection.fit import detector_of, fit, load
+from train.published.detection.fit import detector_of, load
 from train.published.detection.network import Answers, DeviceGraph, Network, loss_of
-from train.published.detection.settings import CLASSES, Detection, DetectionError
+from train.published.detection.settings import CLASSES, DetectionError
+from train.recipes.detection import Detection
 from train.recipes.recipe import Input, Recipe, RecipeError, Training, parse
 
 DETECTION = Detection(widths=(8, 8, 8), blocks=(0, 0, 1), cells=64, patch_px=64, stain=0.05, noise=1.0)
@@ -41,9 +43,13 @@ def _quiet(line: str) -> None:
     """Nobody listens."""
 
 
+def fit(recipe: Recipe, data: Path, out: Path) -> Path:
+    return fit_recipe(recipe, data, out, cache=out, notice=_quiet)
+
+
 @pytest.fixture(scope="module")
 def run(bccd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fit(TINY, bccd, tmp_path_factory.mktemp("run"), notice=_quiet)
+    return fit(TINY, bccd, tmp_path_factory.mktemp("run"))
 
 
 def test_a_run_leaves_everything_behind(run: Path) -> None:
@@ -69,20 +75,20 @@ def test_a_run_leaves_everything_behind(run: Path) -> None:
 def test_an_interrupted_run_ends_the_same(
     run: Path, bccd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = training._step
+    step = loop._step
 
     def interrupted(state: State, *rest: object) -> float:
         if (state.epoch, state.step) == (1, 1):
             raise KeyboardInterrupt
         return step(state, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "_step", interrupted)
+    monkeypatch.setattr(loop, "_step", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        fit(TINY, bccd, tmp_path, notice=_quiet)
+        fit(TINY, bccd, tmp_path)
     with pytest.raises(DetectionError, match="not finished"):
         load(tmp_path)
     monkeypatch.undo()
-    fit(TINY, bccd, tmp_path, notice=_quiet)
+    fit(TINY, bccd, tmp_path)
     whole, halves = (torch.load(r / "model.pt", weights_only=True) for r in (run, tmp_path))
     assert all(torch.equal(whole[name], halves[name]) for name in whole)
     assert load(run)[2]["history"] == load(tmp_path)[2]["history"]
@@ -98,7 +104,7 @@ def test_a_finished_run_is_judged_by_the_device_s_code(run: Path, bccd: Path) ->
 def test_training_finds_the_discs(bccd: Path, tmp_path: Path) -> None:
     settings = Training(epochs=2, samples=160, batch=4, learning_rate=1e-2, average_decay=0.95, watch=())
     recipe = replace(TINY, training=settings, detection=replace(DETECTION, widths=(12, 16, 16)))
-    detector, _ = detector_of(fit(recipe, bccd, tmp_path, notice=_quiet))
+    detector, _ = detector_of(fit(recipe, bccd, tmp_path))
     figures = evaluate(detector, CLASSES, 0.4, ["bccd"], bccd).figures
     for kind in ("leukocyte", "red-cell"):
         assert figures[kind]["average_precision"].value > 0.5
@@ -106,17 +112,17 @@ def test_training_finds_the_discs(bccd: Path, tmp_path: Path) -> None:
 
 def test_other_settings_are_refused(run: Path, bccd: Path) -> None:
     with pytest.raises(SettingsError, match="other settings"):
-        fit(replace(TINY, detection=replace(DETECTION, cells=32)), bccd, run, notice=_quiet)
+        fit(replace(TINY, detection=replace(DETECTION, cells=32)), bccd, run)
 
 
 def test_what_cannot_be_learned_is_named(bccd: Path, tmp_path: Path) -> None:
     with pytest.raises(DetectionError, match="classes: 'blast' has no boxes"):
-        fit(replace(TINY, classes=("blast", "leukocyte")), bccd, tmp_path / "a", notice=_quiet)
+        fit(replace(TINY, classes=("blast", "leukocyte")), bccd, tmp_path / "a")
     with pytest.raises(DetectionError, match="data set pbc: its fields have no box for every cell"):
-        fit(replace(TINY, shares={"pbc": 1.0}), bccd, tmp_path / "b", notice=_quiet)
+        fit(replace(TINY, shares={"pbc": 1.0}), bccd, tmp_path / "b")
     part = make(tmp_path / "data", {"train": (1,), "test": (2,)})
     with pytest.raises(DetectionError, match="no validation field"):
-        fit(TINY, part, tmp_path / "c", notice=_quiet)
+        fit(TINY, part, tmp_path / "c")
 
 
 def test_a_recipe_with_an_unknown_key_or_value_is_refused() -> None:

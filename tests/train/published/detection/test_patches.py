@@ -12,7 +12,7 @@ from edge.optics.specimen import Specimen
 from edge.runtimes.anysize import BEYOND
 from train.published.detection.boxes import Scene
 from train.published.detection.patches import batch, targets
-from train.published.detection.settings import STRIDE, Detection
+from train.recipes.detection import STRIDE, Detection
 
 SETTINGS = Detection(patch_px=64, zoom=(0.8, 1.25))
 PITCH_UM = 0.4

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.data.sampling import weights
 from train.data.windows import Windows
+from train.fitting.sampling import weights
 from train.recipes.recipe import Recipe, Training
 
 LABELS = ["blast"] * 6 + ["lymphocyte"] * 3 + ["monocyte"] + ["neutrophil"] * 4

@@ -13,12 +13,11 @@ from torch import Tensor
 
 from train.data.augment import augment
 from train.data.classes import admitted
-from train.data.sets import Notice
+from train.data.dataset import Notice
+from train.data.stains import Indices
 from train.data.windows import Windows
-from train.judging.metrics import Floats
 from train.recipes.recipe import Recipe
-
-Indices = NDArray[np.int64]
+from train.statistics.metrics import Floats
 
 
 def understood(windows: Windows, recipe: Recipe, notice: Notice) -> Windows:
@@ -76,7 +75,7 @@ def crops_of(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Gen
     rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=random)))
     pixels = windows.pixels[batch]
     if recipe.model_input.plain:
-        lent = windows.laboratories
+        lent = windows.stains
         pixels = lent.presented(windows.pixels, windows.masks, batch, recipe.augmentation, rng)
     return augment(
         torch.from_numpy(pixels), recipe.augmentation, recipe.input.size_px, recipe.input.pitch_um, random

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge.types import U8
-from train.judging.plots import ALARM, INK, sheet
+from train.statistics.plots import ALARM, INK, sheet
 
 _COLUMNS = 8
 

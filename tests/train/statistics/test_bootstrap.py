@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.judging.bootstrap import Draws, Figure, draw, undrawn
+from train.statistics.bootstrap import Draws, Figure, draw, undrawn
 
 
 def test_whole_groups_are_drawn() -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from train.judging import metrics
-from train.judging.bootstrap import Draws, draw
+from train.statistics import metrics
+from train.statistics.bootstrap import Draws, draw
 
 
 def _bool(*values: int) -> np.ndarray:

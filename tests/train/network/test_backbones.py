@@ -19,19 +19,17 @@ from edge.types import U8
 from export.bundle.bundle import Options, build
 from export.graph.graph import ExportError
 from train.data.classes import CLASSES
-from train.fitting.checkpoint import start
-from train.fitting.fit import fit, load_model, load_network
-from train.network import model
+from train.fitting.fit import fit, load_network
+from train.judging.runs import load_model
+from train.network import backbones, model
+from train.network.backbones import BACKBONES, LEAST_PX, STORED, Backbone, BackboneError, backbone
 from train.network.model import Architecture, Network
-from train.published import backbones
-from train.published.backbones import BACKBONES, LEAST_PX, STORED, Backbone, BackboneError, backbone
 from train.recipes import recipe
 from train.recipes.recipe import Input, Operation, Recipe, RecipeError, Training
 
 SIZE = 32
 LEVELS = np.random.default_rng(0).normal((200, 150, 180), (9, 30, 20), (40, SIZE, SIZE, 3))
 WINDOWS: U8 = np.clip(np.round(LEVELS), 0, 255).astype(np.uint8)
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,6 +63,14 @@ def _recipe(**architecture: object) -> Recipe:
         training=Training(epochs=1, samples=8, batch=4),
         operation=Operation(datasets=("deepapl",)),
     )
+
+
+def _begun(chosen: Recipe) -> torch.nn.Module:
+    """The network as a run begins with it."""
+    torch.manual_seed(chosen.training.seed)
+    network = model.build(chosen.architecture, len(chosen.classes))
+    model.begin(network, chosen.architecture, WINDOWS)
+    return network
 
 
 def _states_equal(one: Backbone, other: Backbone, inside: str) -> dict[str, bool]:
@@ -107,7 +113,7 @@ def test_grey_levels_reach_the_network_normalised(small: str) -> None:
 def test_own_levels_are_those_of_the_training_windows(small: str) -> None:
     published = Architecture(backbone=small)
     for architecture, own in ((published, False), (replace(published, levels="own"), True)):
-        network = start(replace(_recipe(), architecture=architecture), WINDOWS, CPU, "fp32").network
+        network = _begun(replace(_recipe(), architecture=architecture))
         assert isinstance(network, Backbone)
         means, spreads = network.mean.flatten().numpy(), network.spread.flatten().numpy()
         wanted = WINDOWS.reshape(-1, 3).astype(float)
@@ -187,7 +193,7 @@ def test_stored_weights_that_are_here_need_no_network(
     here.parent.mkdir(parents=True)
     given = BACKBONES[small](1000)
     torch.save(given.state_dict(), here)
-    network = start(_recipe(weights=STORED, hidden=8), WINDOWS, CPU, "fp32").network
+    network = _begun(_recipe(weights=STORED, hidden=8))
     assert torch.equal(
         network.state_dict()["network.layer4.0.conv2.weight"], given.state_dict()["layer4.0.conv2.weight"]
     )
@@ -235,7 +241,7 @@ def test_what_is_frozen_keeps_its_weights_and_statistics_while_the_head_learns(
     network, metrics = load_network(run)
     assert isinstance(network, Backbone)
     assert 0 <= metrics["validation"]["deepapl_roc_area"] <= 1
-    before = start(chosen, WINDOWS, CPU, "fp32").network
+    before = _begun(chosen)
     assert isinstance(before, Backbone)
     same = _states_equal(network, before, "network.")
     head = {name: kept for name, kept in same.items() if name.startswith("network.fc.")}

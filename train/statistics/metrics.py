@@ -2,7 +2,7 @@
 
 `scores` are (n,) probabilities of the positive side, `truth` (n,) bool. Areas and rates are NaN where a
 side is empty. What takes `Draws` gives (R + 1,) values, the first of the data as they are
-(`train.judging.bootstrap`); the rest is the same without rounds.
+(`train.statistics.bootstrap`); the rest is the same without rounds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.types import F32, I32, Bools
-from train.judging.bootstrap import Draws, undrawn
+from train.statistics.bootstrap import Draws, undrawn
 
 Floats = NDArray[np.float64]
 

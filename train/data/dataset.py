@@ -1,0 +1,140 @@
+"""What a data set is: where it comes from, its pictures, and the labelled places in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from edge.types import U8, LeukoscopeError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Notice = Callable[[str], None]
+
+CYTOPLASM, NUCLEUS = 1, 2
+"""Values of a drawn mask."""
+
+SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+"""Picture files, whatever a copy of the data set was encoded as."""
+
+
+class DataError(LeukoscopeError):
+    """A data set is absent or holds nothing that can be used."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A labelled place in a picture.
+
+    Attributes
+    ----------
+    label : a class name or 'leukocyte' (see `train.data.classes.admitted`).
+    group : whatever must not be divided between training and test: a patient, a slide, a block of files.
+    split : the part of the data set that the group belongs to.
+    centre_px : x and y in pixels of the picture, None for its middle.
+    """
+
+    label: str
+    group: str
+    split: Split
+    centre_px: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with labelled spots, all of one split.
+
+    `load` gives (H, W, 3) uint8 RGB or raises DataError; so does `load_mask`, where somebody drew the cell
+    in the middle: (H, W) uint8 of 0, CYTOPLASM and NUCLEUS.
+    """
+
+    name: str
+    um_per_px: float
+    spots: tuple[Spot, ...]
+    load: Callable[[], U8]
+    load_mask: Callable[[], U8] | None = None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What a data set is, where it comes from, and how to read it.
+
+    Attributes
+    ----------
+    name : what the command line calls it.
+    folder : the name of its folder inside the data folder, None when it needs no files.
+    groups : what one `Spot.group` is, in words: 'patient', 'slide', ...
+    split : how it is split, in words.
+    read : (root, notice) -> its pictures.
+    laboratory : whose stain and microscope it shows; data sets of one laboratory share the text.
+    labels : what its spots may be labelled, where that is not what `train.data.classes.admitted` knows.
+    overlapping : its pictures are fields of slides, and two may show the same place in part.
+    also : other names that its folder goes by.
+    own : pattern of a path in that folder without which it is not there, where others share the folder.
+    """
+
+    name: str
+    title: str
+    folder: str | None
+    home: str
+    licence: str
+    citation: str
+    layout: str
+    groups: str
+    split: str
+    read: Callable[[Path, Notice], Iterable[Picture]]
+    laboratory: str = "not stated"
+    labels: tuple[str, ...] = ()
+    overlapping: bool = False
+    also: tuple[str, ...] = ()
+    own: str = ""
+
+    def root(self, data: Path) -> Path:
+        """Its folder: inside `data`, or `data` itself when that is the data set."""
+        if self.folder is None:
+            return data
+        names = (self.folder, *self.also)
+        for inside in (data / name for name in names):
+            if inside.is_dir():
+                return inside
+        if data.name in names and data.is_dir():
+            return data
+        raise DataError(
+            f"data set {self.name}: no folder {data / self.folder}; get it from {self.home}, laid out as "
+            f"{self.layout}"
+        )
+
+    def there(self, data: Path) -> bool:
+        """Whether its folder is in `data`, and in it what is its own."""
+        try:
+            root = self.root(data)
+        except DataError:
+            return False
+        return not self.own or any(root.glob(self.own))
+
+
+def picture_files(folder: Path, notice: Notice) -> list[Path]:
+    """Picture files of a folder in order of name; other files are told and left out."""
+    kept = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):  # what systems leave behind, also under names of pictures
+            continue
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            kept.append(path)
+        else:
+            notice(f"{path}: not a picture, left out")
+    return kept
+
+
+def load_picture(path: Path) -> U8:
+    """(H, W, 3) uint8 RGB; raises DataError for a file that cannot be decoded."""
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if picture is None:
+        raise DataError(f"{path}: cannot be read as a picture, left out")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

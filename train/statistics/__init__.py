@@ -1,0 +1,1 @@
+"""What fitting and judging share: figures of labelled cells, their intervals, and how they are drawn."""
