@@ -1,7 +1,7 @@
 """Our network against well-known ones, trained on the same cells and judged on laboratories left out.
 
-    python benchmarks/rivals.py --data ../shared/data --out runs/rivals --samples 12000 --longer 90000
-    python benchmarks/rivals.py --costs
+    python benchmarks/published/rivals.py --data ../shared/data --out runs/rivals --longer 90000
+    python benchmarks/published/rivals.py --costs
 
 Every network gets the recipe's windows, crops of the same size, augmentation, batches, schedule and number of
 crops, all from nothing; only its learning rate is its own, the usual one for its kind with AdamW, fixed

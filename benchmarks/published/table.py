@@ -1,7 +1,7 @@
 """Published systems, rebuilt: on the split that leaks, on one that does not, away from home, and their cost.
 
-    python benchmarks/published.py --data ../shared/data --out runs/published
-    python benchmarks/published.py --data ../shared/data --out runs/published --only cnmc-cnn resnet50
+    python benchmarks/published/table.py --data ../shared/data --out runs/published
+    python benchmarks/published/table.py --data ../shared/data --out runs/published --only cnmc-cnn resnet50
 
 Each is trained under both kinds of split and judged on the part that is kept from training; figures are with
 95% intervals by a bootstrap over whatever must not be divided (subjects, patients, blocks of files). Beside
@@ -27,13 +27,16 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what `leftout` and `results` share
+
 from asking import Said, asked, judged, minus, said, said_by_cells, together, told
 from away import SHIPPED, Ours, answers
 from boxes import on_boxes
 from costs import costs
 from leftout import LEFT_OUT
+from page import page
 from systems import SYSTEMS
-from tables import page
 
 from edge.bench import machine
 from edge.types import LeukoscopeError
