@@ -31,6 +31,8 @@ def datasets(arguments: argparse.Namespace) -> int:
     for found in map(dataset, names):
         fields = ("title", "layout", "split", "groups", "laboratory", "licence", "home", "citation")
         entry = {"name": found.name} | {field: getattr(found, field) for field in fields}
+        if found.scale is not None:
+            entry |= {"um_per_px": found.scale.um_per_px, "um_per_px_from": found.scale.source}
         there = ""
         if arguments.data is not None and found.folder is not None:
             entry["found"] = found.there(arguments.data)
@@ -38,6 +40,8 @@ def datasets(arguments: argparse.Namespace) -> int:
         listed.append(entry)
         lines.append(f"{found.name}: {found.title}{there}")
         lines += [f"  {field:<10} {entry[field]}" for field in fields[1:]]
+        if found.scale is not None:
+            lines.append(f"  {'scale':<10} {found.scale.um_per_px:g} µm per pixel: {found.scale.source}")
     _tell(arguments, {"datasets": listed}, lines)
     return DONE
 

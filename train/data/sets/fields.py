@@ -16,13 +16,30 @@ from xml.etree import ElementTree
 import numpy as np
 
 from train.data.classes import NO_BLAST
-from train.data.sets import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.sets import (
+    DataError,
+    DataSet,
+    Notice,
+    Picture,
+    Scale,
+    Split,
+    Spot,
+    load_picture,
+    picture_files,
+)
 from train.data.sets.artefacts import artefact_spots
 
 _ARTEFACTS_PER_FIELD = 4
 _MARKED = "marked"  # a label that only keeps artefacts away
 RED_CELL = "red-cell"
 """A label that only `train.published.detection` has a use for: crops of red cells may well be artefacts."""
+
+_BY_RED_CELLS = (
+    "as the device measures it on red cells, median of its pictures (`python benchmarks/scale.py`)"
+)
+_BCCD_SCALE = Scale(0.083, f"{_BY_RED_CELLS}; by the width of its boxes of red cells 0.077")
+_CHULA_SCALE = Scale(0.095, _BY_RED_CELLS)
+_TXL_SCALE = Scale(0.063, f"{_BY_RED_CELLS}; by the width of its boxes of red cells 0.058")
 
 Box = tuple[str, float, float, float, float]
 """label, x0, y0, x1, y1 in pixels"""
@@ -33,7 +50,7 @@ class Field:
     """A picture and the boxes of what is labelled in it."""
 
     path: Path
-    um_per_px: float  # as the device measures it on red cells: `python benchmarks/scale.py`
+    um_per_px: float
     group: str
     split: Split
     boxes: tuple[Box, ...]
@@ -150,7 +167,9 @@ def _bccd(root: Path, notice: Notice) -> Iterator[Field]:
             x0, y0, x1, y1 = (float(box.findtext(k, "0")) for k in ("xmin", "ymin", "xmax", "ymax"))
             if kind in names:
                 boxes.append((names[kind], x0, y0, x1, y1))
-        yield Field(path, 0.083, path.stem, listed[path.stem], tuple(boxes), _ARTEFACTS_PER_FIELD)
+        yield Field(
+            path, _BCCD_SCALE.um_per_px, path.stem, listed[path.stem], tuple(boxes), _ARTEFACTS_PER_FIELD
+        )
 
 
 _CHULA_TYPES = {0: "neutrophil", 1: "eosinophil", 2: "basophil", 3: "lymphocyte", 4: "monocyte"}
@@ -165,7 +184,7 @@ def _chula(root: Path, notice: Notice) -> Iterator[Field]:
         slide = path.stem.split("_")[0]
         split: Split = "train" if slide in _CHULA_TRAIN else "test"
         boxes = _yolo(labels / f"{path.stem}.txt", (1440, 900), _CHULA_TYPES, notice)
-        yield Field(path, 0.095, f"chula/{slide}", split, boxes, _ARTEFACTS_PER_FIELD)
+        yield Field(path, _CHULA_SCALE.um_per_px, f"chula/{slide}", split, boxes, _ARTEFACTS_PER_FIELD)
 
 
 _TXL_TEST = frozenset({"528b7029-88d8-5cc6-8241-d0068ffbed7f"})
@@ -183,7 +202,7 @@ def _txl(root: Path, notice: Notice) -> Iterator[Field]:
                 labels / f"{path.stem}.txt", (575, 575), {0: NO_BLAST, 1: RED_CELL, 2: "platelet"}, notice
             )
             split_here = "test" if path.stem in _TXL_TEST else split
-            yield Field(path, 0.063, f"txl/{path.stem}", split_here, boxes, 2)
+            yield Field(path, _TXL_SCALE.um_per_px, f"txl/{path.stem}", split_here, boxes, 2)
 
 
 BCCD = DataSet(
@@ -197,6 +216,7 @@ BCCD = DataSet(
     groups="field",
     split="the official one, but of fields that overlap those in the laxer part follow those in the stricter",
     read=_read_with(_bccd),
+    scale=_BCCD_SCALE,
     laboratory="not stated (BCCD)",
     overlapping=True,
 )
@@ -214,6 +234,7 @@ CHULA = DataSet(
     split=f"by slide: {', '.join(sorted(_CHULA_TRAIN))} train, the others test; divided anew after a look at "
     "results on slides held back at first, so test figures flatter",
     read=_read_with(_chula),
+    scale=_CHULA_SCALE,
     laboratory="Chulalongkorn University, Bangkok",
     overlapping=True,
 )
@@ -230,6 +251,7 @@ TXL_PBC = DataSet(
     groups="field",
     split="the folders train, val and test, but one picture of train is test: it shows a cell of test",
     read=_read_with(_txl),
+    scale=_TXL_SCALE,
     laboratory="Raabin-WBC, Iran; Giemsa",
     overlapping=True,
 )
