@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from results import Results, add_json
 
 from edge.bench import fields
 from edge.bundle import bundle, model_input
@@ -90,7 +91,7 @@ def dump(model: Bundle, folder: Path) -> dict[str, Any]:
     }
 
 
-def compare(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def compare(one: dict[str, Any], other: dict[str, Any], results: Results) -> bool:
     """Print what differs; whether all golden cells have the same class and all probabilities are near."""
     print(f"{one['machine']} {one['versions']}\n{other['machine']} {other['versions']}")
     if one["bundle_sha256"] != other["bundle_sha256"]:
@@ -112,6 +113,10 @@ def compare(one: dict[str, Any], other: dict[str, Any]) -> bool:
                 f"  {variant}: {len(pairs)} cells, {differ} of another class, {missing} without a partner, "
                 f"largest difference in a probability {off:.2g}"
             )
+            about = {"what": f"{name}, {variant}, {one['machine']} and {other['machine']}", "n": len(pairs)}
+            results.add("largest difference in a probability", off, of="cells", **about,
+                        wanted=f"≤ {WANTED}" if a["golden"] else "")  # fmt: skip
+            results.add("cells of another class", differ, of="cells", **about)
             well &= not a["golden"] or (differ == 0 and missing == 0 and off <= WANTED)
     print(
         "golden cases: the same" if well else f"golden cases: NOT the same (classes, or more than {WANTED})"
@@ -147,6 +152,7 @@ def main() -> int:
     comparing = commands.add_parser("compare")
     comparing.add_argument("one", type=Path)
     comparing.add_argument("other", type=Path)
+    add_json(comparing)
     arguments = parser.parse_args()
     if arguments.command == "draw":
         draw(arguments.fields)
@@ -154,11 +160,11 @@ def main() -> int:
         found = dump(bundle.load(arguments.bundle, allow_unsigned=True), arguments.fields)
         arguments.out.write_text(json.dumps(found) + "\n")
     else:
-        return (
-            0
-            if compare(json.loads(arguments.one.read_text()), json.loads(arguments.other.read_text()))
-            else 3
-        )
+        results = Results("architectures", parser, arguments)
+        one, other = (json.loads(path.read_text()) for path in (arguments.one, arguments.other))
+        well = compare(one, other, results)
+        results.write()
+        return 0 if well else 3
     return 0
 
 

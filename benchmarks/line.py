@@ -11,12 +11,12 @@ start is from typing that command to its first reading, the best of three, warm 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from results import Results, add_json
 
 from edge import command
 from edge.bench import process, table
@@ -57,8 +57,9 @@ def main() -> None:
     parser.add_argument(
         "--long", type=int, default=5000, help="frames of the long run (default 5000); 0 for none"
     )
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     arguments = parser.parse_args()
+    results = Results("line", parser, arguments)
     figures: dict[str, Any] = {}
     if arguments.frames:
         extent = Extent.full(arguments.frames)
@@ -74,8 +75,11 @@ def main() -> None:
             f"long run of {run['frames']} fields: at most {run['largest_resident_mb']} MB resident, "
             f"{grown} after the first {SETTLED}; first reading after {run['first_reading_s']} s"
         )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        about = {"what": "edge-run --headless, simulated slide", "n": run["frames"], "of": "fields"}
+        results.add("first reading", run["first_reading_s"], unit="s", wanted="≤ 1.5 s", **about)
+        results.add("memory, largest", run["largest_resident_mb"], unit="MB", wanted="≤ 200 MB", **about)
+        results.add(f"memory, growth after {SETTLED}", run["growth_after_500"], wanted="< 0.01", **about)
+    results.write(figures)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from boxes import on_boxes
 from costs import costs
 from leftout import LEFT_OUT
 from page import page
+from results import Results, add_json
 from systems import SYSTEMS
 
 from edge.bench import machine
@@ -231,7 +232,9 @@ def main() -> int:
     parser.add_argument("--ours-without", nargs="+", type=_given, default=[], metavar="NAME=RUN")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of every recipe")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="pictures of each data set")
+    add_json(parser)
     args = parser.parse_args()
+    results = Results("published/table", parser, args)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     cache = args.cache or args.out / "cache"
@@ -243,6 +246,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     write_json(args.out / "published.json", found)
+    results.add_nested({key: found[key] for key in ("systems", "costs")})
+    results.write(found)
     print(page(found))
     return 0
 
