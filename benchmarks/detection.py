@@ -67,7 +67,7 @@ def main() -> None:
         if args.segmentation_only:
             find = partial(segmented, nominal)
         else:
-            find = WholeLine(bundle.load(args.bundle, allow_unsigned=True), nominal, asked)
+            find = WholeLine(bundle.load(args.bundle, allow_unsigned=True), nominal, print, asked)
         show = partial(write_wrong if args.wrong else write, args.pictures / name) if args.pictures else None
         found = judge(find, source, spread(listed, args.limit), f"official {args.split}", print, show)
         print("\n".join(found.lines()), flush=True)

@@ -97,29 +97,29 @@ class WholeLine:
 
     Parameters
     ----------
-    um_per_px : scale of the fields, or "auto" to measure each by its red cells. nominal : of those without.
+    nominal : µm per pixel of fields without red cells. tell : takes a line about what computes.
+    um_per_px : of all fields, or "auto" to measure each by its red cells.
     """
 
     live = False
     name, serial = "fields", ""
 
-    def __init__(self, bundle: Bundle, nominal: float, um_per_px: float | str = "auto") -> None:
+    def __init__(self, bundle: Bundle, nominal: float, tell: Notice, um_per_px: float | str = "auto") -> None:
         profile = load_profile()
         exact = replace(profile.runtime, kind="ort", precision="fp32")  # the same on every machine
-        engine = open_engine(replace(profile, runtime=exact), bundle, None, print)
-        self._classifier, self._find = engine.classifier, engine.find
+        self._engine = open_engine(replace(profile, runtime=exact), bundle, None, tell)
         self._scales = Scales(asked=um_per_px, nominal=nominal, camera=self, independent=True)
 
     def __call__(self, pixels: U8, name: str) -> tuple[Cells, Bools]:
-        line = Line(self._classifier, self._scales.for_slide(), find=self._find, mapped=False)
+        line = Line(self._engine.classifier, self._scales.for_slide(), find=self._engine.find, mapped=False)
         reading = line.read(Frame(pixels, 0, name, datetime.now(UTC), time.monotonic()))
-        classes = self._classifier.manifest.classes
+        classes = self._engine.bundle.manifest.classes
         cells = np.array([name != ARTEFACT for name in classes], np.bool_)
         return reading.cells, np.asarray(cells[reading.classes], np.bool_)
 
     def close(self) -> None:
-        """Let go of the runtime."""
-        self._classifier.close()
+        """Let go of the runtimes."""
+        self._engine.close()
 
 
 def evaluate(
@@ -149,7 +149,7 @@ def evaluate(
         listed = [f for f in FIELDS[source.name](source.root(data), notice) if split in (f.split, "all")]
         if not listed:
             raise DataError(f"data set {source.name}: no field in part {split!r} of {data}")
-        line = WholeLine(bundle, listed[0].um_per_px)
+        line = WholeLine(bundle, listed[0].um_per_px, notice)
         show = partial(fieldpictures.write_wrong, pictures / source.name) if pictures else None
         try:
             results.append(judge(line, source, spread(listed, limit), split, notice, show))
