@@ -14,7 +14,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+from results import Results, add_json
 
 
 def screen(seed: int, frames: int, folder: Path) -> dict[str, Any]:
@@ -35,7 +38,9 @@ def main() -> None:
     )
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--seeds", default="0-20", help="first-last (default 0-20)")
+    add_json(parser)
     arguments = parser.parse_args()
+    results = Results("demo", parser, arguments)
     first, last = (int(n) for n in arguments.seeds.split("-"))
     held = slides = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -44,6 +49,9 @@ def main() -> None:
             low, high = said["blast_interval"] or (0.0, 1.0)
             holds = low <= said["truth"] <= high
             slides, held = slides + 1, held + holds
+            read = SimpleNamespace(value=said["blast_fraction"] or 0.0, low=low, high=high)
+            about = {"n": said["cells_counted"], "of": "leukocytes", "wanted": f"{said['truth']:.3f}"}
+            results.add("blast fraction", read, what=f"demo:{seed}, {said['finding']}", **about)
             print(
                 f"demo:{seed:<3} truth {said['truth']:.3f}  read {said['blast_fraction'] or 0:.3f} "
                 f"[{low:.3f}, {high:.3f}] {'held' if holds else 'MISSED':6} of {said['cells_counted']:4} "
@@ -51,6 +59,8 @@ def main() -> None:
                 flush=True,
             )
     print(f"interval held the truth in {held} of {slides} slides")
+    results.add("interval holds the truth", held / slides, n=slides, of="slides", wanted="≥ 0.95")
+    results.write()
 
 
 if __name__ == "__main__":

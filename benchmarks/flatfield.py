@@ -17,8 +17,9 @@ from time import perf_counter
 
 import cv2
 import numpy as np
-from quality import PITCH_UM, UM_PER_PX
-from scale import pictures
+from quality import PITCH_UM
+from results import Results, add_json
+from scale import pictures, um_per_px
 
 from edge.calibrate import flatfield
 from edge.cameras.demo.camera import SimulatedCamera
@@ -63,10 +64,10 @@ def fields(data: Path | None, name: str, limit: int) -> Iterator[U8]:
     camera.close()
 
 
-def cells_um(view: specimen.Specimen, picture: U8, um_per_px: float) -> F32:
+def cells_um(view: specimen.Specimen, picture: U8, scale: float) -> F32:
     """(n, 2) centres of the cells found, µm."""
     found = segment.segment(view, picture.shape[:2])
-    return np.asarray(found.centres_px * um_per_px, np.float32)
+    return np.asarray(found.centres_px * scale, np.float32)
 
 
 def again(before: F32, now: F32) -> int:
@@ -79,7 +80,7 @@ def again(before: F32, now: F32) -> int:
     return len(now) - len(left)
 
 
-def row(shown: Sequence[U8], um_per_px: float) -> str:
+def row(shown: Sequence[U8], name: str, scale: float, results: Results) -> str:
     """Figures of a set, without and with the flat field."""
     lit = light(*shown[0].shape[:2])
     flat = flatfield.measure([through(235.0, lit, 1000 + i) for i in range(10)]).flat
@@ -87,15 +88,20 @@ def row(shown: Sequence[U8], um_per_px: float) -> str:
     for given in (None, flat):
         off, times, counts = [], [], np.zeros(3)
         for seed, field in enumerate(shown):
-            as_it_was = specimen.specimen(field, um_per_px, PITCH_UM)
+            as_it_was = specimen.specimen(field, scale, PITCH_UM)
             dim = through(field, lit, seed)
             started = perf_counter()
-            view = specimen.specimen(dim, um_per_px, PITCH_UM, given)
+            view = specimen.specimen(dim, scale, PITCH_UM, given)
             times.append(perf_counter() - started)
             off.append(np.abs(view.pixels.astype(int) - as_it_was.pixels).mean())
-            before, now = cells_um(as_it_was, field, um_per_px), cells_um(view, dim, um_per_px)
+            before, now = cells_um(as_it_was, field, scale), cells_um(view, dim, scale)
             counts += len(before), again(before, now), len(now)
         cells, kept, found = counts
+        about = {"what": f"{name}, {'without' if given is None else 'with'} a flat field", "n": len(shown)}
+        results.add("background off by", np.mean(off), unit="grey levels", of="fields", **about)
+        about |= {"n": int(cells), "of": "cells"}
+        results.add("cells found again", kept / cells, **about)
+        results.add("cells found that are new", (found - kept) / cells, **about)
         out += (
             f"{np.mean(off):>9.2f}{kept / cells:>8.1%}{(found - kept) / cells:>7.1%}{min(times) * 1e3:>7.2f}"
         )
@@ -108,18 +114,21 @@ def main() -> None:
         "--data", type=Path, help="folder of the data sets; without it the simulated fields only"
     )
     parser.add_argument("--limit", type=int, default=30, help="fields of each set (default 30)")
+    add_json(parser)
     arguments = parser.parse_args()
+    results = Results("flatfield", parser, arguments)
     cv2.setNumThreads(1)
     columns = f"{'off':>9}{'found':>8}{'new':>7}{'ms':>7}"
     print(f"{'':28}{'without':^31}{'with':^31}\n{'set':14}{'fields':>7}{'cells':>7}{columns * 2}")
     scales = {DRAWN: 0.1} | (
-        {n: UM_PER_PX[n] for n in ("chula_wbc", "bccd", "txl_pbc")} if arguments.data else {}
+        {n: um_per_px(n) for n in ("chula", "bccd", "txl-pbc")} if arguments.data else {}
     )
-    for name, um_per_px in scales.items():
+    for name, scale in scales.items():
         shown = list(fields(arguments.data, name, arguments.limit))
         same = [field for field in shown if field.shape == shown[0].shape]
         if same:
-            print(f"{name:14}{row(same, um_per_px)}")
+            print(f"{name:14}{row(same, name, scale, results)}")
+    results.write()
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ from time import perf_counter
 
 import cv2
 import numpy as np
-from quality import PITCH_UM, UM_PER_PX
-from scale import SETS, pictures
+from quality import PITCH_UM
+from results import Results, add_json
+from scale import SETS, pictures, um_per_px
 
 from edge.line import quality
 from edge.line.focus import FocusMeter
@@ -32,15 +33,13 @@ from edge.types import U8, Frame
 
 STEPS_UM = tuple(float(s) for s in np.arange(0, 6.01, 0.5))
 SHOWN_UM = (0.0, 1.0, 2.0, 4.0, 6.0)
-SCALES = UM_PER_PX | {"segmentation_WBC 1": 0.2, "segmentation_WBC 2": 0.1, "C-NMC": 0.06}
-"""µm per pixel; of the last three, which show no red cells, from the size of their nuclei."""
 
 Defocus = tuple[str, float]
 
 
-def defocused(picture: U8, kind: str, um: float, um_per_px: float) -> U8:
+def defocused(picture: U8, kind: str, um: float, scale: float) -> U8:
     """The picture blurred by a 'gauss' of this standard deviation or a 'disc' of this radius."""
-    px = um / um_per_px
+    px = um / scale
     if px < 0.5:
         return picture
     if kind == "gauss":
@@ -51,10 +50,10 @@ def defocused(picture: U8, kind: str, um: float, um_per_px: float) -> U8:
     return np.asarray(cv2.filter2D(picture, -1, disc / disc.sum(), borderType=cv2.BORDER_REFLECT), np.uint8)
 
 
-def assess(picture: U8, um_per_px: float) -> Quality:
+def assess(picture: U8, scale: float) -> Quality:
     """Quality of a picture as the line sees it."""
     frame = Frame(picture, 0, "benchmark", datetime.now(UTC), 0.0)
-    return quality.assess(specimen.specimen(picture, um_per_px, PITCH_UM), frame)
+    return quality.assess(specimen.specimen(picture, scale, PITCH_UM), frame)
 
 
 def outwards(sweep: Sequence[Quality]) -> list[float]:
@@ -75,25 +74,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument("--limit", type=int, default=40, help="pictures of each set (default 40)")
+    parser.add_argument("--dataset", choices=SETS, action="append", help="default: all of them")
+    add_json(parser)
     arguments = parser.parse_args()
+    results = Results("focus", parser, arguments)
     cv2.setNumThreads(1)
     print(
         f"{'set':20}{'blur':>7}{'outwards':>10}{'inwards':>9}"
         + "".join(f"{s:>6.0f}" for s in SHOWN_UM)
         + " µm   other fields    time"
     )
-    for name in SETS:
+    for name in arguments.dataset or SETS:
         fields = list(pictures(arguments.data, name, arguments.limit))
-        if name == "C-NMC":  # cells cut out on black: on white they have a natural edge
+        if name == "cnmc":  # cells cut out on black: on white they have a natural edge
             fields = [np.where(f.max(axis=2, keepdims=True) <= 12, np.uint8(240), f) for f in fields]
         for kind in ("gauss", "disc"):
-            print(row(fields, name, kind) if fields else f"{name:20}{'absent':>7}")
+            print(row(fields, name, kind, results) if fields else f"{name:20}{'absent':>7}")
+    results.write()
 
 
-def row(fields: Sequence[U8], name: str, kind: str) -> str:
+def row(fields: Sequence[U8], name: str, kind: str, results: Results) -> str:
     """A line of the table."""
-    um_per_px = SCALES[name]
-    sweeps = [[assess(defocused(f, kind, s, um_per_px), um_per_px) for s in STEPS_UM] for f in fields]
+    scale = um_per_px(name)
+    sweeps = [[assess(defocused(f, kind, s, scale), scale) for s in STEPS_UM] for f in fields]
     out, back = [outwards(s) for s in sweeps], [inwards(s) for s in sweeps]
     falling = np.mean([a > b for shown in out for a, b in pairwise(shown)])
     rising = np.mean([b > a or b == 1.0 for shown in back for a, b in pairwise(shown)])
@@ -104,8 +107,12 @@ def row(fields: Sequence[U8], name: str, kind: str) -> str:
     metered = perf_counter() - started
     started = perf_counter()
     for field in fields:
-        assess(field, um_per_px)
+        assess(field, scale)
     share = metered / (perf_counter() - started)
+    about = {"what": f"{name}, {kind}", "n": len(fields), "of": "fields"}
+    results.add("steps in the right order, outwards", falling, **about)
+    results.add("steps in the right order, inwards", rising, **about)
+    results.add("time of the meter", metered / len(fields) * 1e3, unit="ms", wanted="≤ 1 ms", **about)
     return (
         f"{name:20}{kind:>7}{falling:>10.1%}{rising:>9.1%}"
         + "".join(f"{level:>6.2f}" for level in levels)

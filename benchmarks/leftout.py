@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from results import Results, add_json
 
 from edge.bundle import bundle
 from train.data.classes import CLASSES, LEUKOCYTES, NO_BLAST, POSITIVE
@@ -38,8 +40,10 @@ NEVER = "aria-cells"
 SIX = ("neutrophil", "eosinophil", "basophil", "lymphocyte", "monocyte", "erythroblast")
 
 
-def judged(run: Path, recipe: Recipe, windows: Windows, threshold: float) -> str:
-    """One line: how a run calls the cells of a data set."""
+def judged(
+    run: Path, recipe: Recipe, windows: Windows, threshold: float
+) -> Iterator[tuple[str, float, int, str]]:
+    """How a run calls the cells of a data set: name, value, and on how many cells of what it stands."""
     network, metrics = load_network(run)
     logits = logits_of(network, windows, recipe, torch.device("cpu"))
     probabilities = softmax(logits, metrics["operating_point"]["temperature"])
@@ -47,18 +51,18 @@ def judged(run: Path, recipe: Recipe, windows: Windows, threshold: float) -> str
     blasts = np.isin(windows.labels, POSITIVE)
     others = np.isin(windows.labels, (*LEUKOCYTES, NO_BLAST)) & ~blasts
     typed = np.isin(windows.labels, SIX)
-    words = []
     if blasts.any():
-        words.append(f"sensitivity {np.mean(score[blasts] >= threshold):.3f} of {blasts.sum()}")
+        yield "sensitivity", float(np.mean(score[blasts] >= threshold)), int(blasts.sum()), "blasts"
     if others.any():
-        words.append(f"specificity {np.mean(score[others] < threshold):.3f} of {others.sum()}")
+        yield "specificity", float(np.mean(score[others] < threshold)), int(others.sum()), "other cells"
     if blasts.any() and others.any():
         either = blasts | others
-        words.append(f"ROC area {roc_area(score[either].astype(np.float32), blasts[either]):.3f}")
+        area = roc_area(score[either].astype(np.float32), blasts[either])
+        yield "ROC area", float(area), int(either.sum()), "cells"
     if typed.any():
         likeliest = np.array(CLASSES)[probabilities[typed].argmax(axis=1)]
-        words.append(f"six types {np.mean(likeliest == windows.labels[typed]):.3f} of {typed.sum()}")
-    return ", ".join(words)
+        right = np.mean(likeliest == windows.labels[typed])
+        yield "six types", float(right), int(typed.sum()), "cells of the six types"
 
 
 def main() -> None:
@@ -71,7 +75,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of cut cells (default: OUT/cache)")
     parser.add_argument("--epochs", type=int, default=8, metavar="N", help="of each training (default: 8)")
     parser.add_argument("--only", nargs="+", choices=LEFT_OUT, default=list(LEFT_OUT), help="some of them")
+    add_json(parser)
     arguments = parser.parse_args()
+    results = Results("leftout", parser, arguments)
     cache = arguments.cache or arguments.out / "cache"
 
     def notice(message: str) -> None:
@@ -85,8 +91,12 @@ def main() -> None:
         run = fit(recipe, arguments.data, arguments.out / name, cache=cache, left_out=names, notice=notice)
         for source in (*names, NEVER):
             windows = cached(dataset(source), arguments.data, recipe.window, notice, 0, cache)
-            said = judged(run, recipe, windows, threshold)
-            print(f"without {name}, at {threshold}: {source}: {said}", flush=True)
+            said = []
+            for figure, value, n, of in judged(run, recipe, windows, threshold):
+                said.append(f"{figure} {value:.3f} of {n}")
+                results.add(figure, value, what=f"{source}, trained without {name}", n=n, of=of)
+            print(f"without {name}, at {threshold}: {source}: {', '.join(said)}", flush=True)
+    results.write()
 
 
 if __name__ == "__main__":

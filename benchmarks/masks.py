@@ -6,10 +6,12 @@ python benchmarks/masks.py --data ../shared/data --pictures out/
 from __future__ import annotations
 
 import argparse
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
+from results import Results, add_json
 
 from edge.cells import segment
 from edge.optics import specimen
@@ -51,10 +53,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--scale", type=float, default=1.0, help="multiply the pixel size")
     parser.add_argument("--pictures", type=Path, metavar="OUT", help="found yellow, drawn green")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="cells of each set; default: all")
+    add_json(parser)
     args = parser.parse_args()
+    results = Results("masks", parser, args)
     for name in DATA_SETS:
         source, scores = dataset(name), []
-        for picture in source.read(source.root(args.data), print):
+        for picture in islice(source.read(source.root(args.data), print), args.limit or None):
             if picture.load_mask is None:
                 raise SystemExit(f"{picture.name}: no mask beside it")
             pixels, drawn = picture.load(), picture.load_mask()
@@ -73,6 +78,8 @@ def main() -> None:
             tenth, middle = np.percentile(column, [10, 50])
             line = f"mean {column.mean():.3f}  median {middle:.3f}  lowest tenth below {tenth:.3f}"
             print(f"{name} {part:8s} Dice {line}")
+            results.add(f"Dice of the {part}, mean", column.mean(), what=name, n=len(scores), of="cells")
+    results.write()
 
 
 if __name__ == "__main__":

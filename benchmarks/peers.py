@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 from contestants import AT_ONCE, Runs, fuzzy, networks, other_runtimes, ours
+from results import Results, add_json
 
 from edge import __version__, command
 from edge.bench import fields, machine
@@ -225,12 +226,22 @@ def main() -> None:
     parser.add_argument(
         "--cache", type=Path, default=default, help=f"graphs of the others (default {default})"
     )
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     arguments = parser.parse_args()
+    results = Results("peers", parser, arguments)
     result = compare(arguments.rounds, arguments.spin, arguments.cache, arguments.bundle)
     print(table(result))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+    for row in result["rows"]:
+        cells = row["cells_at_once"]
+        about = {"what": f"{row['name']}, {cells} at once" if cells else row["name"], "n": row["rounds"]}
+        results.add(
+            "time", row["median_ms"], unit="ms a cell" if cells else "ms a field", of="rounds", **about
+        )
+        results.add("times ours", row["times_ours"], of="rounds", **about)
+    for name, ratio in result["ratios"].items():
+        sign = "≤" if name.startswith("line") else "≥"
+        results.add(name, ratio, n=arguments.rounds, of="rounds", wanted=f"{sign} {WANTED[name]:g}")
+    results.write(result)
 
 
 if __name__ == "__main__":

@@ -15,23 +15,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scale import pictures
+from results import Results, add_json
+from scale import pictures, um_per_px
 
 from edge.line import quality
 from edge.optics import specimen
 from edge.types import U8, Frame
 
-UM_PER_PX = {
-    "bccd": 0.083,
-    "chula_wbc": 0.097,
-    "txl_pbc": 0.064,
-    "aria_all": 0.40,
-    "deepapl": 0.102,
-    "PBC": 0.103,
-}
-"""Medians that `benchmarks/scale.py` prints."""
-
+SETS = ("bccd", "chula", "txl-pbc", "aria-fields", "deepapl", "pbc")
 BLURS_UM = (0.0, 0.3, 0.6, 0.9, 1.2, 1.5, 2.0)
+WANTED = {0.0: "≤ 0.02", 1.2: "≥ 0.95"}
 PITCH_UM = 0.25
 
 
@@ -47,12 +40,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument("--limit", type=int, default=200, help="pictures of each set (default 200)")
+    add_json(parser)
     arguments = parser.parse_args()
+    results = Results("quality", parser, arguments)
     cv2.setNumThreads(1)
     print(f"{'turned down at blur of':22}" + "".join(f"{b:>7.1f}" for b in BLURS_UM) + " µm   falling   blur")
-    for name, um_per_px in UM_PER_PX.items():
+    for name in SETS:
         rows = [
-            [judged(p, um_per_px, b) for b in BLURS_UM]
+            [judged(p, um_per_px(name), b) for b in BLURS_UM]
             for p in pictures(arguments.data, name, arguments.limit)
         ]
         if not rows:
@@ -61,6 +56,12 @@ def main() -> None:
         falling = np.mean([all(a.sharpness > b.sharpness for a, b in pairwise(row)) for row in rows])
         own = np.median([row[0].blur_um for row in rows if row[0].blur_um is not None])
         print(f"{name:22}" + "".join(f"{r:>7.1%}" for r in refused) + f"{falling:>13.1%}{own:>7.2f}")
+        about = {"n": len(rows), "of": "pictures"}
+        for blur, share in zip(BLURS_UM, refused, strict=True):
+            what = f"{name}, blurred by {blur:g} µm" if blur else name
+            results.add("turned down", share, what=what, wanted=WANTED.get(blur, ""), **about)
+        results.add("sharpness falls at every step", falling, what=name, **about)
+    results.write()
 
 
 if __name__ == "__main__":

@@ -9,42 +9,58 @@ milliseconds a picture takes. Sets without red cells must give none.
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import cv2
 import numpy as np
+from results import Results, add_json
 
 from edge.optics import redcells
 from edge.types import U8
+from train.data.dataset import DataError, load_picture
+from train.data.registry import dataset
+from train.data.sets.fields import FIELDS
 
-SETS = {
-    "bccd": "bccd/BCCD/JPEGImages/*",
-    "deepapl": "deepapl/Data/All/*/*/*/*",
-    "PBC": "PBC_dataset_normal_DIB/*/*",
-    "chula_wbc": "chula_wbc/images/*",
-    "txl_pbc": "txl_pbc/images/*/*",
-    "aria_all": "aria_all/Original/*/*",
-    "segmentation_WBC 1": "segmentation_WBC/Dataset 1/*.bmp",
-    "segmentation_WBC 2": "segmentation_WBC/Dataset 2/*.bmp",
-    "C-NMC": "C-NMC_Leukemia/training_data/*/*/*",
-}
-"""Where the pictures of each set lie."""
+SETS = (
+    "bccd", "deepapl", "pbc", "chula", "txl-pbc", "aria-fields", "zheng-1", "zheng-2", "cnmc",
+)  # fmt: skip
+WITHOUT = ("zheng-1", "cnmc")
+"""Those that show no red cells, or none that can be measured."""
 
 
 def pictures(data: Path, name: str, limit: int) -> Iterator[U8]:
-    """Up to `limit` pictures spread evenly over a set, RGB; aria_all's stretched back to 4:3."""
-    paths = sorted(p for p in data.glob(SETS[name]) if p.is_file())
-    step = max(len(paths) / limit, 1.0)
-    for path in (paths[int(i * step)] for i in range(min(limit, len(paths)))):
-        image = cv2.imread(str(path))
-        if image is None:
+    """Up to `limit` pictures spread evenly over a data set, RGB; none where it is not there."""
+    source = dataset(name)
+    if not source.there(data):
+        return
+    root = source.root(data)
+    load: dict[str, Callable[[], U8]]
+    if name in FIELDS:  # quicker than with all that can be cut from them
+        paths = [field.path for field in FIELDS[name](root, _quiet)]
+        load = {str(path.relative_to(root)): partial(load_picture, path) for path in paths}
+    else:
+        load = {picture.name: picture.load for picture in source.read(root, _quiet)}
+    names = sorted(load, key=lambda name: Path(name).parts)
+    step = max(len(names) / limit, 1.0)
+    for chosen in (names[int(i * step)] for i in range(min(limit, len(names)))):
+        try:
+            yield load[chosen]()
+        except DataError:
             continue
-        if name == "aria_all":
-            image = cv2.resize(image, (298, 224))
-        yield np.ascontiguousarray(image[..., ::-1], np.uint8)
+
+
+def _quiet(line: str) -> None:
+    """`edge-train datasets --check` tells what is odd."""
+
+
+def um_per_px(name: str) -> float:
+    """Of a data set's pictures."""
+    scale = dataset(name).scale
+    assert scale is not None
+    return scale.um_per_px
 
 
 def score(data: Path, name: str, limit: int) -> dict[str, float]:
@@ -73,8 +89,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument("--limit", type=int, default=300, help="pictures of each set (default 300)")
-    parser.add_argument("--json", type=Path, help="write the figures there as JSON too")
+    add_json(parser)
     arguments = parser.parse_args()
+    results = Results("scale", parser, arguments)
     cv2.setNumThreads(1)
     scores = {}
     present = [name for name in SETS if next(pictures(arguments.data, name, 1), None) is not None]
@@ -89,8 +106,17 @@ def main() -> None:
             f"{name:20}{s['pictures']:>9.0f}{s['measured'] / s['pictures']:>10.0%}{s['um_per_px']:>11.4f}"
             f"{s['iqr']:>12.3f}{s['cells']:>7.0f}{s['ms']:>6.0f}"
         )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
+        _add(results, name, s)
+    results.write(scores)
+
+
+def _add(results: Results, name: str, s: dict[str, float]) -> None:
+    pictures = int(s["pictures"])
+    none = "0" if name in WITHOUT else ""
+    results.add("measured alone", s["measured"] / pictures, what=name, n=pictures, of="pictures", wanted=none)
+    about = {"what": name, "n": int(s["measured"]), "of": "pictures"}
+    results.add("scale, median", s["um_per_px"], unit="µm per pixel", **about)
+    results.add("scale, interquartile range by median", s["iqr"], **about, wanted="" if none else "≤ 0.12")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ turns, and memory. Scale is given, no quality check and no classifier takes part
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
@@ -23,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import detection
 import numpy as np
 from masks import dice
+from results import Results, add_json
 
 from edge.bench import fields as drawn_fields
 from edge.bundle import bundle
@@ -33,15 +32,14 @@ from edge.cells.fcn import Learned
 from edge.cells.segment import Segmenter, segment, segmenter, single
 from edge.optics.specimen import specimen
 from edge.types import U8, Cells
-from train.data.dataset import NUCLEUS
+from train.data.dataset import NUCLEUS, load_picture
 from train.data.registry import dataset
+from train.data.sets.fields import FIELDS, leukocytes
+from train.judging.fields import Score, score
 
 PITCH_UM = 0.25
 BOOTSTRAPS = 1000
-BOXES = ("bccd", "txl_pbc", "chula_wbc")
-TRAINED_SLIDES = ("E-12", "N-2B")
-"""Of the test slides of `detection`, what `train.data.sets` trains on: left out of the test."""
-
+BOXES = ("bccd", "txl-pbc", "chula")
 SINGLE = ("deepapl", "pbc")
 NEAR_PX = 25  # 2.5 µm from the middle of its picture the cell in the middle lies
 VIGNETTE = 0.6  # of the light is lost in the corners
@@ -82,19 +80,19 @@ def vignetted(pixels: U8) -> U8:
 def on_boxes(
     find: Segmenter, data: Path, name: str, split: str, lamp: Callable[[U8], U8]
 ) -> dict[str, Figure]:
-    """Recall and precision on fields with boxes."""
+    """Recall and precision on fields with boxes, in the official part."""
     groups, scores = [], []
-    for field in detection.fields(name, data, "test" if split == "test" else "train"):
-        if name == "chula_wbc" and split == "test" and field.path.stem.split("_")[0] in TRAINED_SLIDES:
+    for field in FIELDS[name](dataset(name).root(data), print):
+        if (field.official == "test") != (split == "test"):
             continue
-        pixels = lamp(detection.read(field.path))
-        cells = find(specimen(pixels, detection.UM_PER_PX[name], PITCH_UM), pixels.shape[:2])
-        scores.append(detection.score(field, pixels.shape[:2], cells)[0])
-        groups.append(field.path.stem.split("_")[0] if name == "chula_wbc" else field.path.stem)
+        pixels = lamp(load_picture(field.path))
+        cells = find(specimen(pixels, field.um_per_px, PITCH_UM), pixels.shape[:2])
+        scores.append(score(leukocytes(field), pixels.shape[:2], cells)[0])
+        groups.append(field.group)
     return _found(groups, scores)
 
 
-def _found(groups: Sequence[str], scores: Sequence[detection.Score]) -> dict[str, Figure]:
+def _found(groups: Sequence[str], scores: Sequence[Score]) -> dict[str, Figure]:
     found = [s.found for s in scores]
     return {
         "recall": ratio(groups, found, [s.asked for s in scores]),
@@ -148,7 +146,7 @@ def on_drawn(find: Segmenter, split: str) -> dict[str, Figure]:
     from train.segmentation.simulated import drawn
 
     groups: list[str] = []
-    scores: list[detection.Score] = []
+    scores: list[Score] = []
     overlap: list[tuple[float, float]] = []
     for _, group, um_per_px, pixels, (labels, nuclei, known) in drawn(0, parts=(split,)):
         cells = find(specimen(pixels, um_per_px, PITCH_UM), pixels.shape[:2])
@@ -157,8 +155,7 @@ def on_drawn(find: Segmenter, split: str) -> dict[str, Figure]:
         corners = np.array([(x, y, x + w, y + h) for x, y, w, h in boxes], np.float32).reshape(-1, 4)
         places = np.minimum(cells.centres_px.astype(int), np.array(pixels.shape[1::-1]) - 1)
         kept = known[places[:, 1], places[:, 0]] > 0
-        field = detection.Field(Path(group), corners)
-        scores.append(detection.score(field, pixels.shape[:2], cells, kept)[0])
+        scores.append(score(corners, pixels.shape[:2], cells, kept)[0])
         outline, nucleus = cells.labels_at(*pixels.shape[:2])
         there = known > 0
         overlap.append((dice((nucleus > 0) & there, nuclei > 0), dice((outline > 0) & there, labels > 0)))
@@ -261,7 +258,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="of timing; 0 leaves time and memory out")
     parser.add_argument("--most", type=int, default=600, metavar="N", help="single cells of a data set")
     parser.add_argument("--only", metavar="TEXT", help="sets whose name holds this")
-    parser.add_argument("--json", type=Path, metavar="OUT")
+    add_json(parser)
     parser.add_argument("--memory-of", choices=("classical", "learned"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     cv2.setNumThreads(args.threads)
@@ -275,6 +272,7 @@ def main() -> None:
     if args.memory_of:
         print(_peak_of(finders["learned"]))
         return
+    results = Results("segmentation", parser, args)
     out: dict[str, Any] = {}
     for title, judge in comparisons(args.data, args.split, args.most):
         if args.only and args.only not in title:
@@ -284,11 +282,15 @@ def main() -> None:
         for figure in rows["classical"]:
             print(f"  {figure:18s}" + "".join(f"  {n} {row[figure]}" for n, row in rows.items()), flush=True)
         out[title] = {n: {k: vars(v) for k, v in row.items()} for n, row in rows.items()}
+        for finder, row in rows.items():
+            for figure, value in row.items():
+                results.add(figure, value, what=f"{title}, {args.split}, {finder}")
     if args.rounds:
         out["times"] = times(finders, args.rounds)
         for title, row in out["times"].items():
             print(f"{title}, {args.threads} threads")
             for name, f in row.items():
+                results.add("time of a field", f["ms"], what=f"{title}, {name}", unit="ms")
                 print(
                     f"  {name:10s} {f['cells']:.0f} cells, {f['ms']:.2f} ms "
                     f"(lower quarter {f['lower_quarter_ms']:.2f}, least {f['least_ms']:.2f})"
@@ -300,8 +302,9 @@ def main() -> None:
             + ", ".join(f"{name} {mb:.0f} MB" for name, mb in peaks.items())
         )
         out["memory_mb"] = peaks
-    if args.json:
-        args.json.write_text(json.dumps(out, indent=1) + "\n")
+        for name, mb in peaks.items():
+            results.add("memory, peak beyond what was there", mb, what=name, unit="MB")
+    results.write(out)
 
 
 if __name__ == "__main__":

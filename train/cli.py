@@ -34,7 +34,10 @@ def _parser() -> command.Parser:
     command.add(commands, "recipes", "which recipes there are", "edge-train recipes", run.recipes)
     _add_fit(commands)
 
-    example = "edge-train evaluate --dataset deepapl --data ../data --json deepapl.json --pictures figures"
+    example = (
+        "edge-train evaluate --dataset deepapl --data ../data --json deepapl.json --pictures figures\n"
+        "leukocytes found in fields with boxes, too: edge-train evaluate --dataset bccd,chula --data ../data"
+    )
     evaluate = command.add(commands, "evaluate", "a bundle's figures on data sets", example, run.evaluate)
     evaluate.add_argument("--bundle", type=Path, help="default: the one in use on this machine")
     _add_cells(evaluate)

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from edge.command import CHECK_FAILED, DONE
 if TYPE_CHECKING:
     from train.data.dataset import DataSet
     from train.judging.contestants import FieldDetector
+    from train.judging.fields import Found
     from train.recipes.recipe import Recipe
 
 
@@ -33,6 +35,8 @@ def datasets(arguments: argparse.Namespace) -> int:
     for found in map(dataset, names):
         fields = ("title", "layout", "split", "groups", "laboratory", "licence", "home", "citation")
         entry = {"name": found.name} | {field: getattr(found, field) for field in fields}
+        if found.scale is not None:
+            entry |= {"um_per_px": found.scale.um_per_px, "um_per_px_from": found.scale.source}
         there = ""
         if arguments.data is not None and found.folder is not None:
             entry["found"] = found.there(arguments.data)
@@ -40,6 +44,8 @@ def datasets(arguments: argparse.Namespace) -> int:
         listed.append(entry)
         lines.append(f"{found.name}: {found.title}{there}")
         lines += [f"  {field:<10} {entry[field]}" for field in fields[1:]]
+        if found.scale is not None:
+            lines.append(f"  {'scale':<10} {found.scale.um_per_px:g} µm per pixel: {found.scale.source}")
     _tell(arguments, {"datasets": listed}, lines)
     return DONE
 
@@ -168,11 +174,39 @@ def evaluate(arguments: argparse.Namespace) -> int:
     result = evaluate.evaluate(
         model, sources, arguments.data, split=arguments.split, limit=arguments.limit, notice=_notice
     )
-    _tell(arguments, result.as_json(), report.of_evaluation(result))
+    found = _found_in_fields(arguments, sources, model.path)
+    told = result.as_json() | {"fields": {each.dataset: each.as_json() for each in found}}
+    lines = (line for each in found for line in ("", *each.lines()))
+    _tell(arguments, told, chain(report.of_evaluation(result), lines))
     if arguments.pictures:
         for path in evaluation_plots.draw(result, arguments.pictures):
             _notice(f"wrote {path}")
     return DONE
+
+
+def _found_in_fields(arguments: argparse.Namespace, sources: Sequence[DataSet], path: Path) -> list[Found]:
+    """How the line finds leukocytes where data sets are fields with boxes."""
+    from edge.bundle import bundle
+    from train.data.sets.fields import FIELDS
+    from train.judging import fields
+
+    asked = [source for source in sources if source.name in FIELDS]
+    if asked and path.is_dir():
+        _notice(f"{path}: a run has no line to find cells in fields; make a bundle of it to see how it does")
+    if not asked or path.is_dir():
+        return []
+    opened = bundle.load(path, allow_unsigned=True)
+    if opened.manifest.task != "cell":
+        return []
+    return fields.evaluate(
+        opened,
+        asked,
+        arguments.data,
+        split=arguments.split,
+        limit=arguments.limit,
+        notice=_notice,
+        pictures=arguments.pictures,
+    )
 
 
 def _evaluate_detector(arguments: argparse.Namespace, detector: FieldDetector) -> int:

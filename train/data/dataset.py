@@ -61,6 +61,20 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """The physical scale of a data set's pictures.
+
+    Attributes
+    ----------
+    um_per_px : µm per pixel.
+    source : who says so, or how it was measured; and whether it is only taken where red cells tell nothing.
+    """
+
+    um_per_px: float
+    source: str
+
+
+@dataclass(frozen=True)
 class DataSet:
     """What a data set is, where it comes from, and how to read it.
 
@@ -76,6 +90,7 @@ class DataSet:
     overlapping : its pictures are fields of slides, and two may show the same place in part.
     also : other names that its folder goes by.
     own : pattern of a path in that folder without which it is not there, where others share the folder.
+    scale : of all its pictures, the one place where it stands; None where each picture has its own.
     """
 
     name: str
@@ -93,6 +108,7 @@ class DataSet:
     overlapping: bool = False
     also: tuple[str, ...] = ()
     own: str = ""
+    scale: Scale | None = None
 
     def root(self, data: Path) -> Path:
         """Its folder: inside `data`, or `data` itself when that is the data set."""

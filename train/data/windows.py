@@ -6,11 +6,10 @@ from the side is real blood and not padding.
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import cache as remembered
 from functools import cached_property
 from pathlib import Path
 
@@ -18,18 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-import edge.cells.nuclei
-import edge.cells.outline
-import edge.cells.stain
-import edge.optics.illumination
-import edge.optics.specimen
-import train.data.split
 from edge.bundle.model_input import ModelInput
 from edge.cells.segment import single
 from edge.optics.specimen import BACKGROUND, Specimen, specimen
 from edge.types import U8
+from train.data import drawn
 from train.data.classes import WITHOUT_NUCLEUS
 from train.data.dataset import DataError, DataSet, Notice, Picture, Split
+from train.data.fingerprint import digest, of_source
 from train.data.registry import dataset
 from train.data.stains import Stains
 
@@ -173,24 +168,13 @@ def cached(
 
 
 def fingerprint(source: DataSet, data: Path, model_input: ModelInput, limit: int) -> str:
-    """16 hexadecimal digits that change with the pictures, the reader, the split or the preprocessing."""
-    digest = hashlib.sha256(f"{source.name} {model_input} {limit}".encode())
-    readers = [sys.modules[each.read.__module__] for each in (source, dataset(source.name.partition("@")[0]))]
-    shared = (
-        edge.optics.illumination,
-        edge.optics.specimen,
-        edge.cells.stain,
-        edge.cells.nuclei,
-        edge.cells.outline,
-        train.data.split,
-    )
-    for module in (*shared, *readers):
-        digest.update(inspect.getsource(module).encode())
-    digest.update((inspect.getsource(read) + inspect.getsource(cut) + inspect.getsource(outlined)).encode())
-    if source.folder is None:  # drawn: whatever changes the drawing changes its first picture
-        digest.update(next(iter(source.read(data, print))).load().tobytes())
-    else:
-        root = source.root(data)
-        for path in sorted(p for p in root.rglob("*") if p.is_file()):
-            digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode())
-    return digest.hexdigest()[:16]
+    """16 hexadecimal digits that change with the pictures, how they are read, and what becomes of them."""
+    return digest([of_source(source, data), model_input, limit, made_of_drawn(model_input)])
+
+
+@remembered
+def made_of_drawn(model_input: ModelInput) -> str:
+    """Of the windows that are made of a few drawn fields: changes with any behaviour on the way."""
+    source = replace(dataset("simulated"), name="drawn", read=lambda root, notice: drawn.pictures())
+    windows = read(source, Path(), model_input, print)
+    return digest(getattr(windows, field.name) for field in fields(Windows))

@@ -73,13 +73,14 @@ def settings_of(run: Path) -> Settings:
 
 
 def gathered(settings: Settings, data: Path, cache: Path, notice: Notice) -> tuple[Sources, Sources]:
-    """Training and validation scenes by source, made once and kept in `cache`."""
+    """Training and validation scenes by source, kept in `cache` until what makes them changes."""
     train: dict[str, Sequence[Scene]] = {}
     validation: dict[str, Sequence[Scene]] = {}
     cache.mkdir(parents=True, exist_ok=True)
     hidden = not sys.stderr.isatty()
     for source in settings.shares:
-        files = [cache / f"{source}-{settings.limit}-{split}.npz" for split in SPLITS[:2]]
+        key = teachers.fingerprint(source, data, settings.pitch_um, settings.limit)
+        files = [cache / f"{source}-{key}-{split}.npz" for split in SPLITS[:2]]
         if not all(file.is_file() for file in files):
             made = teachers.scenes(source, data, settings.pitch_um, settings.limit, notice)
             listed = list(tqdm(made, desc=source, unit=" scene", leave=False, disable=hidden))

@@ -12,8 +12,10 @@ Every picture is shown at several scales and under several lamps; how it is corr
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -22,8 +24,10 @@ import numpy as np
 from edge.cells.segment import segment
 from edge.optics.specimen import specimen
 from edge.types import U8, Bools
+from train.data import drawn as drawn_fields
 from train.data.classes import LEUKOCYTES
 from train.data.dataset import NUCLEUS, DataError, Notice, Picture, Split
+from train.data.fingerprint import digest, of_source
 from train.data.registry import dataset
 from train.segmentation.scenes import CENTRE, MASK, Known, Scene, Truth
 from train.segmentation.simulated import drawn
@@ -73,7 +77,38 @@ def scenes(
     ------
     DataError : the source is not in `data`.
     """
-    pictures = drawn(limit) if source == "simulated" else _taught(source, data, pitch_um, limit, notice)
+    if source == "simulated":
+        pictures = drawn(limit)
+    else:
+        kind = _KINDS[source]
+        pictures = _taught(_pictures(source, data, limit, notice), kind, pitch_um, notice)
+    yield from _views(pictures, pitch_um)
+
+
+def fingerprint(source: str, data: Path, pitch_um: float, limit: int) -> str:
+    """16 hexadecimal digits that change with a source's pictures, how they are read, and what is taught.
+
+    Raises
+    ------
+    DataError : the source is not in `data`.
+    """
+    kind = _KINDS.get(source)
+    made = _made_of_drawn(kind, pitch_um) if kind else digest(_arrays(_views(islice(drawn(0), 2), pitch_um)))
+    return digest([of_source(dataset(source), data), kind, pitch_um, limit, made])
+
+
+@cache
+def _made_of_drawn(kind: _Kind, pitch_um: float) -> str:
+    """Of the scenes that are made of a few drawn fields: changes with any behaviour on the way."""
+    return digest(_arrays(_views(_taught(drawn_fields.pictures(), kind, pitch_um, print), pitch_um)))
+
+
+def _arrays(made: Iterable[tuple[Split, Scene]]) -> Iterator[object]:
+    return (part for split, scene in made for part in (split, *vars(scene).values()))
+
+
+def _views(pictures: Iterable[Known], pitch_um: float) -> Iterator[tuple[Split, Scene]]:
+    """Each picture at several scales and under several lamps."""
     for picture in pictures:
         split, group, _, pixels, _ = picture
         rng = np.random.default_rng([zlib.crc32(group.encode()), int(pixels[::16, ::16].sum())])
@@ -110,12 +145,17 @@ def vignetted(pixels: U8, rng: np.random.Generator, most: float) -> U8:
     return np.asarray(pixels * (1 - fall[..., None] * lost.astype(np.float32)), np.uint8)
 
 
-def _taught(source: str, data: Path, pitch_um: float, limit: int, notice: Notice) -> Iterator[Known]:
+def _pictures(source: str, data: Path, limit: int, notice: Notice) -> Iterator[Picture]:
+    """What is taken of a data set, evenly over all but its test pictures."""
     kind, found = _KINDS[source], dataset(source)
     listed = [p for p in found.read(found.root(data), notice) if p.spots and p.spots[0].split != "test"]
     most = min(limit or kind.most, kind.most)
-    fields = np.unique(np.linspace(0, len(listed) - 1, min(most, len(listed))).round().astype(int)).tolist()
-    for picture in (listed[at] for at in fields):
+    chosen = np.unique(np.linspace(0, len(listed) - 1, min(most, len(listed))).round().astype(int)).tolist()
+    yield from (listed[at] for at in chosen)
+
+
+def _taught(pictures: Iterable[Picture], kind: _Kind, pitch_um: float, notice: Notice) -> Iterator[Known]:
+    for picture in pictures:
         try:
             pixels = picture.load()
             drawn_by_hand = picture.load_mask() if picture.load_mask else None

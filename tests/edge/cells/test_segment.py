@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +12,10 @@ from numpy.typing import NDArray
 from edge.cells import segment
 from edge.optics import specimen
 from edge.types import U8, Bools, Cells
+from train.data.dataset import load_picture
+from train.data.registry import dataset
+from train.data.sets.fields import FIELDS, leukocytes
+from train.judging.fields import score
 
 PITCH_UM = 0.25
 UM_PER_PX = 0.1
@@ -297,18 +300,18 @@ def test_of_two_cells_the_middle_one_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "recall", "beyond"), [("bccd", 0.97, 0.07), ("txl_pbc", 0.95, 0.08), ("chula_wbc", 0.95, 1.5)]
+    ("name", "recall", "beyond"), [("bccd", 0.97, 0.07), ("txl-pbc", 0.95, 0.08), ("chula", 0.95, 1.5)]
 )
 def test_real_fields(shared_data: Path, name: str, recall: float, beyond: float) -> None:
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    detection = pytest.importorskip("benchmarks.detection")
-    if not (shared_data / name).is_dir():
+    source = dataset(name)
+    if not source.there(shared_data):
         pytest.skip(f"no {name} in {shared_data}")
+    listed = [f for f in FIELDS[name](source.root(shared_data), print) if f.official != "test"]
     scores = []
-    for field in list(detection.fields(name, shared_data, "train"))[::6]:
-        pixels = detection.read(field.path)
-        cells = detection.find(pixels, detection.UM_PER_PX[name])
-        scores.append(detection.score(field, pixels.shape[:2], cells)[0])
+    for field in listed[::6]:
+        pixels = load_picture(field.path)
+        cells = segment.segment(specimen.specimen(pixels, field.um_per_px, PITCH_UM), pixels.shape[:2])
+        scores.append(score(leukocytes(field), pixels.shape[:2], cells)[0])
     asked = sum(s.asked for s in scores)
     assert asked >= 10
     assert sum(s.found for s in scores) >= recall * asked - 1

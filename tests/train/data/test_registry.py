@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 from edge.bundle.model_input import ModelInput
 from edge.optics.specimen import BACKGROUND
 from tests.train.conftest import COLOURS, draw
+from tests.train.layouts import LAYOUTS
 from train.data.classes import CLASSES, LEUKOCYTES, admitted
 from train.data.dataset import DataError
 from train.data.registry import DATASETS, dataset
@@ -25,6 +27,18 @@ def test_every_data_set_says_where_it_comes_from() -> None:
         assert all((found.home, found.licence, found.citation, found.layout, found.split, found.groups))
     with pytest.raises(DataError, match="deepapl"):
         dataset("mystery")
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
+def test_the_scale_of_a_data_set_stands_on_its_entry(name: str, tmp_path: Path) -> None:
+    LAYOUTS[name](tmp_path)
+    source = dataset(name)
+    if source.scale is None:
+        assert name == "simulated"  # whose slides have a microscope each
+        return
+    assert source.scale.source
+    pictures = source.read(source.root(tmp_path), lambda line: None)
+    assert {picture.um_per_px for picture in islice(pictures, 20)} == {source.scale.um_per_px}
 
 
 def test_labels_admit_classes() -> None:

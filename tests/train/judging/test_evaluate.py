@@ -214,6 +214,7 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "deepapl" in out
     assert "CC BY 4.0" in out
+    assert "0.083 µm per pixel: as the device measures it on red cells" in out
     assert main(["recipes"]) == 0
     listed = capsys.readouterr().out.splitlines()
     titles = [line for line in listed if not line.startswith("  ")]

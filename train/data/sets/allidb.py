@@ -22,12 +22,26 @@ from pathlib import Path
 from edge.optics import redcells
 from edge.types import U8
 from train.data.classes import NO_BLAST
-from train.data.dataset import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.dataset import (
+    DataError,
+    DataSet,
+    Notice,
+    Picture,
+    Scale,
+    Split,
+    Spot,
+    load_picture,
+    picture_files,
+)
 from train.data.scale import measured, sample
 from train.data.sets.artefacts import nucleated_spots
 from train.data.split import split_of
 
-_UM_PER_PX = 0.10
+_SCALE = Scale(
+    0.10,
+    "where a field shows no red cells to measure it by, an estimate: a lymphoblast of 12 µm fills half of "
+    "the 257 px of ALL-IDB2",
+)
 _NAME = re.compile(r"Im(?P<number>\d+)_(?P<kind>[01])", re.IGNORECASE)
 _LABELS = {"0": "healthy", "1": "all"}
 _NUCLEI_PER_FIELD = 8
@@ -81,9 +95,11 @@ def _fields(root: Path, notice: Notice) -> Iterator[tuple[_File, U8, float]]:
             continue
         scale = redcells.estimate([redcells.find(pixels)])
         unsure += scale is None
-        yield file, pixels, scale.um_per_px if scale else _UM_PER_PX
+        yield file, pixels, scale.um_per_px if scale else _SCALE.um_per_px
     if unsure:
-        notice(f"{root}: {unsure} fields without red cells to measure, taken at {_UM_PER_PX} µm per pixel")
+        notice(
+            f"{root}: {unsure} fields without red cells to measure, taken at {_SCALE.um_per_px} µm per pixel"
+        )
 
 
 def _read_fields(root: Path, notice: Notice) -> Iterator[Picture]:
@@ -134,10 +150,10 @@ def _read_single(root: Path, notice: Notice) -> Iterator[Picture]:
     files = list(_files(root, "img", "allidb2", ALLIDB2.layout, notice))
     scale = measured(sample([file.path for file in files]))
     if files and scale is None:
-        notice(f"{root}: too few red cells to measure the scale, taken as {_UM_PER_PX} µm per pixel")
+        notice(f"{root}: too few red cells to measure the scale, taken as {_SCALE.um_per_px} µm per pixel")
     for file in files:
         spot = Spot(_LABELS[file.kind], file.group, file.split)
-        yield _picture(root, file, scale.um_per_px if scale else _UM_PER_PX, (spot,))
+        yield _picture(root, file, scale.um_per_px if scale else _SCALE.um_per_px, (spot,))
 
 
 ALLIDB1 = DataSet(
@@ -154,6 +170,7 @@ ALLIDB1 = DataSet(
     split=f"by blocks of {_BLOCKS['allidb1']} consecutive numbers within a class (nothing names a patient), "
     "a copy with its original, by a hash of the block: about 65% train, 15% validation, 20% test",
     read=_read_fields,
+    scale=_SCALE,
     laboratory="M. Tettamanti Research Center, Monza; Canon PowerShot G5",
     labels=tuple(_LABELS.values()),
     overlapping=True,

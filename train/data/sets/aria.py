@@ -21,13 +21,23 @@ from edge.cells.segment import segment
 from edge.optics.specimen import specimen
 from edge.types import U8
 from train.data.classes import LYMPHOID, NO_BLAST, NUCLEATED
-from train.data.dataset import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.dataset import (
+    DataError,
+    DataSet,
+    Notice,
+    Picture,
+    Scale,
+    Split,
+    Spot,
+    load_picture,
+    picture_files,
+)
 from train.data.sets.artefacts import artefact_spots, nucleated_spots
 from train.data.split import split_of
 
 _STEP = 6  # neighbours are near-identical frames
 _BLOCK = 30
-_UM_PER_PX = 0.40  # once stretched, as the device measures it on red cells: `python benchmarks/scale.py`
+_SCALE = Scale(0.40, "once stretched, as the device measures it on red cells (`python benchmarks/scale.py`)")
 _CELL_STEP = 3
 _CELLS_PER_FIELD = 8
 _PITCH_UM = 0.25
@@ -85,7 +95,7 @@ class _Field:
 
     def picture(self, spots: tuple[Spot, ...]) -> Picture:
         """It with its spots; read again when it is needed."""
-        return Picture(self.name, _UM_PER_PX, spots, partial(_stretched, self.path))
+        return Picture(self.name, _SCALE.um_per_px, spots, partial(_stretched, self.path))
 
 
 def _fields(root: Path, notice: Notice, step: int, known: bool) -> Iterator[_Field]:
@@ -109,8 +119,8 @@ def _fields(root: Path, notice: Notice, step: int, known: bool) -> Iterator[_Fie
 def _read(root: Path, notice: Notice) -> Iterator[Picture]:
     for field in _fields(root, notice, _STEP, known=False):
         rng = np.random.default_rng(zlib.crc32(field.path.name.encode()))
-        nuclei = nucleated_spots(field.pixels, _UM_PER_PX, 3)
-        others = artefact_spots(field.pixels, _UM_PER_PX, nuclei, 3, rng)
+        nuclei = nucleated_spots(field.pixels, _SCALE.um_per_px, 3)
+        others = artefact_spots(field.pixels, _SCALE.um_per_px, nuclei, 3, rng)
         spots = [Spot(NUCLEATED, field.group, field.split, s) for s in nuclei]
         spots += [Spot("artefact", field.group, field.split, s) for s in others]
         if spots:
@@ -127,7 +137,7 @@ def _read_cells(root: Path, notice: Notice) -> Iterator[Picture]:
 
 def _labelled(pixels: U8, *, benign: bool) -> Iterator[tuple[str, tuple[float, float]]]:
     """What its field says of each whole cell that the device finds in it, and where it is."""
-    cells = segment(specimen(pixels, _UM_PER_PX, _PITCH_UM), (pixels.shape[0], pixels.shape[1]))
+    cells = segment(specimen(pixels, _SCALE.um_per_px, _PITCH_UM), (pixels.shape[0], pixels.shape[1]))
     for i in np.flatnonzero(~cells.cut)[:_CELLS_PER_FIELD].tolist():
         area = float(cells.nucleus_area_um2[i])
         if area < _SMALLEST_UM2:
@@ -145,7 +155,7 @@ def _read_fields(root: Path, notice: Notice) -> Iterator[Picture]:
         for path in picture_files(folder, notice):
             group = _group(folder.name, path)
             spot = Spot(_FIELDS[folder.name], group, split_of(group, _SALT))
-            yield Picture(str(path.relative_to(root)), _UM_PER_PX, (spot,), partial(_stretched, path))
+            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(_stretched, path))
 
 
 ARIA = DataSet(
@@ -161,6 +171,7 @@ ARIA = DataSet(
     split=f"every {_STEP}th field, by blocks of {_BLOCK} file numbers, blocks that overlap together, by a "
     "hash of the first",
     read=_read,
+    scale=_SCALE,
     laboratory="Taleqani Hospital, Tehran",
     overlapping=True,
 )

@@ -20,10 +20,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from train.data.dataset import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot, load_picture, picture_files
 from train.data.split import split_of
 
-UM_PER_PX = 0.060
+_SCALE = Scale(0.060, "nuclei of normal lymphocytes as wide as those of pbc: 0.060 ± 0.008, an estimate")
 
 _CLASSES = {
     "all": "blast",
@@ -77,7 +77,7 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
                 continue
             group = _group(name["subject"])
             spot = Spot(_CLASSES[folder.name], group, split_of(group, _SALT))
-            yield Picture(str(path.relative_to(root)), UM_PER_PX, (spot,), partial(load_picture, path))
+            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
 
 
 def _read_preliminary(root: Path, notice: Notice) -> Iterator[Picture]:
@@ -100,7 +100,7 @@ def _read_preliminary(root: Path, notice: Notice) -> Iterator[Picture]:
             notice(f"{path}: of {group.removeprefix('cnmc/')}, who is in the training data too, left out")
         else:
             spot = Spot(label, group, "test")
-            yield Picture(str(path.relative_to(root)), UM_PER_PX, (spot,), partial(load_picture, path))
+            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
     for path in files.values():
         notice(f"{path}: not in {table.name}, left out")
 
@@ -140,6 +140,7 @@ CNMC = DataSet(
     groups="subject",
     split="by subject, by a hash of the subject's number: about 65% train, 15% validation, 20% test",
     read=_read,
+    scale=_SCALE,
     laboratory="AIIMS, New Delhi; marrow, stain normalized by its makers",
 )
 

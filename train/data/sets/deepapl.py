@@ -7,10 +7,20 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from train.data.dataset import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.dataset import (
+    DataError,
+    DataSet,
+    Notice,
+    Picture,
+    Scale,
+    Split,
+    Spot,
+    load_picture,
+    picture_files,
+)
 from train.data.split import split_of
 
-_UM_PER_PX = 0.1  # CellaVision at 100×: red cells measure 76 px
+_SCALE = Scale(0.1, "CellaVision at 100×; red cells measure 76 px")
 
 _CLASSES = {
     "Blast, no lineage spec": "blast",
@@ -65,7 +75,9 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
                 notice(f"{folder}: no pictures")
             spot = Spot(label, patient.name, split)
             for path in files:
-                yield Picture(str(path.relative_to(root)), _UM_PER_PX, (spot,), partial(load_picture, path))
+                yield Picture(
+                    str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path)
+                )
 
 
 DEEPAPL = DataSet(
@@ -81,5 +93,6 @@ DEEPAPL = DataSet(
     split="by patient, by a hash of the patient's number: about 65% train, 15% validation, 20% test; "
     "patients of the authors' validation cohort always test",
     read=_read,
+    scale=_SCALE,
     laboratory="Johns Hopkins Hospital, Baltimore; CellaVision",
 )

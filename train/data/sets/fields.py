@@ -15,14 +15,33 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from edge.types import F32
 from train.data.classes import NO_BLAST
-from train.data.dataset import DataError, DataSet, Notice, Picture, Split, Spot, load_picture, picture_files
+from train.data.dataset import (
+    DataError,
+    DataSet,
+    Notice,
+    Picture,
+    Scale,
+    Split,
+    Spot,
+    load_picture,
+    picture_files,
+)
 from train.data.sets.artefacts import artefact_spots
 
 _ARTEFACTS_PER_FIELD = 4
+_PLATELET = "platelet"
 _MARKED = "marked"  # a label that only keeps artefacts away
 RED_CELL = "red-cell"
 """A label that only `train.published.detection` has a use for: crops of red cells may well be artefacts."""
+
+_BY_RED_CELLS = (
+    "as the device measures it on red cells, median of its pictures (`python benchmarks/scale.py`)"
+)
+_BCCD_SCALE = Scale(0.083, f"{_BY_RED_CELLS}; by the width of its boxes of red cells 0.077")
+_CHULA_SCALE = Scale(0.095, _BY_RED_CELLS)
+_TXL_SCALE = Scale(0.063, f"{_BY_RED_CELLS}; by the width of its boxes of red cells 0.058")
 
 Box = tuple[str, float, float, float, float]
 """label, x0, y0, x1, y1 in pixels"""
@@ -30,14 +49,24 @@ Box = tuple[str, float, float, float, float]
 
 @dataclass(frozen=True)
 class Field:
-    """A picture and the boxes of what is labelled in it."""
+    """A picture and the boxes of what is labelled in it.
+
+    `official` is the part that its makers put it in; `split` is stricter where fields of two parts overlap.
+    """
 
     path: Path
-    um_per_px: float  # as the device measures it on red cells: `python benchmarks/scale.py`
+    um_per_px: float
     group: str
     split: Split
+    official: Split
     boxes: tuple[Box, ...]
     artefacts: int
+
+
+def leukocytes(field: Field) -> F32:
+    """(n, 4) float32, xyxy in pixels: the boxes of a field's leukocytes, of whatever type."""
+    boxes = [box[1:] for box in field.boxes if box[0] not in (RED_CELL, _PLATELET)]
+    return np.array(boxes, np.float32).reshape(-1, 4)
 
 
 def _picture(field: Field, root: Path, notice: Notice) -> Picture | None:
@@ -127,7 +156,7 @@ def _apart(listed: dict[str, Split]) -> dict[str, Split]:
 
 def _bccd(root: Path, notice: Notice) -> Iterator[Field]:
     base = _folder(root, "BCCD") if (root / "BCCD").is_dir() else root
-    names = {"WBC": NO_BLAST, "RBC": RED_CELL, "Platelets": "platelet"}
+    names = {"WBC": NO_BLAST, "RBC": RED_CELL, "Platelets": _PLATELET}
     parts: dict[str, Split] = {"train": "train", "val": "validation", "test": "test"}
     listed: dict[str, Split] = {}
     for part, split in parts.items():
@@ -135,7 +164,7 @@ def _bccd(root: Path, notice: Notice) -> Iterator[Field]:
         if not table.is_file():
             raise DataError(f"data set bccd: no file {table}; the layout is {BCCD.layout}")
         listed |= dict.fromkeys(table.read_text().split(), split)
-    listed = _apart(listed)
+    apart = _apart(listed)
     for path in picture_files(_folder(base, "JPEGImages"), notice):
         annotation = base / "Annotations" / f"{path.stem}.xml"
         if path.stem not in listed or not annotation.is_file():
@@ -150,7 +179,8 @@ def _bccd(root: Path, notice: Notice) -> Iterator[Field]:
             x0, y0, x1, y1 = (float(box.findtext(k, "0")) for k in ("xmin", "ymin", "xmax", "ymax"))
             if kind in names:
                 boxes.append((names[kind], x0, y0, x1, y1))
-        yield Field(path, 0.083, path.stem, listed[path.stem], tuple(boxes), _ARTEFACTS_PER_FIELD)
+        stem, um_per_px = path.stem, _BCCD_SCALE.um_per_px
+        yield Field(path, um_per_px, stem, apart[stem], listed[stem], tuple(boxes), _ARTEFACTS_PER_FIELD)
 
 
 _CHULA_TYPES = {0: "neutrophil", 1: "eosinophil", 2: "basophil", 3: "lymphocyte", 4: "monocyte"}
@@ -165,7 +195,8 @@ def _chula(root: Path, notice: Notice) -> Iterator[Field]:
         slide = path.stem.split("_")[0]
         split: Split = "train" if slide in _CHULA_TRAIN else "test"
         boxes = _yolo(labels / f"{path.stem}.txt", (1440, 900), _CHULA_TYPES, notice)
-        yield Field(path, 0.095, f"chula/{slide}", split, boxes, _ARTEFACTS_PER_FIELD)
+        um_per_px = _CHULA_SCALE.um_per_px
+        yield Field(path, um_per_px, f"chula/{slide}", split, split, boxes, _ARTEFACTS_PER_FIELD)
 
 
 _TXL_TEST = frozenset({"528b7029-88d8-5cc6-8241-d0068ffbed7f"})
@@ -180,10 +211,10 @@ def _txl(root: Path, notice: Notice) -> Iterator[Field]:
         labels = root / "labels" / part
         for path in picture_files(_folder(root, "images", part), notice):
             boxes = _yolo(
-                labels / f"{path.stem}.txt", (575, 575), {0: NO_BLAST, 1: RED_CELL, 2: "platelet"}, notice
+                labels / f"{path.stem}.txt", (575, 575), {0: NO_BLAST, 1: RED_CELL, 2: _PLATELET}, notice
             )
             split_here = "test" if path.stem in _TXL_TEST else split
-            yield Field(path, 0.063, f"txl/{path.stem}", split_here, boxes, 2)
+            yield Field(path, _TXL_SCALE.um_per_px, f"txl/{path.stem}", split_here, split, boxes, 2)
 
 
 BCCD = DataSet(
@@ -197,6 +228,7 @@ BCCD = DataSet(
     groups="field",
     split="the official one, but of fields that overlap those in the laxer part follow those in the stricter",
     read=_read_with(_bccd),
+    scale=_BCCD_SCALE,
     laboratory="not stated (BCCD)",
     overlapping=True,
 )
@@ -214,6 +246,7 @@ CHULA = DataSet(
     split=f"by slide: {', '.join(sorted(_CHULA_TRAIN))} train, the others test; divided anew after a look at "
     "results on slides held back at first, so test figures flatter",
     read=_read_with(_chula),
+    scale=_CHULA_SCALE,
     laboratory="Chulalongkorn University, Bangkok",
     overlapping=True,
 )
@@ -230,6 +263,7 @@ TXL_PBC = DataSet(
     groups="field",
     split="the folders train, val and test, but one picture of train is test: it shows a cell of test",
     read=_read_with(_txl),
+    scale=_TXL_SCALE,
     laboratory="Raabin-WBC, Iran; Giemsa",
     overlapping=True,
 )
@@ -240,3 +274,6 @@ FIELDS: Mapping[str, Callable[[Path, Notice], Iterator[Field]]] = {
     "txl-pbc": _txl,
 }
 """Data set -> (root, notice) -> its fields with all their boxes."""
+
+COMPLETE = frozenset({"bccd", "txl-pbc"})
+"""Those whose fields have a box for every leukocyte, as a rule; in the others some are left out."""

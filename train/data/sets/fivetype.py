@@ -12,14 +12,18 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from train.data.dataset import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, load_picture
+from train.data.dataset import SUFFIXES, DataError, DataSet, Notice, Picture, Scale, Spot, load_picture
 from train.data.scale import measured, sample
 from train.data.split import split_of
 
 _LABELS = ("all", "aml", "cll", "cml", "healthy")
 _CLASSES = {name: name for name in _LABELS} | {"normal": "healthy"}
 _BLOCK = 20
-_UM_PER_PX = 0.10  # an estimate: what 100-fold objectives give on usual cameras, 0.06 to 0.13
+_SCALE = Scale(
+    0.10,
+    "where its red cells are too few to measure it by, an estimate: what 100-fold objectives give on usual "
+    "cameras, 0.06 to 0.13",
+)
 
 
 def _files(folder: Path, notice: Notice) -> list[Path]:
@@ -62,8 +66,8 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
         notice(f"{root}: no folder of class {label!r}")
     scale = measured(sample([path for path, _, _ in found]))
     if found and scale is None:
-        notice(f"{root}: too few red cells to measure the scale, taken as {_UM_PER_PX} µm per pixel")
-    um_per_px = scale.um_per_px if scale else _UM_PER_PX
+        notice(f"{root}: too few red cells to measure the scale, taken as {_SCALE.um_per_px} µm per pixel")
+    um_per_px = scale.um_per_px if scale else _SCALE.um_per_px
     for path, label, group in found:
         spot = Spot(label, group, split_of(group))
         yield Picture(str(path.relative_to(root)), um_per_px, (spot,), partial(load_picture, path))
@@ -82,6 +86,7 @@ FIVETYPE = DataSet(
     split=f"by the folder in the class, else by blocks of {_BLOCK} consecutive file numbers in it, by a hash "
     "of either: about 65% train, 15% validation, 20% test",
     read=_read,
+    scale=_SCALE,
     laboratory="several",
     labels=_LABELS,
 )

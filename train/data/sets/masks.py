@@ -18,6 +18,7 @@ from train.data.dataset import (
     DataSet,
     Notice,
     Picture,
+    Scale,
     Split,
     Spot,
     load_picture,
@@ -27,6 +28,9 @@ from train.data.dataset import (
 _NUCLEUS_GREY, _CYTOPLASM_GREY = 200, 60  # above; drawn in 255 and 128, with specks of 3 to 52 in the second
 
 _CLASSES = {1: "neutrophil", 2: "lymphocyte", 3: "monocyte", 4: "eosinophil", 5: "basophil"}
+
+_SCALE_1 = Scale(0.18, "red cells are ghosts of about 40 px")
+_SCALE_2 = Scale(0.10, "red cells measure about 75 px")
 
 _BLOCK = 50
 _VALIDATED = 2  # blocks: files 100 to 149, the only block with all kinds and both of a pair of copies
@@ -65,7 +69,7 @@ def _split_of_file(number: int) -> Split:
 
 
 def _read_part(
-    part: int, um_per_px: float, split_of_file: Callable[[int], Split]
+    part: int, scale: Scale, split_of_file: Callable[[int], Split]
 ) -> Callable[[Path, Notice], Iterator[Picture]]:
     def read(root: Path, notice: Notice) -> Iterator[Picture]:
         folder = root / f"Dataset {part}"
@@ -87,7 +91,7 @@ def _read_part(
             spot = Spot(label, f"zheng-{part}/{number // _BLOCK}", split)
             name = str(path.relative_to(root))
             load = partial(load_picture, path)
-            yield Picture(name, um_per_px, (spot,), load, partial(_mask_of, path, masks[path.stem]))
+            yield Picture(name, scale.um_per_px, (spot,), load, partial(_mask_of, path, masks[path.stem]))
 
     return read
 
@@ -115,8 +119,8 @@ ZHENG_1 = DataSet(
     layout=_LAYOUT,
     groups="block of file numbers",
     split=f"files {_VALIDATED * _BLOCK} to {(_VALIDATED + 1) * _BLOCK - 1} validation, the others train",
-    # red cells are ghosts of about 40 px
-    read=_read_part(1, 0.18, _split_of_file),
+    read=_read_part(1, _SCALE_1, _split_of_file),
+    scale=_SCALE_1,
     laboratory="Jiangxi Tecom Science, China; rapid stain, Motic Moticam Pro 252A",
 )
 
@@ -130,7 +134,7 @@ ZHENG_2 = DataSet(
     layout=_LAYOUT,
     groups="block of file numbers",
     split="all test: a laboratory that nothing is trained on",
-    # red cells measure about 75 px
-    read=_read_part(2, 0.10, lambda _: "test"),
+    read=_read_part(2, _SCALE_2, lambda _: "test"),
+    scale=_SCALE_2,
     laboratory="several, from the CellaVision blog",
 )

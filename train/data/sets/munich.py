@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from train.data.dataset import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot, load_picture, picture_files
 from train.data.split import split_of
 
-_UM_PER_PX = 0.071
+_SCALE = Scale(0.071, "its makers: 400 px are 28 to 29 µm (14.14 px per µm, Matek et al. 2019)")
 _BLOCK = 25
 _SALT = "333"
 """Of 400 salts the one that comes nearest to 65, 15 and 20% of every class: chosen from the published counts
@@ -95,7 +95,7 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
             unlisted += path.stem not in annotated
             group = f"munich/{code}/{(int(name[1]) - 1) // _BLOCK}"
             spot = Spot(_CLASSES[code], group, split_of(group, _SALT))
-            yield Picture(str(path.relative_to(root)), _UM_PER_PX, (spot,), partial(load_picture, path))
+            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
     if missing:
         notice(f"{root}: {len(missing)} pictures of annotations.dat are absent, {min(missing)} the first")
     if annotated and unlisted:
@@ -116,5 +116,6 @@ MUNICH = DataSet(
     split=f"by blocks of {_BLOCK} consecutive file numbers within a class, by a hash of the block: about 65% "
     "train, 15% validation, 20% test; the names tell no person, so patients are NOT kept apart",
     read=_read,
+    scale=_SCALE,
     laboratory="Munich University Hospital; May-Grünwald-Giemsa, Precipoint M8",
 )

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from edge.optics.specimen import BACKGROUND
 from edge.types import U8
-from train.data.dataset import DataSet, Notice, Picture, Spot
+from train.data.dataset import DataSet, Notice, Picture, Scale, Spot
 from train.data.split import split_of
 
 COUNT = 2400
 _BLOCK = 100  # pictures a group; every group holds every kind
 _SIZE_PX = 150
-_UM_PER_PX = 0.25
+_SCALE = Scale(0.25, "drawn at it")
 _GREY_SHARE, _BLACK_SHARE = 0.3, 0.15
 
 Random = np.random.Generator
@@ -144,10 +144,11 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
     for number in range(COUNT):
         group = f"oddities/{number // _BLOCK}"
         spot = Spot("artefact", group, split_of(group))
-        yield Picture(f"{number}", _UM_PER_PX, (spot,), partial(_draw, number))
+        yield Picture(f"{number}", _SCALE.um_per_px, (spot,), partial(_draw, number))
 
 
 ODDITIES = DataSet(
+    scale=_SCALE,
     name="oddities",
     title="drawn pictures of what is no cell: dirt, deposits, writing, empty glass, scenes of anything",
     folder=None,

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from train.data.dataset import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot, load_picture, picture_files
 from train.data.split import split_of
 
-_UM_PER_PX = 0.1  # CellaVision at 100×: red cells measure 73 px
+_SCALE = Scale(0.1, "CellaVision at 100×; red cells measure 73 px")
 _BLOCK = 20_000  # neighbouring numbers may be of one person; the names tell nothing more
 
 _CLASSES = {
@@ -47,7 +47,7 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
         for path in files:
             group = _group(label, path)
             spot = Spot(label, group, split_of(group))
-            yield Picture(str(path.relative_to(root)), _UM_PER_PX, (spot,), partial(load_picture, path))
+            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
 
 
 PBC = DataSet(
@@ -63,5 +63,6 @@ PBC = DataSet(
     split=f"by blocks of {_BLOCK} consecutive file numbers within a class (the names tell no person), "
     "by a hash of the block: about 65% train, 15% validation, 20% test",
     read=_read,
+    scale=_SCALE,
     laboratory="Hospital Clínic, Barcelona; May-Grünwald-Giemsa, CellaVision DM96",
 )

@@ -5,9 +5,9 @@ slide may lie in both. `raabin` reads them together and divides them by the day 
 names tell (`20190526_162951_0.jpg`: day, time, cell): the nearest thing to a slide that there is. TestB,
 another microscope and another camera, is a data set of its own, all test: `raabin-b`.
 
-Train and TestA: 0.063 µm per pixel, by the red cells of the pictures of theirs that are in `txl-pbc` too
-(`python benchmarks/scale.py`); do not train on one of the two and judge by the other. TestB is measured by
-the red cells of its own pictures, and taken to be alike where they are too few.
+Train and TestA have the scale of the pictures of theirs that are in `txl-pbc` too; do not train on one of the
+two and judge by the other. TestB is measured by the red cells of its own pictures, and taken to be alike
+where they are too few.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from train.data.dataset import DataError, DataSet, Notice, Picture, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot, load_picture, picture_files
 from train.data.scale import measured, sample
 from train.data.split import split_of
 
-_UM_PER_PX = 0.063
+_SCALE = Scale(0.063, "red cells of its pictures in txl-pbc (`python benchmarks/scale.py`)")
 _CLASSES = {name: name for name in ("basophil", "eosinophil", "lymphocyte", "monocyte", "neutrophil")}
 _DAY = re.compile(r"((?:19|20)\d{6})[_-]\d{6}(?!\d)")
 
@@ -63,7 +63,7 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
     for path, label in found:
         group = f"raabin/{_slide(path)}"
         spot = Spot(label, group, split_of(group))
-        yield Picture(str(path.relative_to(root)), _UM_PER_PX, (spot,), partial(load_picture, path))
+        yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
 
 
 def _read_b(root: Path, notice: Notice) -> Iterator[Picture]:
@@ -72,12 +72,11 @@ def _read_b(root: Path, notice: Notice) -> Iterator[Picture]:
     _undated(paths, notice)
     scale = measured(sample(paths))
     if found and scale is None:
-        notice(
-            f"{root / 'TestB'}: too few red cells to measure the scale, taken as {_UM_PER_PX} µm per pixel"
-        )
+        taken = f"taken as {_SCALE.um_per_px} µm per pixel"
+        notice(f"{root / 'TestB'}: too few red cells to measure the scale, {taken}")
     for path, label in found:
         spot = Spot(label, f"raabin-b/{_slide(path)}", "test")
-        um_per_px = scale.um_per_px if scale else _UM_PER_PX
+        um_per_px = scale.um_per_px if scale else _SCALE.um_per_px
         yield Picture(str(path.relative_to(root)), um_per_px, (spot,), partial(load_picture, path))
 
 
@@ -95,6 +94,7 @@ RAABIN = DataSet(
     split="Train and TestA together, by the day of the picture, by a hash of it: about 65% train, 15% "
     "validation, 20% test; the parts themselves look divided by cell, as @random does",
     read=_read,
+    scale=_SCALE,
     laboratory="Raabin-WBC, Iran; Giemsa",
 )
 

@@ -1,7 +1,7 @@
 """Our network against well-known ones, trained on the same cells and judged on laboratories left out.
 
-    python benchmarks/rivals.py --data ../shared/data --out runs/rivals --samples 12000 --longer 90000
-    python benchmarks/rivals.py --costs
+    python benchmarks/published/rivals.py --data ../shared/data --out runs/rivals --longer 90000
+    python benchmarks/published/rivals.py --costs
 
 Every network gets the recipe's windows, crops of the same size, augmentation, batches, schedule and number of
 crops, all from nothing; only its learning rate is its own, the usual one for its kind with AdamW, fixed
@@ -27,6 +27,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where `results` lies
+
+from results import Results, add_json
 
 from edge.bench import machine
 from edge.runtimes import Runtime, open_runtime
@@ -213,6 +217,16 @@ def costs(names: Sequence[str], base: Recipe, rounds: int = 15) -> dict[str, dic
     return out
 
 
+def add_costs(results: Results, found: Mapping[str, Any]) -> None:
+    """A cell's time of every network, and how many times ours that is."""
+    for name, cost in found.items():
+        results.add("parameters", cost["parameters"], what=name)
+        for px, ms in cost["ms_per_cell"].items():
+            results.add("time of a cell", ms, what=f"{name} at {px} px", unit="ms")
+        for px, ratio in cost["times_ours"].items():
+            results.add("times ours", ratio, what=f"{name} at {px} px")
+
+
 def _cost_lines(found: Mapping[str, Any]) -> Iterator[str]:
     for name, cost in found.items():
         times = ", ".join(
@@ -285,12 +299,17 @@ def main() -> int:
     parser.add_argument("--longer", type=int, default=0, metavar="N", help="ours once more, on N crops")
     parser.add_argument("--trials", nargs="+", choices=TRIALS, default=list(TRIALS), metavar="NAME")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep cut cells here (default: OUT/cache)")
+    add_json(parser)
     args = parser.parse_args()
+    results = Results("published/rivals", parser, args)
     torch.set_num_threads(1)
     if args.costs:
         base = recipes.load(args.recipe)
         for name in BACKBONES:  # all at once would fill the memory
-            print("\n".join(_cost_lines(costs([OURS, name], base, rounds=5))), flush=True)
+            found = costs([OURS, name], base, rounds=5)
+            print("\n".join(_cost_lines(found)), flush=True)
+            add_costs(results, {name: found[name]})
+        results.write()
         return 0
     if args.data is None or args.out is None:
         parser.error("--data and --out are needed to train")
@@ -302,7 +321,11 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     print(table(result))
-    (args.out / "rivals.json").write_text(json.dumps(result, indent=1, default=asdict) + "\n")
+    text = json.dumps(result, indent=1, default=asdict) + "\n"
+    (args.out / "rivals.json").write_text(text)
+    add_costs(results, result["costs"])
+    results.add_nested(json.loads(text)["trials"])
+    results.write(json.loads(text))
     return 0
 
 

@@ -1,7 +1,7 @@
 """Published systems, rebuilt: on the split that leaks, on one that does not, away from home, and their cost.
 
-    python benchmarks/published.py --data ../shared/data --out runs/published
-    python benchmarks/published.py --data ../shared/data --out runs/published --only cnmc-cnn resnet50
+    python benchmarks/published/table.py --data ../shared/data --out runs/published
+    python benchmarks/published/table.py --data ../shared/data --out runs/published --only cnmc-cnn resnet50
 
 Each is trained under both kinds of split and judged on the part that is kept from training; figures are with
 95% intervals by a bootstrap over whatever must not be divided (subjects, patients, blocks of files). Beside
@@ -27,13 +27,17 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # what `leftout` and `results` share
+
 from asking import Said, asked, judged, minus, said, said_by_cells, together, told
 from away import SHIPPED, Ours, answers
 from boxes import on_boxes
 from costs import costs
 from leftout import LEFT_OUT
+from page import page
+from results import Results, add_json
 from systems import SYSTEMS
-from tables import page
 
 from edge.bench import machine
 from edge.types import LeukoscopeError
@@ -228,7 +232,9 @@ def main() -> int:
     parser.add_argument("--ours-without", nargs="+", type=_given, default=[], metavar="NAME=RUN")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of every recipe")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="pictures of each data set")
+    add_json(parser)
     args = parser.parse_args()
+    results = Results("published/table", parser, args)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     cache = args.cache or args.out / "cache"
@@ -240,6 +246,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     write_json(args.out / "published.json", found)
+    results.add_nested({key: found[key] for key in ("systems", "costs")})
+    results.write(found)
     print(page(found))
     return 0
 

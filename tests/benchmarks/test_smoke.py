@@ -1,0 +1,121 @@
+"""Every benchmark starts, and those that need no hours measure something on a few drawn pictures."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.train import layouts
+
+ROOT = Path(__file__).resolve().parents[2] / "benchmarks"
+SCRIPTS = sorted(
+    str(path.relative_to(ROOT).with_suffix(""))
+    for path in ROOT.rglob("*.py")
+    if "__main__" in path.read_text()
+)
+Run = Callable[..., None]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Run a benchmark as its command line does, in this process."""
+    threads, before = cv2.getNumThreads(), set(sys.modules)
+
+    def start(name: str, *words: str | Path) -> None:
+        path = ROOT / f"{name}.py"
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, words)])
+        monkeypatch.setattr(sys, "path", [str(path.parent), *sys.path])
+        try:
+            runpy.run_path(str(path), run_name="__main__")
+        except SystemExit as ended:
+            assert not ended.code  # noqa: PT017
+
+    yield start
+    cv2.setNumThreads(threads)
+    for name in set(sys.modules) - before:  # names such as `scale` belong to others too
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(ROOT)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two small data sets: fields with boxes, and cells with masks."""
+    layouts.LAYOUTS["bccd"](tmp_path)
+    for part in (1, 2):
+        folder = tmp_path / "segmentation_WBC" / f"Dataset {part}"
+        folder.mkdir(parents=True)
+        for number in (1, 100):
+            cell, mask = np.full((120, 120, 3), 230, np.uint8), np.zeros((120, 120), np.uint8)
+            cv2.circle(cell, (60, 60), 30, (190, 120, 190), -1)
+            cv2.circle(cell, (60, 60), 22, (150, 60, 90), -1)
+            cv2.circle(mask, (60, 60), 30, 128, -1)
+            cv2.circle(mask, (60, 60), 22, 255, -1)
+            cv2.imwrite(str(folder / f"{number:03d}.bmp"), cell)
+            cv2.imwrite(str(folder / f"{number:03d}.png"), mask)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_says_what_it_measures_and_how_to_run_it(
+    name: str, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(name, "--help")
+    told = capsys.readouterr().out
+    assert f"python benchmarks/{name}.py" in " ".join(told.split())
+    # those have commands of their own, or make what others measure
+    assert "--json" in told or name in ("architectures", "peer_graphs")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("detection", ["--data", "DATA", "--dataset", "bccd", "--limit", "1"]),
+        ("masks", ["--data", "DATA", "--limit", "1"]),
+        ("scale", ["--data", "DATA", "--limit", "1"]),
+        ("quality", ["--data", "DATA", "--limit", "1"]),
+        ("focus", ["--data", "DATA", "--limit", "1", "--dataset", "zheng-1"]),
+        ("flatfield", ["--limit", "1"]),
+        ("segmentation", ["--data", "DATA", "--rounds", "0", "--only", "zheng-1, val"]),
+        ("demo", ["--frames", "2", "--seeds", "0-0"]),
+    ],
+)
+def test_it_measures(name: str, words: list[str], run: Run, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    run(name, *(data if word == "DATA" else word for word in words), "--json", out)
+    found: dict[str, Any] = json.loads(out.read_text())
+    assert found["benchmark"] == name
+    assert found["command"] == f"python benchmarks/{name}.py {' '.join(words)}"
+    assert {"measured", "commit", "clean", "machine", "versions", "figures", "details"} <= found.keys()
+    assert {"name", "cpu", "cores", "instructions"} <= found["machine"].keys()
+    assert found["figures"]
+    for figure in found["figures"]:
+        assert list(figure) == ["name", "what", "value", "low", "high", "unit", "n", "of", "wanted"]
+    names = [(figure["name"], figure["what"]) for figure in found["figures"]]
+    assert len(set(names)) == len(names)
+    assert str(tmp_path) not in out.read_text()
+
+
+def test_two_machines_are_compared(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = {
+        "golden": True,
+        "segmented": 1,
+        "boxes_px": [[0, 0, 9, 9]],
+        "centres_px": [[5, 5]],
+        "classes": {"ort-fp32": ["blast"]},
+        "probabilities": {"ort-fp32": [[0.9, 0.1]]},
+    }
+    for name in ("one", "other"):
+        about = {"machine": name, "versions": {}, "bundle_sha256": "0", "pictures": {"a.png": picture}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(about))
+    out = tmp_path / "out.json"
+    run("architectures", "compare", tmp_path / "one.json", tmp_path / "other.json", "--json", out)
+    assert "golden cases: the same" in capsys.readouterr().out
+    assert [figure["value"] for figure in json.loads(out.read_text())["figures"]] == [0, 0]

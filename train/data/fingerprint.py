@@ -1,0 +1,94 @@
+"""What kept training data hangs on: the files, how they are read, and what becomes of a picture.
+
+Between a picture and a window or scene lies code of many modules. A list of those would be incomplete one
+day, so nobody lists them: what that code makes of a few drawn fields (`train.data.drawn`) is hashed, which
+changes with whatever changes its behaviour and not with a comment. Only a data set's own reader is taken by
+its code, docstrings and comments left out, since nobody can draw every data set.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from edge.cells.segment import segment
+from edge.optics import redcells
+from edge.optics.specimen import specimen
+from train.data import drawn
+from train.data.classes import CLASSES, admitted
+from train.data.dataset import DataSet
+from train.data.registry import dataset
+from train.data.scale import measured
+from train.data.sets.artefacts import artefact_spots, nucleated_spots
+from train.data.split import split_of
+
+
+def digest(parts: Iterable[object]) -> str:
+    """16 hexadecimal digits of texts, numbers and arrays, in their order."""
+    found = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            found.update(f"{part.dtype} {part.shape} ".encode() + np.ascontiguousarray(part).tobytes())
+        else:
+            found.update(f"{part!r}\n".encode())
+    return found.hexdigest()[:16]
+
+
+def of_source(source: DataSet, data: Path) -> str:
+    """Of the pictures of a data set, their labels and parts: changes with its files and how they are read.
+
+    Raises
+    ------
+    DataError
+        When the data set is absent.
+    """
+    readers = [sys.modules[each.read.__module__] for each in (source, dataset(source.name.partition("@")[0]))]
+    parts: list[object] = [source.name, source.scale, *map(_code, readers), readings()]
+    if source.folder is None:  # drawn: whatever changes the drawing changes its first picture
+        parts.append(next(iter(source.read(data, print))).load())
+    else:
+        root = source.root(data)
+        files = ((path.relative_to(root), path.stat()) for path in root.rglob("*") if path.is_file())
+        parts += sorted((name.as_posix(), about.st_size, about.st_mtime_ns) for name, about in files)
+    return digest(parts)
+
+
+@cache
+def readings() -> str:
+    """Of what readers share: cells, nuclei and artefacts found, scales measured, groups divided, labels."""
+    parts: list[object] = [split_of(f"group {i}") for i in range(64)]
+    parts += [admitted(label) for label in drawn.LABELS] + [CLASSES]
+    pictures = drawn.pictures()
+    for picture in pictures:
+        pixels, um_per_px = picture.load(), picture.um_per_px
+        cells = segment(specimen(pixels, um_per_px, 0.25), pixels.shape[:2])
+        labelled = [spot.centre_px for spot in picture.spots[::2] if spot.centre_px]
+        parts += [cells.labels, cells.nuclei, cells.boxes_px, cells.centres_px, cells.cut]
+        parts.append(artefact_spots(pixels, um_per_px, labelled, 4, np.random.default_rng(0)))
+        parts.append(nucleated_spots(pixels, um_per_px, 8))
+    small, red = pictures[len(drawn.SCALES) - 1 : len(drawn.SCALES) + 1]
+    found = [redcells.find(picture.load()) for picture in (small, red)]
+    parts += [each.ellipses for each in found]
+    parts += [redcells.estimate(found[1:]), measured([red.load()] * 2)]
+    return digest(parts)
+
+
+def _code(module: ModuleType) -> str:
+    """A module's code without comments and docstrings."""
+    return ast.dump(_Bare().visit(ast.parse(inspect.getsource(module))))
+
+
+class _Bare(ast.NodeTransformer):
+    """Drops texts that are no more than said."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        said = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if said else node
