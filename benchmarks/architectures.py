@@ -64,9 +64,9 @@ def dump(model: Bundle, folder: Path) -> dict[str, Any]:
     found = {}
     for name, pixels, um_per_px, given in pictures(model, folder):
         view = specimen.specimen(pixels, um_per_px, manifest.pitch_um)
-        cells = segment.segment(view, (pixels.shape[0], pixels.shape[1]))
+        cells = segment.segment(view).in_frame(*pixels.shape[:2])
         centres = cells.centres_px if given is None else given
-        crops = model_input.crops(view, centres, manifest.size_px)
+        crops = model_input.crops(view, centres * view.scale, manifest.size_px)
         said = {variant: classifier.probabilities(crops) for variant, classifier in classifiers.items()}
         found[name] = {
             "golden": given is not None,

@@ -32,7 +32,8 @@ from edge.line.pipeline import Line
 from edge.machine.profile import load_profile
 from edge.optics import specimen
 from edge.optics.scale import Scales
-from edge.types import F32, I32, U8, Bools, Cells, Frame
+from edge.records.labels import label_images
+from edge.types import F32, I32, U8, Bools, CellsInFrame, Frame
 
 PITCH_UM = 0.25
 UM_PER_PX = {"bccd": 0.077, "txl_pbc": 0.058, "chula_wbc": 0.085}
@@ -106,10 +107,10 @@ def read(path: Path) -> U8:
     return np.ascontiguousarray(picture[..., ::-1]).astype(np.uint8, copy=False)
 
 
-def find(pixels: U8, um_per_px: float) -> Cells:
+def find(pixels: U8, um_per_px: float) -> CellsInFrame:
     """The segmentation's cells of a field."""
     view = specimen.specimen(pixels, um_per_px, PITCH_UM)
-    return segment.segment(view, (pixels.shape[0], pixels.shape[1]))
+    return segment.segment(view).in_frame(*pixels.shape[:2])
 
 
 class WholeLine:
@@ -126,7 +127,7 @@ class WholeLine:
         self._classifier, self._find = engine.classifier, engine.find
         self._scales = Scales(asked=um_per_px, nominal=nominal, camera=self, independent=True)
 
-    def find(self, pixels: U8, source: str) -> tuple[Cells, Bools]:
+    def find(self, pixels: U8, source: str) -> tuple[CellsInFrame, Bools]:
         """The cells of a field, and which of them are not called artefact."""
         line = Line(self._classifier, self._scales.for_slide(), find=self._find, mapped=False)
         reading = line.read(Frame(pixels, 0, source, datetime.now(UTC), time.monotonic()))
@@ -135,7 +136,7 @@ class WholeLine:
 
 
 def score(
-    field: Field, size: tuple[int, int], cells: Cells, kept: Bools | None = None
+    field: Field, size: tuple[int, int], cells: CellsInFrame, kept: Bools | None = None
 ) -> tuple[Score, Bools, Bools]:
     """Match finds (those `kept`) to labels one to one; what is not kept is neither true nor false.
 
@@ -190,10 +191,10 @@ def _figures(sums: NDArray[np.float64], n: int) -> dict[str, NDArray[np.float64]
     return {"recall": recall, "precision": precision, "F1": f1, "beyond the labelled per field": beyond / n}
 
 
-def draw(field: Field, pixels: U8, cells: Cells, found: Bools, true: Bools) -> U8:
+def draw(field: Field, pixels: U8, cells: CellsInFrame, found: Bools, true: Bools) -> U8:
     """The field with outlines: labels green, missed ones red; cells yellow, false ones magenta."""
     out = pixels.copy()
-    labels, nuclei = cells.labels_at(*pixels.shape[:2])
+    labels, nuclei = label_images(cells)
     for i in range(len(cells)):
         colour = (255, 230, 0) if true[i] else (255, 0, 255)
         for part, thickness in ((labels == i + 1, 2), (nuclei == i + 1, 1)):

@@ -76,7 +76,7 @@ class Golden:
             raise ValueError(f"{MEMBER}: {error}") from None
         self._views = [specimen(c.pixels, c.um_per_px, self._manifest.pitch_um) for c in self._cases]
         self._crops = [
-            self._manifest.model_input.of(view, case.centres_px, case.pixels)
+            self._manifest.model_input.of(view, case.centres_px * view.scale, case.pixels)
             for view, case in zip(self._views, self._cases, strict=True)
         ]
 
@@ -89,7 +89,7 @@ class Golden:
                 wrong.append(
                     f"{case.name}: the crops differ by more than {self._crop_tolerance:g} grey levels"
                 )
-            found = self._find(view, case.pixels.shape[:2]).centres_px
+            found = self._find(view).in_frame(*case.pixels.shape[:2]).centres_px
             apart = np.linalg.norm(case.centres_px[:, None] - found[None], axis=2) * case.um_per_px
             lost = int((apart.min(axis=1, initial=np.inf) > NEAR_UM).sum())
             if lost:
@@ -128,12 +128,13 @@ class Golden:
     def _told(self, case: Case) -> F32 | None:
         """(n, C) what who finds the cells says of those nearest to a case's; None where it says nothing."""
         view = specimen(case.pixels, case.um_per_px, self._manifest.pitch_um)
-        found = self._find(view, case.pixels.shape[:2])
+        found = self._find(view)
         if found.told is None:
             return None
         if not len(found):
             return np.zeros((len(case.classes), len(self._manifest.classes)), np.float32)
-        apart = np.linalg.norm(case.centres_px[:, None] - found.centres_px[None], axis=2)
+        centres_px = found.in_frame(*case.pixels.shape[:2]).centres_px
+        apart = np.linalg.norm(case.centres_px[:, None] - centres_px[None], axis=2)
         return np.asarray(found.told[apart.argmin(axis=1)], np.float32)
 
 

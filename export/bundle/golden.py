@@ -93,7 +93,7 @@ def _coarser(pixels: U8) -> U8:
 
 def _window(pixels: U8, um_per_px: float, pitch_um: float, find: Segmenter) -> U8:
     """The part of a frame that holds most whole cells."""
-    cells = find(specimen(pixels, um_per_px, pitch_um), (pixels.shape[0], pixels.shape[1]))
+    cells = find(specimen(pixels, um_per_px, pitch_um)).in_frame(*pixels.shape[:2])
     boxes = cells.boxes_px[~cells.cut]
     height, width = WINDOW_PX
     corners = [
@@ -111,9 +111,9 @@ def _window(pixels: U8, um_per_px: float, pitch_um: float, find: Segmenter) -> U
 def _field(name: str, pixels: U8, um_per_px: float, model_input: ModelInput, find: Segmenter) -> Field:
     """The cells that the device finds in the window itself, as it will be asked to."""
     view = specimen(pixels, um_per_px, model_input.pitch_um)
-    cells = find(view, (pixels.shape[0], pixels.shape[1]))
+    cells = find(view).in_frame(*pixels.shape[:2])
     centres = np.round(cells.centres_px[~cells.cut], 1).astype(np.float32)
-    return Field(name, pixels, um_per_px, centres, model_input.of(view, centres, pixels))
+    return Field(name, pixels, um_per_px, centres, model_input.of(view, centres * view.scale, pixels))
 
 
 def expected(drawn: list[list[Field]], draft: Bundle, graphs: Mapping[str, bytes]) -> dict[str, bytes]:

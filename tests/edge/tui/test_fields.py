@@ -46,8 +46,8 @@ def _field(counts: tuple[int, int, int, int], *, repeated: bool = False) -> Read
     everything = Cells(
         labels=np.ones((height, width), np.int32),
         nuclei=np.zeros((height, width), np.bool_),
-        boxes_px=np.array([[0, 0, width, height]], np.int32),
-        centres_px=np.array([[width / 2, height / 2]], np.float32),
+        boxes=np.array([[0, 0, width, height]], np.float32),
+        centres=np.array([[width / 2, height / 2]]),
         area_um2=np.array([3000], np.float32),
         nucleus_area_um2=np.zeros(1, np.float32),
         cut=np.zeros(1, np.bool_),
@@ -55,7 +55,7 @@ def _field(counts: tuple[int, int, int, int], *, repeated: bool = False) -> Read
     counted = np.full(1, bool(sum(counts)) and not repeated)
     return replace(
         reading(),
-        cells=everything,
+        cells=everything.in_frame(height, width),
         crops=np.full((1, 160, 160, 3), 200, np.uint8),
         probabilities=np.array([[0.05, 0.05, 0.85, 0.05]], np.float32),
         classes=np.array([2], np.int32),
