@@ -19,10 +19,11 @@ from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
     from edge.cameras import Camera
-    from edge.line.screening import Screening, Sink
+    from edge.line.screening import Screening
     from edge.machine.profile import Profile
     from edge.records.store import Store, Unrecorded
     from edge.records.summary import Summary
+    from edge.types import Sink
 
 EXAMPLES = """\
 examples:

@@ -358,3 +358,22 @@ class Reading:
         _check("Reading.ids", self.ids, (n,), np.int32)
         for name in ("uncertain", "certain", "new", "counted"):
             _check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)
+
+
+class Sink:
+    """Something that follows a screening, such as JSON lines; it overrides what it wants to hear of."""
+
+    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
+        """A slide begins; `um_per_px` is given, or assumed until something better is known."""
+
+    def reading(self, reading: Reading) -> None:
+        """A reading was stored."""
+
+    def waiting(self, trouble: Waiting | None) -> None:
+        """The line goes on without a reading: each second or sooner while there is none, and after trouble.
+
+        `trouble` is what keeps the camera from giving pictures, None where it does and the line rests.
+        """
+
+    def finding(self, last: Reading) -> None:
+        """The slide ended with this reading."""

@@ -23,29 +23,10 @@ from edge.line import finding
 from edge.line.pipeline import Line
 from edge.optics.scale import Scales
 from edge.records.store import Store, Unrecorded
-from edge.types import Frame, Reading, SlideHeader, Waiting
+from edge.types import Frame, Reading, Sink, SlideHeader, Waiting
 
 _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
-
-
-class Sink(Protocol):
-    """Something that follows a screening: JSON lines, label images, whoever watches the service."""
-
-    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
-        """A slide begins; `um_per_px` is given, or assumed until something better is known."""
-
-    def reading(self, reading: Reading) -> None:
-        """A reading was stored."""
-
-    def waiting(self, trouble: Waiting | None) -> None:
-        """The line goes on without a reading: each second or sooner while there is none, and after trouble.
-
-        `trouble` is what keeps the camera from giving pictures, None where it does and the line rests.
-        """
-
-    def finding(self, last: Reading) -> None:
-        """The slide ended with this reading."""
 
 
 class Pace(Protocol):
@@ -81,12 +62,19 @@ class Order:
 class Screening:
     """Frames from the camera through the line into the records, and out as Readings once they are stored.
 
-    `readings` runs in one thread; `stop`, `pause` and `new_slide` may be called from another meanwhile.
+    `readings` runs in one thread; `stop`, `pause` and `new_slide` may be called from another meanwhile, and
+    return soon enough for a key press.
 
     Attributes
     ----------
-    slide : identifier of the slide under way. It is in the records from its first frame on: what ends before
-        that leaves none behind.
+    slide : identifier of the slide under way; it changes before the first reading of a new one is given. It
+        is in the records from its first frame on: what ends before that leaves none behind.
+    classes : of the bundle, in the order of `Reading.probabilities`' columns.
+    positives, leukocytes : those that count as positive (blasts); the differential's, positives included.
+    referral_fraction : the blast fraction, 0 to 1, that the interval is held against.
+    camera, runtime, bundle : what to call them.
+    warning : something to keep in sight (an unsigned bundle), None without it.
+    recorded : False when nothing is written down.
     waiting : what keeps the camera from giving pictures, None while it does; the slide goes on afterwards.
 
     Parameters
@@ -153,7 +141,7 @@ class Screening:
         return self._camera.name
 
     def stop(self) -> None:
-        """Let `readings` end after the frame in hand."""
+        """Let `readings` end after the frame in hand; stopping twice does nothing more."""
         self._stopped.set()
         self._go_on.set()
         self._woken.set()

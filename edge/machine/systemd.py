@@ -11,10 +11,10 @@ import os
 import socket
 from contextlib import suppress
 
-from edge.types import Reading, SlideHeader, Waiting
+from edge.types import Reading, Sink, SlideHeader, Waiting
 
 
-class ServiceNotifier:
+class ServiceNotifier(Sink):
     """Follows a screening and tells systemd what it is doing; without $NOTIFY_SOCKET it tells nobody."""
 
     def __init__(self) -> None:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from edge.cameras.files import IMAGES
 from edge.files import atomic
-from edge.types import I32, CellsInFrame, Frame, LeukoscopeError, Reading, SlideHeader, Waiting
+from edge.types import I32, CellsInFrame, Frame, LeukoscopeError, Reading, Sink
 
 
-class LabelImages:
+class LabelImages(Sink):
     """Writes `<stem>.png` and `<stem>_nuclei.png` for every frame into a folder.
 
     0 is background, any other value the cell's number in that reading's list, counted from 1.
@@ -39,15 +39,6 @@ class LabelImages:
             raise LeukoscopeError(
                 f"--labels {folder}: cannot be made ({error.strerror}); give another"
             ) from None
-
-    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
-        """Nothing is written before the first reading."""
-
-    def waiting(self, trouble: Waiting | None) -> None:
-        """No picture, no label image."""
-
-    def finding(self, last: Reading) -> None:
-        """Nothing is written after the last."""
 
     def reading(self, reading: Reading) -> None:
         """Write the two images of a reading; an unreadable frame has none.

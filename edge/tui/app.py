@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
 from textual.app import App, ComposeResult
@@ -21,11 +21,13 @@ from edge.tui.gallery import Gallery
 from edge.tui.latest import Latest
 from edge.tui.live import LiveView
 from edge.tui.meters import Details, Meters
-from edge.tui.screening import Screening
 from edge.tui.snapshot import svg
 from edge.tui.status import State, TitleBar, Trouble
 from edge.tui.verdict import Verdict
 from edge.types import LeukoscopeError, Reading, Tally, Waiting
+
+if TYPE_CHECKING:  # the screen shows what it is given, and can be tried without what gives it
+    from edge.line.screening import Screening
 
 # The eye follows a stage that moves at this rate, and a small computer keeps its time for the line.
 REFRESHES_PER_S = 15
@@ -142,7 +144,7 @@ class ScreeningApp(App[Reading]):
         try:
             for reading in self.screening.readings():
                 if self.screening.slide != self._left_slide:
-                    self._latest.put(reading)
+                    self._latest.reading(reading)
                 if reading.note:
                     self.call_from_thread(self.notify, reading.note, severity="warning", timeout=30)
         except LeukoscopeError as error:
@@ -157,7 +159,7 @@ class ScreeningApp(App[Reading]):
             self._show(reading)
         if self._ended or self.screening.waiting is not self._waiting:
             self._waiting = self.screening.waiting
-            self._show_state(self._latest.reading)
+            self._show_state(self._latest.newest)
 
     def _show(self, reading: Reading | None) -> None:
         tally = reading.tally if reading else Tally(counts={})
@@ -206,11 +208,11 @@ class ScreeningApp(App[Reading]):
         self._paused = not self._paused
         self.screening.pause(self._paused)
         self._latest.restart_clock()
-        self._show_state(self._latest.reading)
+        self._show_state(self._latest.newest)
 
     def action_new_slide(self) -> None:
         """Start another slide, after a question when something was counted on this one."""
-        reading = self._latest.reading
+        reading = self._latest.newest
         if self._ended:
             self.notify("no more fields for a new slide: press q to finish, then start again", timeout=4)
         elif reading is None or not any(reading.tally.counts.values()):
@@ -248,4 +250,4 @@ class ScreeningApp(App[Reading]):
     def action_finish(self) -> None:
         """Stop the line and leave, with the last Reading as the result."""
         self.screening.stop()
-        self.exit(self._latest.reading)
+        self.exit(self._latest.newest)

@@ -17,10 +17,10 @@ from edge.bundle import bundle
 from edge.cameras import Camera, CameraError, livefeed
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
-from edge.line.screening import Order, Pace, Screening, Sink
+from edge.line.screening import Order, Pace, Screening
 from edge.optics.scale import Scales
 from edge.records.store import Store, Unrecorded
-from edge.types import Frame, LeukoscopeError, Reading, SlideHeader, Waiting
+from edge.types import Frame, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ class _Live(_Frames):
         return replace(frame, pixels=pixels, index=0, monotonic_s=time.monotonic())
 
 
-class _Told:
+class _Told(Sink):
     """Remembers what a sink is told."""
 
     def __init__(self) -> None:

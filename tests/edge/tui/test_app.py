@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from edge.line.screening import Screening
 from edge.tui.app import ScreeningApp
 from edge.tui.dialogs import HelpScreen, NewSlideScreen
 from edge.types import Reading, Waiting
@@ -93,13 +95,13 @@ def test_late_readings_of_a_closed_slide_are_not_shown() -> None:
     async def run() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause(0.3)
-            put = app._latest.put
+            put = app._latest.reading
 
             def record(given: Reading) -> None:
                 seen.append(given.tally.rejected)
                 put(given)
 
-            app._latest.put = record  # type: ignore[method-assign,assignment]
+            app._latest.reading = record  # type: ignore[method-assign,assignment]
             await pilot.press("n", "y")
             await shown(pilot, screening)
 
@@ -295,3 +297,10 @@ def test_snapshot(
         await pilot.press(*keys)
 
     assert snap_compare(ScreeningApp(screening), terminal_size=size, run_before=prepare)
+
+
+def test_the_screening_that_stands_in_for_the_real_one_has_its_face() -> None:
+    for name in ("readings", "stop", "pause", "new_slide"):
+        assert signature(getattr(FakeScreening, name)) == signature(getattr(Screening, name)), name
+    set_at_the_start = set(Screening.__init__.__code__.co_names)
+    assert {name for name in vars(FakeScreening) if name[0] != "_"} <= set(vars(Screening)) | set_at_the_start

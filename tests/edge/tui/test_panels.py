@@ -203,7 +203,7 @@ def test_the_view_drops_readings_but_never_falls_behind(monkeypatch: pytest.Monk
 
 def test_the_gallery_shows_new_whole_cells_once_newest_first() -> None:
     latest = Latest(cells=5)
-    latest.put(reading(0))
+    latest.reading(reading(0))
     assert [CLASSES[cell.klass] for cell in latest.cells] == [
         "monocyte",
         "eosinophil",
@@ -213,7 +213,7 @@ def test_the_gallery_shows_new_whole_cells_once_newest_first() -> None:
     ]
     assert [cell.uncertain for cell in latest.cells] == [True, False, False, False, False]
     before = latest.cells
-    latest.put(reading(1, repeated=True))
+    latest.reading(reading(1, repeated=True))
     assert latest.cells == before
 
 
@@ -221,12 +221,12 @@ def test_frames_a_second_are_counted_from_the_readings() -> None:
     latest = Latest()
     assert latest.frames_per_s is None
     for i in range(40):
-        latest.put(reading(i))
+        latest.reading(reading(i))
     assert latest.frames_per_s == pytest.approx(12.0)
     assert latest.take() is not None
     assert latest.take() is None
     latest.clear()
-    assert latest.reading is None
+    assert latest.newest is None
     assert latest.cells == []
 
 
