@@ -149,8 +149,8 @@ class Cells:
     centres : (n, 2) float64, x and y of the cell's centroid.
     area_um2, nucleus_area_um2 : (n,) float32.
     cut : (n,) bool, the cell touches the frame's edge.
-    told : (n, C) float32, probabilities of the bundle's classes where who found the cells says what they are;
-        None where that is asked of a classifier.
+    probabilities : (n, C) float32, of the bundle's classes, where who found the cells says what they are; None
+        where that is asked of a classifier.
     """
 
     labels: I32
@@ -160,7 +160,7 @@ class Cells:
     area_um2: F32
     nucleus_area_um2: F32
     cut: Bools
-    told: F32 | None = None
+    probabilities: F32 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -171,8 +171,8 @@ class Cells:
         _check("Cells.area_um2", self.area_um2, (n,), np.float32)
         _check("Cells.nucleus_area_um2", self.nucleus_area_um2, (n,), np.float32)
         _check("Cells.cut", self.cut, (n,), np.bool_)
-        if self.told is not None:
-            _check("Cells.told", self.told, (n, None), np.float32)
+        if self.probabilities is not None:
+            _check("Cells.probabilities", self.probabilities, (n, None), np.float32)
 
     def __len__(self) -> int:
         return len(self.boxes)

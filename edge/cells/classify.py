@@ -111,7 +111,7 @@ class Classifier:
     def probabilities(self, crops: U8) -> F32:
         """(n, size, size, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
 
-        Of a detector's bundle nobody asks it: its cells come with theirs (`edge.types.Cells.told`).
+        Of a detector's bundle nobody asks it: its cells come with theirs (`edge.types.Cells.probabilities`).
         """
         if not len(crops):
             return np.zeros((0, len(self.manifest.classes)), np.float32)

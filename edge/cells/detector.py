@@ -144,7 +144,7 @@ def drawn(found: Finds, view: Specimen) -> Cells:
         _fill(labels, box, i + 1)
     seen = np.flatnonzero(np.bincount(labels.ravel(), minlength=len(found) + 1)[1:])
     if not len(seen):
-        return replace(Cells.none(height, width), told=found.probabilities[:0])
+        return replace(Cells.none(height, width), probabilities=found.probabilities[:0])
     if len(seen) < len(found):
         number = np.zeros(len(found) + 1, np.int32)
         number[seen + 1] = np.arange(1, len(seen) + 1)
@@ -156,7 +156,7 @@ def drawn(found: Finds, view: Specimen) -> Cells:
         boxes=found.boxes,
         centres=(found.boxes[:, :2] + found.boxes[:, 2:]).astype(np.float64) / 2,
         cut=cut(found.boxes, view),
-        told=found.probabilities,
+        probabilities=found.probabilities,
     )
 
 

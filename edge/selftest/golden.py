@@ -109,9 +109,9 @@ class Golden:
             if member not in case.probabilities:
                 wrong.append(f"{case.name}: nothing is known of what {member} must say")
                 continue
-            told = self._told(case)
-            given = ((classifier.probabilities(case.crops), limit),) if told is None else ()
-            here = classifier.probabilities(own) if told is None else told
+            found = self._found(case)
+            given = ((classifier.probabilities(case.crops), limit),) if found is None else ()
+            here = classifier.probabilities(own) if found is None else found
             for answers, most in (*given, (here, _HERE * limit)):
                 calls = decide(answers, self._manifest)
                 worst = float(np.abs(calls.probabilities - case.probabilities[member]).max())
@@ -125,17 +125,17 @@ class Golden:
                 ]
         return wrong
 
-    def _told(self, case: Case) -> F32 | None:
+    def _found(self, case: Case) -> F32 | None:
         """(n, C) what who finds the cells says of those nearest to a case's; None where it says nothing."""
         view = specimen(case.pixels, case.um_per_px, self._manifest.pitch_um)
         found = self._find(view)
-        if found.told is None:
+        if found.probabilities is None:
             return None
         if not len(found):
             return np.zeros((len(case.classes), len(self._manifest.classes)), np.float32)
         centres_px = found.in_frame(*case.pixels.shape[:2]).centres_px
         apart = np.linalg.norm(case.centres_px[:, None] - centres_px[None], axis=2)
-        return np.asarray(found.told[apart.argmin(axis=1)], np.float32)
+        return np.asarray(found.probabilities[apart.argmin(axis=1)], np.float32)
 
 
 def _case(table: Table, bundle: Bundle) -> Case:

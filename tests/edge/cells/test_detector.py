@@ -50,9 +50,9 @@ def _view(height: int = 100, width: int = 160) -> Specimen:
     return Specimen(pixels, PITCH_UM, 0.5, np.full(3, 240, np.float32), 1.0)
 
 
-def _told(cells: Cells) -> F32:
-    assert cells.told is not None
-    return cells.told
+def _probabilities(cells: Cells) -> F32:
+    assert cells.probabilities is not None
+    return cells.probabilities
 
 
 def _disc(view: Specimen, x: float, y: float, radius: float, colour: tuple[int, int, int]) -> None:
@@ -71,7 +71,7 @@ def test_a_box_becomes_the_ellipse_in_it_and_keeps_its_place() -> None:
     rows, columns = np.nonzero(cells.labels)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (30, 49, 20, 59)
     assert not cells.cut[0]
-    assert _told(cells).tolist() == [[1, 0, 0]]
+    assert _probabilities(cells).tolist() == [[1, 0, 0]]
 
 
 def test_what_is_not_likely_enough_is_left_out() -> None:
@@ -93,7 +93,9 @@ def test_probabilities_go_with_their_cells() -> None:
         ([100, 60, 119, 79], 0.7, [0.0, 1.0, 0.0]),
     ]
     cells = Detector(Told(rows), 0.1)(_view())
-    by_place = {tuple(c): row.argmax() for c, row in zip(cells.centres.tolist(), _told(cells), strict=True)}
+    by_place = {
+        tuple(c): row.argmax() for c, row in zip(cells.centres.tolist(), _probabilities(cells), strict=True)
+    }
     assert by_place == {(15.0, 15.0): 2, (70.0, 30.0): 0, (109.5, 69.5): 1}
 
 
@@ -104,7 +106,7 @@ def test_a_small_cell_lies_on_a_large_one_and_a_hidden_one_goes() -> None:
         ([40, 40, 46, 46], 0.7, [0, 1, 0]),  # the same place as the first, on which the first lies
     ]
     cells = Detector(Told(rows), 0.5)(_view())
-    assert len(cells) == len(_told(cells)) == 2
+    assert len(cells) == len(_probabilities(cells)) == 2
     assert sorted(np.unique(cells.labels)) == [0, 1, 2]
     number = cells.labels[43, 43]
     assert cells.labels[30, 40] not in (0, number)
@@ -130,7 +132,7 @@ def test_the_nucleus_is_what_is_stained_most_and_red_cells_have_none() -> None:
     _disc(view, 110, 50, 9, RED)
     rows: Rows = [([34, 34, 66, 66], 0.9, [1, 0, 0]), ([101, 41, 119, 59], 0.9, [0, 1, 0])]
     cells = Detector(Told(rows), 0.5)(view)
-    white = int(_told(cells)[:, 0].argmax())
+    white = int(_probabilities(cells)[:, 0].argmax())
     assert cells.nucleus_area_um2[white] == pytest.approx(np.pi * 81 * PITCH_UM**2, rel=0.05)
     assert cells.nucleus_area_um2[1 - white] == 0
 
@@ -157,7 +159,7 @@ def test_nothing_found_is_no_cells() -> None:
     cells = Detector(Told([([0, 0, 4, 4], 0.1, [1, 0, 0])]), 0.5)(_view())
     assert len(cells) == 0
     assert cells.labels.shape == (100, 160)
-    assert _told(cells).shape == (0, 3)
+    assert _probabilities(cells).shape == (0, 3)
 
 
 def test_a_single_cell_is_the_one_in_the_middle() -> None:

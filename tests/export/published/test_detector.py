@@ -102,6 +102,6 @@ def test_both_ways_give_the_same_cells(network: Network, exported: exporting.Exp
     ways = Detector(Answers(network, 100), 0.55), Detector.of(exported.graph, 0.55)
     first, second = (way(view) for way in ways)
     assert np.array_equal(first.labels, second.labels)
-    assert first.told is not None
-    assert second.told is not None
-    assert np.allclose(first.told, second.told, atol=1e-4)
+    assert first.probabilities is not None
+    assert second.probabilities is not None
+    assert np.allclose(first.probabilities, second.probabilities, atol=1e-4)
