@@ -58,6 +58,6 @@ def _told(reading: Reading) -> str | None:
 def _progress(reading: Reading, frames: int | None) -> str:
     tally, of = reading.tally, f" of {frames}" if frames else ""
     return (
-        f"frame {reading.frame.index + 1}{of}, {tally.told}, "
+        f"frame {reading.frame.index + 1}{of}, {tally.summary}, "
         f"{tally.rejected} rejected, {reading.ms['total']:.0f} ms"
     )

@@ -297,7 +297,7 @@ class Tally:
     sign: str = "blast"
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """What was counted, in words."""
         counted = f"{self.leukocytes} {self.unit}s"
         return f"{counted}, {self.positives} {self.sign}s" if self.sign else counted

@@ -31,7 +31,7 @@ class ServiceNotifier(Sink):
 
     def reading(self, reading: Reading) -> None:
         """The line has read a frame."""
-        self._alive(f"{reading.tally.told}: {reading.finding.kind}")
+        self._alive(f"{reading.tally.summary}: {reading.finding.kind}")
 
     def waiting(self, trouble: Waiting | None) -> None:
         """The line waits, for the camera or because it was asked to."""

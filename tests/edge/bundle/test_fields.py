@@ -127,7 +127,7 @@ def test_the_line_counts_fields(line: Line, opened: Bundle, pictures: Path) -> N
     tally = readings[-1].tally
     assert (tally.unit, tally.sign, tally.frames) == ("field", "positive field", 3)
     assert tally.leukocytes + tally.uncertain == 3
-    assert tally.told == f"{tally.leukocytes} fields, {tally.positives} positive fields"
+    assert tally.summary == f"{tally.leukocytes} fields, {tally.positives} positive fields"
     assert "field" in readings[-1].finding.reason
 
 
