@@ -149,8 +149,8 @@ class Cells:
     centres : (n, 2) float64, x and y of the cell's centroid.
     area_um2, nucleus_area_um2 : (n,) float32.
     cut : (n,) bool, the cell touches the frame's edge.
-    probabilities : (n, C) float32, of the bundle's classes, where who found the cells says what they are; None
-        where that is asked of a classifier.
+    probabilities : (n, C) float32, of the bundle's classes, where who found the cells says what they are;
+        None where that is asked of a classifier.
     """
 
     labels: I32

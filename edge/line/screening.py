@@ -41,7 +41,7 @@ class Pace(Protocol):
 
 
 @dataclass(frozen=True)
-class Order:
+class ScreeningOptions:
     """What the command asks of a screening.
 
     Attributes
@@ -93,7 +93,7 @@ class Screening:
         scales: Scales,
         store: Store | Unrecorded,
         profile: str,
-        order: Order,
+        options: ScreeningOptions,
         sinks: Sequence[Sink] = (),
         pace: Pace | None = None,
         feed: Feed | None = None,
@@ -101,10 +101,10 @@ class Screening:
     ) -> None:
         self._find = find
         self._classifier, self._scales, self._store = classifier, scales, store
-        self._order, self._sinks, self._pace = order, sinks, pace
+        self._options, self._sinks, self._pace = options, sinks, pace
         self._stopped, self._go_on, self._woken = threading.Event(), threading.Event(), threading.Event()
         self._go_on.set()
-        self.slide = order.slide or store.new_slide_id()
+        self.slide = options.slide or store.new_slide_id()
         self._asked = deque([self.slide], maxlen=1)  # the slide to begin with the next frame, if any
         self.classes = classifier.manifest.classes
         self.positives = classifier.manifest.positive
@@ -168,9 +168,9 @@ class Screening:
             records cannot be written. What was given is kept.
         """
         with self._feed as feed:
-            frames, end = 0, monotonic() + (self._order.max_seconds or float("inf"))
+            frames, end = 0, monotonic() + (self._options.max_seconds or float("inf"))
             try:
-                while frames != self._order.max_frames and monotonic() < end:
+                while frames != self._options.max_frames and monotonic() < end:
                     if not self._go_on.is_set():
                         yield from self._given(self._store.flush())
                         self._sleep(end, self._go_on.is_set)
@@ -182,7 +182,7 @@ class Screening:
                     if isinstance(frame, Waiting):
                         yield from self._given(self._store.flush())
                         continue
-                    if self._asked or self._order.independent:
+                    if self._asked or self._options.independent:
                         yield from self._given(self._store.flush())
                         self._finish()
                         self._begin()
@@ -205,7 +205,7 @@ class Screening:
         """Why nothing was screened, though nobody stopped it; `late`: because time was up."""
         if not late:
             return CameraError(f"camera {self.camera}: gave no picture; choose another with --camera")
-        told = f"no picture within {self._order.max_seconds:g} s"
+        told = f"no picture within {self._options.max_seconds:g} s"
         if self.waiting is None:
             return CameraError(f"{told}; give it more with --max-seconds")
         return CameraError(f"{told}: {self.waiting.reason}; {self.waiting.advice}")
@@ -248,11 +248,11 @@ class Screening:
     def _begin(self) -> None:
         self._header = replace(self._header, camera=self.camera)
         slide = self._asked.pop() if self._asked else None
-        generated = slide != self._order.slide
+        generated = slide != self._options.slide
         self.slide = self._store.begin_slide(slide, self._header, generated=generated)
         self._line = Line(
             self._classifier, self._scales.for_slide(), find=self._find,
-            single_cell=self._order.single_cell, mapped=not self._order.independent,
+            single_cell=self._options.single_cell, mapped=not self._options.independent,
         )  # fmt: skip
         for sink in self._sinks:
             sink.start(self.slide, self._header, self._scales.expected)

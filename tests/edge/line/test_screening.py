@@ -17,7 +17,7 @@ from edge.bundle import bundle
 from edge.cameras import Camera, CameraError, livefeed
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
-from edge.line.screening import Order, Pace, Screening
+from edge.line.screening import Pace, Screening, ScreeningOptions
 from edge.optics.scale import Scales
 from edge.records.store import Store, Unrecorded
 from edge.types import Frame, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
@@ -70,7 +70,7 @@ def screening(classifier: Classifier) -> Callable[..., Screening]:
         store: Store | Unrecorded | None = None,
         sinks: Sequence[Sink] = (),
         pace: Pace | None = None,
-        **order: Any,
+        **options: Any,
     ) -> Screening:
         return Screening(
             camera=camera,
@@ -79,7 +79,7 @@ def screening(classifier: Classifier) -> Callable[..., Screening]:
             scales=Scales(asked=0.1, nominal=0.1, camera=camera),
             store=store or Unrecorded(),
             profile="test",
-            order=Order(**order),
+            options=ScreeningOptions(**options),
             sinks=sinks,
             pace=pace,
         )
@@ -310,7 +310,7 @@ def test_a_slide_begins_when_its_camera_is_known(
             scales=Scales(asked=0.1, nominal=0.1, camera=camera),
             store=store,
             profile="test",
-            order=Order(max_frames=2),
+            options=ScreeningOptions(max_frames=2),
             sinks=[sink],
             feed=livefeed.feed_for(camera, patient=True),
         )
@@ -345,7 +345,7 @@ def _away(frames: list[Frame]) -> _Live:
 
 
 @pytest.mark.parametrize(
-    ("camera", "order", "words"),
+    ("camera", "options", "words"),
     [
         (_away, {"max_seconds": 0.5}, "no picture within 0.5 s: camera live: is gone; plug it in again"),
         (_Live, {"max_seconds": 1e-9}, "no picture within 1e-09 s; give it more with --max-seconds"),
@@ -358,13 +358,13 @@ def test_where_nothing_was_screened_it_says_why_and_leaves_no_slide(
     frames: list[Frame],
     tmp_path: Path,
     camera: Callable[[list[Frame]], Camera],
-    order: dict[str, Any],
+    options: dict[str, Any],
     words: str,
 ) -> None:
     sink = _Told()
     with Store(tmp_path / "r.db") as store:
         with pytest.raises(CameraError) as failure:
-            list(screening(camera(frames), store, sinks=[sink], **order).readings())
+            list(screening(camera(frames), store, sinks=[sink], **options).readings())
         assert str(failure.value) == words
         assert store.slides() == []
     assert "start" not in sink.told
