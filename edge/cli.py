@@ -230,7 +230,8 @@ def _screening(
     held.callback(engine.close)
     screening = Screening(
         camera=camera, bundle=model, classifier=engine.classifier, scales=scales, store=store,
-        profile=profile.name, options=options, sinks=sinks, pace=heat.Governor(profile.thermal), feed=feed,
+        profile=profile.name, options=options, sinks=sinks, feed=feed,
+        throttle=heat.ThermalThrottle(profile.thermal),
         find=engine.find,
     )  # fmt: skip
     return screening, camera, summary

@@ -29,12 +29,12 @@ _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
 
 
-class Pace(Protocol):
+class Throttle(Protocol):
     """What slows the line down where it would heat the machine too much; see `edge.machine.heat`."""
 
     @property
     def note(self) -> str | None:
-        """What the user should know, told once, when the pace has changed."""
+        """What the user should know, told once, when it has changed."""
 
     def pause_s(self, took_s: float) -> float:
         """Seconds to rest after a frame that took so long."""
@@ -79,7 +79,7 @@ class Screening:
 
     Parameters
     ----------
-    pace : slows the line down; None lets it run.
+    throttle : slows the line down; None lets it run.
     feed : of the camera, entered or not; None makes one.
     find : how cells are found; see `edge.cells.segment.segmenter`.
     """
@@ -95,13 +95,13 @@ class Screening:
         profile: str,
         options: ScreeningOptions,
         sinks: Sequence[Sink] = (),
-        pace: Pace | None = None,
+        throttle: Throttle | None = None,
         feed: Feed | None = None,
         find: Segmenter = segment,
     ) -> None:
         self._find = find
         self._classifier, self._scales, self._store = classifier, scales, store
-        self._options, self._sinks, self._pace = options, sinks, pace
+        self._options, self._sinks, self._throttle = options, sinks, throttle
         self._stopped, self._go_on, self._woken = threading.Event(), threading.Event(), threading.Event()
         self._go_on.set()
         self.slide = options.slide or store.new_slide_id()
@@ -213,13 +213,13 @@ class Screening:
     def _read(self, frame: Frame) -> Reading:
         assert self._line is not None
         reading = self._line.read(frame)
-        if self._pace is None or reading.note or self._pace.note is None:
+        if self._throttle is None or reading.note or self._throttle.note is None:
             return reading
-        return replace(reading, note=self._pace.note)
+        return replace(reading, note=self._throttle.note)
 
     def _rest(self, reading: Reading, end: float) -> None:
         """Let a hot processor cool; the camera's newest frame is taken afterwards, so nothing waits."""
-        rest_s = self._pace.pause_s(reading.ms["total"] / 1e3) if self._pace else 0.0
+        rest_s = self._throttle.pause_s(reading.ms["total"] / 1e3) if self._throttle else 0.0
         end = min(end, monotonic() + rest_s)
         self._sleep(end, lambda: self._stopped.is_set() or bool(self._asked))
 

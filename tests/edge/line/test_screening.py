@@ -17,7 +17,7 @@ from edge.bundle import bundle
 from edge.cameras import Camera, CameraError, livefeed
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
-from edge.line.screening import Pace, Screening, ScreeningOptions
+from edge.line.screening import Screening, ScreeningOptions, Throttle
 from edge.optics.scale import Scales
 from edge.records.store import Store, Unrecorded
 from edge.types import Frame, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
@@ -69,7 +69,7 @@ def screening(classifier: Classifier) -> Callable[..., Screening]:
         camera: Camera,
         store: Store | Unrecorded | None = None,
         sinks: Sequence[Sink] = (),
-        pace: Pace | None = None,
+        throttle: Throttle | None = None,
         **options: Any,
     ) -> Screening:
         return Screening(
@@ -81,7 +81,7 @@ def screening(classifier: Classifier) -> Callable[..., Screening]:
             profile="test",
             options=ScreeningOptions(**options),
             sinks=sinks,
-            pace=pace,
+            throttle=throttle,
         )
 
     return make
@@ -447,15 +447,15 @@ class _Slow:
         return 30.0
 
 
-@pytest.mark.parametrize("pace", [None, _Slow()])
+@pytest.mark.parametrize("throttle", [None, _Slow()])
 def test_time_is_up_while_the_line_rests_too(
-    screening: Callable[..., Screening], frames: list[Frame], pace: Pace | None
+    screening: Callable[..., Screening], frames: list[Frame], throttle: Throttle | None
 ) -> None:
-    work = screening(_Live(frames), pace=pace, max_seconds=1.0)
+    work = screening(_Live(frames), throttle=throttle, max_seconds=1.0)
     began, readings = time.monotonic(), []
     for reading in work.readings():
         readings.append(reading)
-        work.pause(pace is None)
+        work.pause(throttle is None)
     assert readings
     assert time.monotonic() - began < 10
 
@@ -478,7 +478,7 @@ def test_a_hot_machine_rests_and_says_so(screening: Callable[..., Screening], fr
 
     camera = _Live(frames)
     began = time.monotonic()
-    readings = list(screening(camera, pace=Hot(), max_frames=4).readings())
+    readings = list(screening(camera, throttle=Hot(), max_frames=4).readings())
     assert time.monotonic() - began >= 0.6
     assert [r.note for r in readings] == ["the processor is hot"] * 4
     assert [r.frame.index for r in readings] == [0, 1, 2, 3]
