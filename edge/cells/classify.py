@@ -11,7 +11,7 @@ import numpy as np
 from edge.bundle.bundle import Bundle, BundleError, Manifest, Thresholds
 from edge.cells.detector import INPUT, LEAST
 from edge.runtimes import GraphError, Runtime, Tell, open_runtime
-from edge.runtimes.anysize import SIDES
+from edge.runtimes.dynamic import SIDES
 from edge.types import F32, I32, U8, Bools
 
 

@@ -22,7 +22,7 @@ from edge.cells.measure import measured
 from edge.cells.stain import FLOOR, NUCLEAR, density, weighted
 from edge.optics.specimen import Specimen
 from edge.runtimes import GraphError
-from edge.runtimes.anysize import BEYOND, AnySize, padded
+from edge.runtimes.dynamic import BEYOND, DynamicRuntime, padded
 from edge.types import F32, I32, U8, Bools, Cells
 
 INPUT = "field"
@@ -94,7 +94,7 @@ class Detector:
     @classmethod
     def of(cls, graph: bytes, threshold: float, *, precision: str = "fp32", threads: int = 1) -> Detector:
         """The detector of an ONNX file's content."""
-        return cls(AnySize(graph, INPUT, precision=precision, threads=threads), threshold)
+        return cls(DynamicRuntime(graph, INPUT, precision=precision, threads=threads), threshold)
 
     def __call__(self, view: Specimen) -> Cells:
         """The cells of a field, each with probabilities of the classes; see `edge.cells.segment.Segmenter`.

@@ -21,7 +21,7 @@ from edge.cells.measure import measured
 from edge.cells.nuclei import MIN_NUCLEUS_UM2
 from edge.optics.specimen import Specimen
 from edge.runtimes import GraphError
-from edge.runtimes.anysize import BEYOND, AnySize, padded
+from edge.runtimes.dynamic import BEYOND, DynamicRuntime, padded
 from edge.types import F32, I32, U8, Bools, Cells
 
 MULTIPLE = 8
@@ -67,7 +67,7 @@ class Learned:
 
     def __init__(self, graph: bytes, *, precision: str = "fp32", threads: int = 1) -> None:
         self.name = f"fcn-{precision}"
-        self._answer = AnySize(graph, "pixels", precision=precision, threads=threads)
+        self._answer = DynamicRuntime(graph, "pixels", precision=precision, threads=threads)
 
     def __call__(self, view: Specimen) -> Cells:
         """The cells of a field; see `edge.cells.segment.Segmenter`.

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
 from edge.cells.fcn import EDGE, MULTIPLE, Learned, Maps
-from edge.runtimes.anysize import SIDES
+from edge.runtimes.dynamic import SIDES
 from edge.types import U8
 from export.graph.graph import ExportError, exported, packed
 from train.segmentation.fit import load_network

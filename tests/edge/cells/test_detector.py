@@ -13,7 +13,7 @@ from edge.cells.detector import LEAST, MULTIPLE, Detector, Finds
 from edge.cells.segment import single
 from edge.optics.specimen import BACKGROUND, Specimen
 from edge.runtimes import GraphError
-from edge.runtimes.anysize import BEYOND, padded
+from edge.runtimes.dynamic import BEYOND, padded
 from edge.types import F32, U8, Cells
 from tests.conftest import graph
 

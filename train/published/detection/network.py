@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge.runtimes.anysize import BEYOND
+from edge.runtimes.dynamic import BEYOND
 from edge.types import U8
 from train.published.detection.settings import STRIDE, Detection
 from train.segmentation.network import SPREAD, heat_loss
