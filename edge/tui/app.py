@@ -22,7 +22,7 @@ from edge.tui.latest import Latest
 from edge.tui.live import LiveView
 from edge.tui.meters import Details, Meters
 from edge.tui.snapshot import svg
-from edge.tui.status import State, TitleBar, Trouble
+from edge.tui.status import StatusLine, TitleBar, Trouble
 from edge.tui.verdict import Verdict
 from edge.types import LeukoscopeError, Reading, Tally, Waiting
 
@@ -66,7 +66,7 @@ class ScreeningApp(App[Reading]):
     #right { width: 30%; min-width: 35; max-width: 60; }
     #warning { height: auto; max-height: 2; color: black; background: yellow; }
     LiveView { height: 1fr; }
-    State, Meters { height: 1; }
+    StatusLine, Meters { height: 1; }
     Gallery, Trouble { height: 6; }
     Verdict { height: 1fr; }
     Counts { height: 13; }
@@ -95,7 +95,7 @@ class ScreeningApp(App[Reading]):
         colours = class_colours(screening.classes, screening.positives, screening.leukocytes)
         self._title = TitleBar()
         self._live = LiveView(colours)
-        self._state = State()
+        self._status = StatusLine()
         self._meters = Meters()
         self._gallery = Gallery(colours)
         self._trouble = Trouble()
@@ -112,7 +112,7 @@ class ScreeningApp(App[Reading]):
                 yield self._live
                 if self.screening.warning:
                     yield Static(f"! {self.screening.warning}", id="warning", markup=False)
-                yield self._state
+                yield self._status
                 yield self._meters
                 yield self._gallery
                 yield self._trouble
@@ -179,7 +179,7 @@ class ScreeningApp(App[Reading]):
 
     def _show_state(self, reading: Reading | None) -> None:
         failed, waiting = self.failure is not None, self._waiting is not None
-        self._state.show(reading, paused=self._paused, ended=self._ended, failed=failed, waiting=waiting)
+        self._status.show(reading, paused=self._paused, ended=self._ended, failed=failed, waiting=waiting)
         in_trouble = failed or (waiting and not self._ended)
         self._gallery.display, self._trouble.display = not in_trouble, in_trouble
         recorded = "All cells counted so far are recorded. " if self.screening.recorded else ""

@@ -28,10 +28,10 @@ def test_space_pauses_and_goes_on() -> None:
     async def script(pilot: Pilot[Reading]) -> None:
         await pilot.press("space")
         assert screening.pauses == [True]
-        assert "paused" in text_of(pilot, "State")
+        assert "paused" in text_of(pilot, "StatusLine")
         await pilot.press("space")
         assert screening.pauses == [True, False]
-        assert "paused" not in text_of(pilot, "State")
+        assert "paused" not in text_of(pilot, "StatusLine")
 
     drive(screening, script)
 
@@ -50,7 +50,7 @@ def test_quit_before_the_first_reading_returns_nothing() -> None:
     screening = FakeScreening([])
 
     async def script(pilot: Pilot[Reading]) -> None:
-        assert "waiting for the camera" in text_of(pilot, "State")
+        assert "waiting for the camera" in text_of(pilot, "StatusLine")
         await pilot.press("q")
 
     assert drive(screening, script).return_value is None
@@ -162,7 +162,7 @@ def test_a_lost_camera_is_told_and_the_screen_stays() -> None:
         told = " ".join(text_of(pilot, "Trouble").split())
         assert message in told
         assert "Press q" in told
-        assert "the screening stopped" in text_of(pilot, "State")
+        assert "the screening stopped" in text_of(pilot, "StatusLine")
         assert "are recorded" in told
         assert "61" in text_of(pilot, "Counts")
         await pilot.press("space")
@@ -183,11 +183,11 @@ def test_a_camera_that_is_away_is_told_and_so_is_its_return() -> None:
         told = " ".join(text_of(pilot, "Trouble").split())
         assert "Microscope A: is gone" in told
         assert "Plug it in again. The slide goes on by itself." in told
-        assert "no pictures from the camera" in text_of(pilot, "State")
+        assert "no pictures from the camera" in text_of(pilot, "StatusLine")
         assert "61" in text_of(pilot, "Counts")
         screening.waiting = None
         await pilot.pause(0.3)
-        assert "no pictures" not in text_of(pilot, "State")
+        assert "no pictures" not in text_of(pilot, "StatusLine")
         assert pilot.app.query_one("Gallery").display
         assert not pilot.app.query_one("Trouble").display
         await pilot.press("q")
@@ -202,12 +202,12 @@ def test_a_camera_that_goes_away_during_a_pause_is_told_at_once_and_so_is_its_re
         await pilot.press("space")
         screening.waiting = AWAY
         await pilot.pause(0.3)
-        assert "paused, and no pictures from the camera" in text_of(pilot, "State")
+        assert "paused, and no pictures from the camera" in text_of(pilot, "StatusLine")
         told = " ".join(text_of(pilot, "Trouble").split())
         assert "Plug it in again. Then press space to go on." in told
         screening.waiting = None
         await pilot.pause(0.3)
-        assert "paused: press space" in text_of(pilot, "State")
+        assert "paused: press space" in text_of(pilot, "StatusLine")
         assert not pilot.app.query_one("Trouble").display
         await pilot.press("q")
 
@@ -262,7 +262,7 @@ def test_the_end_of_a_folder_is_told_and_the_screen_stays() -> None:
     screening = FakeScreening([reading()], ends=True)
 
     async def script(pilot: Pilot[Reading]) -> None:
-        assert "no more fields" in text_of(pilot, "State")
+        assert "no more fields" in text_of(pilot, "StatusLine")
         assert pilot.app.is_running
         await pilot.press("q")
 

@@ -114,7 +114,7 @@ def test_no_line_is_wider_than_its_panel(size: tuple[int, int]) -> None:
 )
 def test_what_became_of_a_field(given: Reading, words: str) -> None:
     async def script(pilot: Pilot[Reading]) -> None:
-        assert words in text_of(pilot, "State")
+        assert words in text_of(pilot, "StatusLine")
 
     drive(FieldScreening([given]), script)
 

@@ -38,7 +38,7 @@ SIZES = [(80, 24), (100, 30), (120, 40), (200, 60)]
 )
 def test_what_became_of_a_field(given: Reading, words: str) -> None:
     async def script(pilot: Pilot[Reading]) -> None:
-        assert words in text_of(pilot, "State")
+        assert words in text_of(pilot, "StatusLine")
 
     drive(FakeScreening([given]), script)
 
@@ -174,7 +174,7 @@ def test_a_frame_without_a_picture_leaves_the_last_one() -> None:
             app.query_one(LiveView).show_reading(good)
             await pilot.pause(0.3)
             assert app.query_one(LiveView).shown is good
-            assert "truncated" in text_of(pilot, "State")
+            assert "truncated" in text_of(pilot, "StatusLine")
 
     asyncio.run(run())
 
