@@ -17,13 +17,13 @@ from edge.files import atomic
 from edge.tui.colours import class_colours
 from edge.tui.counts import Counts
 from edge.tui.dialogs import HelpScreen, NewSlideScreen
+from edge.tui.finding import FindingPanel
 from edge.tui.gallery import Gallery
 from edge.tui.latest import Latest
 from edge.tui.live import LiveView
 from edge.tui.meters import Details, Meters
 from edge.tui.snapshot import svg
 from edge.tui.status import StatusLine, TitleBar, Trouble
-from edge.tui.verdict import Verdict
 from edge.types import LeukoscopeError, Reading, Tally, Waiting
 
 if TYPE_CHECKING:  # the screen shows what it is given, and can be tried without what gives it
@@ -68,13 +68,13 @@ class ScreeningApp(App[Reading]):
     LiveView { height: 1fr; }
     StatusLine, Meters { height: 1; }
     Gallery, Trouble { height: 6; }
-    Verdict { height: 1fr; }
+    FindingPanel { height: 1fr; }
     Counts { height: 13; }
     Details { height: 2; }
     .-medium Details { height: 6; }
-    .-tall Verdict { height: 16; }
+    .-tall FindingPanel { height: 16; }
     .-tall Details, .-huge Details { height: 1fr; }
-    .-huge Verdict { height: 18; }
+    .-huge FindingPanel { height: 18; }
     .-huge Counts { height: 26; }
     #foot { height: 1; background: $panel; }
     Footer { dock: none; width: 1fr; background: $panel; }
@@ -99,7 +99,7 @@ class ScreeningApp(App[Reading]):
         self._meters = Meters()
         self._gallery = Gallery(colours)
         self._trouble = Trouble()
-        self._verdict = Verdict(screening.positives, screening.referral_fraction)
+        self._finding = FindingPanel(screening.positives, screening.referral_fraction)
         self._counts = Counts(colours, screening.leukocytes)
         self._details = Details(
             {"camera": screening.camera, "bundle": screening.bundle, "runtime": screening.runtime}
@@ -117,7 +117,7 @@ class ScreeningApp(App[Reading]):
                 yield self._gallery
                 yield self._trouble
             with Vertical(id="right"):
-                yield self._verdict
+                yield self._finding
                 yield self._counts
                 yield self._details
         with Horizontal(id="foot"):
@@ -171,7 +171,7 @@ class ScreeningApp(App[Reading]):
                 self._share_left(*self.size)
         self._live.show_reading(reading)
         self._gallery.show_cells(self._latest.cells)
-        self._verdict.show(reading.finding if reading else None, tally)
+        self._finding.show(reading.finding if reading else None, tally)
         self._counts.show(tally)
         self._meters.show(reading)
         self._details.show(reading, self._latest.frames_per_s)

@@ -81,7 +81,7 @@ def _field(counts: tuple[int, int, int, int], *, repeated: bool = False) -> Read
 )
 def test_the_finding_is_told_of_fields(counts: tuple[int, int, int, int], words: tuple[str, ...]) -> None:
     async def script(pilot: Pilot[Reading]) -> None:
-        told = " ".join(text_of(pilot, "Verdict").split())
+        told = " ".join(text_of(pilot, "FindingPanel").split())
         for part in words:
             assert part in told
         for wrong in ("blasts seen", "leukocyte", "cells"):
@@ -99,7 +99,7 @@ def test_no_line_is_wider_than_its_panel(size: tuple[int, int]) -> None:
             lines = str(panel.render()).split("\n")
             assert max(map(len, lines)) <= panel.size.width, panel
             assert len(lines) <= panel.size.height or not panel.display, panel
-        assert "70.3% to 94.7%" in text_of(pilot, "Verdict")
+        assert "70.3% to 94.7%" in text_of(pilot, "FindingPanel")
 
     drive(FieldScreening([_field((4, 6, 15, 5))]), script, size)
 

@@ -57,7 +57,7 @@ def test_every_finding_has_its_words_and_symbol(kind: str, words: str) -> None:
     finding = Finding(kind, "Because.", 0.02, (0.01, 0.06), 0.95, needed)  # type: ignore[arg-type]
 
     async def script(pilot: Pilot[Reading]) -> None:
-        told = text_of(pilot, "Verdict")
+        told = text_of(pilot, "FindingPanel")
         assert words in told
         assert "Because." in told
         assert "1.0% to 6.0%" in told
@@ -109,7 +109,7 @@ def test_nothing_overlaps_or_is_cut(size: tuple[int, int], failure: str | None) 
         told = text_of(pilot)
         for words in (*(name.replace("-", " ")[:9] for name in CLASSES), "REFER", "focus", "light"):
             assert words in told
-        assert "keep the slide" in " ".join(text_of(pilot, "Verdict").split())
+        assert "keep the slide" in " ".join(text_of(pilot, "FindingPanel").split())
 
     drive(screening, script, size)
 
