@@ -14,7 +14,7 @@ from edge.selftest.selftest import candidates, tried
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """What verification found.
 
     Attributes
@@ -30,7 +30,7 @@ class Verdict:
     problems: tuple[str, ...]
 
 
-def verify(path: Path) -> Verdict:
+def verify(path: Path) -> Verification:
     """Open a bundle, which checks every hash and the signature, and run its golden cases.
 
     Raises
@@ -43,11 +43,11 @@ def verify(path: Path) -> Verdict:
         golden = Golden(opened)
         problems = golden.unlike()
     except (ValueError, BundleError, GraphError) as error:  # nothing else can be told without its cells
-        return Verdict(opened, (), (str(error),))
+        return Verification(opened, (), (str(error),))
     variants = candidates(opened, tuple(kind for kind in KINDS if why_not(kind) is None))
     for variant in variants:
         classifier, reasons = tried(variant, golden, lambda name: Classifier(opened, variant=name))
         problems += [f"{variant}: {reason}" for reason in reasons]
         if classifier is not None:
             classifier.close()
-    return Verdict(opened, tuple(variants), tuple(problems))
+    return Verification(opened, tuple(variants), tuple(problems))
