@@ -115,8 +115,8 @@ def _sources(arguments: argparse.Namespace) -> list[DataSet]:
                 arguments.wrong(f"{flag}: only for --dataset {folder.PREFIX}")
     if not names:
         arguments.wrong("--dataset: names none")
-    reading = folder.Reading(arguments.um_per_px, dict(arguments.class_of), arguments.group_by)
-    return [folder.named(name, reading) for name in names]
+    options = folder.FolderOptions(arguments.um_per_px, dict(arguments.class_of), arguments.group_by)
+    return [folder.named(name, options) for name in names]
 
 
 def _tell(arguments: argparse.Namespace, found: dict[str, Any], lines: Iterable[str]) -> None:
