@@ -21,7 +21,7 @@ from results import Results, add_json
 from edge.bundle import bundle
 from edge.cells.segment import segment
 from edge.optics.specimen import specimen
-from edge.types import U8, Bools, Cells
+from edge.types import U8, Bools, CellsInFrame
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS
 from train.judging.fieldpictures import write, write_wrong
@@ -35,9 +35,9 @@ WANTED = {
 }
 
 
-def segmented(um_per_px: float, pixels: U8, name: str) -> tuple[Cells, Bools]:
+def segmented(um_per_px: float, pixels: U8, name: str) -> tuple[CellsInFrame, Bools]:
     """The segmentation's cells of a field, all of them."""
-    cells = segment(specimen(pixels, um_per_px, PITCH_UM), pixels.shape[:2])
+    cells = segment(specimen(pixels, um_per_px, PITCH_UM)).in_frame(*pixels.shape[:2])
     return cells, np.ones(len(cells), np.bool_)
 
 

@@ -66,7 +66,7 @@ def fields(data: Path | None, name: str, limit: int) -> Iterator[U8]:
 
 def cells_um(view: specimen.Specimen, picture: U8, scale: float) -> F32:
     """(n, 2) centres of the cells found, µm."""
-    found = segment.segment(view, picture.shape[:2])
+    found = segment.segment(view).in_frame(*picture.shape[:2])
     return np.asarray(found.centres_px * scale, np.float32)
 
 

@@ -15,6 +15,7 @@ from results import Results, add_json
 
 from edge.cells import segment
 from edge.optics import specimen
+from edge.records.labels import label_images
 from edge.types import U8, Bools
 from train.data.dataset import NUCLEUS
 from train.data.registry import dataset
@@ -32,8 +33,7 @@ def dice(found: Bools, drawn: Bools) -> float:
 def outline(pixels: U8, um_per_px: float) -> tuple[Bools, Bools]:
     """Masks of the cell in the middle and of its nucleus, at full size."""
     view = specimen.specimen(pixels, um_per_px, PITCH_UM)
-    size = (pixels.shape[0], pixels.shape[1])
-    cells, nuclei = segment.single(view, size).labels_at(*size)
+    cells, nuclei = label_images(segment.single(view).in_frame(*pixels.shape[:2]))
     return cells > 0, nuclei > 0
 
 

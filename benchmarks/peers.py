@@ -105,8 +105,9 @@ def crops_of(engine: Engine, drawn: list[U8]) -> U8:
     cut: list[U8] = []
     for pixels in drawn:
         view = specimen.specimen(pixels, fields.UM_PER_PX, manifest.pitch_um)
-        cells = segment.segment(view, (pixels.shape[0], pixels.shape[1]))
-        cut += list(model_input.crops(view, cells.centres_px[~cells.cut], manifest.size_px))
+        cells = segment.segment(view)
+        centres = view.in_pitches(cells.centres[~cells.cut])
+        cut += list(model_input.crops(view, centres, manifest.size_px))
         if len(cut) >= AT_ONCE:
             break
     return np.stack(cut[:AT_ONCE])

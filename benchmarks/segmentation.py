@@ -31,7 +31,8 @@ from edge.bundle import bundle
 from edge.cells.fcn import Learned
 from edge.cells.segment import Segmenter, segment, segmenter, single
 from edge.optics.specimen import specimen
-from edge.types import U8, Cells
+from edge.records.labels import label_images
+from edge.types import U8, CellsInFrame
 from train.data.dataset import NUCLEUS, load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, leukocytes
@@ -86,7 +87,7 @@ def on_boxes(
         if (field.official == "test") != (split == "test"):
             continue
         pixels = lamp(load_picture(field.path))
-        cells = find(specimen(pixels, field.um_per_px, PITCH_UM), pixels.shape[:2])
+        cells = find(specimen(pixels, field.um_per_px, PITCH_UM)).in_frame(*pixels.shape[:2])
         scores.append(score(leukocytes(field), pixels.shape[:2], cells)[0])
         groups.append(field.group)
     return _found(groups, scores)
@@ -107,9 +108,8 @@ def on_masks(find: Segmenter, data: Path, name: str, split: str) -> dict[str, Fi
         if picture.load_mask is None or (split and picture.spots[0].split != split):
             continue
         pixels, drawn = picture.load(), picture.load_mask()
-        size = pixels.shape[:2]
         view = specimen(pixels, picture.um_per_px, PITCH_UM)
-        cells, nuclei = single(view, size, find).labels_at(*size)
+        cells, nuclei = label_images(single(view, find).in_frame(*pixels.shape[:2]))
         scores.append((dice(nuclei > 0, drawn == NUCLEUS), dice(cells > 0, drawn > 0)))
     names = [str(i) for i in range(len(scores))]
     columns = np.array(scores).T
@@ -130,14 +130,14 @@ def on_single_cells(find: Segmenter, data: Path, name: str, split: str, most: in
     groups, found = [], []
     for picture in listed[:: max(len(listed) // most, 1)]:
         pixels = picture.load()
-        cells = find(specimen(pixels, picture.um_per_px, PITCH_UM), pixels.shape[:2])
+        cells = find(specimen(pixels, picture.um_per_px, PITCH_UM)).in_frame(*pixels.shape[:2])
         groups.append(picture.spots[0].group)
-        found.append(_middle_found(cells, pixels.shape[:2]))
+        found.append(_middle_found(cells))
     return {"middle cell found": ratio(groups, found, np.ones(len(found)))}
 
 
-def _middle_found(cells: Cells, size: tuple[int, int]) -> bool:
-    middle = np.array([size[1] / 2, size[0] / 2])
+def _middle_found(cells: CellsInFrame) -> bool:
+    middle = np.array([cells.width / 2, cells.height / 2])
     return bool((np.linalg.norm(cells.centres_px - middle, axis=1) < NEAR_PX * 1.6).any())
 
 
@@ -149,14 +149,14 @@ def on_drawn(find: Segmenter, split: str) -> dict[str, Figure]:
     scores: list[Score] = []
     overlap: list[tuple[float, float]] = []
     for _, group, um_per_px, pixels, (labels, nuclei, known) in drawn(0, parts=(split,)):
-        cells = find(specimen(pixels, um_per_px, PITCH_UM), pixels.shape[:2])
+        cells = find(specimen(pixels, um_per_px, PITCH_UM)).in_frame(*pixels.shape[:2])
         groups.append(group)
         boxes = [cv2.boundingRect(np.asarray(labels == i, np.uint8)) for i in np.unique(labels[labels > 0])]
         corners = np.array([(x, y, x + w, y + h) for x, y, w, h in boxes], np.float32).reshape(-1, 4)
         places = np.minimum(cells.centres_px.astype(int), np.array(pixels.shape[1::-1]) - 1)
         kept = known[places[:, 1], places[:, 0]] > 0
         scores.append(score(corners, pixels.shape[:2], cells, kept)[0])
-        outline, nucleus = cells.labels_at(*pixels.shape[:2])
+        outline, nucleus = label_images(cells)
         there = known > 0
         overlap.append((dice((nucleus > 0) & there, nuclei > 0), dice((outline > 0) & there, labels > 0)))
     ones, columns = np.ones(len(groups)), np.array(overlap).T
@@ -179,11 +179,11 @@ def times(finders: Mapping[str, Segmenter], rounds: int) -> dict[str, Any]:
         taken: dict[str, list[float]] = {name: [] for name in finders}
         cells: dict[str, list[int]] = {name: [] for name in finders}
         for turn in range(rounds + 1):
-            for view, pixels in zip(views, pictures, strict=True):
+            for view in views:
                 for name, find in finders.items():
                     view.__dict__.pop("half", None)  # whoever finds cells halves the specimen
                     started = time.perf_counter()
-                    found = find(view, pixels.shape[:2])
+                    found = find(view)
                     if turn:
                         taken[name].append((time.perf_counter() - started) * 1e3)
                         cells[name].append(len(found))
@@ -211,7 +211,7 @@ def _peak_of(find: Segmenter) -> float:
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (man 5 proc)
     before = _status_kb("VmRSS")
     for _ in range(10):
-        find(view, pixels.shape[:2])
+        find(view)
     return (_status_kb("VmHWM") - before) / 1024
 
 

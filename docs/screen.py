@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.bundle import bundle
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
-from edge.line.screening import Order, Screening
+from edge.line.screening import Screening, ScreeningOptions
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
 from edge.records.store import Unrecorded
@@ -33,7 +33,7 @@ async def draw(target: Path) -> None:
         scales=Scales(asked="auto", nominal=0.1, camera=camera),
         store=Unrecorded(),
         profile=profile.name,
-        order=Order(slide="demo", max_frames=FIELDS),
+        options=ScreeningOptions(slide="demo", max_frames=FIELDS),
         sinks=[summary],
     )
     app = ScreeningApp(screening)

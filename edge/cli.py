@@ -19,10 +19,11 @@ from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
     from edge.cameras import Camera
-    from edge.line.screening import Screening, Sink
+    from edge.line.screening import Screening
     from edge.machine.profile import Profile
     from edge.records.store import Store, Unrecorded
     from edge.records.summary import Summary
+    from edge.types import Sink
 
 EXAMPLES = """\
 examples:
@@ -198,7 +199,7 @@ def _screening(
     from edge.bundle import bundle
     from edge.headless import CameraTeller
     from edge.line.engine import open_engine
-    from edge.line.screening import Order, Screening
+    from edge.line.screening import Screening, ScreeningOptions
     from edge.machine import heat
     from edge.optics import scale
     from edge.records.summary import Summary
@@ -206,7 +207,7 @@ def _screening(
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large)
     store = _store(arguments)
     held.callback(store.close)
-    order = Order(
+    options = ScreeningOptions(
         slide=arguments.slide,
         single_cell=arguments.single_cell,
         independent=arguments.independent,
@@ -230,7 +231,8 @@ def _screening(
     held.callback(engine.close)
     screening = Screening(
         camera=camera, bundle=model, classifier=engine.classifier, scales=scales, store=store,
-        profile=profile.name, order=order, sinks=sinks, pace=heat.Governor(profile.thermal), feed=feed,
+        profile=profile.name, options=options, sinks=sinks, feed=feed,
+        throttle=heat.ThermalThrottle(profile.thermal),
         find=engine.find,
     )  # fmt: skip
     return screening, camera, summary

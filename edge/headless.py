@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from edge.command import say
-from edge.types import Reading, SlideHeader, Waiting
+from edge.types import Reading, Sink, Waiting
 
 if TYPE_CHECKING:  # whoever is told that a camera is away need not wait for the rest of the line
     from edge.line.screening import Screening
@@ -33,17 +33,11 @@ def run(screening: Screening, frames: int | None) -> None:
             print(_CLEAR, end="", file=sys.stderr, flush=True)
 
 
-class CameraTeller:
+class CameraTeller(Sink):
     """Follows a screening and says on standard error when the camera goes away, why, and when it is back."""
 
     def __init__(self) -> None:
         self._reason: str | None = None
-
-    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
-        """A slide is nothing to tell."""
-
-    def reading(self, reading: Reading) -> None:
-        """Nor is a reading; `run` tells what is special about it."""
 
     def waiting(self, trouble: Waiting | None) -> None:
         """Once for each reason, and once when the pictures come again."""
@@ -52,9 +46,6 @@ class CameraTeller:
             return
         self._reason = reason
         say("edge-run", f"{trouble.reason}; {trouble.advice}" if trouble else "the camera is back")
-
-    def finding(self, last: Reading) -> None:
-        """Nor is the end of a slide."""
 
 
 def _told(reading: Reading) -> str | None:
@@ -67,6 +58,6 @@ def _told(reading: Reading) -> str | None:
 def _progress(reading: Reading, frames: int | None) -> str:
     tally, of = reading.tally, f" of {frames}" if frames else ""
     return (
-        f"frame {reading.frame.index + 1}{of}, {tally.told}, "
+        f"frame {reading.frame.index + 1}{of}, {tally.summary}, "
         f"{tally.rejected} rejected, {reading.ms['total']:.0f} ms"
     )

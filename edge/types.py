@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]
 F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 ScaleSource = Literal["given", "calibration", "red-cells", "nominal"]
@@ -135,46 +136,46 @@ class SlideHeader:
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """The leukocytes (and what looks like one) found in a frame, in no particular order.
+    """The leukocytes (and what looks like one) found in a specimen, in no particular order.
 
-    Segmentation works on the specimen grid (see `edge.optics.specimen.Specimen`), coarser than the camera's
-    pixels; label images stay on that grid and `labels_at` draws them at full size when asked.
+    All of it lies on the specimen grid (see `edge.optics.specimen.Specimen`), counted in its pixels;
+    `in_frame` brings it into the camera's.
 
     Attributes
     ----------
-    labels : (h, w) int32 on the specimen grid: 0 background, i + 1 the i-th cell (nucleus and cytoplasm).
+    labels : (h, w) int32: 0 background, i + 1 the i-th cell (nucleus and cytoplasm).
     nuclei : (h, w) bool, the nuclear part of the labelled cells.
-    boxes_px : (n, 4) int32, xyxy half-open, in pixels of the frame: the whole cell.
-    centres_px : (n, 2) float32, x and y of the cell's centroid in pixels of the frame.
+    boxes : (n, 4) float32, xyxy half-open, the whole cell.
+    centres : (n, 2) float64, x and y of the cell's centroid.
     area_um2, nucleus_area_um2 : (n,) float32.
     cut : (n,) bool, the cell touches the frame's edge.
-    told : (n, C) float32, probabilities of the bundle's classes where who found the cells says what they are;
+    probabilities : (n, C) float32, of the bundle's classes, where who found the cells says what they are;
         None where that is asked of a classifier.
     """
 
     labels: I32
     nuclei: Bools
-    boxes_px: I32
-    centres_px: F32
+    boxes: F32
+    centres: F64
     area_um2: F32
     nucleus_area_um2: F32
     cut: Bools
-    told: F32 | None = None
+    probabilities: F32 | None = None
 
     def __post_init__(self) -> None:
-        n = len(self.boxes_px)
+        n = len(self.boxes)
         _check("Cells.labels", self.labels, (None, None), np.int32)
         _check("Cells.nuclei", self.nuclei, self.labels.shape, np.bool_)
-        _check("Cells.boxes_px", self.boxes_px, (n, 4), np.int32)
-        _check("Cells.centres_px", self.centres_px, (n, 2), np.float32)
+        _check("Cells.boxes", self.boxes, (n, 4), np.float32)
+        _check("Cells.centres", self.centres, (n, 2), np.float64)
         _check("Cells.area_um2", self.area_um2, (n,), np.float32)
         _check("Cells.nucleus_area_um2", self.nucleus_area_um2, (n,), np.float32)
         _check("Cells.cut", self.cut, (n,), np.bool_)
-        if self.told is not None:
-            _check("Cells.told", self.told, (n, None), np.float32)
+        if self.probabilities is not None:
+            _check("Cells.probabilities", self.probabilities, (n, None), np.float32)
 
     def __len__(self) -> int:
-        return len(self.boxes_px)
+        return len(self.boxes)
 
     @classmethod
     def none(cls, height: int = 0, width: int = 0) -> Cells:
@@ -182,39 +183,68 @@ class Cells:
         return cls(
             labels=np.zeros((height, width), np.int32),
             nuclei=np.zeros((height, width), np.bool_),
-            boxes_px=np.zeros((0, 4), np.int32),
-            centres_px=np.zeros((0, 2), np.float32),
+            boxes=np.zeros((0, 4), np.float32),
+            centres=np.zeros((0, 2), np.float64),
             area_um2=np.zeros(0, np.float32),
             nucleus_area_um2=np.zeros(0, np.float32),
             cut=np.zeros(0, np.bool_),
         )
 
-    def labels_at(self, height: int, width: int) -> tuple[I32, I32]:
-        """Label images of the cells and of their nuclei at `height` × `width`, (H, W) int32 both."""
-        import cv2  # a message about a wrong argument or an absent camera need not wait for OpenCV
+    def in_frame(self, height: int, width: int) -> CellsInFrame:
+        """The cells as they lie in the frame that the specimen was made of, `height` × `width` pixels."""
+        down, across = self.labels.shape
+        scale = np.array([width / max(across, 1), height / max(down, 1)])
+        low, high = np.floor(self.boxes[:, :2] * scale), np.ceil(self.boxes[:, 2:] * scale)
+        edges = np.concatenate([low, high], axis=1).clip(0, np.array([width, height] * 2))
+        return CellsInFrame(
+            boxes_px=edges.astype(np.int32),
+            centres_px=(self.centres * scale).astype(np.float32),
+            height=height,
+            width=width,
+            found=self,
+        )
 
-        if not len(self):
-            empty = np.zeros((height, width), np.int32)
-            return empty, empty.copy()
-        size = (width, height)
-        cells = np.zeros((height, width), np.int32)
-        nuclei = np.zeros((height, width), np.int32)
-        scale = width / self.labels.shape[1]
-        for i in range(len(self)):
-            # each cell by itself and linearly, so that outlines come out smooth at full size
-            mask = self.labels == i + 1
-            rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-            if not len(rows):
-                continue
-            y0, y1 = max(rows[0] - 2, 0), min(rows[-1] + 3, mask.shape[0])
-            x0, x1 = max(cols[0] - 2, 0), min(cols[-1] + 3, mask.shape[1])
-            X0, X1 = round(x0 * scale), min(round(x1 * scale), size[0])
-            Y0, Y1 = round(y0 * scale), min(round(y1 * scale), size[1])
-            for part, out in ((mask, cells), (mask & self.nuclei, nuclei)):
-                patch = part[y0:y1, x0:x1].astype(np.float32)
-                big = cv2.resize(patch, (X1 - X0, Y1 - Y0), interpolation=cv2.INTER_LINEAR)
-                out[Y0:Y1, X0:X1][big >= 0.5] = i + 1
-        return cells, nuclei
+
+@dataclass(frozen=True, eq=False)
+class CellsInFrame:
+    """A frame's cells, where they lie in its own pixels.
+
+    Attributes
+    ----------
+    boxes_px : (n, 4) int32, xyxy half-open, the whole cell.
+    centres_px : (n, 2) float32, x and y of the cell's centroid.
+    height, width : of the frame.
+    found : the cells on the specimen grid, with their outlines.
+    """
+
+    boxes_px: I32
+    centres_px: F32
+    height: int
+    width: int
+    found: Cells
+
+    def __post_init__(self) -> None:
+        n = len(self.found)
+        _check("CellsInFrame.boxes_px", self.boxes_px, (n, 4), np.int32)
+        _check("CellsInFrame.centres_px", self.centres_px, (n, 2), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.boxes_px)
+
+    @property
+    def area_um2(self) -> F32:
+        """(n,) float32."""
+        return self.found.area_um2
+
+    @property
+    def nucleus_area_um2(self) -> F32:
+        """(n,) float32."""
+        return self.found.nucleus_area_um2
+
+    @property
+    def cut(self) -> Bools:
+        """(n,) bool, the cell touches the frame's edge."""
+        return self.found.cut
 
 
 @dataclass(frozen=True)
@@ -267,7 +297,7 @@ class Tally:
     sign: str = "blast"
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """What was counted, in words."""
         counted = f"{self.leukocytes} {self.unit}s"
         return f"{counted}, {self.positives} {self.sign}s" if self.sign else counted
@@ -298,7 +328,7 @@ class Reading:
     """
 
     frame: Frame
-    cells: Cells
+    cells: CellsInFrame
     um_per_px: float
     um_per_px_from: ScaleSource
     crops: U8
@@ -328,3 +358,22 @@ class Reading:
         _check("Reading.ids", self.ids, (n,), np.int32)
         for name in ("uncertain", "certain", "new", "counted"):
             _check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)
+
+
+class Sink:
+    """Something that follows a screening, such as JSON lines; it overrides what it wants to hear of."""
+
+    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
+        """A slide begins; `um_per_px` is given, or assumed until something better is known."""
+
+    def reading(self, reading: Reading) -> None:
+        """A reading was stored."""
+
+    def waiting(self, trouble: Waiting | None) -> None:
+        """The line goes on without a reading: each second or sooner while there is none, and after trouble.
+
+        `trouble` is what keeps the camera from giving pictures, None where it does and the line rests.
+        """
+
+    def finding(self, last: Reading) -> None:
+        """The slide ended with this reading."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from edge import command
 from edge.bundle import installed
-from edge.bundle.installed import State
+from edge.bundle.installed import Installation
 from edge.files import atomic
 from edge.types import LeukoscopeError
 
@@ -102,7 +102,7 @@ def install(file: Path, test: Callable[[Bundle], None], step: Callable[[int], No
     found = bundle.opened(file, content)
     before = _state()
     shipped = found.sha256 == hashlib.sha256(bundle.read(bundle.shipped_path())).hexdigest()
-    new = State(current="" if shipped else found.sha256, previous=before.current)
+    new = Installation(current="" if shipped else found.sha256, previous=before.current)
     try:
         if not shipped:
             step(2)
@@ -133,9 +133,9 @@ def rollback(tell: Callable[[str], None]) -> Bundle:
         now = installed.state()
     except ValueError as error:
         tell(f"{error}; the shipped bundle is taken")
-        _put_in_force(State())
+        _put_in_force(Installation())
         return bundle.load(bundle.shipped_path())
-    if now == State():
+    if now == Installation():
         raise UpdateError("update --rollback: nothing was installed; the shipped bundle is in use")
     try:
         target = bundle.load_installed(now.previous)
@@ -145,9 +145,9 @@ def rollback(tell: Callable[[str], None]) -> Bundle:
                 f"update --rollback: cannot go back ({error}); {now.current[:16]} stays in use"
             ) from None
         tell(f"{error}; the shipped bundle is taken")
-        _switch(State(current="", previous=now.previous))
+        _switch(Installation(current="", previous=now.previous))
         return bundle.load(bundle.shipped_path())
-    _switch(State(current=now.previous, previous=now.current))
+    _switch(Installation(current=now.previous, previous=now.current))
     return target
 
 
@@ -157,7 +157,7 @@ def status() -> list[str]:
 
     now = _state()
     lines = [f"in use: {_described(now.current)}"]
-    if now != State():
+    if now != Installation():
         lines.append(f"before: {_described(now.previous)}")
     keys, strange = trusted_keys()
     named_keys = ", ".join(str(key) for key in keys.values()) or "none"
@@ -191,7 +191,7 @@ def _loads(sha256: str) -> bool:
     return True
 
 
-def _state() -> State:
+def _state() -> Installation:
     try:
         return installed.state()
     except ValueError as error:
@@ -221,13 +221,13 @@ def _copied(content: bytes, sha256: str) -> Bundle:
     return found
 
 
-def _switch(to: State) -> None:
+def _switch(to: Installation) -> None:
     """Put this state in force and clear away what it does not need."""
     _put_in_force(to)
     _tidy(to)
 
 
-def _put_in_force(state: State) -> None:
+def _put_in_force(state: Installation) -> None:
     try:
         with atomic.as_owner(installed.folder()):
             atomic.make_folder(installed.folder())
@@ -236,7 +236,7 @@ def _put_in_force(state: State) -> None:
         raise _unwritten(error) from None
 
 
-def _tidy(state: State) -> None:
+def _tidy(state: Installation) -> None:
     """Remove what neither of the state's bundles needs; what stays takes room, no more."""
     needed = {installed.path_of(sha256) for sha256 in (state.current, state.previous) if sha256}
     with suppress(OSError), atomic.as_owner(installed.folder()):

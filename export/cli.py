@@ -15,7 +15,7 @@ from edge.bundle.archive import is_member_name
 from edge.command import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
-    from export.bundle.verify import Verdict
+    from export.bundle.verify import Verification
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -221,7 +221,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     return CHECK_FAILED if problems else DONE
 
 
-def _verified(verdict: Verdict) -> list[str]:
+def _verified(verdict: Verification) -> list[str]:
     """What was checked of a bundle by itself, as far as all is well."""
     bundle = verdict.bundle
     trusted = f"signed by {bundle.signer}" if bundle.signer else "ships with this program"

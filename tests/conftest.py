@@ -148,9 +148,9 @@ def drawn_field() -> tuple[bytes, bytes, np.ndarray, np.ndarray]:
     pixels = np.ascontiguousarray(camera.read().pixels[:450, :700])
     camera.close()
     view = specimen(pixels, 0.1, 0.25)
-    centres = segment(view, pixels.shape[:2]).centres_px
+    centres = segment(view).in_frame(*pixels.shape[:2]).centres_px
     assert len(centres)
-    windows = crops(view, centres, 96)
+    windows = crops(view, centres * view.scale, 96)
     strip = np.concatenate(list(windows), axis=1)
     picture, cut = (cv2.imencode(".png", part[..., ::-1])[1].tobytes() for part in (pixels, strip))
     return picture, cut, centres, windows

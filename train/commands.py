@@ -127,7 +127,7 @@ def _tell_left_out(whole: Recipe, chosen: Recipe, run: Path) -> None:
 def _sources(arguments: argparse.Namespace) -> list[DataSet]:
     """The data sets asked for, each once."""
     from train.data.registry import named
-    from train.data.sets.folder import PREFIX, Reading
+    from train.data.sets.folder import PREFIX, FolderOptions
 
     names = _split(arguments.dataset)
     flags = {
@@ -141,8 +141,8 @@ def _sources(arguments: argparse.Namespace) -> list[DataSet]:
                 arguments.wrong(f"{flag}: only for --dataset {PREFIX}")
     if not names:
         arguments.wrong("--dataset: names none")
-    reading = Reading(arguments.um_per_px, dict(arguments.class_of), arguments.group_by)
-    return [named(name, reading) for name in names]
+    options = FolderOptions(arguments.um_per_px, dict(arguments.class_of), arguments.group_by)
+    return [named(name, options) for name in names]
 
 
 def _tell(arguments: argparse.Namespace, found: dict[str, Any], lines: Iterable[str]) -> None:

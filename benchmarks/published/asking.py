@@ -159,8 +159,8 @@ def _of_field(model: Contestant, find: Segmenter, limit: float, picture: Picture
     """The score of a field, and whether it is called one with blasts."""
     pixels: U8 = picture.load()
     view = specimen(pixels, picture.um_per_px, model.model_input.pitch_um)
-    cells = find(view, (pixels.shape[0], pixels.shape[1]))
-    whole = cells.centres_px[~cells.cut]
+    cells = find(view)
+    whole = view.in_pitches(cells.centres[~cells.cut])
     if not len(whole):
         return 0.0, False
     calls = model.calls(model.probabilities(model.model_input.of(view, whole, pixels)))

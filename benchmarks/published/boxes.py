@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +34,9 @@ def on_boxes(run: Path, name: str, split: Split, ours: Ours) -> tuple[Evaluation
 
 def _found(model: Contestant, find: Segmenter, scene: Scene) -> Finds:
     """Leukocytes of a field: segmented, cut and named; how likely one is there, the classifier says."""
-    view = replace(scene.view, scale=1.0)  # boxes and centres are wanted on the specimen
-    cells = find(view, (view.pixels.shape[0], view.pixels.shape[1]))
-    said = model.probabilities(model.model_input.of(view, cells.centres_px, view.pixels))
+    view = scene.view
+    cells = find(view)
+    said = model.probabilities(model.model_input.of(view, cells.centres, view.pixels))
     scores = said[:, np.isin(model.classes, LEUKOCYTES)].sum(axis=1).astype(np.float32)
     order = np.argsort(-scores, kind="stable")
-    boxes = cells.boxes_px[order].astype(np.float32)
-    return Finds(boxes, scores[order], np.ones((len(order), 1), np.float32))
+    return Finds(cells.boxes[order], scores[order], np.ones((len(order), 1), np.float32))

@@ -145,8 +145,6 @@ def _ours_on_fields(cost: Cost, ours: Ours) -> Timed:
     model, (find, _) = ours.model(SHIPPED), ours.line()
 
     def read(view: Specimen) -> object:
-        alike = replace(view, scale=1.0)
-        cells = find(alike, (view.pixels.shape[0], view.pixels.shape[1]))
-        return model.probabilities(model.model_input.of(alike, cells.centres_px, view.pixels))
+        return model.probabilities(model.model_input.of(view, find(view).centres, view.pixels))
 
     return _fields(replace(cost, per="field", size_px=0), read, _views(model.model_input.pitch_um, ours))

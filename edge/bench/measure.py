@@ -20,7 +20,7 @@ from edge.cameras import Camera
 from edge.cameras.files import FileCamera
 from edge.cells.classify import Classifier
 from edge.line.pipeline import Line
-from edge.line.screening import Order, Screening
+from edge.line.screening import Screening, ScreeningOptions
 from edge.optics.scale import Scales
 from edge.records.store import Store
 from edge.types import U8
@@ -127,7 +127,7 @@ def through(rigged: Rig, camera: Camera, records: Path) -> list[Passed]:
             scales=Scales(asked="auto", nominal=fields.UM_PER_PX, camera=camera),
             store=store,
             profile=rigged.engine.profile.name,
-            order=Order(),
+            options=ScreeningOptions(),
         )
         return [Passed(r.crops, dict(r.ms), r.t_s, bool(r.problems)) for r in screening.readings()]
 

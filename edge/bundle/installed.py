@@ -19,7 +19,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
-class State:
+class Installation:
     """What is in use.
 
     Attributes
@@ -41,7 +41,7 @@ def path_of(sha256: str) -> Path:
     return folder() / f"{sha256}.bundle"
 
 
-def state() -> State:
+def state() -> Installation:
     """What is in use; the shipped bundle where nothing was ever installed.
 
     Raises
@@ -51,11 +51,11 @@ def state() -> State:
     path = folder() / "current.json"
     try:
         table = strictjson.read(path.read_bytes())
-        found = State(table.text("current", empty=True), table.text("previous", empty=True))
+        found = Installation(table.text("current", empty=True), table.text("previous", empty=True))
         if not all(_SHA256.fullmatch(sha256) for sha256 in (found.current, found.previous) if sha256):
             raise ValueError("a sha256 in it is none")
     except FileNotFoundError:
-        return State()
+        return Installation()
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror})") from None
     except ValueError as error:
@@ -63,7 +63,7 @@ def state() -> State:
     return found
 
 
-def switch(to: State) -> None:
+def switch(to: Installation) -> None:
     """Make this the state, in one step that a power cut cannot tear.
 
     Raises

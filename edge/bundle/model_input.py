@@ -16,7 +16,7 @@ import numpy as np
 
 from edge.optics.illumination import BLACK
 from edge.optics.specimen import BACKGROUND, Specimen, specimen
-from edge.types import F32, U8
+from edge.types import F32, F64, U8
 
 WHITE_BALANCE = "white-balance"
 """The step that `specimen` does: illumination and colour of the light corrected on the whole frame."""
@@ -62,12 +62,13 @@ class ModelInput:
         """Whether it is a crop and nothing more, so that a wider one holds it in its middle."""
         return not self.whole and set(self.steps) <= {WHITE_BALANCE}
 
-    def of(self, view: Specimen, centres_px: F32, frame: U8) -> U8:
+    def of(self, view: Specimen, centres: F32 | F64, frame: U8) -> U8:
         """What the model is shown of each of n cells; of a whole field the same whatever the centre.
 
         Parameters
         ----------
-        view : the frame as a specimen. centres_px : (n, 2) float32, x and y in pixels of the frame.
+        view : the frame as a specimen.
+        centres : (n, 2), x and y in pitches from the frame's corner: pixels of the frame times `view.scale`.
         frame : (H, W, 3) uint8 RGB, the frame itself, which whole fields are taken from.
 
         Returns
@@ -80,11 +81,11 @@ class ModelInput:
             if WHITE_BALANCE in self.steps and frame.size:
                 smaller = max(min(frame.shape[:2]) / (2 * self.cut_px), 1.0)
                 field = specimen(frame, self.pitch_um, self.pitch_um * smaller).pixels
-            windows = np.repeat(_scaled(field, self.cut_px)[None], len(centres_px), axis=0)
+            windows = np.repeat(_scaled(field, self.cut_px)[None], len(centres), axis=0)
         elif corrected:
-            windows = crops(view, centres_px, self.cut_px)
+            windows = crops(view, centres, self.cut_px)
         else:
-            windows = _cut(np.asarray(view.taken), view, centres_px, self.cut_px, _beyond(view))
+            windows = _cut(np.asarray(view.taken), centres, self.cut_px, _beyond(view))
         if self.plain:
             return windows
         size = self.size_px
@@ -97,25 +98,25 @@ class ModelInput:
         return out
 
 
-def crops(view: Specimen, centres_px: F32, size: int) -> U8:
+def crops(view: Specimen, centres: F32 | F64, size: int) -> U8:
     """Windows of `size` specimen pixels round each cell, clear glass beyond the frame's edge.
 
     Parameters
     ----------
-    centres_px : (n, 2) float32, x and y in pixels of the frame.
+    centres : (n, 2), x and y in pitches from the frame's corner.
 
     Returns
     -------
     (n, size, size, 3) uint8 RGB.
     """
-    return _cut(view.pixels, view, centres_px, size, (BACKGROUND,) * 3)
+    return _cut(view.pixels, centres, size, (BACKGROUND,) * 3)
 
 
-def _cut(pixels: U8, view: Specimen, centres_px: F32, size: int, beyond: Sequence[float]) -> U8:
-    out = np.empty((len(centres_px), size, size, 3), np.uint8)
+def _cut(pixels: U8, centres: F32 | F64, size: int, beyond: Sequence[float]) -> U8:
+    out = np.empty((len(centres), size, size, 3), np.uint8)
     out[:] = np.asarray(beyond, np.float32).round()
     height, width = pixels.shape[:2]
-    for window, (cx, cy) in zip(out, np.asarray(centres_px) * view.scale, strict=True):
+    for window, (cx, cy) in zip(out, centres, strict=True):
         x0, y0 = round(float(cx)) - size // 2, round(float(cy)) - size // 2
         left, top = max(x0, 0), max(y0, 0)
         right, bottom = min(x0 + size, width), min(y0 + size, height)

@@ -11,7 +11,7 @@ import numpy as np
 from edge.bundle.bundle import Bundle, BundleError, Manifest, Thresholds
 from edge.cells.detector import INPUT, LEAST
 from edge.runtimes import GraphError, Runtime, Tell, open_runtime
-from edge.runtimes.anysize import SIDES
+from edge.runtimes.dynamic import SIDES
 from edge.types import F32, I32, U8, Bools
 
 
@@ -111,7 +111,7 @@ class Classifier:
     def probabilities(self, crops: U8) -> F32:
         """(n, size, size, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
 
-        Of a detector's bundle nobody asks it: its cells come with theirs (`edge.types.Cells.told`).
+        Of a detector's bundle nobody asks it: its cells come with theirs (`edge.types.Cells.probabilities`).
         """
         if not len(crops):
             return np.zeros((0, len(self.manifest.classes)), np.float32)

@@ -22,7 +22,7 @@ from edge.cells.measure import measured
 from edge.cells.stain import FLOOR, NUCLEAR, density, weighted
 from edge.optics.specimen import Specimen
 from edge.runtimes import GraphError
-from edge.runtimes.anysize import BEYOND, AnySize, padded
+from edge.runtimes.dynamic import BEYOND, DynamicRuntime, padded
 from edge.types import F32, I32, U8, Bools, Cells
 
 INPUT = "field"
@@ -94,22 +94,17 @@ class Detector:
     @classmethod
     def of(cls, graph: bytes, threshold: float, *, precision: str = "fp32", threads: int = 1) -> Detector:
         """The detector of an ONNX file's content."""
-        return cls(AnySize(graph, INPUT, precision=precision, threads=threads), threshold)
+        return cls(DynamicRuntime(graph, INPUT, precision=precision, threads=threads), threshold)
 
-    def __call__(self, view: Specimen, frame_size: tuple[int, int]) -> Cells:
-        """The cells of a field; see `edge.cells.segment.Segmenter`.
+    def __call__(self, view: Specimen) -> Cells:
+        """The cells of a field, each with probabilities of the classes; see `edge.cells.segment.Segmenter`.
 
         Raises
         ------
         GraphError : the graph does not load, or takes or gives something else.
         """
-        cells, told = self.told(view, frame_size)
-        return replace(cells, told=told)
-
-    def told(self, view: Specimen, frame_size: tuple[int, int]) -> tuple[Cells, F32]:
-        """The cells of a field, and of each the probabilities of the classes, (n, C) float32."""
         found = self.finds(view)
-        return drawn(found.pick(found.confidence >= self.threshold), view, frame_size)
+        return drawn(found.pick(found.confidence >= self.threshold), view)
 
     def finds(self, view: Specimen) -> Finds:
         """All that may be a cell, however unlikely."""
@@ -136,7 +131,7 @@ class Detector:
         self._answer.close()
 
 
-def drawn(found: Finds, view: Specimen, frame_size: tuple[int, int]) -> tuple[Cells, F32]:
+def drawn(found: Finds, view: Specimen) -> Cells:
     """Finds as cells: ellipses in their boxes, and in each as nucleus what the nuclear stain is dense in.
 
     A small cell lies on top of a large one. One that others cover whole is left out.
@@ -149,34 +144,26 @@ def drawn(found: Finds, view: Specimen, frame_size: tuple[int, int]) -> tuple[Ce
         _fill(labels, box, i + 1)
     seen = np.flatnonzero(np.bincount(labels.ravel(), minlength=len(found) + 1)[1:])
     if not len(seen):
-        return Cells.none(height, width), np.zeros((0, found.probabilities.shape[1]), np.float32)
+        return replace(Cells.none(height, width), probabilities=found.probabilities[:0])
     if len(seen) < len(found):
         number = np.zeros(len(found) + 1, np.int32)
         number[seen + 1] = np.arange(1, len(seen) + 1)
         labels, found = number[labels], found.pick(seen)
     around = [_pixels(box, height, width) for box in found.boxes]
-    cells = measured(labels, _nuclei(view, labels, around), around, view.pitch_um, frame_size)
-    return _boxed(cells, found.boxes, view, frame_size), found.probabilities
+    # the boxes that were found, instead of those round what is seen of the cells
+    return replace(
+        measured(labels, _nuclei(view, labels, around), around, view.pitch_um),
+        boxes=found.boxes,
+        centres=(found.boxes[:, :2] + found.boxes[:, 2:]).astype(np.float64) / 2,
+        cut=cut(found.boxes, view),
+        probabilities=found.probabilities,
+    )
 
 
 def cut(boxes: F32, view: Specimen) -> Bools:
     """(n,) which boxes on the specimen its edge cuts."""
     near, sides = CUT_UM / view.pitch_um, np.array(view.pixels.shape[1::-1])
     return np.asarray((boxes[:, :2] < near).any(axis=1) | (boxes[:, 2:] > sides - near).any(axis=1), np.bool_)
-
-
-def _boxed(cells: Cells, boxes: F32, view: Specimen, frame_size: tuple[int, int]) -> Cells:
-    """Cells with the boxes that were found instead of those round what is seen of them."""
-    height, width = view.pixels.shape[:2]
-    scale = np.array([frame_size[1] / width, frame_size[0] / height] * 2, np.float32)
-    edges = boxes * scale
-    whole = np.concatenate([np.floor(edges[:, :2]), np.ceil(edges[:, 2:])], axis=1).astype(np.int32)
-    return replace(
-        cells,
-        boxes_px=np.clip(whole, 0, np.array(frame_size[::-1] * 2, np.int32)),
-        centres_px=((edges[:, :2] + edges[:, 2:]) / 2).astype(np.float32),
-        cut=cut(boxes, view),
-    )
 
 
 def _fill(labels: I32, box: F32, number: int) -> None:

@@ -21,7 +21,7 @@ from edge.cells.measure import measured
 from edge.cells.nuclei import MIN_NUCLEUS_UM2
 from edge.optics.specimen import Specimen
 from edge.runtimes import GraphError
-from edge.runtimes.anysize import BEYOND, AnySize, padded
+from edge.runtimes.dynamic import BEYOND, DynamicRuntime, padded
 from edge.types import F32, I32, U8, Bools, Cells
 
 MULTIPLE = 8
@@ -67,16 +67,16 @@ class Learned:
 
     def __init__(self, graph: bytes, *, precision: str = "fp32", threads: int = 1) -> None:
         self.name = f"fcn-{precision}"
-        self._answer = AnySize(graph, "pixels", precision=precision, threads=threads)
+        self._answer = DynamicRuntime(graph, "pixels", precision=precision, threads=threads)
 
-    def __call__(self, view: Specimen, frame_size: tuple[int, int]) -> Cells:
+    def __call__(self, view: Specimen) -> Cells:
         """The cells of a field; see `edge.cells.segment.Segmenter`.
 
         Raises
         ------
         GraphError : the graph does not load, or takes or gives something else.
         """
-        return cells_of(self.maps(view.half), view, frame_size)
+        return cells_of(self.maps(view.half), view)
 
     def maps(self, half: U8) -> Maps:
         """The network's answer to a specimen at twice its pitch, (h, w, 3) uint8 RGB."""
@@ -100,7 +100,7 @@ class Learned:
         self._answer.close()
 
 
-def cells_of(maps: Maps, view: Specimen, frame_size: tuple[int, int]) -> Cells:
+def cells_of(maps: Maps, view: Specimen) -> Cells:
     """The cells that the network's maps show."""
     height, width = view.pixels.shape[:2]
     whole = np.maximum(maps.nucleus, maps.cell)
@@ -111,7 +111,7 @@ def cells_of(maps: Maps, view: Specimen, frame_size: tuple[int, int]) -> Cells:
     labels = _at_pitch(owner, height, width, cv2.INTER_NEAREST)
     np.multiply(labels, inside, out=labels)
     nuclear = np.logical_and(labels, nuclei)
-    return measured(labels.astype(np.int32), nuclear, boxes, view.pitch_um, frame_size)
+    return measured(labels.astype(np.int32), nuclear, boxes, view.pitch_um)
 
 
 def _above(values: U8, height: int, width: int) -> U8:

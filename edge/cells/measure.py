@@ -86,9 +86,7 @@ def _fine(nuclei: Nuclei, i: int, box: Box, height: int, width: int) -> tuple[Bo
     return (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])), mask
 
 
-def measured(
-    labels: I32, nuclei: Bools, boxes: list[Box], pitch_um: float, frame_size: tuple[int, int]
-) -> Cells:
+def measured(labels: I32, nuclei: Bools, boxes: list[Box], pitch_um: float) -> Cells:
     """Cells from their labels, (h, w) int32 from 1, the nuclear part of them, and a box that holds each."""
     height, width = labels.shape
     n = len(boxes)
@@ -104,14 +102,11 @@ def measured(
         size[i] = moments["m00"]
         middle[i] = left + moments["m10"] / size[i] + 0.5, top + moments["m01"] / size[i] + 0.5
         nuclear[i] = cv2.countNonZero(nuclei[box].view(np.uint8) & part)
-    scale = np.array([frame_size[1] / width, frame_size[0] / height])
-    low, high = np.floor(extent[:, :2] * scale), np.ceil(extent[:, 2:] * scale)
-    edges = np.concatenate([low, high], axis=1).astype(np.int32)
     return Cells(
         labels=labels,
         nuclei=nuclei,
-        boxes_px=np.minimum(edges, np.array(frame_size[::-1] * 2, np.int32)),
-        centres_px=(middle * scale).astype(np.float32),
+        boxes=extent.astype(np.float32),
+        centres=middle,
         area_um2=size * np.float32(pitch_um**2),
         nucleus_area_um2=nuclear * np.float32(pitch_um**2),
         cut=(extent[:, :2] == 0).any(axis=1) | (extent[:, 2:] == (width, height)).any(axis=1),

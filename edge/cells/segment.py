@@ -1,4 +1,4 @@
-"""Frame -> Cells: leukocytes with nucleus and cytoplasm, found on the specimen grid.
+"""Specimen -> Cells: leukocytes with nucleus and cytoplasm, found on the specimen grid.
 
 Two ways, one interface (`Segmenter`): the learned one (`edge.cells.fcn`) where the bundle holds a graph for
 it, else the classical one. That takes nuclei first: `edge.cells.stain` says where a nucleus may lie,
@@ -33,14 +33,8 @@ _QUICKEST = ("ort-int8", "ort-fp32")  # of the segmenter's graphs that a bundle 
 class Segmenter(Protocol):
     """Finds the leukocytes of a field."""
 
-    def __call__(self, view: Specimen, frame_size: tuple[int, int], /) -> Cells:
-        """The cells of a field.
-
-        Parameters
-        ----------
-        view : the frame on the specimen grid, corrected.
-        frame_size : height and width of the frame in its own pixels.
-        """
+    def __call__(self, view: Specimen, /) -> Cells:
+        """The cells of a field, from the frame on the specimen grid, corrected."""
 
 
 def segmenter(bundle: Bundle, threads: int = 1) -> Segmenter:
@@ -66,7 +60,7 @@ def segmenter(bundle: Bundle, threads: int = 1) -> Segmenter:
     return segment
 
 
-def segment(view: Specimen, frame_size: tuple[int, int]) -> Cells:
+def segment(view: Specimen) -> Cells:
     """Find the leukocytes of a field the classical way; see `Segmenter`."""
     stain = Stain.of(view)
     nuclei = Nuclei.of(stain)
@@ -74,34 +68,34 @@ def segment(view: Specimen, frame_size: tuple[int, int]) -> Cells:
     if not nuclei.boxes:
         return Cells.none(height, width)
     labels, nuclear, boxes = drawn(nuclei, outlines(stain, nuclei), height, width)
-    return measured(labels, nuclear, boxes, view.pitch_um, frame_size)
+    return measured(labels, nuclear, boxes, view.pitch_um)
 
 
-def whole_field(view: Specimen, frame_size: tuple[int, int]) -> Cells:
+def whole_field(view: Specimen) -> Cells:
     """The field itself as the one thing in it, for models that name fields; see `Segmenter`."""
     height, width = view.pixels.shape[:2]
     if not height * width:
         return Cells.none(height, width)
     everything = np.ones((height, width), np.int32)
     box = [(slice(0, height), slice(0, width))]
-    found = measured(everything, np.zeros((height, width), np.bool_), box, view.pitch_um, frame_size)
+    found = measured(everything, np.zeros((height, width), np.bool_), box, view.pitch_um)
     return replace(found, cut=np.zeros(1, np.bool_))
 
 
-def single(view: Specimen, frame_size: tuple[int, int], find: Segmenter = segment) -> Cells:
+def single(view: Specimen, find: Segmenter = segment) -> Cells:
     """The one cell in the middle of a picture, whatever the picture is.
 
     The leukocyte that the middle lies in or next to; else whatever lies there; else a disc.
 
     Parameters
     ----------
-    view, frame_size : as for `Segmenter`. find : finds the leukocytes of the picture.
+    view : as for `Segmenter`. find : finds the leukocytes of the picture.
 
     Returns
     -------
     Exactly one cell, with a nucleus.
     """
-    cells = find(view, frame_size)
+    cells = find(view)
     i = _middle(cells.labels, view.pitch_um)
     if i:
         cell = cells.labels == i
@@ -109,7 +103,7 @@ def single(view: Specimen, frame_size: tuple[int, int], find: Segmenter = segmen
     else:
         cell, nucleus = _something(view)
     everywhere = (slice(0, cell.shape[0]), slice(0, cell.shape[1]))
-    return measured(cell.astype(np.int32), nucleus, [everywhere], view.pitch_um, frame_size)
+    return measured(cell.astype(np.int32), nucleus, [everywhere], view.pitch_um)
 
 
 def _middle(labels: I32, pitch_um: float) -> int:

@@ -66,15 +66,15 @@ def write(path: Path, made_for: Mapping[str, str], content: bytes) -> None:
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
-    sealed = _MAGIC + json.dumps(header).encode() + b"\n" + content
+    whole = _MAGIC + json.dumps(header).encode() + b"\n" + content
     with atomic.as_owner(path):
         atomic.make_folder(path.parent)
         _sweep(path.parent)
-        free, needed = shutil.disk_usage(path.parent).free, len(sealed) + _SPARE_BYTES
+        free, needed = shutil.disk_usage(path.parent).free, len(whole) + _SPARE_BYTES
         if free < needed:
             words = f"{free / 1e6:.0f} MB free, {needed / 1e6:.0f} MB needed"
             raise OSError(errno.ENOSPC, words, str(path.parent))
-        atomic.write(path, sealed)
+        atomic.write(path, whole)
 
 
 def _sweep(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The line of a frame, straight: quality → segment → crops → classify → slide map → tally → finding.
+"""The line of a frame, straight: scale → specimen → quality → cells → crops → calls → map → tally → finding.
 
 `Line` turns one frame into one Reading and remembers the slide so far; `edge.line.screening` moves frames to
 it.
@@ -7,19 +7,21 @@ it.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from time import monotonic, perf_counter
 
 import numpy as np
 
 from edge.cells import segment
-from edge.cells.classify import Classifier, decide
+from edge.cells.classify import Calls, Classifier, decide
 from edge.cells.segment import Segmenter
 from edge.line import finding, quality
 from edge.line.focus import FocusMeter
 from edge.line.slidemap import Placement, Separate, SlideMap
 from edge.optics import specimen
 from edge.optics.scale import ScaleKeeper
-from edge.types import Cells, Frame, Reading, Tally
+from edge.optics.specimen import Specimen
+from edge.types import F32, Bools, Cells, Frame, Reading, Tally
 
 
 class Line:
@@ -46,7 +48,7 @@ class Line:
         self._classify = classifier
         self._manifest = classifier.manifest
         self._scale = scale
-        self._find = find
+        self._find: Segmenter = partial(segment.single, find=find) if single_cell else find
         self._single_cell = single_cell
         self._map = SlideMap() if mapped and not single_cell else Separate()
         self._focus = FocusMeter()
@@ -59,43 +61,34 @@ class Line:
 
     def read(self, frame: Frame) -> Reading:
         """What this frame shows and what the slide says after it."""
-        clock = _Stages()
+        about, clock = self._manifest, _Stages()
         scale = self._scale.scale(frame)
         clock.end("scale")
-        view = specimen.specimen(frame.pixels, scale.um_per_px, self._manifest.pitch_um, scale.flat)
+        view = specimen.specimen(frame.pixels, scale.um_per_px, about.pitch_um, scale.flat)
         clock.end("preprocess")
         seen = quality.assess(view, frame)
         problems = () if self._single_cell and frame.fault is None else seen.problems
         clock.end("quality")
-        size = (frame.height, frame.width)
-        if problems:
-            cells = Cells.none(*view.pixels.shape[:2])
-        else:
-            cells = segment.single(view, size, self._find) if self._single_cell else self._find(view, size)
+        cells = Cells.none(*view.pixels.shape[:2]) if problems else self._find(view)
         clock.end("segment")
-        centres = cells.centres_px
-        if self._single_cell and len(cells):  # whoever cut the picture knew where the cell's middle is
-            centres = np.array([[frame.width / 2, frame.height / 2]], np.float32)
-        crops = self._manifest.model_input.of(view, centres, frame.pixels)
-        calls = self._classify(crops) if cells.told is None else decide(cells.told, self._manifest)
+        centres = self._centres(cells, view, frame)
+        crops = about.model_input.of(view, centres, frame.pixels)
+        calls = self._classify(crops) if cells.probabilities is None else decide(cells.probabilities, about)
         clock.end("classify")
-        centres_um = cells.centres_px.astype(np.float64) * scale.um_per_px
+        centres_um = centres.astype(np.float64) * view.pitch_um
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um)
-        fresh = placed.countable & (~cells.cut | self._single_cell)
-        settled = fresh & ~calls.uncertain
-        self._map.mark(placed.ids[settled], placed.ids[fresh & calls.uncertain])
+        settled = self._settled(cells, calls, placed)
         clock.end("map")
-        tally = finding.count(self.tally, self._manifest, calls.classes[settled], calls.certain[settled])
         self.tally = replace(
-            tally,
+            finding.count(self.tally, about, calls.classes[settled], calls.certain[settled]),
             uncertain=self._map.undecided,
-            frames=tally.frames + 1,
-            rejected=tally.rejected + bool(problems),
-            repeated=tally.repeated + placed.repeated,
+            frames=self.tally.frames + 1,
+            rejected=self.tally.rejected + bool(problems),
+            repeated=self.tally.repeated + placed.repeated,
         )
         return Reading(
             frame=frame,
-            cells=cells,
+            cells=cells.in_frame(frame.height, frame.width),
             um_per_px=scale.um_per_px,
             um_per_px_from=scale.source,
             crops=crops,
@@ -105,18 +98,31 @@ class Line:
             certain=calls.certain,
             ids=placed.ids,
             new=placed.new,
-            counted=settled & finding.in_differential(calls.classes, self._manifest),
+            counted=settled & finding.in_differential(calls.classes, about),
             problems=problems,
             repeated=placed.repeated,
             sharpness=seen.sharpness,
             brightness=seen.brightness,
             focus=self._focus.see(seen),
             tally=self.tally,
-            finding=finding.judge(self.tally, self._manifest.finding),
+            finding=finding.judge(self.tally, about.finding),
             ms=clock.total(),
             t_s=monotonic(),
             note=scale.note or self._news(frame.note),
         )
+
+    def _centres(self, cells: Cells, view: Specimen, frame: Frame) -> F32:
+        """(n, 2) where crops are cut; see `edge.bundle.model_input.ModelInput.of`."""
+        if self._single_cell and len(cells):  # whoever cut the picture knew where the cell's middle is
+            return np.array([[frame.width / 2, frame.height / 2]], np.float32) * view.scale
+        return view.in_pitches(cells.centres)
+
+    def _settled(self, cells: Cells, calls: Calls, placed: Placement) -> Bools:
+        """(n,) which cells enter the tally now; the map remembers them, and those nobody is sure of."""
+        fresh = placed.countable & (~cells.cut | self._single_cell)
+        settled = fresh & ~calls.uncertain
+        self._map.mark(placed.ids[settled], placed.ids[fresh & calls.uncertain])
+        return settled
 
     def _news(self, note: str | None) -> str | None:
         """A camera's note when it is another than the one told last."""

@@ -23,44 +23,25 @@ from edge.line import finding
 from edge.line.pipeline import Line
 from edge.optics.scale import Scales
 from edge.records.store import Store, Unrecorded
-from edge.types import Frame, Reading, SlideHeader, Waiting
+from edge.types import Frame, Reading, Sink, SlideHeader, Waiting
 
 _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
 
 
-class Sink(Protocol):
-    """Something that follows a screening: JSON lines, label images, whoever watches the service."""
-
-    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
-        """A slide begins; `um_per_px` is given, or assumed until something better is known."""
-
-    def reading(self, reading: Reading) -> None:
-        """A reading was stored."""
-
-    def waiting(self, trouble: Waiting | None) -> None:
-        """The line goes on without a reading: each second or sooner while there is none, and after trouble.
-
-        `trouble` is what keeps the camera from giving pictures, None where it does and the line rests.
-        """
-
-    def finding(self, last: Reading) -> None:
-        """The slide ended with this reading."""
-
-
-class Pace(Protocol):
+class Throttle(Protocol):
     """What slows the line down where it would heat the machine too much; see `edge.machine.heat`."""
 
     @property
     def note(self) -> str | None:
-        """What the user should know, told once, when the pace has changed."""
+        """What the user should know, told once, when it has changed."""
 
     def pause_s(self, took_s: float) -> float:
         """Seconds to rest after a frame that took so long."""
 
 
 @dataclass(frozen=True)
-class Order:
+class ScreeningOptions:
     """What the command asks of a screening.
 
     Attributes
@@ -81,17 +62,24 @@ class Order:
 class Screening:
     """Frames from the camera through the line into the records, and out as Readings once they are stored.
 
-    `readings` runs in one thread; `stop`, `pause` and `new_slide` may be called from another meanwhile.
+    `readings` runs in one thread; `stop`, `pause` and `new_slide` may be called from another meanwhile, and
+    return soon enough for a key press.
 
     Attributes
     ----------
-    slide : identifier of the slide under way. It is in the records from its first frame on: what ends before
-        that leaves none behind.
+    slide : identifier of the slide under way; it changes before the first reading of a new one is given. It
+        is in the records from its first frame on: what ends before that leaves none behind.
+    classes : of the bundle, in the order of `Reading.probabilities`' columns.
+    positives, leukocytes : those that count as positive (blasts); the differential's, positives included.
+    referral_fraction : the blast fraction, 0 to 1, that the interval is held against.
+    camera, runtime, bundle : what to call them.
+    warning : something to keep in sight (an unsigned bundle), None without it.
+    recorded : False when nothing is written down.
     waiting : what keeps the camera from giving pictures, None while it does; the slide goes on afterwards.
 
     Parameters
     ----------
-    pace : slows the line down; None lets it run.
+    throttle : slows the line down; None lets it run.
     feed : of the camera, entered or not; None makes one.
     find : how cells are found; see `edge.cells.segment.segmenter`.
     """
@@ -105,18 +93,18 @@ class Screening:
         scales: Scales,
         store: Store | Unrecorded,
         profile: str,
-        order: Order,
+        options: ScreeningOptions,
         sinks: Sequence[Sink] = (),
-        pace: Pace | None = None,
+        throttle: Throttle | None = None,
         feed: Feed | None = None,
         find: Segmenter = segment,
     ) -> None:
         self._find = find
         self._classifier, self._scales, self._store = classifier, scales, store
-        self._order, self._sinks, self._pace = order, sinks, pace
+        self._options, self._sinks, self._throttle = options, sinks, throttle
         self._stopped, self._go_on, self._woken = threading.Event(), threading.Event(), threading.Event()
         self._go_on.set()
-        self.slide = order.slide or store.new_slide_id()
+        self.slide = options.slide or store.new_slide_id()
         self._asked = deque([self.slide], maxlen=1)  # the slide to begin with the next frame, if any
         self.classes = classifier.manifest.classes
         self.positives = classifier.manifest.positive
@@ -153,7 +141,7 @@ class Screening:
         return self._camera.name
 
     def stop(self) -> None:
-        """Let `readings` end after the frame in hand."""
+        """Let `readings` end after the frame in hand; stopping twice does nothing more."""
         self._stopped.set()
         self._go_on.set()
         self._woken.set()
@@ -180,9 +168,9 @@ class Screening:
             records cannot be written. What was given is kept.
         """
         with self._feed as feed:
-            frames, end = 0, monotonic() + (self._order.max_seconds or float("inf"))
+            frames, end = 0, monotonic() + (self._options.max_seconds or float("inf"))
             try:
-                while frames != self._order.max_frames and monotonic() < end:
+                while frames != self._options.max_frames and monotonic() < end:
                     if not self._go_on.is_set():
                         yield from self._given(self._store.flush())
                         self._sleep(end, self._go_on.is_set)
@@ -194,7 +182,7 @@ class Screening:
                     if isinstance(frame, Waiting):
                         yield from self._given(self._store.flush())
                         continue
-                    if self._asked or self._order.independent:
+                    if self._asked or self._options.independent:
                         yield from self._given(self._store.flush())
                         self._finish()
                         self._begin()
@@ -217,7 +205,7 @@ class Screening:
         """Why nothing was screened, though nobody stopped it; `late`: because time was up."""
         if not late:
             return CameraError(f"camera {self.camera}: gave no picture; choose another with --camera")
-        told = f"no picture within {self._order.max_seconds:g} s"
+        told = f"no picture within {self._options.max_seconds:g} s"
         if self.waiting is None:
             return CameraError(f"{told}; give it more with --max-seconds")
         return CameraError(f"{told}: {self.waiting.reason}; {self.waiting.advice}")
@@ -225,13 +213,13 @@ class Screening:
     def _read(self, frame: Frame) -> Reading:
         assert self._line is not None
         reading = self._line.read(frame)
-        if self._pace is None or reading.note or self._pace.note is None:
+        if self._throttle is None or reading.note or self._throttle.note is None:
             return reading
-        return replace(reading, note=self._pace.note)
+        return replace(reading, note=self._throttle.note)
 
     def _rest(self, reading: Reading, end: float) -> None:
         """Let a hot processor cool; the camera's newest frame is taken afterwards, so nothing waits."""
-        rest_s = self._pace.pause_s(reading.ms["total"] / 1e3) if self._pace else 0.0
+        rest_s = self._throttle.pause_s(reading.ms["total"] / 1e3) if self._throttle else 0.0
         end = min(end, monotonic() + rest_s)
         self._sleep(end, lambda: self._stopped.is_set() or bool(self._asked))
 
@@ -260,11 +248,11 @@ class Screening:
     def _begin(self) -> None:
         self._header = replace(self._header, camera=self.camera)
         slide = self._asked.pop() if self._asked else None
-        generated = slide != self._order.slide
+        generated = slide != self._options.slide
         self.slide = self._store.begin_slide(slide, self._header, generated=generated)
         self._line = Line(
             self._classifier, self._scales.for_slide(), find=self._find,
-            single_cell=self._order.single_cell, mapped=not self._order.independent,
+            single_cell=self._options.single_cell, mapped=not self._options.independent,
         )  # fmt: skip
         for sink in self._sinks:
             sink.start(self.slide, self._header, self._scales.expected)

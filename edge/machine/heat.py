@@ -31,8 +31,8 @@ _LONGEST_S = 4800.0
 _SHORTEST_PAUSE_S = 0.002
 
 
-class Governor:
-    """How long the line rests after a frame; keeps `edge.line.screening.Pace`.
+class ThermalThrottle:
+    """How long the line rests after a frame; keeps `edge.line.screening.Throttle`.
 
     Steps down one at a time while the processor is hot or throttled, and up again when it has been cool for a
     while. A step up that made it hot again is not taken again for ten minutes, then twenty, and so on.

@@ -11,10 +11,10 @@ import os
 import socket
 from contextlib import suppress
 
-from edge.types import Reading, SlideHeader, Waiting
+from edge.types import Reading, Sink, SlideHeader, Waiting
 
 
-class ServiceNotifier:
+class ServiceNotifier(Sink):
     """Follows a screening and tells systemd what it is doing; without $NOTIFY_SOCKET it tells nobody."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class ServiceNotifier:
 
     def reading(self, reading: Reading) -> None:
         """The line has read a frame."""
-        self._alive(f"{reading.tally.told}: {reading.finding.kind}")
+        self._alive(f"{reading.tally.summary}: {reading.finding.kind}")
 
     def waiting(self, trouble: Waiting | None) -> None:
         """The line waits, for the camera or because it was asked to."""

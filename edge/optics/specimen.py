@@ -8,14 +8,14 @@ objective or lamp changes nothing. Training calls this same function.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import cv2
 import numpy as np
 
 from edge.optics.illumination import BLACK, background, resample
-from edge.types import F32, U8
+from edge.types import F32, F64, U8
 
 BACKGROUND = 240
 """Grey level that clear glass is brought to: bright, with head-room for what outshines it."""
@@ -33,6 +33,8 @@ class Specimen:
     glass : (3,) float32, the frame's mean background before correction, RGB grey levels.
     glass_fraction : share of the field that is clear glass, 0 to 1.
     taken : (h, w, 3) uint8 RGB, the same before the correction; None where nobody knows.
+    stretch : (2,) float64, x and y: what a pixel measures, in pitches. The grid has whole pixels, so that
+        pixels and pitches part by up to a half over the whole field.
     """
 
     pixels: U8
@@ -41,6 +43,7 @@ class Specimen:
     glass: F32
     glass_fraction: float
     taken: U8 | None = None
+    stretch: F64 = field(default_factory=lambda: np.ones(2))
 
     @cached_property
     def half(self) -> U8:
@@ -52,6 +55,10 @@ class Specimen:
         down, across = max(height // 2, 1), max(width // 2, 1)
         whole = self.pixels[: down * 2, : across * 2]
         return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
+
+    def in_pitches(self, places: F64) -> F32:
+        """(n, 2) places, x and y in its pixels, in pitches from the frame's corner."""
+        return (places * self.stretch).astype(np.float32)
 
 
 def specimen(pixels: U8, um_per_px: float, pitch_um: float, flat: F32 | None = None) -> Specimen:
@@ -76,7 +83,8 @@ def specimen(pixels: U8, um_per_px: float, pitch_um: float, flat: F32 | None = N
         lit = np.where(grid.max(axis=2, keepdims=True) <= BLACK, white, grid)
     corrected = _multiplied(lit, np.float32(BACKGROUND) / glass_map)
     glass = glass_map.reshape(-1, 3).mean(axis=0)
-    return Specimen(corrected, pitch_um, scale, glass, glass_fraction, grid)
+    stretch = np.array(pixels.shape[1::-1]) * scale / grid.shape[1::-1]
+    return Specimen(corrected, pitch_um, scale, glass, glass_fraction, grid, stretch)
 
 
 def _multiplied(grid: U8, gain: F32) -> U8:

@@ -12,10 +12,10 @@ from typing import Any, TextIO
 
 from edge.files import atomic
 from edge.machine import clock
-from edge.types import LeukoscopeError, Reading, SlideHeader, Waiting
+from edge.types import LeukoscopeError, Reading, Sink, SlideHeader, Waiting
 
 
-class JsonLines:
+class JsonLines(Sink):
     """Follows a screening and writes it to a file, or to standard output for `-`.
 
     What the file held before is kept until the first slide begins. A file that is made is its owner's alone.

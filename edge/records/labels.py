@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from edge.cameras.files import IMAGES
 from edge.files import atomic
-from edge.types import Frame, LeukoscopeError, Reading, SlideHeader, Waiting
+from edge.types import I32, CellsInFrame, Frame, LeukoscopeError, Reading, Sink
 
 
-class LabelImages:
+class LabelImages(Sink):
     """Writes `<stem>.png` and `<stem>_nuclei.png` for every frame into a folder.
 
     0 is background, any other value the cell's number in that reading's list, counted from 1.
@@ -40,15 +40,6 @@ class LabelImages:
                 f"--labels {folder}: cannot be made ({error.strerror}); give another"
             ) from None
 
-    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
-        """Nothing is written before the first reading."""
-
-    def waiting(self, trouble: Waiting | None) -> None:
-        """No picture, no label image."""
-
-    def finding(self, last: Reading) -> None:
-        """Nothing is written after the last."""
-
     def reading(self, reading: Reading) -> None:
         """Write the two images of a reading; an unreadable frame has none.
 
@@ -58,8 +49,7 @@ class LabelImages:
         frame = reading.frame
         if not frame.width:
             return
-        images = reading.cells.labels_at(frame.height, frame.width)
-        for labels, name in zip(images, self._names(frame), strict=True):
+        for labels, name in zip(label_images(reading.cells), self._names(frame), strict=True):
             self._write(self._folder / name, labels.astype(np.uint16))
 
     def _names(self, frame: Frame) -> list[str]:
@@ -86,6 +76,29 @@ class LabelImages:
             raise LeukoscopeError(
                 f"--labels {path}: cannot be written ({error.strerror}); give another folder"
             ) from None
+
+
+def label_images(cells: CellsInFrame) -> tuple[I32, I32]:
+    """Labels of the cells and of their nuclei at the frame's size, (H, W) int32 both: i + 1 is the i-th."""
+    size = (cells.height, cells.width)
+    whole, nuclei = np.zeros(size, np.int32), np.zeros(size, np.int32)
+    grid = cells.found.labels
+    scale = cells.width / max(grid.shape[1], 1)
+    for i in range(len(cells)):
+        # each cell by itself and linearly, so that outlines come out smooth at full size
+        mask = grid == i + 1
+        rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        if not len(rows):
+            continue
+        y0, y1 = max(rows[0] - 2, 0), min(rows[-1] + 3, mask.shape[0])
+        x0, x1 = max(cols[0] - 2, 0), min(cols[-1] + 3, mask.shape[1])
+        X0, X1 = round(x0 * scale), min(round(x1 * scale), cells.width)
+        Y0, Y1 = round(y0 * scale), min(round(y1 * scale), cells.height)
+        for part, out in ((mask, whole), (mask & cells.found.nuclei, nuclei)):
+            patch = part[y0:y1, x0:x1].astype(np.float32)
+            big = cv2.resize(patch, (X1 - X0, Y1 - Y0), interpolation=cv2.INTER_LINEAR)
+            out[Y0:Y1, X0:X1][big >= 0.5] = i + 1
+    return whole, nuclei
 
 
 def _both(stem: str) -> list[str]:

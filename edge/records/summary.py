@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from edge.types import Reading, SlideHeader, Waiting
+from edge.types import Reading, Sink, SlideHeader
 
 
-class Summary:
+class Summary(Sink):
     """Follows a screening; `line` says what its slides came to, None before the first ended."""
 
     def __init__(self) -> None:
@@ -19,12 +19,6 @@ class Summary:
         """Another slide begins."""
         self._slide = slide
         self._mark = "" if header.trusted else " (unsigned model: not for patients)"
-
-    def reading(self, reading: Reading) -> None:
-        """One reading says nothing yet."""
-
-    def waiting(self, trouble: Waiting | None) -> None:
-        """Nothing came of it."""
 
     def finding(self, last: Reading) -> None:
         """The finding itself of a single slide; of several how many had which."""

@@ -107,7 +107,7 @@ def build(graph: bytes, precision: str, cache: Path | None, tell: Tell) -> bytes
     if not parser.parse(graph):
         why = parser.get_error(0).desc() if parser.num_errors else LOG.last
         raise GraphError(f"runtime trt: TensorRT does not take the graph: {why}")
-    progress = Progress(precision, tell)
+    progress = BuildMonitor(precision, tell)
     config = _config(builder, network, progress)
     timing = None if cache is None else cache / "timing.cache"
     _load_timings(config, timing)
@@ -120,7 +120,9 @@ def build(graph: bytes, precision: str, cache: Path | None, tell: Tell) -> bytes
     return engine
 
 
-def _config(builder: trt.Builder, network: trt.INetworkDefinition, progress: Progress) -> trt.IBuilderConfig:
+def _config(
+    builder: trt.Builder, network: trt.INetworkDefinition, progress: BuildMonitor
+) -> trt.IBuilderConfig:
     """Settings and the batches of a build."""
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
@@ -144,7 +146,7 @@ def _config(builder: trt.Builder, network: trt.INetworkDefinition, progress: Pro
     return config
 
 
-class Progress(trt.IProgressMonitor):
+class BuildMonitor(trt.IProgressMonitor):
     """Tells how far a build is, every few seconds. TensorRT calls it from threads of its own."""
 
     def __init__(self, precision: str, tell: Tell) -> None:

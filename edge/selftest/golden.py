@@ -80,7 +80,7 @@ class Golden:
             raise ValueError(f"{MEMBER}: {error}") from None
         self._views = [specimen(c.pixels, c.um_per_px, self._manifest.pitch_um) for c in self.cases]
         self._crops = [
-            self._manifest.model_input.of(view, case.centres_px, case.pixels)
+            self._manifest.model_input.of(view, case.centres_px * view.scale, case.pixels)
             for view, case in zip(self._views, self.cases, strict=True)
         ]
 
@@ -93,7 +93,7 @@ class Golden:
                 wrong.append(
                     f"{case.name}: the crops differ by more than {self._crop_tolerance:g} grey levels"
                 )
-            found = self._find(view, case.pixels.shape[:2]).centres_px
+            found = self._find(view).in_frame(*case.pixels.shape[:2]).centres_px
             apart = np.linalg.norm(case.centres_px[:, None] - found[None], axis=2) * case.um_per_px
             lost = int((apart.min(axis=1, initial=np.inf) > NEAR_UM).sum())
             if lost:
@@ -113,9 +113,9 @@ class Golden:
             if member not in case.probabilities:
                 wrong.append(f"{case.name}: nothing is known of what {member} must say")
                 continue
-            told = self._told(case)
-            given = ((classifier.probabilities(case.crops), limit),) if told is None else ()
-            here = classifier.probabilities(own) if told is None else told
+            found = self._given(case)
+            given = ((classifier.probabilities(case.crops), limit),) if found is None else ()
+            here = classifier.probabilities(own) if found is None else found
             for answers, most in (*given, (here, _HERE * limit)):
                 calls = decide(answers, self._manifest)
                 worst = float(np.abs(calls.probabilities - case.probabilities[member]).max())
@@ -132,27 +132,28 @@ class Golden:
     def answers(self, classifier: Classifier) -> list[F32]:
         """(n, C) for each case: what is said of its n cells as this machine cut or found them."""
         return [
-            classifier.probabilities(own) if (told := self._told(case)) is None else told
+            classifier.probabilities(own) if (given := self._given(case)) is None else given
             for case, own in zip(self.cases, self._crops, strict=True)
         ]
 
     def found(self) -> list[F32]:
         """(m, 2) for each case: the middles of all cells that this machine finds in it, in its pixels."""
         return [
-            self._find(view, case.pixels.shape[:2]).centres_px
+            self._find(view).in_frame(*case.pixels.shape[:2]).centres_px
             for case, view in zip(self.cases, self._views, strict=True)
         ]
 
-    def _told(self, case: Case) -> F32 | None:
+    def _given(self, case: Case) -> F32 | None:
         """(n, C) what who finds the cells says of those nearest to a case's; None where it says nothing."""
         view = specimen(case.pixels, case.um_per_px, self._manifest.pitch_um)
-        found = self._find(view, case.pixels.shape[:2])
-        if found.told is None:
+        found = self._find(view)
+        if found.probabilities is None:
             return None
         if not len(found):
             return np.zeros((len(case.classes), len(self._manifest.classes)), np.float32)
-        apart = np.linalg.norm(case.centres_px[:, None] - found.centres_px[None], axis=2)
-        return np.asarray(found.told[apart.argmin(axis=1)], np.float32)
+        centres_px = found.in_frame(*case.pixels.shape[:2]).centres_px
+        apart = np.linalg.norm(case.centres_px[:, None] - centres_px[None], axis=2)
+        return np.asarray(found.probabilities[apart.argmin(axis=1)], np.float32)
 
 
 def _case(table: Table, bundle: Bundle) -> Case:

@@ -162,8 +162,8 @@ def _shown(box: Box, todo: Plan, *, undo: bool, whole: bool) -> list[str]:
         lines.append("undo: everything as it was before setup; users and records stay")
     lines += [f"  run        {' '.join(step.command(box))}" for step in todo.first if step.command(box)]
     for change in todo.changes:
-        lines.append(f"  {change.state:<10} {box.place(change.path)}")
-        if change.state == "changed" or (whole and change.differs):
+        lines.append(f"  {change.kind:<10} {box.place(change.path)}")
+        if change.kind == "changed" or (whole and change.differs):
             lines += [f"      {line}" for line in change.difference()[2:]]
         if change.kept:
             lines.append(f"      changed since; that is kept as {box.place(change.kept)}")
@@ -192,7 +192,7 @@ def _described(box: Box, todo: Plan, *, done: bool, failures: list[str]) -> dict
         "parts": [{"name": part.name, "about": part.about, "note": part.note} for part in todo.parts],
         "files": [
             {
-                "path": change.path, "state": change.state, "kept": change.kept,
+                "path": change.path, "state": change.kind, "kept": change.kept,
                 "mode": f"{change.after.mode:04o}" if change.after else None, "diff": change.difference(),
             }
             for change in todo.changes

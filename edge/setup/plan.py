@@ -13,7 +13,7 @@ from edge.setup.box import Box, Found
 from edge.setup.ledger import Ledger, Ran, digest
 from edge.setup.parts import Block, File, Part, SetupError, Words
 
-State = Literal["new", "changed", "unchanged", "restored", "removed"]
+ChangeKind = Literal["new", "changed", "unchanged", "restored", "removed"]
 
 KEPT = ".leukoscope-kept"
 """Ending of the copy of a file that somebody had changed since setup wrote it."""
@@ -41,7 +41,7 @@ class Change:
     kept: str = ""
 
     @property
-    def state(self) -> State:
+    def kind(self) -> ChangeKind:
         """In a word, what becomes of it."""
         if not self.differs:
             return "unchanged"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, work
 from textual.app import App, ComposeResult
@@ -17,15 +17,17 @@ from edge.files import atomic
 from edge.tui.colours import class_colours
 from edge.tui.counts import Counts
 from edge.tui.dialogs import HelpScreen, NewSlideScreen
+from edge.tui.finding import FindingPanel
 from edge.tui.gallery import Gallery
 from edge.tui.latest import Latest
 from edge.tui.live import LiveView
 from edge.tui.meters import Details, Meters
-from edge.tui.screening import Screening
 from edge.tui.snapshot import svg
-from edge.tui.status import State, TitleBar, Trouble
-from edge.tui.verdict import Verdict
+from edge.tui.status import StatusLine, TitleBar, Trouble
 from edge.types import LeukoscopeError, Reading, Tally, Waiting
+
+if TYPE_CHECKING:  # the screen shows what it is given, and can be tried without what gives it
+    from edge.line.screening import Screening
 
 # The eye follows a stage that moves at this rate, and a small computer keeps its time for the line.
 REFRESHES_PER_S = 15
@@ -64,15 +66,15 @@ class ScreeningApp(App[Reading]):
     #right { width: 30%; min-width: 35; max-width: 60; }
     #warning { height: auto; max-height: 2; color: black; background: yellow; }
     LiveView { height: 1fr; }
-    State, Meters { height: 1; }
+    StatusLine, Meters { height: 1; }
     Gallery, Trouble { height: 6; }
-    Verdict { height: 1fr; }
+    FindingPanel { height: 1fr; }
     Counts { height: 13; }
     Details { height: 2; }
     .-medium Details { height: 6; }
-    .-tall Verdict { height: 16; }
+    .-tall FindingPanel { height: 16; }
     .-tall Details, .-huge Details { height: 1fr; }
-    .-huge Verdict { height: 18; }
+    .-huge FindingPanel { height: 18; }
     .-huge Counts { height: 26; }
     #foot { height: 1; background: $panel; }
     Footer { dock: none; width: 1fr; background: $panel; }
@@ -93,11 +95,11 @@ class ScreeningApp(App[Reading]):
         colours = class_colours(screening.classes, screening.positives, screening.leukocytes)
         self._title = TitleBar()
         self._live = LiveView(colours)
-        self._state = State()
+        self._status = StatusLine()
         self._meters = Meters()
         self._gallery = Gallery(colours)
         self._trouble = Trouble()
-        self._verdict = Verdict(screening.positives, screening.referral_fraction)
+        self._finding = FindingPanel(screening.positives, screening.referral_fraction)
         self._counts = Counts(colours, screening.leukocytes)
         self._details = Details(
             {"camera": screening.camera, "bundle": screening.bundle, "runtime": screening.runtime}
@@ -110,12 +112,12 @@ class ScreeningApp(App[Reading]):
                 yield self._live
                 if self.screening.warning:
                     yield Static(f"! {self.screening.warning}", id="warning", markup=False)
-                yield self._state
+                yield self._status
                 yield self._meters
                 yield self._gallery
                 yield self._trouble
             with Vertical(id="right"):
-                yield self._verdict
+                yield self._finding
                 yield self._counts
                 yield self._details
         with Horizontal(id="foot"):
@@ -142,7 +144,7 @@ class ScreeningApp(App[Reading]):
         try:
             for reading in self.screening.readings():
                 if self.screening.slide != self._left_slide:
-                    self._latest.put(reading)
+                    self._latest.reading(reading)
                 if reading.note:
                     self.call_from_thread(self.notify, reading.note, severity="warning", timeout=30)
         except LeukoscopeError as error:
@@ -157,7 +159,7 @@ class ScreeningApp(App[Reading]):
             self._show(reading)
         if self._ended or self.screening.waiting is not self._waiting:
             self._waiting = self.screening.waiting
-            self._show_state(self._latest.reading)
+            self._show_state(self._latest.newest)
 
     def _show(self, reading: Reading | None) -> None:
         tally = reading.tally if reading else Tally(counts={})
@@ -169,7 +171,7 @@ class ScreeningApp(App[Reading]):
                 self._share_left(*self.size)
         self._live.show_reading(reading)
         self._gallery.show_cells(self._latest.cells)
-        self._verdict.show(reading.finding if reading else None, tally)
+        self._finding.show(reading.finding if reading else None, tally)
         self._counts.show(tally)
         self._meters.show(reading)
         self._details.show(reading, self._latest.frames_per_s)
@@ -177,7 +179,7 @@ class ScreeningApp(App[Reading]):
 
     def _show_state(self, reading: Reading | None) -> None:
         failed, waiting = self.failure is not None, self._waiting is not None
-        self._state.show(reading, paused=self._paused, ended=self._ended, failed=failed, waiting=waiting)
+        self._status.show(reading, paused=self._paused, ended=self._ended, failed=failed, waiting=waiting)
         in_trouble = failed or (waiting and not self._ended)
         self._gallery.display, self._trouble.display = not in_trouble, in_trouble
         recorded = "All cells counted so far are recorded. " if self.screening.recorded else ""
@@ -206,11 +208,11 @@ class ScreeningApp(App[Reading]):
         self._paused = not self._paused
         self.screening.pause(self._paused)
         self._latest.restart_clock()
-        self._show_state(self._latest.reading)
+        self._show_state(self._latest.newest)
 
     def action_new_slide(self) -> None:
         """Start another slide, after a question when something was counted on this one."""
-        reading = self._latest.reading
+        reading = self._latest.newest
         if self._ended:
             self.notify("no more fields for a new slide: press q to finish, then start again", timeout=4)
         elif reading is None or not any(reading.tally.counts.values()):
@@ -248,4 +250,4 @@ class ScreeningApp(App[Reading]):
     def action_finish(self) -> None:
         """Stop the line and leave, with the last Reading as the result."""
         self.screening.stop()
-        self.exit(self._latest.reading)
+        self.exit(self._latest.newest)

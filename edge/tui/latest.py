@@ -8,7 +8,7 @@ from threading import Lock
 
 import numpy as np
 
-from edge.types import U8, Reading
+from edge.types import U8, Reading, Sink
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class SeenCell:
     uncertain: bool
 
 
-class Latest:
+class Latest(Sink):
     """Holds the newest reading until the screen takes it; older ones are dropped.
 
     Nothing is lost by that: every reading carries the slide's whole tally and was recorded before it came.
@@ -36,11 +36,12 @@ class Latest:
         self._taken = True
         self._times: deque[float] = deque(maxlen=30)
         self._cells: deque[SeenCell] = deque(maxlen=cells)
-        self.reading: Reading | None = None
+        self.newest: Reading | None = None
 
-    def put(self, reading: Reading) -> None:
+    def reading(self, reading: Reading) -> None:
+        """Another one, to be shown instead of the one before."""
         with self._lock:
-            self.reading, self._taken = reading, False
+            self.newest, self._taken = reading, False
             self._times.append(reading.t_s)
             for i in np.flatnonzero(reading.new & ~reading.cells.cut):
                 klass = int(reading.classes[i])
@@ -59,12 +60,12 @@ class Latest:
             if self._taken:
                 return None
             self._taken = True
-            return self.reading
+            return self.newest
 
     def clear(self) -> None:
         """Forget all, for another slide."""
         with self._lock:
-            self.reading, self._taken = None, True
+            self.newest, self._taken = None, True
             self._times.clear()
             self._cells.clear()
 

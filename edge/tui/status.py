@@ -44,7 +44,7 @@ def _whole_slide(parts: tuple[str, ...], width: int) -> list[str]:
     return [*parts[:1], *fit_all(parts[1:], left)]
 
 
-class State(Panel):
+class StatusLine(Panel):
     """What became of the newest field, or that there are no more."""
 
     _text = "waiting for the camera"

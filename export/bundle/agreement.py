@@ -23,7 +23,7 @@ from edge.bench.machine import describe
 from edge.cells.classify import decide
 from edge.selftest.golden import NEAR_UM
 from edge.types import LeukoscopeError
-from export.bundle.verify import Verdict
+from export.bundle.verify import Verification
 
 FORMAT = 1
 
@@ -40,7 +40,7 @@ class Agreement:
     problems: tuple[str, ...]
 
 
-def findings(verdict: Verdict) -> dict[str, Any]:
+def findings(verdict: Verification) -> dict[str, Any]:
     """What this machine found, for a file.
 
     Returns

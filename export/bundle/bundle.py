@@ -19,7 +19,7 @@ from edge.cells.segment import segment, whole_field
 from edge.types import U8
 from export.bundle import card, golden
 from export.bundle.archive import Signer, pack
-from export.bundle.golden import Field
+from export.bundle.golden import DrawnField
 from export.bundle.manifest import manifest_of
 from export.graph import segmenter
 from export.graph.folded import Folded
@@ -167,7 +167,7 @@ def _precisions(run: Path, options: Options, draft: Bundle, network: nn.Module, 
         bench.close()
 
 
-def _examples(drawn: list[list[Field]], size_px: int) -> U8:
+def _examples(drawn: list[list[DrawnField]], size_px: int) -> U8:
     """Crops to compare on: drawn cells, and noise that reaches every corner of the graph."""
     noise = np.random.default_rng(0).integers(0, 256, (8, size_px, size_px, 3), np.uint8)
     return np.concatenate([*(field.crops for fields in drawn for field in fields), noise])

@@ -43,7 +43,7 @@ _DISTURBED = 0.25  # of a crop's values that differ by a grey level between two 
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
+class DrawnField:
     """A drawn field. `pixels` (H, W, 3) uint8 RGB; `centres_px` (n, 2) float32 and `crops`, its cells."""
 
     name: str
@@ -53,7 +53,7 @@ class Field:
     crops: U8
 
 
-def draw_fields(model_input: ModelInput, find: Segmenter = segment) -> list[list[Field]]:
+def draw_fields(model_input: ModelInput, find: Segmenter = segment) -> list[list[DrawnField]]:
     """For each of `SEEDS`, the early fields in good focus, cut to the window that holds most whole cells.
 
     Parameters
@@ -93,7 +93,7 @@ def _coarser(pixels: U8) -> U8:
 
 def _window(pixels: U8, um_per_px: float, pitch_um: float, find: Segmenter) -> U8:
     """The part of a frame that holds most whole cells."""
-    cells = find(specimen(pixels, um_per_px, pitch_um), (pixels.shape[0], pixels.shape[1]))
+    cells = find(specimen(pixels, um_per_px, pitch_um)).in_frame(*pixels.shape[:2])
     boxes = cells.boxes_px[~cells.cut]
     height, width = WINDOW_PX
     corners = [
@@ -108,15 +108,15 @@ def _window(pixels: U8, um_per_px: float, pitch_um: float, find: Segmenter) -> U
     return np.ascontiguousarray(pixels[y : y + height, x : x + width])
 
 
-def _field(name: str, pixels: U8, um_per_px: float, model_input: ModelInput, find: Segmenter) -> Field:
+def _field(name: str, pixels: U8, um_per_px: float, model_input: ModelInput, find: Segmenter) -> DrawnField:
     """The cells that the device finds in the window itself, as it will be asked to."""
     view = specimen(pixels, um_per_px, model_input.pitch_um)
-    cells = find(view, (pixels.shape[0], pixels.shape[1]))
+    cells = find(view).in_frame(*pixels.shape[:2])
     centres = np.round(cells.centres_px[~cells.cut], 1).astype(np.float32)
-    return Field(name, pixels, um_per_px, centres, model_input.of(view, centres, pixels))
+    return DrawnField(name, pixels, um_per_px, centres, model_input.of(view, centres * view.scale, pixels))
 
 
-def expected(drawn: list[list[Field]], draft: Bundle, graphs: Mapping[str, bytes]) -> dict[str, bytes]:
+def expected(drawn: list[list[DrawnField]], draft: Bundle, graphs: Mapping[str, bytes]) -> dict[str, bytes]:
     """The members that golden cases add to a bundle: pictures, crops and `golden.json`.
 
     Of each slide the field with most steady cells is taken.
@@ -152,7 +152,7 @@ def expected(drawn: list[list[Field]], draft: Bundle, graphs: Mapping[str, bytes
     return members
 
 
-def _cells(field: Field, draft: Bundle, graphs: Mapping[str, bytes]) -> list[dict[str, object]]:
+def _cells(field: DrawnField, draft: Bundle, graphs: Mapping[str, bytes]) -> list[dict[str, object]]:
     manifest = draft.manifest
     found = {member: answers(draft, graph, field.crops) for member, graph in graphs.items()}
     called = decide(next(iter(found.values())), manifest).classes
@@ -190,7 +190,7 @@ def steady(windows: U8, draft: Bundle, graphs: Mapping[str, bytes]) -> Bools:
     return good
 
 
-def _pick(field: Field, keep: Bools) -> Field:
+def _pick(field: DrawnField, keep: Bools) -> DrawnField:
     return replace(field, centres_px=field.centres_px[keep], crops=field.crops[keep])
 
 

@@ -16,7 +16,7 @@ from edge.types import F32
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """What verification found.
 
     Attributes
@@ -36,7 +36,7 @@ class Verdict:
     answers: Mapping[str, Sequence[F32]] = field(default_factory=dict)
 
 
-def verify(path: Path, *, large: bool = False) -> Verdict:
+def verify(path: Path, *, large: bool = False) -> Verification:
     """Open a bundle, which checks every hash and the signature, and run its golden cases.
 
     `large` opens one of more than 64 MiB too.
@@ -51,7 +51,7 @@ def verify(path: Path, *, large: bool = False) -> Verdict:
         golden = Golden(opened)
         problems = golden.unlike()
     except (ValueError, BundleError, GraphError) as error:  # nothing else can be told without its cells
-        return Verdict(opened, (), (str(error),))
+        return Verification(opened, (), (str(error),))
     answers: dict[str, Sequence[F32]] = {}
     variants = candidates(opened, tuple(kind for kind in KINDS if why_not(kind) is None))
     for variant in variants:
@@ -60,4 +60,4 @@ def verify(path: Path, *, large: bool = False) -> Verdict:
         if classifier is not None:
             answers[variant] = golden.answers(classifier)
             classifier.close()
-    return Verdict(opened, tuple(variants), tuple(problems), golden, answers)
+    return Verification(opened, tuple(variants), tuple(problems), golden, answers)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.nn.utils import fuse_conv_bn_eval
 
 from edge.cells.fcn import EDGE, MULTIPLE, Learned, Maps
-from edge.runtimes.anysize import BEYOND, SIDES
+from edge.runtimes.dynamic import BEYOND, SIDES
 from edge.types import U8
 from export.graph.graph import ExportError, exported, packed
 from train.network.model import GREY_SPREAD

@@ -17,7 +17,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from edge.cells.detector import INPUT, LEAST, MULTIPLE, Detector, Finds
 from edge.optics.specimen import BACKGROUND, Specimen
-from edge.runtimes.anysize import SIDES
+from edge.runtimes.dynamic import SIDES
 from export.graph.graph import PARITY, ExportError, exported, packed
 from train.published.detection.fit import load
 from train.published.detection.network import OUTPUTS, Answers, DeviceGraph, Network

@@ -14,7 +14,7 @@ from edge.optics.specimen import specimen
 from edge.types import F32, U8, Bools
 from export.bundle import card, golden
 from export.bundle.archive import Signer, pack
-from export.bundle.golden import Field
+from export.bundle.golden import DrawnField
 from export.bundle.manifest import manifest_of
 from export.graph.graph import PARITY, ExportError
 from export.graph.precisions import Precisions
@@ -90,7 +90,7 @@ def _golden(recipe: Recipe, find: Detector) -> dict[str, bytes]:
     return members
 
 
-def _steady(field: Field, find: Detector, pitch_um: float) -> tuple[Bools, F32]:
+def _steady(field: DrawnField, find: Detector, pitch_um: float) -> tuple[Bools, F32]:
     """Which cells of a field are found again, and told alike, however its grey levels round."""
     told = _told(field, field.pixels, find, pitch_um)
     rng = np.random.default_rng(0)
@@ -105,7 +105,7 @@ def _steady(field: Field, find: Detector, pitch_um: float) -> tuple[Bools, F32]:
     return keep, told
 
 
-def _told(field: Field, pixels: U8, find: Detector, pitch_um: float) -> F32:
+def _told(field: DrawnField, pixels: U8, find: Detector, pitch_um: float) -> F32:
     """(n, C) what the finds nearest to a field's cells are told to be; NaN where none is near or sure."""
     view = specimen(pixels, field.um_per_px, pitch_um)
     finds = find.finds(view)

@@ -1,4 +1,4 @@
-"""Shapes and dtypes are checked where objects are made; label images come out at full size."""
+"""Shapes and dtypes are checked where objects are made; cells are brought into the frame."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def _cells() -> Cells:
     return Cells(
         labels=labels,
         nuclei=nuclei,
-        boxes_px=np.array([[25, 25, 75, 75], [100, 12, 138, 38]], np.int32),
-        centres_px=np.array([[50, 50], [119, 25]], np.float32),
+        boxes=np.array([[10, 10, 30, 30], [40, 5, 55, 15]], np.float32),
+        centres=np.array([[20, 20], [47.5, 10]]),
         area_um2=np.array([25.0, 9.4], np.float32),
         nucleus_area_um2=np.array([6.2, 0.0], np.float32),
         cut=np.zeros(2, np.bool_),
@@ -36,26 +36,28 @@ def test_a_frame_of_the_wrong_kind_is_refused() -> None:
         Frame(np.zeros((4, 4), np.uint8), 0, "x", now, 0.0)
 
 
-@pytest.mark.parametrize("name", ["boxes_px", "centres_px", "area_um2", "cut", "nuclei", "labels"])
+@pytest.mark.parametrize("name", ["boxes", "centres", "area_um2", "cut", "nuclei", "labels"])
 def test_cells_that_do_not_fit_each_other_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        replace(_cells(), **{name: np.zeros((3, 7), np.float64)})
+        replace(_cells(), **{name: np.zeros((3, 7), np.float16)})
 
 
-def test_labels_at_full_size() -> None:
-    cells, nuclei = _cells().labels_at(100, 150)
-    assert cells.shape == nuclei.shape == (100, 150)
-    assert set(np.unique(cells)) == {0, 1, 2}
-    assert set(np.unique(nuclei)) == {0, 1}
-    assert (cells == 1).sum() == pytest.approx(50 * 50, rel=0.1)
-    assert cells[50, 50] == 1
-    assert cells[25, 119] == 2
-    assert not (nuclei.astype(bool) & (cells == 0)).any()
+def test_cells_are_brought_into_the_frame() -> None:
+    cells = _cells().in_frame(100, 150)
+    assert cells.boxes_px.tolist() == [[25, 25, 75, 75], [100, 12, 138, 38]], "outwards to whole pixels"
+    assert cells.centres_px.tolist() == [[50, 50], [118.75, 25]]
+    assert (cells.area_um2 == cells.found.area_um2).all()
+    assert len(cells) == 2
+
+
+def test_no_box_reaches_beyond_the_frame() -> None:
+    odd = replace(_cells(), boxes=np.array([[-1, 0, 60, 40], [0, 0, 60.5, 40]], np.float32))
+    for height, width in ((99, 149), (100, 150), (101, 152)):
+        assert (odd.in_frame(height, width).boxes_px == [0, 0, width, height]).all()
 
 
 def test_no_cells() -> None:
-    none = Cells.none(40, 60)
-    assert len(none) == 0
-    cells, nuclei = none.labels_at(100, 150)
-    assert not cells.any()
-    assert not nuclei.any()
+    for none in (Cells.none(40, 60), Cells.none()):
+        assert len(none) == 0
+        assert none.in_frame(100, 150).boxes_px.shape == (0, 4)
+        assert none.in_frame(0, 0).centres_px.shape == (0, 2)

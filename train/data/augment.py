@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge.optics.specimen import BACKGROUND
-from edge.runtimes.anysize import BEYOND
+from edge.runtimes.dynamic import BEYOND
 from edge.types import U8
 
 

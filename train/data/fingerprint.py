@@ -69,9 +69,9 @@ def readings() -> str:
     pictures = drawn.pictures()
     for picture in pictures:
         pixels, um_per_px = picture.load(), picture.um_per_px
-        cells = segment(specimen(pixels, um_per_px, 0.25), pixels.shape[:2])
+        cells = segment(specimen(pixels, um_per_px, 0.25))
         labelled = [spot.centre_px for spot in picture.spots[::2] if spot.centre_px]
-        parts += [cells.labels, cells.nuclei, cells.boxes_px, cells.centres_px, cells.cut]
+        parts += [cells.labels, cells.nuclei, cells.boxes, cells.centres, cells.cut]
         parts.append(artefact_spots(pixels, um_per_px, labelled, 4, np.random.default_rng(0)))
         parts.append(nucleated_spots(pixels, um_per_px, 8))
     small, red = pictures[len(drawn.SCALES) - 1 : len(drawn.SCALES) + 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from train.data.dataset import DataError, DataSet
-from train.data.sets.folder import PREFIX, Reading, folder
+from train.data.sets.folder import PREFIX, FolderOptions, folder
 from train.data.splits import split_anew
 
 DATASETS: dict[str, str] = {
@@ -53,6 +53,6 @@ def dataset(name: str) -> DataSet:
     return found
 
 
-def named(name: str, reading: Reading | None = None) -> DataSet:
-    """The data set that the command line calls so; `reading` is for folders. DataError for an unknown one."""
-    return folder(name, reading) if name.partition(":")[0] == PREFIX else dataset(name)
+def named(name: str, options: FolderOptions | None = None) -> DataSet:
+    """The data set that the command line calls so; `options` is for folders. DataError for an unknown one."""
+    return folder(name, options) if name.partition(":")[0] == PREFIX else dataset(name)

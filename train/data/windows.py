@@ -85,14 +85,13 @@ def cut(picture: Picture, model_input: ModelInput) -> U8:
     height, width = pixels.shape[:2]
     centres = [spot.centre_px or (width / 2, height / 2) for spot in picture.spots]
     view = specimen(pixels, picture.um_per_px, model_input.pitch_um)
-    return model_input.of(view, np.asarray(centres, np.float32), pixels)
+    return model_input.of(view, np.asarray(centres, np.float32) * view.scale, pixels)
 
 
 def outlined(window: U8, pitch_um: float) -> U8:
     """(S, S) uint8 mask of the cell in the middle of a window, by the device's own outline."""
-    size = window.shape[:2]
     white = np.full(3, BACKGROUND, np.float32)
-    cells = single(Specimen(window, pitch_um, 1.0, white, 1.0), (size[0], size[1]))
+    cells = single(Specimen(window, pitch_um, 1.0, white, 1.0))
     cell = cells.labels == 1
     mask: U8 = cell.astype(np.uint8) + (cell & cells.nuclei)
     return mask

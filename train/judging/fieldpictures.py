@@ -7,14 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.types import U8, Bools, Cells
+from edge.records.labels import label_images
+from edge.types import U8, Bools, CellsInFrame
 from train.data.sets.fields import Field, leukocytes
 
 
-def outlined(field: Field, pixels: U8, cells: Cells, found: Bools, true: Bools) -> U8:
+def outlined(field: Field, pixels: U8, cells: CellsInFrame, found: Bools, true: Bools) -> U8:
     """The field with outlines: labels green, missed ones red; cells yellow, false ones magenta."""
     out = pixels.copy()
-    labels, nuclei = cells.labels_at(*pixels.shape[:2])
+    labels, nuclei = label_images(cells)
     for i in range(len(cells)):
         colour = (255, 230, 0) if true[i] else (255, 0, 255)
         for part, thickness in ((labels == i + 1, 2), (nuclei == i + 1, 1)):
@@ -26,14 +27,16 @@ def outlined(field: Field, pixels: U8, cells: Cells, found: Bools, true: Bools) 
     return out
 
 
-def write(folder: Path, field: Field, pixels: U8, cells: Cells, found: Bools, true: Bools) -> None:
+def write(folder: Path, field: Field, pixels: U8, cells: CellsInFrame, found: Bools, true: Bools) -> None:
     """The field with outlines, as a picture in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     picture = outlined(field, pixels, cells, found, true)
     cv2.imwrite(str(folder / f"{field.path.stem}.png"), picture[..., ::-1])
 
 
-def write_wrong(folder: Path, field: Field, pixels: U8, cells: Cells, found: Bools, true: Bools) -> None:
+def write_wrong(
+    folder: Path, field: Field, pixels: U8, cells: CellsInFrame, found: Bools, true: Bools
+) -> None:
     """The same, of a field with an error alone."""
     if not (found.all() and true.all()):
         write(folder, field, pixels, cells, found, true)

@@ -25,7 +25,7 @@ from edge.line.engine import open_engine
 from edge.line.pipeline import Line
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
-from edge.types import F32, I32, U8, Bools, Cells, Frame
+from edge.types import F32, I32, U8, Bools, CellsInFrame, Frame
 from train.data.dataset import DataError, DataSet, Notice, load_picture
 from train.data.sets.fields import COMPLETE, FIELDS, Field, leukocytes
 from train.judging import fieldpictures
@@ -35,7 +35,7 @@ from train.statistics.metrics import ratio
 ARTEFACT = "artefact"
 _EDGE_PX = 2
 
-Find = Callable[[U8, str], tuple[Cells, Bools]]
+Find = Callable[[U8, str], tuple[CellsInFrame, Bools]]
 """(H, W, 3) uint8 RGB of a field and its name -> its cells, and which of them count as leukocytes."""
 
 
@@ -110,7 +110,7 @@ class WholeLine:
         self._engine = open_engine(replace(profile, runtime=exact), bundle, None, tell)
         self._scales = Scales(asked=um_per_px, nominal=nominal, camera=self, independent=True)
 
-    def __call__(self, pixels: U8, name: str) -> tuple[Cells, Bools]:
+    def __call__(self, pixels: U8, name: str) -> tuple[CellsInFrame, Bools]:
         line = Line(self._engine.classifier, self._scales.for_slide(), find=self._engine.find, mapped=False)
         reading = line.read(Frame(pixels, 0, name, datetime.now(UTC), time.monotonic()))
         classes = self._engine.bundle.manifest.classes
@@ -165,7 +165,7 @@ def spread(listed: Sequence[Field], limit: int) -> Sequence[Field]:
     return [listed[round(i)] for i in np.linspace(0, len(listed) - 1, limit)]
 
 
-Show = Callable[[Field, U8, Cells, Bools, Bools], object]
+Show = Callable[[Field, U8, CellsInFrame, Bools, Bools], object]
 
 
 def judge(
@@ -224,7 +224,7 @@ def judge(
 
 
 def score(
-    boxes: F32, size: tuple[int, int], cells: Cells, kept: Bools | None = None
+    boxes: F32, size: tuple[int, int], cells: CellsInFrame, kept: Bools | None = None
 ) -> tuple[Score, Bools, Bools]:
     """Match finds (those `kept`) to labels one to one; what is not kept is neither true nor false.
 

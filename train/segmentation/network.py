@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge.runtimes.anysize import BEYOND
+from edge.runtimes.dynamic import BEYOND
 from train.network.heat import heat_loss
 from train.network.model import GREY_SPREAD
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.runtimes.anysize import BEYOND
+from edge.runtimes.dynamic import BEYOND
 from edge.types import F32, U8
 from train.data.dataset import Split
 

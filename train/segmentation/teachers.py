@@ -177,7 +177,7 @@ def _by_hand(mask: U8) -> Truth:
 def _truth(picture: Picture, pixels: U8, pitch_um: float, kind: _Kind) -> Truth | None:
     """What the classical path draws, as far as the picture's labels confirm it; None where they do not."""
     view = specimen(pixels, picture.um_per_px, pitch_um)
-    cells = segment(view, pixels.shape[:2])
+    cells = segment(view)
     labels = np.minimum(cells.labels, 255).astype(np.uint8)
     known = np.full(labels.shape, MASK | CENTRE, np.uint8)
     meant: dict[int, bool] = {}  # cells that somebody labelled, and whether as one to be found

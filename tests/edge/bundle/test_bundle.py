@@ -208,14 +208,14 @@ def _install(path: Path, key: Path) -> str:
     sha256 = hashlib.sha256(content).hexdigest()
     installed.folder().mkdir(parents=True)
     installed.path_of(sha256).write_bytes(content)
-    installed.switch(installed.State(current=sha256))
+    installed.switch(installed.Installation(current=sha256))
     return sha256
 
 
 def test_the_installed_bundle_goes_before_the_shipped(make_bundle: Make, key: Path) -> None:
     sha256 = _install(make_bundle(), key)
     assert bundle.load().sha256 == sha256
-    installed.switch(installed.State(current="", previous=sha256))
+    installed.switch(installed.Installation(current="", previous=sha256))
     assert bundle.load().manifest.name == "leukocytes"
 
 

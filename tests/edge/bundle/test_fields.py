@@ -102,14 +102,14 @@ def test_the_manifest_says_that_it_names_fields(opened: Bundle) -> None:
 def test_the_field_itself_is_the_one_thing_found(opened: Bundle) -> None:
     assert segmenter(opened) is whole_field
     pixels = np.full((90, 120, 3), 200, np.uint8)
-    cells = whole_field(specimen(pixels, 0.5, 0.25), (90, 120))
+    cells = whole_field(specimen(pixels, 0.5, 0.25)).in_frame(90, 120)
     assert len(cells) == 1
     assert cells.boxes_px.tolist() == [[0, 0, 120, 90]]
     assert cells.centres_px[0] == pytest.approx((60, 45), abs=1)
     assert cells.area_um2[0] == pytest.approx(60 * 45, rel=0.01)
     assert not cells.cut.any()
-    assert not cells.nuclei.any()
-    assert len(whole_field(specimen(pixels[:0], 0.5, 0.25), (0, 120))) == 0
+    assert not cells.found.nuclei.any()
+    assert len(whole_field(specimen(pixels[:0], 0.5, 0.25)).in_frame(0, 120)) == 0
 
 
 def test_the_line_counts_fields(line: Line, opened: Bundle, pictures: Path) -> None:
@@ -127,7 +127,7 @@ def test_the_line_counts_fields(line: Line, opened: Bundle, pictures: Path) -> N
     tally = readings[-1].tally
     assert (tally.unit, tally.sign, tally.frames) == ("field", "positive field", 3)
     assert tally.leukocytes + tally.uncertain == 3
-    assert tally.told == f"{tally.leukocytes} fields, {tally.positives} positive fields"
+    assert tally.summary == f"{tally.leukocytes} fields, {tally.positives} positive fields"
     assert "field" in readings[-1].finding.reason
 
 

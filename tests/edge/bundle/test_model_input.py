@@ -196,7 +196,7 @@ def test_only_a_crop_and_nothing_more_lies_in_a_wider_one() -> None:
     assert not ModelInput(0.25, 96, ("median:3",)).plain
     assert not ModelInput(0.25, 96, ("resize:96",)).plain
     assert not ModelInput(0.25, 96, whole=True).plain
-    view, centre = _smear(), np.array([[150, 100]], np.float32)
+    view, centre = _smear(), np.array([[60, 40]], np.float32)
     for steps in ((), (WHITE_BALANCE,)):
         narrow, wide = (ModelInput(0.25, size, steps).of(view, centre, FIELD)[0] for size in (32, 48))
         np.testing.assert_array_equal(narrow, wide[8:40, 8:40])
@@ -270,7 +270,7 @@ def test_without_cells_nothing_is_shown() -> None:
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_what_does_not_name_white_balance_is_shown_the_picture_as_it_was_taken(whole: bool) -> None:
-    view, centre = _smear(), np.array([[150, 20]], np.float32)
+    view, centre = _smear(), np.array([[60, 8]], np.float32)
     taken, corrected = (
         ModelInput(0.25, 16, steps, whole).of(view, centre, FIELD)[0] for steps in ((), (WHITE_BALANCE,))
     )

@@ -13,8 +13,8 @@ from edge.cells.detector import LEAST, MULTIPLE, Detector, Finds
 from edge.cells.segment import single
 from edge.optics.specimen import BACKGROUND, Specimen
 from edge.runtimes import GraphError
-from edge.runtimes.anysize import BEYOND, padded
-from edge.types import F32, U8
+from edge.runtimes.dynamic import BEYOND, padded
+from edge.types import F32, U8, Cells
 from tests.conftest import graph
 
 PITCH_UM = 0.4
@@ -50,6 +50,11 @@ def _view(height: int = 100, width: int = 160) -> Specimen:
     return Specimen(pixels, PITCH_UM, 0.5, np.full(3, 240, np.float32), 1.0)
 
 
+def _probabilities(cells: Cells) -> F32:
+    assert cells.probabilities is not None
+    return cells.probabilities
+
+
 def _disc(view: Specimen, x: float, y: float, radius: float, colour: tuple[int, int, int]) -> None:
     rows, columns = np.mgrid[: view.pixels.shape[0], : view.pixels.shape[1]] + 0.5
     view.pixels[np.hypot(rows - y, columns - x) <= radius] = colour
@@ -57,15 +62,16 @@ def _disc(view: Specimen, x: float, y: float, radius: float, colour: tuple[int, 
 
 def test_a_box_becomes_the_ellipse_in_it_and_keeps_its_place() -> None:
     answer = Told([([20, 30, 60, 50], 0.9, [1, 0, 0])])
-    cells, told = Detector(answer, 0.5).told(_view(), FRAME)
+    cells = Detector(answer, 0.5)(_view())
     assert len(cells) == 1
     assert cells.area_um2[0] == pytest.approx(np.pi * 20 * 10 * PITCH_UM**2, rel=0.04)
-    assert cells.boxes_px.tolist() == [[40, 60, 120, 100]]
-    assert cells.centres_px.tolist() == [[80, 80]]
+    there = cells.in_frame(*FRAME)
+    assert there.boxes_px.tolist() == [[40, 60, 120, 100]]
+    assert there.centres_px.tolist() == [[80, 80]]
     rows, columns = np.nonzero(cells.labels)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (30, 49, 20, 59)
     assert not cells.cut[0]
-    assert told.tolist() == [[1, 0, 0]]
+    assert _probabilities(cells).tolist() == [[1, 0, 0]]
 
 
 def test_what_is_not_likely_enough_is_left_out() -> None:
@@ -75,8 +81,8 @@ def test_what_is_not_likely_enough_is_left_out() -> None:
         ([100, 10, 120, 30], 0.4, [1, 0, 0]),
         ([0, 0, 0, 0], 0.0, [1, 0, 0]),  # what fills up the graph's number of boxes
     ]
-    assert len(Detector(Told(rows), 0.5).told(_view(), FRAME)[0]) == 1
-    assert len(Detector(Told(rows), 0.42)(_view(), FRAME)) == 2
+    assert len(Detector(Told(rows), 0.5)(_view())) == 1
+    assert len(Detector(Told(rows), 0.42)(_view())) == 2
     assert len(Detector(Told(rows), 0.0).finds(_view())) == 3
 
 
@@ -86,9 +92,11 @@ def test_probabilities_go_with_their_cells() -> None:
         ([50, 10, 90, 50], 0.8, [0.8, 0.1, 0.1]),
         ([100, 60, 119, 79], 0.7, [0.0, 1.0, 0.0]),
     ]
-    cells, told = Detector(Told(rows), 0.1).told(_view(), FRAME)
-    by_place = {tuple(c): row.argmax() for c, row in zip(cells.centres_px.tolist(), told, strict=True)}
-    assert by_place == {(30.0, 30.0): 2, (140.0, 60.0): 0, (219.0, 139.0): 1}
+    cells = Detector(Told(rows), 0.1)(_view())
+    by_place = {
+        tuple(c): row.argmax() for c, row in zip(cells.centres.tolist(), _probabilities(cells), strict=True)
+    }
+    assert by_place == {(15.0, 15.0): 2, (70.0, 30.0): 0, (109.5, 69.5): 1}
 
 
 def test_a_small_cell_lies_on_a_large_one_and_a_hidden_one_goes() -> None:
@@ -97,8 +105,8 @@ def test_a_small_cell_lies_on_a_large_one_and_a_hidden_one_goes() -> None:
         ([20, 20, 60, 60], 0.9, [1, 0, 0]),
         ([40, 40, 46, 46], 0.7, [0, 1, 0]),  # the same place as the first, on which the first lies
     ]
-    cells, told = Detector(Told(rows), 0.5).told(_view(), FRAME)
-    assert len(cells) == len(told) == 2
+    cells = Detector(Told(rows), 0.5)(_view())
+    assert len(cells) == len(_probabilities(cells)) == 2
     assert sorted(np.unique(cells.labels)) == [0, 1, 2]
     number = cells.labels[43, 43]
     assert cells.labels[30, 40] not in (0, number)
@@ -112,8 +120,8 @@ def test_boxes_beyond_the_field_are_cut_or_gone() -> None:
         ([-6, 40, 10, 60], 0.9, [1, 0, 0]),
     ]
     view = _view()
-    cells = Detector(Told(rows), 0.5)(view, FRAME)
-    assert sorted(cells.boxes_px.tolist()) == [[0, 80, 20, 120], [300, 180, 320, 200]]
+    cells = Detector(Told(rows), 0.5)(view)
+    assert sorted(cells.in_frame(*FRAME).boxes_px.tolist()) == [[0, 80, 20, 120], [300, 180, 320, 200]]
     assert cells.cut.all()
 
 
@@ -123,8 +131,8 @@ def test_the_nucleus_is_what_is_stained_most_and_red_cells_have_none() -> None:
     _disc(view, 50, 50, 9, NUCLEUS)
     _disc(view, 110, 50, 9, RED)
     rows: Rows = [([34, 34, 66, 66], 0.9, [1, 0, 0]), ([101, 41, 119, 59], 0.9, [0, 1, 0])]
-    cells, told = Detector(Told(rows), 0.5).told(view, FRAME)
-    white = int(told[:, 0].argmax())
+    cells = Detector(Told(rows), 0.5)(view)
+    white = int(_probabilities(cells)[:, 0].argmax())
     assert cells.nucleus_area_um2[white] == pytest.approx(np.pi * 81 * PITCH_UM**2, rel=0.05)
     assert cells.nucleus_area_um2[1 - white] == 0
 
@@ -132,7 +140,7 @@ def test_the_nucleus_is_what_is_stained_most_and_red_cells_have_none() -> None:
 @pytest.mark.parametrize("size", [(100, 160), (101, 63), (7, 200), (1, 1)])
 def test_the_network_sees_multiples_and_never_too_little(size: tuple[int, int]) -> None:
     answer = Told([([0, 0, 4, 4], 0.9, [1, 0, 0])])
-    cells = Detector(answer, 0.5)(_view(*size), size)
+    cells = Detector(answer, 0.5)(_view(*size))
     assert cells.labels.shape == size
     assert answer.seen is not None
     for shown, there in zip(answer.seen.shape[:2], size, strict=True):
@@ -148,17 +156,17 @@ def test_a_field_that_fits_is_passed_on_as_it_is() -> None:
 
 
 def test_nothing_found_is_no_cells() -> None:
-    cells, told = Detector(Told([([0, 0, 4, 4], 0.1, [1, 0, 0])]), 0.5).told(_view(), FRAME)
+    cells = Detector(Told([([0, 0, 4, 4], 0.1, [1, 0, 0])]), 0.5)(_view())
     assert len(cells) == 0
     assert cells.labels.shape == (100, 160)
-    assert told.shape == (0, 3)
+    assert _probabilities(cells).shape == (0, 3)
 
 
 def test_a_single_cell_is_the_one_in_the_middle() -> None:
     rows: Rows = [([66, 36, 94, 64], 0.9, [1, 0, 0]), ([10, 10, 30, 30], 0.9, [1, 0, 0])]
-    cells = single(_view(), FRAME, Detector(Told(rows), 0.5))
+    cells = single(_view(), Detector(Told(rows), 0.5))
     assert len(cells) == 1
-    assert cells.centres_px[0] == pytest.approx([160, 100], abs=1)
+    assert cells.centres[0] == pytest.approx([80, 50], abs=0.5)
 
 
 def test_closing_lets_go_of_the_network() -> None:

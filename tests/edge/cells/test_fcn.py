@@ -14,7 +14,7 @@ from edge.cells.fcn import EDGE, Learned, Maps, cells_of
 from edge.cells.segment import segmenter, single
 from edge.optics.specimen import Specimen
 from edge.runtimes import GraphError
-from edge.types import Cells
+from edge.types import Cells, CellsInFrame
 from tests.conftest import graph
 
 PITCH_UM = 0.25
@@ -45,9 +45,9 @@ def _maps(height: int, width: int, discs: list[tuple[Point, float, float]], *, l
     return Maps(levels[0], levels[1], middle, way)
 
 
-def _cells(height: int, width: int, *discs: tuple[Point, float, float]) -> Cells:
+def _cells(height: int, width: int, *discs: tuple[Point, float, float]) -> CellsInFrame:
     view = _view(height, width)
-    return cells_of(_maps(height, width, list(discs)), view, (height * 2, width * 2))
+    return cells_of(_maps(height, width, list(discs)), view).in_frame(height * 2, width * 2)
 
 
 def test_a_disc_is_measured_and_placed() -> None:
@@ -65,7 +65,7 @@ def test_cells_that_touch_are_parted_half_way() -> None:
     cells = _cells(200, 320, ((30.0, 25.0), 6.0, 4.0), ((41.0, 25.0), 6.0, 4.0))
     assert len(cells) == 2
     assert cells.area_um2[0] == pytest.approx(cells.area_um2[1], rel=0.1)
-    there = cells.labels[100, 30 * PER_UM : 41 * PER_UM]
+    there = cells.found.labels[100, 30 * PER_UM : 41 * PER_UM]
     assert np.count_nonzero(np.diff(there)) == 1
     assert abs(int(np.flatnonzero(np.diff(there))[0]) - 22) <= PER_UM
 
@@ -76,7 +76,7 @@ def test_a_body_without_a_nucleus_is_no_cell() -> None:
 
 def test_what_points_at_no_middle_belongs_to_nobody() -> None:
     view, maps = _view(200, 320), _maps(200, 320, [((40.5, 25.5), 9.0, 4.0)], lost=True)
-    cells = cells_of(maps, view, (400, 640))
+    cells = cells_of(maps, view)
     assert len(cells) == 1
     assert cells.area_um2[0] < 0.5 * np.pi * 81
 
@@ -84,13 +84,13 @@ def test_what_points_at_no_middle_belongs_to_nobody() -> None:
 def test_two_peaks_of_one_cell_are_one() -> None:
     maps = _maps(200, 320, [((40.0, 25.0), 6.0, 4.0)])
     maps.middle[25, 42] = 2.9
-    assert len(cells_of(maps, _view(200, 320), (400, 640))) == 1
+    assert len(cells_of(maps, _view(200, 320))) == 1
 
 
 def test_an_empty_field_has_no_cells() -> None:
     cells = _cells(200, 320)
     assert len(cells) == 0
-    assert cells.labels.shape == (200, 320)
+    assert cells.found.labels.shape == (200, 320)
 
 
 @pytest.mark.parametrize("size", [(201, 321), (202, 322), (203, 323), (64, 35), (5, 3), (1, 1)])
@@ -98,11 +98,11 @@ def test_fields_of_any_size(size: tuple[int, int]) -> None:
     height, width = size
     half = (max(height // 2, 1), max(width // 2, 1))
     maps = _maps(half[0] * 2, half[1] * 2, [((width / 4, height / 4), 5.0, 4.0)])
-    cells = cells_of(maps, _view(height, width), size)
+    cells = cells_of(maps, _view(height, width))
     assert cells.labels.shape == size
     assert len(cells) <= 1
     if len(cells) and height > 200:
-        reach = cells_of(maps, _view(height, width), size).boxes_px[0]
+        reach = cells.in_frame(*size).boxes_px[0]
         assert (reach[2:] <= (width, height)).all()
 
 
@@ -117,7 +117,7 @@ def test_more_cells_than_a_byte_can_number() -> None:
     cells = _cells(700, 700, *(((x, y), 4.2, 3.0) for x, y in places))
     assert len(cells) == len(places)
     assert cells.nucleus_area_um2.min() > 20
-    assert sorted(np.unique(cells.labels)) == list(range(len(places) + 1))
+    assert sorted(np.unique(cells.found.labels)) == list(range(len(places) + 1))
 
 
 def test_a_graph_for_something_else_is_refused() -> None:
@@ -155,9 +155,9 @@ def test_a_segmenter_that_answers_something_else(make_bundle: Callable[..., Path
 
 
 def test_the_middle_cell_is_the_one_that_was_found() -> None:
-    def find(view: Specimen, frame_size: tuple[int, int]) -> Cells:
-        return cells_of(_maps(200, 320, [((40.5, 25.5), 6.0, 4.0)]), view, frame_size)
+    def find(view: Specimen) -> Cells:
+        return cells_of(_maps(200, 320, [((40.5, 25.5), 6.0, 4.0)]), view)
 
-    cells = single(_view(200, 320), (400, 640), find)
+    cells = single(_view(200, 320), find)
     assert len(cells) == 1
     assert cells.area_um2[0] == pytest.approx(np.pi * 36, rel=0.03)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge.cells import segment
 from edge.optics import specimen
-from edge.types import U8, Bools, Cells
+from edge.types import U8, Bools, CellsInFrame
 from train.data.dataset import load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, leukocytes
@@ -67,12 +67,12 @@ class Smear:
         return np.clip(light + noise, 0, 255).astype(np.uint8)
 
 
-def _found(pixels: U8, um_per_px: float = UM_PER_PX) -> Cells:
+def _found(pixels: U8, um_per_px: float = UM_PER_PX) -> CellsInFrame:
     view = specimen.specimen(pixels, um_per_px, PITCH_UM)
-    return segment.segment(view, (pixels.shape[0], pixels.shape[1]))
+    return segment.segment(view).in_frame(*pixels.shape[:2])
 
 
-def _at(cells: Cells) -> list[Point]:
+def _at(cells: CellsInFrame) -> list[Point]:
     return sorted((float(x) * UM_PER_PX, float(y) * UM_PER_PX) for x, y in cells.centres_px)
 
 
@@ -159,8 +159,8 @@ def test_a_crowd_of_blasts_is_told_apart(apart_um: float) -> None:
     smear, drawn = _crowd(7, 5, apart_um, 4.2, 5.5)
     cells = _found(smear.pixels())
     assert len(cells) == drawn
-    assert cells.nuclei.sum() * PITCH_UM**2 == pytest.approx(float(cells.nucleus_area_um2.sum()))
-    own = np.bincount(cells.labels[cells.nuclei], minlength=drawn + 1)
+    assert cells.found.nuclei.sum() * PITCH_UM**2 == pytest.approx(float(cells.nucleus_area_um2.sum()))
+    own = np.bincount(cells.found.labels[cells.found.nuclei], minlength=drawn + 1)
     assert own[0] == 0
     assert own[1:] * PITCH_UM**2 == pytest.approx(cells.nucleus_area_um2)
     assert cells.area_um2.max() < 1.6 * cells.area_um2.min()
@@ -182,8 +182,8 @@ def test_where_cells_overlap_the_nearer_nucleus_has_it() -> None:
     assert len(cells) == 2
     left, right = np.argsort(cells.centres_px[:, 0]) + 1
     seam = smear.shape[1] * UM_PER_PX / PITCH_UM / 2
-    assert np.nonzero(cells.labels == left)[1].max() < seam + 3
-    assert np.nonzero(cells.labels == right)[1].min() > seam - 3
+    assert np.nonzero(cells.found.labels == left)[1].max() < seam + 3
+    assert np.nonzero(cells.found.labels == right)[1].min() > seam - 3
 
 
 def test_a_field_of_a_hundred_cells_loses_none() -> None:
@@ -213,7 +213,7 @@ def test_an_odd_picture_is_segmented_to_its_edge(size: tuple[int, int]) -> None:
         smear.leukocyte(at, LYMPHOCYTE, 7.0)
     pixels = cv2.resize(smear.pixels(), size[::-1], interpolation=cv2.INTER_AREA)
     cells = _found(np.asarray(pixels, np.uint8), PITCH_UM)
-    assert cells.labels.shape == size
+    assert cells.found.labels.shape == size
     assert len(cells) == 2
     assert cells.cut.all()
 
@@ -225,8 +225,8 @@ def test_area_box_and_labels_are_those_of_the_cell_drawn() -> None:
     assert cells.nucleus_area_um2[0] == pytest.approx(np.pi * 3.6**2, rel=0.12)
     edges = np.array([at[0] - radius, at[1] - radius, at[0] + radius, at[1] + radius]) / UM_PER_PX
     assert np.abs(cells.boxes_px[0] - edges).max() <= 8
-    assert (cells.labels[cells.nuclei] == 1).all()
-    assert set(np.unique(cells.labels)) == {0, 1}
+    assert (cells.found.labels[cells.found.nuclei] == 1).all()
+    assert set(np.unique(cells.found.labels)) == {0, 1}
 
 
 def test_a_red_cell_that_touches_is_not_part_of_the_cell() -> None:
@@ -282,7 +282,7 @@ def test_a_single_cell_picture_gives_exactly_one_cell(name: str, um_per_px: floa
     pixels = _pictures()[name]
     height, width = pixels.shape[:2]
     view = specimen.specimen(pixels, um_per_px, PITCH_UM)
-    cells = segment.single(view, (height, width))
+    cells = segment.single(view).in_frame(height, width)
     assert len(cells) == 1
     assert cells.area_um2[0] >= cells.nucleus_area_um2[0] > 0
     x0, y0, x1, y1 = cells.boxes_px[0]
@@ -295,7 +295,7 @@ def test_a_single_cell_picture_gives_exactly_one_cell(name: str, um_per_px: floa
 def test_of_two_cells_the_middle_one_is_taken() -> None:
     pixels = _pictures()["two cells"]
     view = specimen.specimen(pixels, UM_PER_PX, PITCH_UM)
-    cells = segment.single(view, (pixels.shape[0], pixels.shape[1]))
+    cells = segment.single(view).in_frame(*pixels.shape[:2])
     assert np.abs(cells.centres_px[0] * UM_PER_PX - 18.0).max() < 0.7
 
 

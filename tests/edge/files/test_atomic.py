@@ -13,7 +13,7 @@ import pytest
 
 from edge import update
 from edge.bundle import installed
-from edge.bundle.installed import State
+from edge.bundle.installed import Installation
 from edge.files import atomic, cachefile
 from edge.optics.calibrations import FILE, Calibration, CalibrationError, CalibrationStore
 from edge.selftest import selftest
@@ -97,7 +97,7 @@ def test_what_root_writes_in_the_folder_of_a_user_is_the_users(home: Path) -> No
     CalibrationStore(home / FILE).save(CALIBRATION)
     selftest._keep(home, "key", OUTCOME)
     cachefile.write(home / "engines/a.engine", {}, b"engine")
-    update._switch(State("a" * 64))
+    update._switch(Installation("a" * 64))
     made = [path for path in home.rglob("*")]
     names = {"engines", "a.engine", "bundles", "current.json", FILE, selftest.FILE}
     assert {path.name for path in made} == names
@@ -115,10 +115,10 @@ def test_a_users_link_leads_root_nowhere(home: Path) -> None:
     for name in ("bundles", "engines"):
         (home / name).symlink_to(theirs)
     with pytest.raises(UpdateError, match="cannot be written"):
-        update._put_in_force(State("a" * 64))
+        update._put_in_force(Installation("a" * 64))
     with pytest.raises(UpdateError, match="cannot be written"):
         update._copied(b"content", "a" * 64)
-    update._tidy(State())
+    update._tidy(Installation())
     with pytest.raises(PermissionError):
         cachefile.write(home / "engines/a.engine", {}, b"engine")
     assert {path.read_text() for path in theirs.iterdir()} == {"root's"}
@@ -139,7 +139,7 @@ def test_a_link_that_comes_meanwhile_leads_root_nowhere(home: Path, monkeypatch:
 
     monkeypatch.setattr(atomic, "make_folder", then_swapped)
     with pytest.raises(UpdateError, match="cannot be written"):
-        update._put_in_force(State("a" * 64))
+        update._put_in_force(Installation("a" * 64))
     assert installed.folder().is_symlink()
     assert list(theirs.iterdir()) == []
 

@@ -132,5 +132,5 @@ def test_other_classes_are_counted_as_their_bundle_has_them(make_bundle: Callabl
     )
     assert tally.counts == {"benign": 1, "early": 1, "pre": 0, "pro": 2, "glass": 1}
     assert (tally.leukocytes, tally.positives, tally.certain_positives) == (4, 3, 2)
-    assert tally.told == "4 leukocytes, 3 positive leukocytes"
-    assert Tally(counts={}, leukocytes=7, sign="").told == "7 leukocytes"
+    assert tally.summary == "4 leukocytes, 3 positive leukocytes"
+    assert Tally(counts={}, leukocytes=7, sign="").summary == "7 leukocytes"

@@ -17,10 +17,10 @@ from edge.bundle import bundle
 from edge.cameras import Camera, CameraError, livefeed
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
-from edge.line.screening import Order, Pace, Screening, Sink
+from edge.line.screening import Screening, ScreeningOptions, Throttle
 from edge.optics.scale import Scales
 from edge.records.store import Store, Unrecorded
-from edge.types import Frame, LeukoscopeError, Reading, SlideHeader, Waiting
+from edge.types import Frame, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def screening(classifier: Classifier) -> Callable[..., Screening]:
         camera: Camera,
         store: Store | Unrecorded | None = None,
         sinks: Sequence[Sink] = (),
-        pace: Pace | None = None,
-        **order: Any,
+        throttle: Throttle | None = None,
+        **options: Any,
     ) -> Screening:
         return Screening(
             camera=camera,
@@ -79,9 +79,9 @@ def screening(classifier: Classifier) -> Callable[..., Screening]:
             scales=Scales(asked=0.1, nominal=0.1, camera=camera),
             store=store or Unrecorded(),
             profile="test",
-            order=Order(**order),
+            options=ScreeningOptions(**options),
             sinks=sinks,
-            pace=pace,
+            throttle=throttle,
         )
 
     return make
@@ -221,7 +221,7 @@ class _Live(_Frames):
         return replace(frame, pixels=pixels, index=0, monotonic_s=time.monotonic())
 
 
-class _Told:
+class _Told(Sink):
     """Remembers what a sink is told."""
 
     def __init__(self) -> None:
@@ -310,7 +310,7 @@ def test_a_slide_begins_when_its_camera_is_known(
             scales=Scales(asked=0.1, nominal=0.1, camera=camera),
             store=store,
             profile="test",
-            order=Order(max_frames=2),
+            options=ScreeningOptions(max_frames=2),
             sinks=[sink],
             feed=livefeed.feed_for(camera, patient=True),
         )
@@ -345,7 +345,7 @@ def _away(frames: list[Frame]) -> _Live:
 
 
 @pytest.mark.parametrize(
-    ("camera", "order", "words"),
+    ("camera", "options", "words"),
     [
         (_away, {"max_seconds": 0.5}, "no picture within 0.5 s: camera live: is gone; plug it in again"),
         (_Live, {"max_seconds": 1e-9}, "no picture within 1e-09 s; give it more with --max-seconds"),
@@ -358,13 +358,13 @@ def test_where_nothing_was_screened_it_says_why_and_leaves_no_slide(
     frames: list[Frame],
     tmp_path: Path,
     camera: Callable[[list[Frame]], Camera],
-    order: dict[str, Any],
+    options: dict[str, Any],
     words: str,
 ) -> None:
     sink = _Told()
     with Store(tmp_path / "r.db") as store:
         with pytest.raises(CameraError) as failure:
-            list(screening(camera(frames), store, sinks=[sink], **order).readings())
+            list(screening(camera(frames), store, sinks=[sink], **options).readings())
         assert str(failure.value) == words
         assert store.slides() == []
     assert "start" not in sink.told
@@ -447,15 +447,15 @@ class _Slow:
         return 30.0
 
 
-@pytest.mark.parametrize("pace", [None, _Slow()])
+@pytest.mark.parametrize("throttle", [None, _Slow()])
 def test_time_is_up_while_the_line_rests_too(
-    screening: Callable[..., Screening], frames: list[Frame], pace: Pace | None
+    screening: Callable[..., Screening], frames: list[Frame], throttle: Throttle | None
 ) -> None:
-    work = screening(_Live(frames), pace=pace, max_seconds=1.0)
+    work = screening(_Live(frames), throttle=throttle, max_seconds=1.0)
     began, readings = time.monotonic(), []
     for reading in work.readings():
         readings.append(reading)
-        work.pause(pace is None)
+        work.pause(throttle is None)
     assert readings
     assert time.monotonic() - began < 10
 
@@ -478,7 +478,7 @@ def test_a_hot_machine_rests_and_says_so(screening: Callable[..., Screening], fr
 
     camera = _Live(frames)
     began = time.monotonic()
-    readings = list(screening(camera, pace=Hot(), max_frames=4).readings())
+    readings = list(screening(camera, throttle=Hot(), max_frames=4).readings())
     assert time.monotonic() - began >= 0.6
     assert [r.note for r in readings] == ["the processor is hot"] * 4
     assert [r.frame.index for r in readings] == [0, 1, 2, 3]

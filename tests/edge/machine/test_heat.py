@@ -1,4 +1,4 @@
-"""The governor on a modelled processor that is heated by work and cooled by rest."""
+"""The throttle on a modelled processor that is heated by work and cooled by rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 
 from edge.machine.health import Health
-from edge.machine.heat import Governor
+from edge.machine.heat import ThermalThrottle
 from edge.machine.profile import ThermalSettings
 
 THERMAL = ThermalSettings(slow_at_c=80, recover_below_c=72, steps_fps=(8, 4, 2))
@@ -26,10 +26,10 @@ class Box:
         self.looks = 0
         self.notes: list[str] = []
         self.hottest = -math.inf
-        self.governor = Governor(THERMAL, look=self.look, clock=lambda: self.now)
+        self.throttle = ThermalThrottle(THERMAL, look=self.look, clock=lambda: self.now)
 
     def limit(self) -> float | None:
-        return self.governor.fps
+        return self.throttle.fps
 
     def look(self) -> Health:
         self.looks += 1
@@ -47,10 +47,10 @@ class Box:
             self._pass(self.took_s, 8)
             self.hottest = max(self.hottest, self.celsius)
             frames += 1
-            pause_s = self.governor.pause_s(self.took_s)
+            pause_s = self.throttle.pause_s(self.took_s)
             assert pause_s >= 0
             self._pass(pause_s, 2)
-            if (note := self.governor.note) and note not in self.notes[-1:]:
+            if (note := self.throttle.note) and note not in self.notes[-1:]:
                 self.notes.append(note)
         return frames
 
@@ -101,30 +101,30 @@ def test_a_processor_that_slows_itself_down_is_helped_before_the_limit() -> None
 
 def test_too_little_power_is_named() -> None:
     weak = Health(temperature_c=50, throttled=True, undervoltage=True)
-    governor = Governor(THERMAL, look=lambda: weak, clock=lambda: 0.0)
-    governor.pause_s(0.1)
-    assert governor.note == (
+    throttle = ThermalThrottle(THERMAL, look=lambda: weak, clock=lambda: 0.0)
+    throttle.pause_s(0.1)
+    assert throttle.note == (
         "the processor gets too little power (50 °C): at most 8 frames a second until its supply is better"
     )
 
 
 def test_a_machine_that_tells_nothing_runs_at_full_speed() -> None:
     now = 0.0
-    governor = Governor(THERMAL, look=Health, clock=lambda: now)
+    throttle = ThermalThrottle(THERMAL, look=Health, clock=lambda: now)
     for _ in range(200):
         now += 1
-        assert governor.pause_s(0.1) == 0
-    assert governor.note is None
+        assert throttle.pause_s(0.1) == 0
+    assert throttle.note is None
 
 
 def test_between_the_limits_nothing_changes() -> None:
     now, celsius = 0.0, 81.0
-    governor = Governor(THERMAL, look=lambda: Health(temperature_c=celsius), clock=lambda: now)
-    governor.pause_s(0.1)
+    throttle = ThermalThrottle(THERMAL, look=lambda: Health(temperature_c=celsius), clock=lambda: now)
+    throttle.pause_s(0.1)
     celsius = 76.0
     for _ in range(600):
         now += 1
-        assert governor.pause_s(0.025) == pytest.approx(0.1)
+        assert throttle.pause_s(0.025) == pytest.approx(0.1)
 
 
 def test_it_looks_every_two_seconds_at_most() -> None:
@@ -135,15 +135,15 @@ def test_it_looks_every_two_seconds_at_most() -> None:
 
 def test_a_note_stays_until_the_frame_after_it_was_read() -> None:
     now, hot = 0.0, Health(temperature_c=90)
-    governor = Governor(THERMAL, look=lambda: hot, clock=lambda: now)
-    governor.pause_s(0.1)
-    governor.pause_s(0.1)  # the frame before had a note of its own
-    assert governor.note == governor.note is not None
-    governor.pause_s(0.1)
-    assert governor.note is None
+    throttle = ThermalThrottle(THERMAL, look=lambda: hot, clock=lambda: now)
+    throttle.pause_s(0.1)
+    throttle.pause_s(0.1)  # the frame before had a note of its own
+    assert throttle.note == throttle.note is not None
+    throttle.pause_s(0.1)
+    assert throttle.note is None
 
 
 def test_a_frame_that_takes_longer_than_its_share_is_followed_at_once() -> None:
-    governor = Governor(THERMAL, look=lambda: Health(temperature_c=90), clock=lambda: 0.0)
-    assert governor.pause_s(0.5) == 0
-    assert governor.pause_s(0.1) == pytest.approx(0.025)
+    throttle = ThermalThrottle(THERMAL, look=lambda: Health(temperature_c=90), clock=lambda: 0.0)
+    assert throttle.pause_s(0.5) == 0
+    assert throttle.pause_s(0.1) == pytest.approx(0.025)

@@ -121,9 +121,18 @@ def test_no_picture_is_no_specimen() -> None:
 def test_crops_are_windows_of_the_specimen_with_glass_beyond_its_edge() -> None:
     view = specimen.specimen(_taken(_smear(), (250, 250, 250)), 0.1, 0.25)
     centres = np.array([[480, 300], [0, 0], [959, 599]], np.float32)
-    middle, corner, far = crops(view, centres, 96)
+    middle, corner, far = crops(view, centres * view.scale, 96)
     np.testing.assert_array_equal(middle, view.pixels[120 - 48 : 120 + 48, 192 - 48 : 192 + 48])
     np.testing.assert_array_equal(corner[48:, 48:], view.pixels[:48, :48])
     assert (corner[:48] == BACKGROUND).all()
     assert (far[50:] == BACKGROUND).all()
     assert crops(view, np.zeros((0, 2), np.float32), 96).shape == (0, 96, 96, 3)
+
+
+@pytest.mark.parametrize("um_per_px", [0.1, 0.0873, 0.31])
+def test_a_place_on_the_grid_and_the_one_in_the_frame_are_the_same_in_pitches(um_per_px: float) -> None:
+    view = specimen.specimen(np.full((601, 963, 3), 200, np.uint8), um_per_px, 0.25)
+    height, width = view.pixels.shape[:2]
+    ends = view.in_pitches(np.array([[0, 0], [width, height]], np.float64))
+    np.testing.assert_allclose(ends, np.array([[0, 0], [963, 601]]) * view.scale, rtol=1e-6)
+    assert np.abs(ends[1] - (width, height)).max() <= 0.5

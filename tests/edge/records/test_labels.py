@@ -1,4 +1,4 @@
-"""Label images: what they are called, and what they must not overwrite."""
+"""Label images: what they show, what they are called, and what they must not overwrite."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from edge.records.labels import LabelImages
-from edge.types import LeukoscopeError, Reading
+from edge.records.labels import LabelImages, label_images
+from edge.types import Cells, LeukoscopeError, Reading
 from tests.edge.records.example import reading
 
 
@@ -67,3 +68,36 @@ def test_a_file_where_a_folder_must_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "sub").write_text("in the way")
     with pytest.raises(LeukoscopeError, match=r"--labels .*/sub/a\.png: cannot be written"):
         LabelImages(tmp_path).reading(of("sub/a.png"))
+
+
+def _two_cells() -> Cells:
+    labels, nuclei = np.zeros((40, 60), np.int32), np.zeros((40, 60), np.bool_)
+    labels[10:30, 10:30] = 1
+    labels[5:15, 40:55] = 2
+    nuclei[15:25, 15:25] = True
+    return Cells(
+        labels=labels,
+        nuclei=nuclei,
+        boxes=np.array([[10, 10, 30, 30], [40, 5, 55, 15]], np.float32),
+        centres=np.array([[20, 20], [47.5, 10]]),
+        area_um2=np.array([25.0, 9.4], np.float32),
+        nucleus_area_um2=np.array([6.2, 0.0], np.float32),
+        cut=np.zeros(2, np.bool_),
+    )
+
+
+def test_they_are_as_large_as_the_frame() -> None:
+    cells, nuclei = label_images(_two_cells().in_frame(100, 150))
+    assert cells.shape == nuclei.shape == (100, 150)
+    assert set(np.unique(cells)) == {0, 1, 2}
+    assert set(np.unique(nuclei)) == {0, 1}
+    assert (cells == 1).sum() == pytest.approx(50 * 50, rel=0.1)
+    assert cells[50, 50] == 1
+    assert cells[25, 119] == 2
+    assert not (nuclei.astype(bool) & (cells == 0)).any()
+
+
+def test_without_cells_they_are_empty() -> None:
+    for image in label_images(Cells.none(40, 60).in_frame(100, 150)):
+        assert image.shape == (100, 150)
+        assert not image.any()

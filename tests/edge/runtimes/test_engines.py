@@ -248,7 +248,7 @@ def test_the_share_done_of_nested_phases(on: Begin) -> None:
     from edge.runtimes import engines
 
     told: list[str] = []
-    progress = engines.Progress("fp32", told.append)
+    progress = engines.BuildMonitor("fp32", told.append)
     progress._told = -1e9
     progress.phase_start("outer", None, 4)
     progress.step_complete("outer", 0)

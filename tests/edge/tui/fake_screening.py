@@ -84,15 +84,15 @@ def reading(
     )
     cells = replace(
         Cells.none(height, width),
-        boxes_px=np.array(boxes, np.int32),
-        centres_px=np.array(centres, np.float32),
+        boxes=np.array(boxes, np.float32),
+        centres=np.array(centres, np.float64),
         area_um2=np.full(n, 120, np.float32),
         nucleus_area_um2=np.full(n, 70, np.float32),
         cut=cut,
     )
     return Reading(
         frame=Frame(pixels, index, "demo", datetime(2026, 1, 2, tzinfo=UTC), index / 12.0),
-        cells=cells,
+        cells=cells.in_frame(height, width),
         um_per_px=0.102,
         um_per_px_from="red-cells",
         crops=np.array(crops, np.uint8),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from edge.line.screening import Screening
 from edge.tui.app import ScreeningApp
 from edge.tui.dialogs import HelpScreen, NewSlideScreen
 from edge.types import Reading, Waiting
@@ -26,10 +28,10 @@ def test_space_pauses_and_goes_on() -> None:
     async def script(pilot: Pilot[Reading]) -> None:
         await pilot.press("space")
         assert screening.pauses == [True]
-        assert "paused" in text_of(pilot, "State")
+        assert "paused" in text_of(pilot, "StatusLine")
         await pilot.press("space")
         assert screening.pauses == [True, False]
-        assert "paused" not in text_of(pilot, "State")
+        assert "paused" not in text_of(pilot, "StatusLine")
 
     drive(screening, script)
 
@@ -48,7 +50,7 @@ def test_quit_before_the_first_reading_returns_nothing() -> None:
     screening = FakeScreening([])
 
     async def script(pilot: Pilot[Reading]) -> None:
-        assert "waiting for the camera" in text_of(pilot, "State")
+        assert "waiting for the camera" in text_of(pilot, "StatusLine")
         await pilot.press("q")
 
     assert drive(screening, script).return_value is None
@@ -93,13 +95,13 @@ def test_late_readings_of_a_closed_slide_are_not_shown() -> None:
     async def run() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             await pilot.pause(0.3)
-            put = app._latest.put
+            put = app._latest.reading
 
             def record(given: Reading) -> None:
                 seen.append(given.tally.rejected)
                 put(given)
 
-            app._latest.put = record  # type: ignore[method-assign,assignment]
+            app._latest.reading = record  # type: ignore[method-assign,assignment]
             await pilot.press("n", "y")
             await shown(pilot, screening)
 
@@ -160,7 +162,7 @@ def test_a_lost_camera_is_told_and_the_screen_stays() -> None:
         told = " ".join(text_of(pilot, "Trouble").split())
         assert message in told
         assert "Press q" in told
-        assert "the screening stopped" in text_of(pilot, "State")
+        assert "the screening stopped" in text_of(pilot, "StatusLine")
         assert "are recorded" in told
         assert "61" in text_of(pilot, "Counts")
         await pilot.press("space")
@@ -181,11 +183,11 @@ def test_a_camera_that_is_away_is_told_and_so_is_its_return() -> None:
         told = " ".join(text_of(pilot, "Trouble").split())
         assert "Microscope A: is gone" in told
         assert "Plug it in again. The slide goes on by itself." in told
-        assert "no pictures from the camera" in text_of(pilot, "State")
+        assert "no pictures from the camera" in text_of(pilot, "StatusLine")
         assert "61" in text_of(pilot, "Counts")
         screening.waiting = None
         await pilot.pause(0.3)
-        assert "no pictures" not in text_of(pilot, "State")
+        assert "no pictures" not in text_of(pilot, "StatusLine")
         assert pilot.app.query_one("Gallery").display
         assert not pilot.app.query_one("Trouble").display
         await pilot.press("q")
@@ -200,12 +202,12 @@ def test_a_camera_that_goes_away_during_a_pause_is_told_at_once_and_so_is_its_re
         await pilot.press("space")
         screening.waiting = AWAY
         await pilot.pause(0.3)
-        assert "paused, and no pictures from the camera" in text_of(pilot, "State")
+        assert "paused, and no pictures from the camera" in text_of(pilot, "StatusLine")
         told = " ".join(text_of(pilot, "Trouble").split())
         assert "Plug it in again. Then press space to go on." in told
         screening.waiting = None
         await pilot.pause(0.3)
-        assert "paused: press space" in text_of(pilot, "State")
+        assert "paused: press space" in text_of(pilot, "StatusLine")
         assert not pilot.app.query_one("Trouble").display
         await pilot.press("q")
 
@@ -260,7 +262,7 @@ def test_the_end_of_a_folder_is_told_and_the_screen_stays() -> None:
     screening = FakeScreening([reading()], ends=True)
 
     async def script(pilot: Pilot[Reading]) -> None:
-        assert "no more fields" in text_of(pilot, "State")
+        assert "no more fields" in text_of(pilot, "StatusLine")
         assert pilot.app.is_running
         await pilot.press("q")
 
@@ -295,3 +297,10 @@ def test_snapshot(
         await pilot.press(*keys)
 
     assert snap_compare(ScreeningApp(screening), terminal_size=size, run_before=prepare)
+
+
+def test_the_screening_that_stands_in_for_the_real_one_has_its_face() -> None:
+    for name in ("readings", "stop", "pause", "new_slide"):
+        assert signature(getattr(FakeScreening, name)) == signature(getattr(Screening, name)), name
+    set_at_the_start = set(Screening.__init__.__code__.co_names)
+    assert {name for name in vars(FakeScreening) if name[0] != "_"} <= set(vars(Screening)) | set_at_the_start

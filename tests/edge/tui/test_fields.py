@@ -46,8 +46,8 @@ def _field(counts: tuple[int, int, int, int], *, repeated: bool = False) -> Read
     everything = Cells(
         labels=np.ones((height, width), np.int32),
         nuclei=np.zeros((height, width), np.bool_),
-        boxes_px=np.array([[0, 0, width, height]], np.int32),
-        centres_px=np.array([[width / 2, height / 2]], np.float32),
+        boxes=np.array([[0, 0, width, height]], np.float32),
+        centres=np.array([[width / 2, height / 2]]),
         area_um2=np.array([3000], np.float32),
         nucleus_area_um2=np.zeros(1, np.float32),
         cut=np.zeros(1, np.bool_),
@@ -55,7 +55,7 @@ def _field(counts: tuple[int, int, int, int], *, repeated: bool = False) -> Read
     counted = np.full(1, bool(sum(counts)) and not repeated)
     return replace(
         reading(),
-        cells=everything,
+        cells=everything.in_frame(height, width),
         crops=np.full((1, 160, 160, 3), 200, np.uint8),
         probabilities=np.array([[0.05, 0.05, 0.85, 0.05]], np.float32),
         classes=np.array([2], np.int32),
@@ -81,7 +81,7 @@ def _field(counts: tuple[int, int, int, int], *, repeated: bool = False) -> Read
 )
 def test_the_finding_is_told_of_fields(counts: tuple[int, int, int, int], words: tuple[str, ...]) -> None:
     async def script(pilot: Pilot[Reading]) -> None:
-        told = " ".join(text_of(pilot, "Verdict").split())
+        told = " ".join(text_of(pilot, "FindingPanel").split())
         for part in words:
             assert part in told
         for wrong in ("blasts seen", "leukocyte", "cells"):
@@ -99,7 +99,7 @@ def test_no_line_is_wider_than_its_panel(size: tuple[int, int]) -> None:
             lines = str(panel.render()).split("\n")
             assert max(map(len, lines)) <= panel.size.width, panel
             assert len(lines) <= panel.size.height or not panel.display, panel
-        assert "70.3% to 94.7%" in text_of(pilot, "Verdict")
+        assert "70.3% to 94.7%" in text_of(pilot, "FindingPanel")
 
     drive(FieldScreening([_field((4, 6, 15, 5))]), script, size)
 
@@ -114,7 +114,7 @@ def test_no_line_is_wider_than_its_panel(size: tuple[int, int]) -> None:
 )
 def test_what_became_of_a_field(given: Reading, words: str) -> None:
     async def script(pilot: Pilot[Reading]) -> None:
-        assert words in text_of(pilot, "State")
+        assert words in text_of(pilot, "StatusLine")
 
     drive(FieldScreening([given]), script)
 

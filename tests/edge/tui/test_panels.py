@@ -38,7 +38,7 @@ SIZES = [(80, 24), (100, 30), (120, 40), (200, 60)]
 )
 def test_what_became_of_a_field(given: Reading, words: str) -> None:
     async def script(pilot: Pilot[Reading]) -> None:
-        assert words in text_of(pilot, "State")
+        assert words in text_of(pilot, "StatusLine")
 
     drive(FakeScreening([given]), script)
 
@@ -57,7 +57,7 @@ def test_every_finding_has_its_words_and_symbol(kind: str, words: str) -> None:
     finding = Finding(kind, "Because.", 0.02, (0.01, 0.06), 0.95, needed)  # type: ignore[arg-type]
 
     async def script(pilot: Pilot[Reading]) -> None:
-        told = text_of(pilot, "Verdict")
+        told = text_of(pilot, "FindingPanel")
         assert words in told
         assert "Because." in told
         assert "1.0% to 6.0%" in told
@@ -109,7 +109,7 @@ def test_nothing_overlaps_or_is_cut(size: tuple[int, int], failure: str | None) 
         told = text_of(pilot)
         for words in (*(name.replace("-", " ")[:9] for name in CLASSES), "REFER", "focus", "light"):
             assert words in told
-        assert "keep the slide" in " ".join(text_of(pilot, "Verdict").split())
+        assert "keep the slide" in " ".join(text_of(pilot, "FindingPanel").split())
 
     drive(screening, script, size)
 
@@ -174,7 +174,7 @@ def test_a_frame_without_a_picture_leaves_the_last_one() -> None:
             app.query_one(LiveView).show_reading(good)
             await pilot.pause(0.3)
             assert app.query_one(LiveView).shown is good
-            assert "truncated" in text_of(pilot, "State")
+            assert "truncated" in text_of(pilot, "StatusLine")
 
     asyncio.run(run())
 
@@ -203,7 +203,7 @@ def test_the_view_drops_readings_but_never_falls_behind(monkeypatch: pytest.Monk
 
 def test_the_gallery_shows_new_whole_cells_once_newest_first() -> None:
     latest = Latest(cells=5)
-    latest.put(reading(0))
+    latest.reading(reading(0))
     assert [CLASSES[cell.klass] for cell in latest.cells] == [
         "monocyte",
         "eosinophil",
@@ -213,7 +213,7 @@ def test_the_gallery_shows_new_whole_cells_once_newest_first() -> None:
     ]
     assert [cell.uncertain for cell in latest.cells] == [True, False, False, False, False]
     before = latest.cells
-    latest.put(reading(1, repeated=True))
+    latest.reading(reading(1, repeated=True))
     assert latest.cells == before
 
 
@@ -221,12 +221,12 @@ def test_frames_a_second_are_counted_from_the_readings() -> None:
     latest = Latest()
     assert latest.frames_per_s is None
     for i in range(40):
-        latest.put(reading(i))
+        latest.reading(reading(i))
     assert latest.frames_per_s == pytest.approx(12.0)
     assert latest.take() is not None
     assert latest.take() is None
     latest.clear()
-    assert latest.reading is None
+    assert latest.newest is None
     assert latest.cells == []
 
 

@@ -62,7 +62,7 @@ def test_the_graph_is_the_same_every_time(learned_run: Path, exported: exporting
 def test_fields_of_any_size_are_answered(find: Learned) -> None:
     for size in [(64, 96), (65, 97), (7, 9), (1, 1), (30, 30), (64, 96)]:
         pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-        assert find(specimen(pixels, 0.25, 0.25), size).labels.shape == size
+        assert find(specimen(pixels, 0.25, 0.25)).labels.shape == size
 
 
 def test_another_graph_is_found_out(exported: exporting.Segmenter) -> None:
@@ -82,14 +82,14 @@ def test_a_bundle_with_a_segmenter_is_used(
     run: Path, learned_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # what an untrained network finds is no golden case: the classical way stands in for it
-    monkeypatch.setattr(Learned, "__call__", lambda self, view, size: segment(view, size))
+    monkeypatch.setattr(Learned, "__call__", lambda self, view: segment(view))
     path = tmp_path / "with.bundle"
     path.write_bytes(build(run, Options(segmenter=learned_run)).content)
     opened = bundle.load(path, allow_unsigned=True)
     assert opened.manifest.segmenters == {"ort-fp32": exporting.MEMBER}
     assert isinstance(segmenter(opened), Learned)
     assert Golden(opened).unlike() == []
-    monkeypatch.setattr(Learned, "__call__", lambda self, view, size: Cells.none(*view.pixels.shape[:2]))
+    monkeypatch.setattr(Learned, "__call__", lambda self, view: Cells.none(*view.pixels.shape[:2]))
     assert any("not found in their place" in line for line in Golden(opened).unlike())
 
 
@@ -101,4 +101,4 @@ def test_a_bundle_without_one_leaves_it_to_the_classical_way(built: Path) -> Non
 
 def test_a_single_cell_is_always_one(find: Learned) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
-    assert len(single(specimen(pixels, 0.1, 0.25), (300, 300), find)) == 1
+    assert len(single(specimen(pixels, 0.1, 0.25), find)) == 1

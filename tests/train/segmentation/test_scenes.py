@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.runtimes.anysize import BEYOND
+from edge.runtimes.dynamic import BEYOND
 from train.segmentation import scenes
 from train.segmentation.scenes import CENTRE, MASK, Scene
 

@@ -137,7 +137,7 @@ def _read_cells(root: Path, notice: Notice) -> Iterator[Picture]:
 
 def _labelled(pixels: U8, *, benign: bool) -> Iterator[tuple[str, tuple[float, float]]]:
     """What its field says of each whole cell that the device finds in it, and where it is."""
-    cells = segment(specimen(pixels, _SCALE.um_per_px, _PITCH_UM), (pixels.shape[0], pixels.shape[1]))
+    cells = segment(specimen(pixels, _SCALE.um_per_px, _PITCH_UM)).in_frame(*pixels.shape[:2])
     for i in np.flatnonzero(~cells.cut)[:_CELLS_PER_FIELD].tolist():
         area = float(cells.nucleus_area_um2[i])
         if area < _SMALLEST_UM2:

@@ -39,7 +39,7 @@ _NAMES: Mapping[str, str] = {
 }
 """Class -> what folders of it are called, in the singular, separated by blanks: full names, and the
 abbreviations of the Munich AML and bone marrow sets, DeepAPL, PBC, Raabin and C-NMC. Promyelocytes are blast
-equivalents only where they are abnormal, which a folder's name does not tell: `Reading.classes` can."""
+equivalents only where they are abnormal, which a folder's name does not tell: `FolderOptions.classes` can."""
 
 
 class FolderError(LeukoscopeError):
@@ -54,7 +54,7 @@ _CLASS_OF = {alias: label for label, aliases in _NAMES.items() for alias in alia
 
 
 @dataclass(frozen=True)
-class Reading:
+class FolderOptions:
     """How a folder is to be read.
 
     Attributes
@@ -78,7 +78,7 @@ class Reading:
             raise FolderError(f"--group-by {self.group}: not a regular expression ({error})") from None
 
 
-def folder(name: str = PREFIX, reading: Reading | None = None) -> DataSet:
+def folder(name: str = PREFIX, options: FolderOptions | None = None) -> DataSet:
     """The data set of a folder.
 
     Parameters
@@ -86,7 +86,7 @@ def folder(name: str = PREFIX, reading: Reading | None = None) -> DataSet:
     name : 'folder' is the data folder itself, 'folder:SUB' the folder SUB in it.
     """
     inside = name.partition(":")[2] or None
-    how = reading or Reading()
+    how = options or FolderOptions()
 
     def read(root: Path, notice: Notice) -> Iterator[Picture]:
         return _read(root, notice, how)
@@ -107,17 +107,17 @@ def folder(name: str = PREFIX, reading: Reading | None = None) -> DataSet:
     )
 
 
-def _read(root: Path, notice: Notice, reading: Reading) -> Iterator[Picture]:
+def _read(root: Path, notice: Notice, options: FolderOptions) -> Iterator[Picture]:
     if not root.is_dir():
         raise DataError(f"data set {root}: no such folder; the layout is {LAYOUT}")
-    found = list(_labelled(root, notice, reading))
+    found = list(_labelled(root, notice, options))
     if not found:
-        given = "".join(f", nor in any called {n!r} ({n}={label})" for n, label in reading.classes.items())
+        given = "".join(f", nor in any called {n!r} ({n}={label})" for n, label in options.classes.items())
         raise DataError(
             f"data set {root}: no pictures in folders named after a class{given}; the layout is {LAYOUT}, "
             "and --class-of NAME=CLASS says what a folder holds"
         )
-    scale = reading.um_per_px or _measured(root, [path for path, _, _ in found], notice)
+    scale = options.um_per_px or _measured(root, [path for path, _, _ in found], notice)
     if len({group for _, _, group in found}) == len(found):
         notice(
             f"{root}: nothing tells the patients apart, so every picture counts as one and intervals are too "
@@ -128,12 +128,12 @@ def _read(root: Path, notice: Notice, reading: Reading) -> Iterator[Picture]:
         yield Picture(str(path.relative_to(root)), scale, (spot,), partial(load_picture, path))
 
 
-def _labelled(root: Path, notice: Notice, reading: Reading) -> Iterator[tuple[Path, str, str]]:
+def _labelled(root: Path, notice: Notice, options: FolderOptions) -> Iterator[tuple[Path, str, str]]:
     """Every picture whose folders tell its class: path, class, group."""
-    given = {_key(name): label for name, label in reading.classes.items()}
+    given = {_key(name): label for name, label in options.classes.items()}
     paths = list(_pictures(root))
     folders = {name for path in paths for name in path.relative_to(root).parts[:-1]}
-    for name, label in reading.classes.items():
+    for name, label in options.classes.items():
         if folders and _key(name) not in map(_key, folders):
             notice(f"{root}: no folder is called {name!r} (--class-of {name}={label})")
     if folders and not any(_class_of(name, given) for name in folders):
@@ -151,7 +151,7 @@ def _labelled(root: Path, notice: Notice, reading: Reading) -> Iterator[tuple[Pa
             continue
         nearest = known[-1]
         others = inside.parts[:nearest] + inside.parts[nearest + 1 : -1]
-        yield path, labels[nearest], _group(inside, others, reading)
+        yield path, labels[nearest], _group(inside, others, options)
     for name, count in unknown.items():
         notice(
             f"{root}: {count} pictures in folders {name!r} left out, no class known here; "
@@ -186,11 +186,11 @@ def _class_of(name: str, given: Mapping[str, str]) -> str:
     return ""
 
 
-def _group(path: Path, others: Sequence[str], reading: Reading) -> str:
+def _group(path: Path, others: Sequence[str], options: FolderOptions) -> str:
     """The patient of a picture; without anything that tells, the picture itself."""
-    if reading.group is None:
+    if options.group is None:
         return "/".join(others) or str(path)
-    match = re.search(reading.group, str(path.as_posix()))
+    match = re.search(options.group, str(path.as_posix()))
     if match is None:
         return str(path)
     return str(match.group(1) if match.re.groups else match.group())

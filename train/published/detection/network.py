@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge.runtimes.anysize import BEYOND
+from edge.runtimes.dynamic import BEYOND
 from edge.types import U8
 from train.network.heat import heat_loss
 from train.network.model import GREY_SPREAD

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.runtimes.anysize import BEYOND
+from edge.runtimes.dynamic import BEYOND
 from edge.types import F32, I32, U8, Bools
 from train.published.detection.boxes import Scene
 from train.recipes.detection import STRIDE, Detection

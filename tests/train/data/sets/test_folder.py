@@ -10,7 +10,7 @@ import pytest
 from train.data.classes import CLASSES
 from train.data.dataset import DataError, Picture
 from train.data.registry import DATASETS, dataset, named
-from train.data.sets.folder import _NAMES, FolderError, Reading, folder
+from train.data.sets.folder import _NAMES, FolderError, FolderOptions, folder
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def cells(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def _read(root: Path, reading: Reading, told: list[str] | None = None) -> list[Picture]:
-    return list(folder(reading=reading).read(root, (told if told is not None else []).append))
+def _read(root: Path, options: FolderOptions, told: list[str] | None = None) -> list[Picture]:
+    return list(folder(options=options).read(root, (told if told is not None else []).append))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def _read(root: Path, reading: Reading, told: list[str] | None = None) -> list[P
     ],
 )  # fmt: skip
 def test_usual_names_are_understood(cells: Callable[..., Path], name: str, label: str) -> None:
-    (picture,) = _read(cells(f"{name}/a.png"), Reading(0.1))
+    (picture,) = _read(cells(f"{name}/a.png"), FolderOptions(0.1))
     assert picture.spots[0].label == label
     assert picture.spots[0].split == "test"
     assert picture.um_per_px == 0.1
@@ -58,32 +58,32 @@ def test_no_name_means_two_classes() -> None:
 def test_unknown_folders_are_told_once_and_taken_in_when_named(cells: Callable[..., Path]) -> None:
     root = cells("p1/Odd cells/a.png", "p2/Odd cells/b.png", "p1/blast/c.png")
     told: list[str] = []
-    assert len(_read(root, Reading(0.1), told)) == 1
+    assert len(_read(root, FolderOptions(0.1), told)) == 1
     odd = [line for line in told if "Odd cells" in line]
     assert len(odd) == 1
     assert "2 pictures" in odd[0]
-    taken = _read(root, Reading(0.1, {"odd CELLS": "artefact"}))
+    taken = _read(root, FolderOptions(0.1, {"odd CELLS": "artefact"}))
     assert sorted(p.spots[0].label for p in taken) == ["artefact", "artefact", "blast"]
 
 
 def test_what_is_given_wins_over_what_is_usual(cells: Callable[..., Path]) -> None:
     root = cells("promyelocyte/a.png")
-    assert _read(root, Reading(0.1))[0].spots[0].label == "immature-granulocyte"
-    assert _read(root, Reading(0.1, {"promyelocyte": "blast"}))[0].spots[0].label == "blast"
+    assert _read(root, FolderOptions(0.1))[0].spots[0].label == "immature-granulocyte"
+    assert _read(root, FolderOptions(0.1, {"promyelocyte": "blast"}))[0].spots[0].label == "blast"
 
 
 def test_patients_are_other_folders_or_a_part_of_the_name(cells: Callable[..., Path]) -> None:
     root = cells("blast/p1/a.png", "p2/blast/b.png", "blast/S7_c.png")
     told: list[str] = []
-    assert [p.spots[0].group for p in _read(root, Reading(0.1), told)] == ["blast/S7_c.png", "p1", "p2"]
+    assert [p.spots[0].group for p in _read(root, FolderOptions(0.1), told)] == ["blast/S7_c.png", "p1", "p2"]
     assert told  # three pictures, three groups: nothing says who is who
-    groups = [p.spots[0].group for p in _read(root, Reading(0.1, group=r"S(\d+)_"))]
+    groups = [p.spots[0].group for p in _read(root, FolderOptions(0.1, group=r"S(\d+)_"))]
     assert groups == ["7", "blast/p1/a.png", "p2/blast/b.png"]
 
 
 def test_without_red_cells_the_scale_must_be_given(cells: Callable[..., Path]) -> None:
     with pytest.raises(DataError, match="--um-per-px"):
-        _read(cells("blast/a.png", "blast/b.png"), Reading())
+        _read(cells("blast/a.png", "blast/b.png"), FolderOptions())
 
 
 def test_the_scale_is_measured_as_the_device_does(shared_data: Path) -> None:
@@ -100,12 +100,12 @@ def test_the_scale_is_measured_as_the_device_does(shared_data: Path) -> None:
 )
 def test_nonsense_is_refused(change: dict[str, object], named: str) -> None:
     with pytest.raises(FolderError, match=named):
-        Reading(**change)  # type: ignore[arg-type]
+        FolderOptions(**change)  # type: ignore[arg-type]
 
 
 def test_folders_are_named_on_the_command_line(cells: Callable[..., Path]) -> None:
     data = cells("lab/blast/a.png")
-    source = named("folder:lab", Reading(0.2))
+    source = named("folder:lab", FolderOptions(0.2))
     assert source.name == "lab"
     assert [p.name for p in source.read(source.root(data), lambda _: None)] == ["blast/a.png"]
     assert named("pbc") is dataset("pbc")
@@ -113,22 +113,22 @@ def test_folders_are_named_on_the_command_line(cells: Callable[..., Path]) -> No
     with pytest.raises(DataError, match="nowhere"):
         named("folder:nowhere").root(data)
     with pytest.raises(DataError, match="layout"):
-        _read(data / "lab" / "blast", Reading(0.1))
+        _read(data / "lab" / "blast", FolderOptions(0.1))
 
 
 def test_any_class_may_be_given(cells: Callable[..., Path]) -> None:
     root = cells("ALL/p1/a.png", "AML/p2/b.png", "mds/p3/c.png")
     told: list[str] = []
-    reading = Reading(0.1, {"all": "all", "aml": "aml", "cml": "cml"})
-    assert [p.spots[0].label for p in _read(root, reading, told)] == ["all", "aml"]
+    options = FolderOptions(0.1, {"all": "all", "aml": "aml", "cml": "cml"})
+    assert [p.spots[0].label for p in _read(root, options, told)] == ["all", "aml"]
     assert any("no folder is called 'cml' (--class-of cml=cml)" in line for line in told)
-    assert set(folder(reading=reading).labels) == {"all", "aml", "cml"}
+    assert set(folder(options=options).labels) == {"all", "aml", "cml"}
 
 
 def test_folders_of_no_usual_name_are_classes_of_their_own(cells: Callable[..., Path]) -> None:
     root = cells("Benign/1.png", "Early Pre-B/p1/2.png", "Early Pre-B/p2/3.png", "loose.png", ".cache/4.png")
     told: list[str] = []
-    pictures = _read(root, Reading(0.1), told)
+    pictures = _read(root, FolderOptions(0.1), told)
     assert [p.spots[0].label for p in pictures] == ["benign", "early-pre-b", "early-pre-b"]
     assert [p.spots[0].group for p in pictures] == [str(Path("Benign", "1.png")), "p1", "p2"]
     text = "\n".join(told)
@@ -140,7 +140,7 @@ def test_folders_of_no_usual_name_are_classes_of_their_own(cells: Callable[..., 
 def test_an_unknown_folder_beside_known_ones_is_named(cells: Callable[..., Path]) -> None:
     told: list[str] = []
     (picture,) = _read(
-        cells("mystery/a.png", "blast/b.png", "._blast/c.png", "blast/._d.png"), Reading(0.1), told
+        cells("mystery/a.png", "blast/b.png", "._blast/c.png", "blast/._d.png"), FolderOptions(0.1), told
     )
     assert picture.name == str(Path("blast", "b.png"))
     assert any("'mystery'" in line and "--class-of" in line for line in told)
@@ -148,6 +148,6 @@ def test_an_unknown_folder_beside_known_ones_is_named(cells: Callable[..., Path]
 
 def test_no_pictures_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'x' \(x=mystery\)"):
-        _read(tmp_path, Reading(0.1, {"x": "mystery"}))
+        _read(tmp_path, FolderOptions(0.1, {"x": "mystery"}))
     with pytest.raises(DataError, match="named after a class"):
-        _read(tmp_path, Reading(0.1))
+        _read(tmp_path, FolderOptions(0.1))

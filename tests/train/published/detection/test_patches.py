@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.optics.specimen import Specimen
-from edge.runtimes.anysize import BEYOND
+from edge.runtimes.dynamic import BEYOND
 from train.published.detection.boxes import Scene
 from train.published.detection.patches import batch, targets
 from train.recipes.detection import STRIDE, Detection

@@ -26,7 +26,7 @@ _WAITING: RGB = (80, 80, 80)
 _SCALES = (0.1, 0.2, 0.5, 1.0)
 
 
-class Verdict(Panel):
+class FindingPanel(Panel):
     """The finding, the fraction of positives and its interval."""
 
     def __init__(self, positives: Sequence[str], referral_fraction: float) -> None:

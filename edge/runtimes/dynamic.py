@@ -1,4 +1,4 @@
-"""A graph whose one input is a whole field, of whatever size fields come in."""
+"""Dynamic shapes: a graph whose one input is a whole field, of whatever size fields come in."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def padded(field: U8, multiple: int, least: int = 0) -> U8:
     return np.asarray(whole, np.uint8)
 
 
-class AnySize:
+class DynamicRuntime:
     """A graph for fields of any size: a session for each of the last few sizes, for memory is planned by it.
 
     Parameters
