@@ -12,7 +12,7 @@ from edge.cameras.feed import WAITING, FileFeed
 from tests.edge.cameras.fakes import ScriptedCamera
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "it did not happen"

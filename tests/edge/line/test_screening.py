@@ -328,11 +328,11 @@ def test_the_line_gives_a_sign_of_life_while_it_is_held(
     work.pause(True)
     thread = threading.Thread(target=lambda: list(work.readings()))
     thread.start()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while sink.told.count("fine") < 2 and time.monotonic() < end:
         time.sleep(0.05)
     work.stop()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert sink.told.count("fine") >= 2
     assert "reading" not in sink.told
