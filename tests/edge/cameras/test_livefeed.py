@@ -75,6 +75,14 @@ def trouble_of(feed: LiveFeed, word: str, timeout_s: float = 60.0) -> Waiting:
     raise AssertionError(f"nothing was said of {word!r}")
 
 
+def well_again(feed: LiveFeed, timeout_s: float = 60.0) -> bool:
+    """Whether the trouble ends; on a busy machine the next picture may be late for this hurry."""
+    end = time.monotonic() + timeout_s
+    while (still := feed.trouble) is not None and time.monotonic() < end:
+        time.sleep(0.005)
+    return still is None
+
+
 def test_the_newest_comes_and_what_nobody_took_is_counted() -> None:
     go_on = threading.Event()
 
@@ -113,7 +121,7 @@ def test_a_patient_feed_waits_for_it_and_says_why() -> None:
         assert feed.trouble is not None
         camera.in_the_way = None
         assert frame_of(feed).index == 0
-        assert feed.trouble is None
+        assert well_again(feed)
     assert camera.opened >= 2
 
 
@@ -146,16 +154,17 @@ def test_a_silent_camera_is_noticed_while_its_read_blocks() -> None:
 
     with LiveFeed(Noisy(step)) as feed:
         frame_of(feed)
-        assert stuck.wait(5)
+        assert stuck.wait(60)
         assert "gives no pictures" in trouble_of(feed, "noisy").reason
         again = feed.get()
         assert isinstance(again, Waiting), "it is told again, as a sign of life"
         go_on.set()
         frame_of(feed)
-        assert feed.trouble is None
+        assert well_again(feed)
 
 
-def test_a_reader_whose_driver_never_returns_is_abandoned() -> None:
+def test_a_reader_whose_driver_never_returns_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(livefeed, "STUCK_S", 2.0)  # a busy machine is no stuck driver
     for_ever = threading.Event()
 
     def hang(n: int) -> None:
@@ -236,17 +245,18 @@ def test_pictures_that_repeat_exactly_are_noticed_and_pass_slowly() -> None:
             frame_of(feed)
 
 
-def test_even_pictures_may_repeat() -> None:
+def test_even_pictures_may_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(livefeed, "SILENT_S", 10.0)  # so long would a repeat be held back
     camera = Noisy()
     black = np.zeros((48, 64, 3), np.uint8)
     camera.still = Frame(black, 0, "noisy", datetime.now(UTC), time.monotonic())
     with LiveFeed(camera) as feed:
-        for _ in range(60):
-            frame_of(feed)
+        assert all(isinstance(feed.get(), Frame) for _ in range(60))
         assert feed.trouble is None
 
 
-def test_a_change_between_the_compared_pixels_counts_as_fresh() -> None:
+def test_a_change_between_the_compared_pixels_counts_as_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(livefeed, "SILENT_S", 10.0)
     counter = [0]
 
     class Counting(Noisy):
@@ -259,8 +269,7 @@ def test_a_change_between_the_compared_pixels_counts_as_fresh() -> None:
             return replace(frame, pixels=pixels)
 
     with LiveFeed(Counting()) as feed:
-        for _ in range(60):
-            frame_of(feed)
+        assert all(isinstance(feed.get(), Frame) for _ in range(60))
         assert feed.trouble is None
 
 

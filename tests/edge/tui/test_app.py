@@ -14,7 +14,7 @@ from textual.widgets import Static
 from edge.tui.app import ScreeningApp
 from edge.tui.dialogs import HelpScreen, NewSlideScreen
 from edge.types import Reading, Waiting
-from tests.edge.tui.driver import drive, on_top, shown, text_of
+from tests.edge.tui.driver import drive, on_top, shown, text_of, until
 from tests.edge.tui.fake_screening import NOTHING, FakeScreening, reading
 
 AWAY = Waiting("camera Microscope A: is gone", "plug it in again", 0.0)
@@ -177,15 +177,14 @@ def test_a_camera_that_is_away_is_told_and_so_is_its_return() -> None:
 
     async def script(pilot: Pilot[Reading]) -> None:
         screening.waiting = AWAY
-        await pilot.pause(0.3)
+        await until(pilot, lambda: "is gone" in " ".join(text_of(pilot, "Trouble").split()))
         told = " ".join(text_of(pilot, "Trouble").split())
         assert "Microscope A: is gone" in told
         assert "Plug it in again. The slide goes on by itself." in told
         assert "no pictures from the camera" in text_of(pilot, "State")
         assert "61" in text_of(pilot, "Counts")
         screening.waiting = None
-        await pilot.pause(0.3)
-        assert "no pictures" not in text_of(pilot, "State")
+        await until(pilot, lambda: "no pictures" not in text_of(pilot, "State"))
         assert pilot.app.query_one("Gallery").display
         assert not pilot.app.query_one("Trouble").display
         await pilot.press("q")
@@ -218,8 +217,7 @@ def test_a_camera_that_never_came_closes_the_screen() -> None:
     async def run() -> ScreeningApp:
         app = ScreeningApp(FakeScreening([], failure=message))
         async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause(0.3)
-            assert not app.is_running
+            await until(pilot, lambda: not app.is_running)
         return app
 
     app = asyncio.run(run())
