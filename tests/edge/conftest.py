@@ -32,13 +32,9 @@ def _outcome(made_once: Callable[..., Path]) -> Path:
     """The outcome of the shipped bundle's self-test where INT8 is faster, which a busy machine may deny."""
 
     def make(folder: Path) -> None:
-        asked = load_profile().runtime
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(selftest, "_speed", lambda *_: 2.0)
-            selftest.choose(
-                bundle.load(), runtime=asked.kind, precision=asked.precision, threads=asked.threads,
-                folder=folder, tell=print,
-            ).close()  # fmt: skip
+            selftest.choose(bundle.load(), load_profile().runtime, folder=folder, tell=print).close()
 
     return made_once("selftest", make) / selftest.FILE
 

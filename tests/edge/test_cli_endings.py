@@ -124,7 +124,7 @@ def test_who_ends_it_while_it_waits_for_a_camera_leaves_no_slide(tmp_path: Path)
     assert process.stderr is not None
     assert "there is no /dev/video97" in process.stderr.readline()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     with Store(records) as store:
         assert store.slides() == []
 

@@ -198,13 +198,11 @@ def test_a_camera_that_goes_away_during_a_pause_is_told_at_once_and_so_is_its_re
     async def script(pilot: Pilot[Reading]) -> None:
         await pilot.press("space")
         screening.waiting = AWAY
-        await pilot.pause(0.3)
-        assert "paused, and no pictures from the camera" in text_of(pilot, "State")
+        await until(pilot, lambda: "paused, and no pictures from the camera" in text_of(pilot, "State"))
         told = " ".join(text_of(pilot, "Trouble").split())
         assert "Plug it in again. Then press space to go on." in told
         screening.waiting = None
-        await pilot.pause(0.3)
-        assert "paused: press space" in text_of(pilot, "State")
+        await until(pilot, lambda: "paused: press space" in text_of(pilot, "State"))
         assert not pilot.app.query_one("Trouble").display
         await pilot.press("q")
 
