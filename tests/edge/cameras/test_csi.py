@@ -194,5 +194,6 @@ def test_a_real_pipeline_leaves_nothing_behind() -> None:
             camera.read()
         if cycle == 1:
             files, threads = process.num_fds(), process.num_threads()
-    assert (process.num_fds(), process.num_threads()) == (files, threads)
+    assert process.num_fds() <= files
+    assert process.num_threads() <= threads
     assert not drivers()
