@@ -22,6 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from edge.bundle.bundle import Bundle
@@ -33,6 +34,10 @@ CLASSES = [
     "erythroblast", "platelet", "smudge-cell", "artefact",
 ]  # fmt: skip
 
+
+# how long an example takes says something of how busy this machine is
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 FIRST = ("train", "export")
 """Folders whose tests take longest: several workers end together if these begin."""
