@@ -1,11 +1,14 @@
-# Two commands: `make run` shows a slide being screened, `make test` checks everything.
+# Two commands: `make run` shows a slide being screened, `make test` checks everything but published systems.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?= --camera demo
+# pytest's workers: one a processor that this process may use, and each of them takes up to a gigabyte
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: run test lint types contracts tests system-test wheel clean
+.PHONY: run test lint types contracts tests test-published system-test wheel clean
 
 run: $(VENV)/.device  ## screen a simulated slide; ARGS="--camera fields/" for something else
 	@$(BIN)/edge-run $(ARGS)
@@ -24,7 +27,10 @@ contracts: $(VENV)/.workstation
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.workstation
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not published"
+
+test-published: $(VENV)/.workstation  ## tests of the published systems
+	$(PYTEST) -m published
 
 system-test: $(VENV)/.workstation  ## every fault of a camera, in an emulated machine with the kernel's test drivers: half an hour
 	$(BIN)/python tests/system/cameras.py

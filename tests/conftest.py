@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
 import os
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -13,8 +16,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+# before numpy and torch, which read it once: networks this small gain nothing by several threads, and those
+# of several workers would wait for each other
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from edge.bundle.bundle import Bundle
@@ -27,10 +35,62 @@ CLASSES = [
 ]  # fmt: skip
 
 
+# how long an example takes says something of how busy this machine is
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
+
+FIRST = ("train", "export")
+"""Folders whose tests take longest: several workers end together if these begin."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what belongs to the published systems, and begin with what takes longest."""
+    for item in items:
+        if "published" in item.path.relative_to(ROOT).parts:
+            item.add_marker("published")
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Where an item's folder stands in `FIRST`; what is not named there comes last."""
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+
+@pytest.fixture(scope="session")
+def _data_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("leukoscope")
+
+
 @pytest.fixture(autouse=True)
-def _own_data_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes into the user's records."""
-    monkeypatch.setenv("LEUKOSCOPE_HOME", str(tmp_path_factory.mktemp("leukoscope")))
+def _own_data_folder(_data_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes into the user's records, nor into another test's."""
+    # not `mktemp` of the factory, which looks through all the folders made so far for the next number
+    monkeypatch.setenv("LEUKOSCOPE_HOME", tempfile.mkdtemp(dir=_data_folders))
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Makes what is dear once a run of pytest, whichever worker needs it first: `made_once(name, make)`.
+
+    `make` fills the empty folder it is given. The others wait for it and get the same folder, to read only.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made"
+    shared.mkdir(exist_ok=True)
+
+    def once(name: str, make: Callable[[Path], object]) -> Path:
+        folder, half = shared / name, shared / f"{name}.part"
+        with open(shared / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                shutil.rmtree(half, ignore_errors=True)  # of somebody who failed
+                half.mkdir()
+                make(half)
+                half.rename(folder)
+        return folder
+
+    return once
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from edge.bundle import bundle
+from edge.machine.profile import data_folder, load_profile
+from edge.selftest import selftest
 
 
 @pytest.fixture
@@ -20,3 +25,21 @@ def tree(tmp_path: Path) -> Callable[[dict[str, str]], Path]:
         return tmp_path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def _outcome(made_once: Callable[..., Path]) -> Path:
+    """The outcome of the shipped bundle's self-test where INT8 is faster, which a busy machine may deny."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(selftest, "_speed", lambda *_: 2.0)
+            selftest.choose(bundle.load(), load_profile().runtime, folder=folder, tell=print).close()
+
+    return made_once("selftest", make) / selftest.FILE
+
+
+@pytest.fixture
+def tested(_outcome: Path) -> None:
+    """This test's data folder holds the outcome of a self-test, so that a start has nothing to say of it."""
+    shutil.copy(_outcome, data_folder())

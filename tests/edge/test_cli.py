@@ -28,7 +28,7 @@ from tests.conftest import graph
 
 def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "edge.cli", *map(str, arguments)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "edge.cli", *map(str, arguments)], capture_output=True, text=True, timeout=300
     )
 
 
@@ -285,10 +285,10 @@ def test_a_slide_that_exists_is_refused(
     assert "S-9" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("tested")
 def test_lines_to_a_pipe_and_no_progress_there(fields: Path) -> None:
     done = _run("--camera", fields, "--headless", "--json", "-", "--no-records")
-    assert done.returncode == 0
-    assert all("on this machine: not used" in line for line in done.stderr.splitlines())
+    assert (done.returncode, done.stderr) == (0, "")
     kinds = [json.loads(line)["kind"] for line in done.stdout.splitlines()]
     assert kinds == ["start", "reading", "reading", "reading", "finding"]
 
@@ -313,7 +313,7 @@ def test_a_signal_ends_the_slide_properly(tmp_path: Path, name: str) -> None:
     )
     _wait(lambda: out.exists() and out.read_text().count("\n") > 3, process)
     process.send_signal(getattr(signal, name))
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
     lines = _lines(out)
     assert lines[-1]["kind"] == "finding"
     with sqlite3.connect(store) as database:
@@ -342,7 +342,7 @@ def test_nothing_shown_is_lost_when_the_program_is_killed(tmp_path: Path) -> Non
     )
     _wait(lambda: out.exists() and out.read_text().count("\n") > 6, process)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(20)
+    process.wait(120)
     whole = [line for line in out.read_text().splitlines(keepends=True) if line.endswith("\n")]
     shown = {record["index"] for record in map(json.loads, whole) if record["kind"] == "reading"}
     with sqlite3.connect(store) as database:
@@ -352,7 +352,7 @@ def test_nothing_shown_is_lost_when_the_program_is_killed(tmp_path: Path) -> Non
 
 
 def _wait(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not ready():
         assert process.poll() is None, "ended by itself"
         assert time.monotonic() < end, "gave no lines"

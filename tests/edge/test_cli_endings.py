@@ -17,6 +17,8 @@ import pytest
 from edge import cli
 from edge.records.store import Store
 
+pytestmark = pytest.mark.usefixtures("tested")
+
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
@@ -90,7 +92,7 @@ def test_no_room_for_the_last_line_is_no_failure(pictures: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "edge.cli", "--camera", pictures / "a.png", "--headless", "--no-records"],
-            stdout=full, stderr=subprocess.PIPE, timeout=60,
+            stdout=full, stderr=subprocess.PIPE, timeout=300,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -122,7 +124,7 @@ def test_who_ends_it_while_it_waits_for_a_camera_leaves_no_slide(tmp_path: Path)
     assert process.stderr is not None
     assert "there is no /dev/video97" in process.stderr.readline()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     with Store(records) as store:
         assert store.slides() == []
 
@@ -140,7 +142,7 @@ def test_a_signal_starts_a_new_slide_and_another_ends_it(tmp_path: Path) -> None
             process.send_signal(signal.SIGUSR1)
         elif kinds[-2:] == ["start", "reading"]:
             process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert [kind for kind in kinds if kind != "reading"] == ["start", "finding", "start", "finding"]
 
 
@@ -172,7 +174,7 @@ def test_on_a_terminal_too_a_mistake_is_one_line(
         pass
     finally:
         os.close(master)
-    assert process.wait(30) == status
+    assert process.wait(120) == status
     last = output.decode(errors="replace").rstrip().splitlines()[-1]
     assert "edge-run: " in last
     assert words in last

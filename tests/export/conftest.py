@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from torch.nn import functional
 from edge.bundle import bundle
 from edge.bundle.bundle import Bundle
 from edge.types import U8
+from export.bundle import golden
 from export.bundle.archive import pack
 from export.bundle.manifest import manifest_of
 from export.graph.folded import Folded
@@ -24,8 +27,27 @@ from train.data.windows import Windows, middle
 from train.network.model import Architecture, Network
 from train.recipes.recipe import Input, Operation, Recipe, Training
 
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
+
 SIZE, WINDOW = 32, 40
 LABELS = ("blast", "lymphocyte", "neutrophil", "artefact")
+
+
+draw_fields, draw_fields_once = golden.draw_fields, cache(golden.draw_fields)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _golden_fields_once() -> Iterator[None]:
+    """The fields of golden cases, the same for every bundle of a kind, are drawn once in a worker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(golden, "draw_fields", draw_fields_once)
+        yield
+
+
+@pytest.fixture
+def drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test of whether they come out alike."""
+    monkeypatch.setattr(golden, "draw_fields", draw_fields)
 
 
 def _save(folder: Path, recipe: Recipe, network: Network) -> Path:
@@ -70,12 +92,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(run: Path, made_once: MadeOnce) -> Path:
     from export.bundle.bundle import build
 
-    path = tmp_path_factory.mktemp("built") / "untrained.bundle"
-    path.write_bytes(build(run).content)
-    return path
+    name = "untrained.bundle"
+    return made_once("built", lambda folder: (folder / name).write_bytes(build(run).content)) / name
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +143,16 @@ def windows() -> Windows:
 
 
 @pytest.fixture(scope="session")
-def network(recipe: Recipe, windows: Windows) -> Network:
+def network(recipe: Recipe, windows: Windows, made_once: MadeOnce) -> Network:
+    def make(folder: Path) -> None:
+        torch.save(_trained(recipe, windows).state_dict(), folder / "model.pt")
+
+    network = Network(recipe.architecture, len(CLASSES))
+    network.load_state_dict(torch.load(made_once("blobs", make) / "model.pt", weights_only=True))
+    return network.eval()
+
+
+def _trained(recipe: Recipe, windows: Windows) -> Network:
     torch.manual_seed(0)
     network = Network(recipe.architecture, len(CLASSES))
     training = windows.of("train")
@@ -136,7 +166,7 @@ def network(recipe: Recipe, windows: Windows) -> Network:
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-    return network.eval()
+    return network
 
 
 @pytest.fixture(scope="session")
@@ -150,8 +180,10 @@ def folded(network: Network) -> Folded:
 
 
 @pytest.fixture(scope="session")
-def graph(folded: Folded) -> bytes:
-    return to_onnx(folded, SIZE)
+def graph(folded: Folded, made_once: MadeOnce) -> bytes:
+    name = "blobs.onnx"
+    made = made_once("graph", lambda folder: (folder / name).write_bytes(to_onnx(folded, SIZE)))
+    return (made / name).read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,9 @@
-"""A bundle that names whole fields: trained for a few steps on drawn ones, then screening with it."""
+"""A bundle that names whole fields: what it says of itself, and screening with it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from edge import cli
 from edge.bundle import bundle
@@ -22,40 +21,56 @@ from edge.line.pipeline import Line
 from edge.optics.scale import Scales
 from edge.optics.specimen import specimen
 from edge.types import U8, Frame, Reading
-from export.bundle.bundle import build
+from export.bundle import card, golden
+from export.bundle.archive import pack
+from export.bundle.manifest import manifest_of
+from export.graph.precisions import Precisions
+from tests.conftest import graph
 from tests.train.layouts import aria
 from train.data.dataset import load_picture
-from train.fitting.fit import fit
+from train.data.registry import dataset
 from train.recipes import recipe
 
 CLASSES = ("benign", "early", "pre", "pro")
-QUICK = (
-    "training.epochs=2", "training.samples=48", "training.batch=8", "input.cut_px=64", "input.size_px=32",
+CHANGES = (
+    "input.cut_px=64", "input.size_px=32",
     'input.steps=["white-balance", "median:3", "clahe:2", "resize:32"]',
-    "architecture.stem=4", "architecture.widths=[8, 8, 16]", "architecture.blocks=[1, 1, 1]",
 )  # fmt: skip
+METRICS: dict[str, Any] = {
+    "operating_point": {
+        "temperature": 1.0, "calibration_error": 0.02, "positive": 0.4, "confidence": 0.2, "certain": 0.9,
+    },
+    "validation": {"all": {"roc_area": 0.5}},
+    "epochs": 1,
+    "finished": "2026-01-31",
+    "data": {"aria-fields": {key: {"cells": {}, "groups": []} for key in ("train", "validation")}},
+    "test": [],
+    "parity": {"limit": 1e-4, "largest_difference": 0.0, "cells": 1},
+}  # fmt: skip
+"""What a finished run says of itself."""
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawn(made_once: Callable[..., Path]) -> Path:
     """A data folder with drawn fields of every class."""
-    data = tmp_path_factory.mktemp("data")
-    aria(data)
-    return data
+    return made_once("aria", aria)
 
 
 @pytest.fixture(scope="module")
-def path(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of fields."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    out = tmp_path_factory.mktemp("run")
-    chosen = recipe.changed(recipe.load("aria-cnn"), QUICK)
-    fit(chosen, drawn, out / "run", cache=out / "cache", notice=lambda _: None)
-    made = out / "fields.bundle"
-    made.write_bytes(build(out / "run").content)
-    torch.set_num_threads(threads)
-    return made
+def path(made_once: Callable[..., Path]) -> Path:
+    """A bundle of fields, as the recipe's runs become one, but for its graph: the field's mean colour."""
+    return made_once("fields", _build) / "fields.bundle"
+
+
+def _build(folder: Path) -> None:
+    chosen = recipe.changed(recipe.load("aria-cnn"), CHANGES)
+    graphs = {"classifier.onnx": graph(len(CLASSES), chosen.model_input.size_px)}
+    about = manifest_of(chosen, METRICS, Precisions({"ort-fp32": graphs["classifier.onnx"]}, {}))
+    draft = bundle.opened(Path("draft"), pack(about, graphs), allow_unsigned=True)
+    cases = golden.expected(golden.draw_fields(chosen.model_input, whole_field), draft, graphs)
+    described = card.model_card(about, [dataset(name) for name in chosen.shares], METRICS, [])
+    whole = graphs | cases | {"MODEL_CARD.md": described.encode()}
+    (folder / "fields.bundle").write_bytes(pack(about, whole))
 
 
 @pytest.fixture(scope="module")

@@ -46,13 +46,14 @@ failure = partial(failed, spec="csi:0")
 
 def test_pictures_are_rgb_counted_and_dated_by_the_sensor(faulty: Faulty) -> None:
     with closing(CsiCamera(0, SMALL)) as camera:
+        before = time.monotonic()
         camera.open()
         frames = [camera.read() for _ in range(3)]
         now = time.monotonic()
     assert frames[0].pixels.shape == (120, 160, 3)
     assert (frames[0].pixels[1:] == [240, 120, 10]).all()
     assert [frame.pixels[0, 0, 0] for frame in frames] == [2, 3, 4]
-    assert all(now - 2 < frame.monotonic_s < now - 0.03 for frame in frames)
+    assert all(before - 1 < frame.monotonic_s < now - 0.03 for frame in frames)
 
 
 def test_light_is_locked_after_settling_and_can_be_fixed_and_freed(faulty: Faulty) -> None:
@@ -193,5 +194,6 @@ def test_a_real_pipeline_leaves_nothing_behind() -> None:
             camera.read()
         if cycle == 1:
             files, threads = process.num_fds(), process.num_threads()
-    assert (process.num_fds(), process.num_threads()) == (files, threads)
+    assert process.num_fds() <= files
+    assert process.num_threads() <= threads
     assert not drivers()

@@ -12,7 +12,7 @@ from edge.cameras.feed import WAITING, FileFeed
 from tests.edge.cameras.fakes import ScriptedCamera
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -80,7 +80,7 @@ def test_closing_wakes_who_waits_and_closes_the_camera_in_its_thread() -> None:
         waiter = threading.Thread(target=lambda: got.append(feed.get()))
         waiter.start()
         feed.close()
-        waiter.join(2)
+        waiter.join(60)
     assert got == [None]
     assert closed_in == ["camera"]
 
@@ -89,7 +89,7 @@ def test_closing_a_file_that_nobody_reads_ends_its_thread() -> None:
     camera = ScriptedCamera(live=False, step=lambda index: True)
     with FileFeed(camera) as feed:
         until(lambda: camera.reads >= WAITING)
-    until(lambda: camera.closed == 1, 2)
+    until(lambda: camera.closed == 1)
     assert feed.get() is None
 
 
@@ -108,14 +108,14 @@ def test_a_frame_that_was_taken_is_not_kept_while_the_next_is_awaited() -> None:
     def step(index: int) -> bool:
         if index == 1:
             asked.set()
-            go_on.wait(5)
+            go_on.wait(60)
         return index < 2
 
     with FileFeed(ScriptedCamera(live=False, step=step)) as feed:
         frame = feed.get()
         assert frame is not None
         gone = weakref.ref(frame)
-        assert asked.wait(5)
+        assert asked.wait(60)
         del frame
         assert gone() is None, "the reading thread holds the frame"
         go_on.set()

@@ -56,7 +56,7 @@ class Noisy:
         self.closed += 1
 
 
-def frame_of(feed: LiveFeed, timeout_s: float = 10.0) -> Frame:
+def frame_of(feed: LiveFeed, timeout_s: float = 60.0) -> Frame:
     """The next frame, through any trouble."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -65,7 +65,7 @@ def frame_of(feed: LiveFeed, timeout_s: float = 10.0) -> Frame:
     raise AssertionError("no frame came")
 
 
-def trouble_of(feed: LiveFeed, word: str, timeout_s: float = 10.0) -> Waiting:
+def trouble_of(feed: LiveFeed, word: str, timeout_s: float = 60.0) -> Waiting:
     """The first Waiting whose reason holds the word."""
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -75,16 +75,24 @@ def trouble_of(feed: LiveFeed, word: str, timeout_s: float = 10.0) -> Waiting:
     raise AssertionError(f"nothing was said of {word!r}")
 
 
+def well_again(feed: LiveFeed, timeout_s: float = 60.0) -> bool:
+    """Whether the trouble ends; on a busy machine the next picture may be late for this hurry."""
+    end = time.monotonic() + timeout_s
+    while (still := feed.trouble) is not None and time.monotonic() < end:
+        time.sleep(0.005)
+    return still is None
+
+
 def test_the_newest_comes_and_what_nobody_took_is_counted() -> None:
     go_on = threading.Event()
 
     def step(n: int) -> None:
         if n == 10:
-            go_on.wait(5)
+            go_on.wait(60)
 
     camera = Noisy(step)
     with LiveFeed(camera) as feed:
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while feed.dropped < 9 and time.monotonic() < end:
             time.sleep(0.005)
         assert feed.dropped == 9
@@ -113,7 +121,7 @@ def test_a_patient_feed_waits_for_it_and_says_why() -> None:
         assert feed.trouble is not None
         camera.in_the_way = None
         assert frame_of(feed).index == 0
-        assert feed.trouble is None
+        assert well_again(feed)
     assert camera.opened >= 2
 
 
@@ -142,20 +150,21 @@ def test_a_silent_camera_is_noticed_while_its_read_blocks() -> None:
     def step(n: int) -> None:
         if n == 2:
             stuck.set()
-            go_on.wait(5)
+            go_on.wait(60)
 
     with LiveFeed(Noisy(step)) as feed:
         frame_of(feed)
-        assert stuck.wait(5)
+        assert stuck.wait(60)
         assert "gives no pictures" in trouble_of(feed, "noisy").reason
         again = feed.get()
         assert isinstance(again, Waiting), "it is told again, as a sign of life"
         go_on.set()
         frame_of(feed)
-        assert feed.trouble is None
+        assert well_again(feed)
 
 
-def test_a_reader_whose_driver_never_returns_is_abandoned() -> None:
+def test_a_reader_whose_driver_never_returns_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(livefeed, "STUCK_S", 2.0)  # a busy machine is no stuck driver
     for_ever = threading.Event()
 
     def hang(n: int) -> None:
@@ -179,7 +188,10 @@ def test_a_reader_whose_driver_never_returns_is_abandoned() -> None:
     assert len(made) == 1
 
 
-def test_a_reader_whose_driver_never_returns_is_abandoned_though_nobody_takes_frames() -> None:
+def test_a_reader_whose_driver_never_returns_is_abandoned_though_nobody_takes_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(livefeed, "STUCK_S", 2.0)
     for_ever = threading.Event()
     made: list[Noisy] = []
 
@@ -187,15 +199,13 @@ def test_a_reader_whose_driver_never_returns_is_abandoned_though_nobody_takes_fr
         made.append(Noisy())
         return made[-1]
 
-    with LiveFeed(Noisy(lambda n: n and for_ever.wait(30)), another) as feed:
-        end = time.monotonic() + 10
+    with LiveFeed(Noisy(lambda n: n and for_ever.wait(120)), another) as feed:
+        end = time.monotonic() + 60
         while not made and time.monotonic() < end:
             time.sleep(0.02)
             told = feed.trouble
         assert told is not None
-        while feed.trouble is not None and time.monotonic() < end:
-            time.sleep(0.02)
-        assert feed.trouble is None
+        assert well_again(feed)
         for_ever.set()
     assert len(made) == 1
 
@@ -205,11 +215,14 @@ def test_no_more_are_abandoned_than_there_is_sense_in() -> None:
     made: list[Noisy] = []
 
     def another() -> Noisy:
-        made.append(Noisy(lambda n: for_ever.wait(30)))
+        made.append(Noisy(lambda n: for_ever.wait(60)))
         return made[-1]
 
-    with LiveFeed(Noisy(lambda n: for_ever.wait(30)), another, patient=True) as feed:
-        end = time.monotonic() + 0.7 * (ABANDONED + 3)
+    with LiveFeed(Noisy(lambda n: for_ever.wait(60)), another, patient=True) as feed:
+        end = time.monotonic() + 60
+        while len(made) < ABANDONED and time.monotonic() < end:
+            assert isinstance(feed.get(), Waiting)
+        end = time.monotonic() + 2.5 * livefeed.STUCK_S
         while time.monotonic() < end:
             assert isinstance(feed.get(), Waiting)
         feed.close(timeout_s=0)
@@ -222,27 +235,29 @@ def test_pictures_that_repeat_exactly_are_noticed_and_pass_slowly() -> None:
     with LiveFeed(camera) as feed:
         camera.still = frame_of(feed)
         assert "same picture" in trouble_of(feed, "again and again").reason
-        got, end = 0, time.monotonic() + 0.5
-        while time.monotonic() < end:
+        began, got = time.monotonic(), 0
+        while (took_s := time.monotonic() - began) < 0.5 or not got:
             got += isinstance(feed.get(), Frame)
-        assert 1 <= got <= 6, "one a tick, of a hundred"
+            assert took_s < 60
+        assert got <= 1 + took_s / 0.1, "one a tick, of two hundred a second"
         assert camera.opened > 1, "opening it again might help"
         camera.still = None
         while feed.trouble is not None:
             frame_of(feed)
 
 
-def test_even_pictures_may_repeat() -> None:
+def test_even_pictures_may_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(livefeed, "SILENT_S", 10.0)  # so long would a repeat be held back
     camera = Noisy()
     black = np.zeros((48, 64, 3), np.uint8)
     camera.still = Frame(black, 0, "noisy", datetime.now(UTC), time.monotonic())
     with LiveFeed(camera) as feed:
-        for _ in range(60):
-            frame_of(feed)
+        assert all(isinstance(feed.get(), Frame) for _ in range(60))
         assert feed.trouble is None
 
 
-def test_a_change_between_the_compared_pixels_counts_as_fresh() -> None:
+def test_a_change_between_the_compared_pixels_counts_as_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(livefeed, "SILENT_S", 10.0)
     counter = [0]
 
     class Counting(Noisy):
@@ -255,8 +270,7 @@ def test_a_change_between_the_compared_pixels_counts_as_fresh() -> None:
             return replace(frame, pixels=pixels)
 
     with LiveFeed(Counting()) as feed:
-        for _ in range(60):
-            frame_of(feed)
+        assert all(isinstance(feed.get(), Frame) for _ in range(60))
         assert feed.trouble is None
 
 
@@ -282,13 +296,13 @@ def test_what_is_no_camera_error_ends_the_feed() -> None:
 
 def test_closing_wakes_who_waits_and_does_not_wait_for_the_driver() -> None:
     for_ever = threading.Event()
-    feed = LiveFeed(Noisy(lambda n: for_ever.wait(30)))
+    feed = LiveFeed(Noisy(lambda n: for_ever.wait(120)))
     got: list[object] = []
     with feed:
         waiter = threading.Thread(target=lambda: got.extend(iter(feed.get, None)))
         waiter.start()
         feed.close(timeout_s=0)
-        waiter.join(5)
+        waiter.join(60)
         assert not waiter.is_alive()
     for_ever.set()
 
@@ -329,7 +343,7 @@ def test_no_thread_is_left_after_many_faults() -> None:
     before = threading.active_count()
     camera = Noisy(step)
     with LiveFeed(camera, lambda: Noisy(step)) as feed:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while camera.opened < 30 and time.monotonic() < end:
             feed.get()
         assert threading.active_count() <= before + 1

@@ -174,7 +174,7 @@ def test_pause_holds_and_stop_ends(screening: Callable[..., Screening]) -> None:
     assert thread.is_alive()
     assert not given
     work.stop()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -328,11 +328,11 @@ def test_the_line_gives_a_sign_of_life_while_it_is_held(
     work.pause(True)
     thread = threading.Thread(target=lambda: list(work.readings()))
     thread.start()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while sink.told.count("fine") < 2 and time.monotonic() < end:
         time.sleep(0.05)
     work.stop()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert sink.told.count("fine") >= 2
     assert "reading" not in sink.told
@@ -430,10 +430,9 @@ def test_what_becomes_of_the_camera_is_told_during_a_pause(
     assert work.waiting is not None
     assert work.waiting.reason == gone
     camera.away.clear()
-    _until(lambda: sink.told[-1] == "fine")
-    assert work.waiting is None
+    _until(lambda: sink.told[-1] == "fine" and work.waiting is None)
     work.stop()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert "reading" not in sink.told[sink.told.index(gone) :]
 
@@ -451,16 +450,16 @@ class _Slow:
 def test_time_is_up_while_the_line_rests_too(
     screening: Callable[..., Screening], frames: list[Frame], throttle: Throttle | None
 ) -> None:
-    work = screening(_Live(frames), throttle=throttle, max_seconds=1.0)
+    work = screening(_Live(frames), throttle=throttle, max_seconds=2.0)
     began, readings = time.monotonic(), []
     for reading in work.readings():
         readings.append(reading)
         work.pause(throttle is None)
     assert readings
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25
 
 
-def _until(true: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def _until(true: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait until it is."""
     end = time.monotonic() + timeout_s
     while not true():

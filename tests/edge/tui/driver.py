@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from textual.pilot import Pilot
@@ -29,16 +30,24 @@ def drive(screening: FakeScreening, script: Drive, size: tuple[int, int] = (80, 
     return app
 
 
+async def until(pilot: Pilot[Reading], happened: Callable[[], bool], what: str = "it") -> None:
+    """Wait for something to happen on the screen, for as long as a busy machine may take."""
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end, f"{what} never happened"
+        await pilot.pause(0.02)
+
+
 async def shown(pilot: Pilot[Reading], screening: FakeScreening) -> None:
     """Wait until the last of the screening's readings is on the screen."""
     app = pilot.app
     assert isinstance(app, ScreeningApp)
-    for _ in range(100):
-        await pilot.pause(0.02)
-        if not screening.given or app.screen_stack[0].query_one(LiveView).shown is screening.given[-1]:
-            break
-    else:
-        raise AssertionError("the last reading was never shown")
+    await pilot.pause(0.02)
+    await until(
+        pilot,
+        lambda: not screening.given or app.screen_stack[0].query_one(LiveView).shown is screening.given[-1],
+        "the showing of the last reading",
+    )
     await pilot.pause(2 / REFRESHES_PER_S)
 
 

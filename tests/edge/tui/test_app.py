@@ -16,7 +16,7 @@ from edge.line.screening import Screening
 from edge.tui.app import ScreeningApp
 from edge.tui.dialogs import HelpScreen, NewSlideScreen
 from edge.types import Reading, Waiting
-from tests.edge.tui.driver import drive, on_top, shown, text_of
+from tests.edge.tui.driver import drive, on_top, shown, text_of, until
 from tests.edge.tui.fake_screening import NOTHING, FakeScreening, reading
 
 AWAY = Waiting("camera Microscope A: is gone", "plug it in again", 0.0)
@@ -179,15 +179,14 @@ def test_a_camera_that_is_away_is_told_and_so_is_its_return() -> None:
 
     async def script(pilot: Pilot[Reading]) -> None:
         screening.waiting = AWAY
-        await pilot.pause(0.3)
+        await until(pilot, lambda: "is gone" in " ".join(text_of(pilot, "Trouble").split()))
         told = " ".join(text_of(pilot, "Trouble").split())
         assert "Microscope A: is gone" in told
         assert "Plug it in again. The slide goes on by itself." in told
         assert "no pictures from the camera" in text_of(pilot, "StatusLine")
         assert "61" in text_of(pilot, "Counts")
         screening.waiting = None
-        await pilot.pause(0.3)
-        assert "no pictures" not in text_of(pilot, "StatusLine")
+        await until(pilot, lambda: "no pictures" not in text_of(pilot, "StatusLine"))
         assert pilot.app.query_one("Gallery").display
         assert not pilot.app.query_one("Trouble").display
         await pilot.press("q")
@@ -201,13 +200,11 @@ def test_a_camera_that_goes_away_during_a_pause_is_told_at_once_and_so_is_its_re
     async def script(pilot: Pilot[Reading]) -> None:
         await pilot.press("space")
         screening.waiting = AWAY
-        await pilot.pause(0.3)
-        assert "paused, and no pictures from the camera" in text_of(pilot, "StatusLine")
+        await until(pilot, lambda: "paused, and no pictures from the camera" in text_of(pilot, "StatusLine"))
         told = " ".join(text_of(pilot, "Trouble").split())
         assert "Plug it in again. Then press space to go on." in told
         screening.waiting = None
-        await pilot.pause(0.3)
-        assert "paused: press space" in text_of(pilot, "StatusLine")
+        await until(pilot, lambda: "paused: press space" in text_of(pilot, "StatusLine"))
         assert not pilot.app.query_one("Trouble").display
         await pilot.press("q")
 
@@ -220,8 +217,7 @@ def test_a_camera_that_never_came_closes_the_screen() -> None:
     async def run() -> ScreeningApp:
         app = ScreeningApp(FakeScreening([], failure=message))
         async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause(0.3)
-            assert not app.is_running
+            await until(pilot, lambda: not app.is_running)
         return app
 
     app = asyncio.run(run())

@@ -20,7 +20,7 @@ from edge.tui.live import LiveView
 from edge.tui.panel import Panel
 from edge.tui.snapshot import svg
 from edge.types import Finding, Reading
-from tests.edge.tui.driver import drive, text_of
+from tests.edge.tui.driver import drive, text_of, until
 from tests.edge.tui.fake_screening import CLASSES, FakeScreening, reading
 
 SIZES = [(80, 24), (100, 30), (120, 40), (200, 60)]
@@ -172,9 +172,9 @@ def test_a_frame_without_a_picture_leaves_the_last_one() -> None:
     async def run() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             app.query_one(LiveView).show_reading(good)
+            await until(pilot, lambda: "truncated" in text_of(pilot, "StatusLine"))
             await pilot.pause(0.3)
             assert app.query_one(LiveView).shown is good
-            assert "truncated" in text_of(pilot, "StatusLine")
 
     asyncio.run(run())
 

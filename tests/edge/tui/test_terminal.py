@@ -45,7 +45,7 @@ class Terminal:
     master: int
     result: Path
 
-    def read_until(self, pattern: str, seconds: float = 20.0) -> str:
+    def read_until(self, pattern: str, seconds: float = 120.0) -> str:
         """What the program wrote until `pattern` appears in it."""
         end, text = time.monotonic() + seconds, ""
         while not re.search(pattern, text):
@@ -54,7 +54,7 @@ class Terminal:
                 text += os.read(self.master, 65536).decode(errors="replace")
         return text
 
-    def drain_until_exit(self, seconds: float = 20.0) -> None:
+    def drain_until_exit(self, seconds: float = 120.0) -> None:
         end = time.monotonic() + seconds
         while self.process.poll() is None:
             assert time.monotonic() < end, "the program goes on"
@@ -128,5 +128,5 @@ def test_closing_the_terminal_ends_the_screening(tmp_path: Path) -> None:
     with terminal(tmp_path, TERM="xterm-256color", COLORTERM="truecolor") as screen:
         screen.read_until("▀")
         os.close(screen.master)
-        screen.process.wait(timeout=20)
+        screen.process.wait(timeout=120)
         assert screen.result.read_text() == "1 True"

@@ -34,6 +34,7 @@ def _altered(path: Path, out: Path, change: Callable[[str, bytes], bytes]) -> Pa
     return out
 
 
+@pytest.mark.usefixtures("drawn_anew")
 def test_the_same_run_gives_the_same_bytes(run: Path, built: Path) -> None:
     assert build(run).content == built.read_bytes()
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +13,6 @@ from edge.bundle import bundle
 from edge.bundle.bundle import Bundle
 from edge.cells.classify import Classifier
 from edge.selftest.golden import Golden
-from export.bundle import golden
 from export.bundle.bundle import Built, Options, build
 from export.cli import main
 from export.graph import calibration, precisions, quantize
@@ -22,6 +21,7 @@ from export.graph.gate import Verdict
 from export.graph.graph import ExportError
 from export.graph.precisions import MEMBERS, Bench, checked, measured
 from export.graph.saturation import saturating
+from tests.export.conftest import MadeOnce
 from train.data.windows import Windows
 from train.recipes.recipe import Recipe
 
@@ -34,16 +34,19 @@ def _silent(line: str) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def at_hand(windows: Windows) -> Iterator[None]:
-    """The data sets without their files, and the golden fields drawn once for all tests here."""
+    """The data sets without their files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.bundle.bundle.gather", lambda *given: windows)
-        patch.setattr("export.bundle.golden.draw_fields", cache(golden.draw_fields))
         yield
 
 
 @pytest.fixture(scope="module")
-def made(blob_run: Path, at_hand: None) -> Built:
-    return build(blob_run, WITH_INT8, notice=_silent)
+def made(blob_run: Path, at_hand: None, made_once: MadeOnce) -> Built:
+    def make(folder: Path) -> None:
+        (folder / "built").write_bytes(pickle.dumps(build(blob_run, WITH_INT8, notice=_silent)))
+
+    built: Built = pickle.loads((made_once("made", make) / "built").read_bytes())
+    return built
 
 
 @pytest.fixture

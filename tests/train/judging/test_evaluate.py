@@ -125,8 +125,8 @@ def test_figures_by_hand(make_bundle: Callable[..., Path], monkeypatch: pytest.M
         return replace(dataset("simulated"), name=name, groups="patient", read=lambda *_: pictures)
 
     said = [[sure if n == called else (1 - sure) / 10 for n in names] for *_, called, sure in cells]
-    # the classifier asks its graph once by itself, when it is opened
-    answers = iter(np.array([said[0], *said], np.float32)[:, None])
+    # the classifier asks its graph of two crops by itself, when it is opened
+    answers = iter([np.array(said[:2], np.float32), *np.array(said, np.float32)[:, None]])
     monkeypatch.setattr(Classifier, "probabilities", lambda *_: next(answers))
     result = evaluate(
         of_bundle(opened), [source("one"), source("two")], Path("."), rounds=50, notice=pytest.fail

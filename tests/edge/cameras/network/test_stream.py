@@ -70,7 +70,7 @@ def test_a_stream_that_stalls_is_an_error_and_closing_does_not_wait_for_it(
         began = time.monotonic()
         with pytest.raises(CameraError, match="sends no pictures; check"):
             camera.read()
-        assert 0.9 < time.monotonic() - began < 10
+        assert 0.9 < time.monotonic() - began < 60
         camera.close()
         assert not camera._left.thread.is_alive()  # type: ignore[union-attr]
         over.set()
@@ -98,7 +98,7 @@ def test_a_connection_cut_within_a_picture_is_an_error_and_opening_again_helps()
 
 
 def test_nothing_but_damaged_pictures_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "SILENT_S", 1.0)
+    monkeypatch.setattr(stream, "SILENT_S", 3.0)
 
     def serve(handler: Handler) -> None:
         begin(handler)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from edge.optics.specimen import BACKGROUND
 from edge.types import U8
@@ -16,15 +15,6 @@ from train.published.classical import Texts
 PITCH_UM = 0.25
 SIZE_PX = 96
 NUCLEUS, CYTOPLASM, RED = (90, 50, 140), (200, 180, 215), (215, 170, 165)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Networks this small are slower on several."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def drawn(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-import torch
 
 COLOURS = {"WBC": (110, 70, 165), "RBC": (205, 140, 150), "Platelets": (150, 110, 170)}
 RADII = {"WBC": 70, "RBC": 45, "Platelets": 14}
@@ -48,15 +47,6 @@ def make(data: Path, parts: Mapping[str, Sequence[int]]) -> Path:
         for number in parts.get(part, ()):
             draw_field(base, number)
     return data
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Several threads gain nothing on networks as small, and wait for each other on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
