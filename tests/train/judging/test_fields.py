@@ -11,7 +11,7 @@ import pytest
 
 from edge.cells.segment import segment
 from edge.optics.specimen import specimen
-from edge.types import U8, Bools, Cells
+from edge.types import U8, Bools, Cells, CellsInFrame
 from tests.train.layouts import LAYOUTS
 from train.cli import main
 from train.data.dataset import DataError
@@ -22,15 +22,16 @@ from train.judging.fields import judge, score, spread
 SIDE = 100
 
 
-def _cells(*centres: tuple[int, int], cut: tuple[bool, ...] = ()) -> Cells:
+def _cells(*centres: tuple[int, int], cut: tuple[bool, ...] = ()) -> CellsInFrame:
     n = len(centres)
-    middles = np.array(centres, np.float32).reshape(-1, 2)
-    boxes = np.concatenate([middles - 5, middles + 5], axis=1).astype(np.int32)
+    middles = np.array(centres, np.float64).reshape(-1, 2)
+    boxes = np.concatenate([middles - 5, middles + 5], axis=1).astype(np.float32)
     labels = np.zeros((SIDE, SIDE), np.int32)
     for i, (x, y) in enumerate(centres):
         labels[y, x] = i + 1
     area = np.ones(n, np.float32)
-    return Cells(labels, labels > 0, boxes, middles, area, area, np.array(cut or (False,) * n, np.bool_))
+    found = Cells(labels, labels > 0, boxes, middles, area, area, np.array(cut or (False,) * n, np.bool_))
+    return found.in_frame(SIDE, SIDE)
 
 
 @pytest.fixture
@@ -58,8 +59,8 @@ def test_what_the_edge_cuts_or_is_no_leukocyte_does_not_count() -> None:
 
 
 def test_figures_stand_on_all_fields(fields: list[Field], tmp_path: Path) -> None:
-    def find(pixels: U8, name: str) -> tuple[Cells, Bools]:
-        cells = segment(specimen(pixels, fields[0].um_per_px, 0.25), pixels.shape[:2])
+    def find(pixels: U8, name: str) -> tuple[CellsInFrame, Bools]:
+        cells = segment(specimen(pixels, fields[0].um_per_px, 0.25)).in_frame(*pixels.shape[:2])
         return cells, np.ones(len(cells), np.bool_)
 
     shown: list[str] = []
