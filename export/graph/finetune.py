@@ -19,7 +19,7 @@ from torch.nn.utils import parametrize
 
 from export.graph.calibration import Ranges
 from export.graph.folded import Folded
-from export.graph.quantize import SAFE_BITS, Reading
+from export.graph.quantize import SAFE_BITS, LayerTensors
 from export.progress import bar
 from train.data.windows import Windows
 from train.fitting.sampling import ahead, crops_of, weights
@@ -30,7 +30,7 @@ _TRAVEL = 1.0  # levels of its rounding that a weight may move in all: enough to
 
 def finetune(
     teacher: Folded,
-    readings: Collection[Reading],
+    tensors: Collection[LayerTensors],
     ranges: Ranges,
     windows: Windows,
     recipe: Recipe,
@@ -42,12 +42,12 @@ def finetune(
 
     Parameters
     ----------
-    readings : the layers to round and the tensors they read and write; see `export.graph.quantize.readings`.
+    tensors : of the layers to round, what they read and write; see `export.graph.quantize.layer_tensors`.
     ranges : what the tensors are rounded in, and must be rounded in afterwards.
     windows : training cells; `recipe` says how they are drawn and augmented, and how many make an epoch.
     bits : of a weight; those of the coarser of the two graphs, for who copes with it copes with both.
     """
-    student = rounded(teacher, readings, ranges, bits)
+    student = rounded(teacher, tensors, ranges, bits)
     settings = recipe.training
     rng = np.random.default_rng([settings.seed, 1])
     random = torch.Generator().manual_seed(settings.seed)
@@ -71,17 +71,17 @@ def finetune(
     return plain(student)
 
 
-def rounded(network: Folded, readings: Collection[Reading], ranges: Ranges, bits: int) -> Folded:
+def rounded(network: Folded, tensors: Collection[LayerTensors], ranges: Ranges, bits: int) -> Folded:
     """A copy whose layers read and hold rounded values; it computes nearly what the INT8 graph does."""
     student = deepcopy(network)
-    for reading in readings:
-        layer = student.get_submodule(reading.layer)
+    for each in tensors:
+        layer = student.get_submodule(each.layer)
         parametrize.register_parametrization(layer, "weight", _Weights(bits), unsafe=True)
-        into = _levels(ranges[reading.into])
-        for reader in (layer, *_beside(student, reading.layer)):
+        into = _levels(ranges[each.into])
+        for reader in (layer, *_beside(student, each.layer)):
             reader.register_forward_pre_hook(lambda _, inputs, into=into: _round(inputs[0], into))
-        if reading.out is not None:
-            out = _levels(ranges[reading.out])
+        if each.out is not None:
+            out = _levels(ranges[each.out])
             layer.register_forward_hook(lambda _, inputs, output, out=out: _round(output, out))
     return student
 

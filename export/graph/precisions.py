@@ -193,7 +193,7 @@ def _int8(
     if failed or tune:
         notice(f"fine-tuning: {', '.join(failed) + ' did not pass' if failed else 'asked for'}")
         student = finetune(
-            network, quantize.readings(bench.graph), ranges, bench.windows.of("train"), bench.recipe
+            network, quantize.layer_tensors(bench.graph), ranges, bench.windows.of("train"), bench.recipe
         )
         graph = to_onnx(student, bench.recipe.input.size_px)
         for variant, before in trials.items():

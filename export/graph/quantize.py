@@ -39,11 +39,11 @@ _TINY = 1e-12  # of a scale: a channel of zeros still needs one
 
 def layers(graph: bytes) -> tuple[str, ...]:
     """Names of the layers that can be quantized, in the graph's order."""
-    return tuple(reading.layer for reading in readings(graph))
+    return tuple(each.layer for each in layer_tensors(graph))
 
 
 @dataclass(frozen=True)
-class Reading:
+class LayerTensors:
     """A layer, the tensor `into` it, and the tensor `out` of it where that goes into an addition."""
 
     layer: str
@@ -51,12 +51,12 @@ class Reading:
     out: str | None
 
 
-def readings(graph: bytes) -> tuple[Reading, ...]:
+def layer_tensors(graph: bytes) -> tuple[LayerTensors, ...]:
     """Of every layer of an FP32 graph that can be quantized, in the graph's order."""
     nodes = onnx.load_from_string(graph).graph.node
     added = {name for node in nodes if node.op_type == "Add" for name in node.input}
     return tuple(
-        Reading(node.name, node.input[0], node.output[0] if node.output[0] in added else None)
+        LayerTensors(node.name, node.input[0], node.output[0] if node.output[0] in added else None)
         for node in nodes
         if node.op_type == "Conv"
     )

@@ -30,12 +30,12 @@ def ranges(graph: bytes, windows: Windows) -> Ranges:
 def test_training_rounds_as_the_graph_does(
     folded: Folded, graph: bytes, ranges: Ranges, draft: Bundle, held_crops: U8, bits: int
 ) -> None:
-    readings = [
+    tensors = [
         # TensorRT's graph rounds one side of an addition, and training both
-        reading if reading.layer.endswith(".short") else replace(reading, out=None)
-        for reading in quantize.readings(graph)
+        each if each.layer.endswith(".short") else replace(each, out=None)
+        for each in quantize.layer_tensors(graph)
     ]
-    student = rounded(folded, readings, ranges, bits)
+    student = rounded(folded, tensors, ranges, bits)
     with torch.inference_mode():
         given = student(torch.from_numpy(held_crops[:200])).numpy()
     wanted = answers(draft, quantize.symmetric(graph, ranges, bits=bits), held_crops[:200])
@@ -60,7 +60,7 @@ def test_fine_tuning_recovers_what_three_bits_lose(
         return float(np.abs(given - wanted).mean()), float(same)
 
     student = finetune(
-        folded, quantize.readings(graph), ranges, windows.of("train"), recipe, epochs=2, bits=3
+        folded, quantize.layer_tensors(graph), ranges, windows.of("train"), recipe, epochs=2, bits=3
     )
     before, after = lost(graph), lost(to_onnx(student, 32))
     assert after[0] < 0.6 * before[0]
@@ -71,9 +71,9 @@ def test_it_ends_alike_and_leaves_the_teacher_alone(
     folded: Folded, graph: bytes, ranges: Ranges, windows: Windows, recipe: Recipe
 ) -> None:
     short = replace(recipe, training=replace(recipe.training, samples=96))
-    readings = quantize.readings(graph)
+    tensors = quantize.layer_tensors(graph)
     first, second = (
-        to_onnx(finetune(folded, readings, ranges, windows.of("train"), short), 32) for _ in range(2)
+        to_onnx(finetune(folded, tensors, ranges, windows.of("train"), short), 32) for _ in range(2)
     )
     assert to_onnx(folded, 32) == graph
     assert first == second
@@ -81,7 +81,7 @@ def test_it_ends_alike_and_leaves_the_teacher_alone(
 
 
 def test_the_rounding_is_taken_out_again(folded: Folded, graph: bytes, ranges: Ranges) -> None:
-    bare = plain(rounded(folded, quantize.readings(graph), ranges, 8))
+    bare = plain(rounded(folded, quantize.layer_tensors(graph), ranges, 8))
     assert not any(parametrize.is_parametrized(module) for module in bare.modules())
     assert to_onnx(bare, 32) == graph
     assert isinstance(bare.stem[0], nn.Conv2d)
