@@ -27,6 +27,8 @@ from train.network.model import Architecture, Network
 from train.recipes import recipe
 from train.recipes.recipe import Input, Operation, Recipe, RecipeError, Training
 
+pytestmark = pytest.mark.published  # only their recipes name a backbone
+
 SIZE = 32
 LEVELS = np.random.default_rng(0).normal((200, 150, 180), (9, 30, 20), (40, SIZE, SIZE, 3))
 WINDOWS: U8 = np.clip(np.round(LEVELS), 0, 255).astype(np.uint8)

@@ -31,15 +31,10 @@ from train.recipes.recipe import Recipe
 
 SMALLEST = 32
 
-
-def _published(name: str) -> bool:
-    """Whether a recipe is of a published system: not a network of our own that names cells or fields."""
-    found = recipe.load(name)
-    return found.method != "network" or found.task == "detector" or bool(found.architecture.backbone)
-
-
 RECIPES = [
-    pytest.param(name, marks=[pytest.mark.published] if _published(name) else []) for name in recipe.names()
+    pytest.param(name, marks=[pytest.mark.published] if "published" in folder else [])
+    for title, folder in recipe.GROUPS.items()
+    for name in recipe.group(title)
 ]
 
 
