@@ -70,8 +70,8 @@ def test_help_says_what_it_measures_and_how_to_run_it(
     run(name, "--help")
     told = capsys.readouterr().out
     assert f"python benchmarks/{name}.py" in " ".join(told.split())
-    # those have commands of their own, or make what others measure
-    assert "--json" in told or name in ("architectures", "peer_graphs")
+    # that makes what others measure
+    assert "--json" in told or name == "peer_graphs"
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,3 @@ def test_it_measures(name: str, words: list[str], run: Run, data: Path, tmp_path
     names = [(figure["name"], figure["what"]) for figure in found["figures"]]
     assert len(set(names)) == len(names)
     assert str(tmp_path) not in out.read_text()
-
-
-def test_two_machines_are_compared(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    picture = {
-        "golden": True,
-        "segmented": 1,
-        "boxes_px": [[0, 0, 9, 9]],
-        "centres_px": [[5, 5]],
-        "classes": {"ort-fp32": ["blast"]},
-        "probabilities": {"ort-fp32": [[0.9, 0.1]]},
-    }
-    for name in ("one", "other"):
-        about = {"machine": name, "versions": {}, "bundle_sha256": "0", "pictures": {"a.png": picture}}
-        (tmp_path / f"{name}.json").write_text(json.dumps(about))
-    out = tmp_path / "out.json"
-    run("architectures", "compare", tmp_path / "one.json", tmp_path / "other.json", "--json", out)
-    assert "golden cases: the same" in capsys.readouterr().out
-    assert [figure["value"] for figure in json.loads(out.read_text())["figures"]] == [0, 0]
