@@ -37,9 +37,9 @@ class Thresholds:
 
     Attributes
     ----------
-    positive : a cell is positive when the positive classes together reach this probability.
-    confidence : a cell is uncertain when the decided side stays below this probability; of a detector, the
-        least confidence of a find.
+    positive : a cell is positive, and counted so, when the positive classes together reach this probability.
+    confidence : any other cell is uncertain when its likeliest class stays below this probability; of a
+        detector, the least confidence of a find.
     certain : a positive cell is beyond doubt from this probability on.
     """
 
@@ -154,6 +154,9 @@ def read(content: bytes) -> Manifest:
         raise ValueError(f"task is {shown(task)}; it must be one of {', '.join(TASKS)}")
     classes = top.names("classes")
     leukocytes = top.names("leukocytes", among=classes)
+    positive = top.names("positive", among=leukocytes, empty=task == "detector")
+    if set(positive) == set(classes):
+        raise ValueError("positive names every class; a cell must be able to be something else")
     given = top.table("input")
     model_input = _look(given, whole=task == "field")
     files = {name: _sha256(name, value) for name, value in top.table("files").values.items()}
@@ -169,7 +172,7 @@ def read(content: bytes) -> Manifest:
         version=top.text("version"),
         classes=classes,
         leukocytes=leukocytes,
-        positive=top.names("positive", among=leukocytes, empty=task == "detector"),
+        positive=positive,
         task=task,
         model_input=model_input,
         um_per_px=given.number("um_per_px", 0.01, 10) if "um_per_px" in given else None,

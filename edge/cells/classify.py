@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +23,7 @@ class Calls:
     ----------
     probabilities : (n, C) float32, rows sum to 1.
     classes : (n,) int32, decided at the operating point.
-    uncertain : (n,) bool, the classifier abstains.
+    uncertain : (n,) bool, the classifier abstains; never a positive call.
     certain : (n,) bool, a positive call beyond doubt.
     """
 
@@ -31,6 +31,10 @@ class Calls:
     classes: I32
     uncertain: Bools
     certain: Bools
+
+    def of(self, keep: Bools) -> Calls:
+        """What it says of some of the cells."""
+        return Calls(*(getattr(self, field.name)[keep] for field in fields(self)))
 
 
 class Rules(Protocol):
@@ -137,8 +141,9 @@ def decide(probabilities: F32, rules: Rules) -> Calls:
     """Apply the operating point.
 
     A cell is positive when the positive classes together reach `thresholds.positive`, however the rest is
-    shared out; otherwise it is the likeliest of the other classes. Either way the call is uncertain when
-    what speaks for it stays below `thresholds.confidence`.
+    shared out; otherwise it is the likeliest of the other classes, and uncertain when that class stays below
+    `thresholds.confidence`. Whatever the thresholds are, a positive call is never uncertain: what is called
+    positive is what is counted so. Only a positive call is certain.
     """
     limits = rules.thresholds
     positive = list(rules.positive_indices)
@@ -149,10 +154,9 @@ def decide(probabilities: F32, rules: Rules) -> Calls:
     is_positive = p_positive >= limits.positive
     best_positive = np.asarray(positive)[of_positive.argmax(axis=1)] if of_positive.size else 0
     classes = np.where(is_positive, best_positive, others.argmax(axis=1)).astype(np.int32)
-    confidence = np.where(is_positive, p_positive, others.max(axis=1, initial=-1.0))
     return Calls(
         probabilities=probabilities,
         classes=classes.reshape(len(probabilities)),
-        uncertain=confidence < limits.confidence,
-        certain=p_positive >= limits.certain,
+        uncertain=~is_positive & (others.max(axis=1, initial=-1.0) < limits.confidence),
+        certain=is_positive & (p_positive >= limits.certain),
     )

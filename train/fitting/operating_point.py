@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import F32, I32, Bools
+from edge.bundle.manifest import Thresholds
+from edge.cells.classify import Calls, decide
+from edge.types import F32, I32
 from train.recipes.recipe import Recipe
 from train.statistics.metrics import Floats, calibration_error
 
@@ -31,6 +33,20 @@ class OperatingPoint:
     positive: float
     confidence: float
     certain: float
+
+    def calls(self, logits: F32, recipe: Recipe) -> Calls:
+        """What a device says of (n, C) logits at this point."""
+        limits = Thresholds(self.positive, self.confidence, self.certain)
+        probabilities = softmax(logits, self.temperature).astype(np.float32)
+        return decide(probabilities, _Rules(limits, tuple(recipe.positive_indices)))
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """See `edge.cells.classify.Rules`."""
+
+    thresholds: Thresholds
+    positive_indices: tuple[int, ...]
 
 
 def softmax(logits: F32, temperature: float) -> Floats:
@@ -62,12 +78,12 @@ def choose(logits: F32, truth: I32, laboratories: NDArray[np.str_], recipe: Reci
     weights = _evened(laboratories[negative])
     positive = wanted.positive or _threshold(p_positive[negative], weights, 1 - wanted.specificity)
     certain = max(_threshold(p_positive[negative], weights, wanted.certain_false), positive)
-    sure = _confidence(probabilities, p_positive >= positive, columns)
+    sure = np.delete(probabilities, columns, axis=1)[p_positive < positive].max(axis=1, initial=0.0)
     return OperatingPoint(
         temperature=round(float(temperature), 4),
         calibration_error=round(calibration_error(probabilities.astype(np.float32), truth), 4),
         positive=positive,
-        confidence=min(round(float(np.quantile(sure, wanted.abstain)), 3), 0.999),
+        confidence=min(round(float(np.quantile(sure, wanted.abstain)), 3), 0.999) if len(sure) else 0.0,
         certain=certain,
     )
 
@@ -94,10 +110,3 @@ def _threshold(of_negatives: Floats, weights: Floats, share: float) -> float:
         of_negatives[order][np.searchsorted(reached, share + 1e-9, side="right").clip(max=len(order) - 1)]
     )
     return float(np.clip(np.ceil(level * 1000 + 1e-9) / 1000, 0.001, 0.999))
-
-
-def _confidence(probabilities: Floats, positive: Bools, columns: list[int]) -> Floats:
-    """What speaks for the decided side, as `edge.cells.classify` has it."""
-    others = probabilities.copy()
-    others[:, columns] = -1.0
-    return np.asarray(np.where(positive, probabilities[:, columns].sum(axis=1), others.max(axis=1)))

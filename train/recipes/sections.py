@@ -131,8 +131,9 @@ class Operation:
     Attributes
     ----------
     datasets : whose validation cells decide; none for all.
-    specificity : share of cells that are no blasts and must not be called blasts; the mean over `datasets`.
-    abstain : share of cells that the classifier may leave undecided.
+    specificity : share of cells that are no blasts and must not be called blasts, which is to be counted as
+        blasts; the mean over `datasets`.
+    abstain : share of the cells not called blasts that the classifier leaves undecided.
     certain_false : share of cells that are no blasts and may be called blasts beyond doubt, counted alike.
     positive : the threshold itself, where it is not to be chosen by the specificity; 0 to choose it.
     temperature : what logits are divided by, where too few people's cells are there to choose it; 0 to choose

@@ -62,6 +62,12 @@ def test_a_good_one_is_read() -> None:
     assert about.everything == GOOD
 
 
+def test_a_cell_must_be_able_to_be_something_else_than_positive() -> None:
+    about = _with("classes", ["blast", "lymphocyte"]) | {"leukocytes": ["blast", "lymphocyte"]}
+    assert manifest.read(json.dumps(about).encode()).positive == ("blast",)
+    assert "positive names every class" in _refusal(about | {"positive": ["lymphocyte", "blast"]})
+
+
 def test_one_that_names_fields_needs_no_crop() -> None:
     field = _with("task", "field")
     field["input"] |= {"cut_px": 224, "size_px": 160, "steps": ["white-balance", "median:3", "resize:160"]}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.bundle import bundle
-from edge.bundle.bundle import BundleError, Manifest
+from edge.bundle.bundle import BundleError, Manifest, Thresholds
 from edge.cells.classify import Classifier, decide
 from tests.conftest import CLASSES, graph
 
@@ -37,8 +40,34 @@ def test_the_operating_point_decides_not_the_largest_probability(about: Manifest
     )
     calls = decide(rows, about)
     assert [CLASSES[i] for i in calls.classes] == ["blast", "lymphocyte", "blast", "blast", "lymphocyte"]
-    assert calls.uncertain.tolist() == [False, False, True, False, True]
+    assert calls.uncertain.tolist() == [False, False, False, False, True]  # no call of a blast ever is
     assert calls.certain.tolist() == [False, False, False, True, False]
+
+
+_SHARES = st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4).filter(any)
+_LIMITS = st.floats(0, 1)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    thresholds: Thresholds
+    positive_indices: tuple[int, ...]
+
+
+@given(st.lists(_SHARES, min_size=1, max_size=20), st.builds(Thresholds, _LIMITS, _LIMITS, _LIMITS),
+       st.sets(st.integers(0, 3), max_size=3))  # fmt: skip
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+def test_whatever_the_thresholds_what_is_called_positive_is_counted(
+    shares: list[list[float]], limits: Thresholds, positive: set[int]
+) -> None:
+    rows = np.array(shares, np.float32)
+    rows /= rows.sum(axis=1, keepdims=True)
+    calls = decide(rows, _Rules(limits, tuple(sorted(positive))))
+    called = np.isin(calls.classes, sorted(positive))
+    if positive:
+        np.testing.assert_array_equal(called, rows[:, sorted(positive)].sum(axis=1) >= limits.positive)
+    assert not calls.uncertain[called].any()
+    assert called[calls.certain].all()
 
 
 def test_no_cells(about: Manifest, make_bundle: Callable[..., Path]) -> None:

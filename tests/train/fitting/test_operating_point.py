@@ -39,8 +39,25 @@ def test_thresholds_keep_what_was_asked() -> None:
     assert point.positive <= point.certain
     called = blast >= point.positive
     others = np.delete(p, CLASSES.index("blast"), axis=1).max(axis=1)
-    sure = np.where(called, blast, others)
-    assert abs((sure < point.confidence).mean() - 0.05) < 0.01
+    assert abs((others[~called] < point.confidence).mean() - 0.05) < 0.01
+
+
+def test_the_specificity_asked_for_is_that_of_the_cells_that_count() -> None:
+    logits, truth = _cells()
+    recipe = _asking(Operation(specificity=0.9, abstain=0.3))
+    point = choose(logits, truth, np.full(len(truth), "one"), recipe)
+    assert point.positive < point.confidence  # and still no blast is left undecided
+    calls = point.calls(logits, recipe)
+    as_blasts = (calls.classes == 0) & ~calls.uncertain
+    assert 0.9 <= 1 - as_blasts[truth != 0].mean() < 0.91
+    assert calls.uncertain.mean() <= 0.3
+
+
+def test_nothing_is_undecided_where_every_cell_is_called_a_blast() -> None:
+    logits, truth = _cells(400)
+    recipe = _asking(Operation(positive=0.0001))
+    point = choose(logits + np.eye(len(CLASSES))[0] * 99, truth, np.full(400, "one"), recipe)
+    assert point.confidence == 0
 
 
 def test_a_small_laboratory_counts_as_much_as_a_large_one() -> None:
