@@ -197,7 +197,9 @@ def _sided(found: Said, draws: Draws, positive: Sequence[str]) -> dict[str, Floa
     score = np.minimum(found.calls.probabilities[:, columns].sum(axis=1), 1)
     called = np.isin(found.calls.classes, columns).astype(np.int32)
     two = replace(found.calls, probabilities=np.stack([1 - score, score], axis=1), classes=called)
-    sides = estimates.overall(draws, truth.astype(np.int32), two, ("rest", "positive"), [1])
+    is_positive = truth.astype(np.int32)
+    sides = estimates.decided(draws, is_positive, two, ("rest", "positive"), [1])
+    sides |= estimates.ranked(draws, is_positive, two.probabilities, [1])
     there = {"sensitivity": truth.any(), "specificity": not truth.all()}
     there["roc_area"] = all(there.values())
     return {name: sides[name] for name in ("roc_area", "sensitivity", "specificity") if there[name]}

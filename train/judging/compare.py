@@ -32,7 +32,7 @@ SHOWN = (
     "accuracy_differential",
     "calibration_error",
 )
-"""Figures compared; see `train.judging.estimates.overall`."""
+"""Figures compared; see `train.judging.estimates.counted`."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,13 @@ class Standing:
     Attributes
     ----------
     figures : name -> value with its 95% interval. differences : the same, minus the first contestant's.
+        Decisions are of the cells that each counts.
+    every : the decisions of all cells, abstentions as if they were calls.
     abstained : share of cells left undecided.
     """
 
     figures: Mapping[str, Figure]
+    every: Mapping[str, Figure]
     differences: Mapping[str, Figure]
     abstained: float
 
@@ -117,6 +120,7 @@ class Side:
 def _standing(found: Standing) -> dict[str, Any]:
     return {
         "figures": found.figures,
+        "figures_all_cells": found.every,
         "difference_to_first": found.differences,
         "abstained": found.abstained,
     }
@@ -209,21 +213,28 @@ def _standings(
 ) -> list[Standing]:
     """Figures and differences of all contestants on some of the cells."""
     draws, truth = draws.of(keep), judged[0].truth[keep]
-    drawn: list[dict[str, Floats]] = []
-    abstained = []
+    out: list[Standing] = []
+    first: dict[str, Floats] = {}
     for model, said in zip(models, judged, strict=True):
         calls = model.calls(said.probabilities[keep])
-        every = estimates.overall(draws, truth, calls, model.classes, model.positive_indices)
-        drawn.append({name: every[name] for name in SHOWN})
-        abstained.append(float(calls.uncertain.mean()))
-    return [
-        Standing(
-            figures={name: Figure.of(values) for name, values in own.items()},
-            differences={name: Figure.of(values - drawn[0][name]) for name, values in own.items()},
-            abstained=undecided,
+        asked = (draws, truth, calls, model.classes, model.positive_indices)
+        own, every = estimates.counted(*asked), estimates.decided(*asked)
+        first = first or own
+        out.append(
+            Standing(
+                figures={name: Figure.of(own[name]) for name in SHOWN},
+                differences={name: Figure.of(_minus(own[name], first[name])) for name in SHOWN},
+                every={name: Figure.of(every[name]) for name in SHOWN if name in every},
+                abstained=float(calls.uncertain.mean()),
+            )
         )
-        for own, undecided in zip(drawn, abstained, strict=True)
-    ]
+    return out
+
+
+def _minus(values: Floats, others: Floats) -> Floats:
+    """Round by round; no rounds where one of the two has none, its cells being of a single group."""
+    rounds = min(len(values), len(others))
+    return values[:rounds] - others[:rounds]
 
 
 def _times(models: Sequence[Contestant], judged: Judged) -> list[float]:

@@ -54,10 +54,10 @@ def differential(classes: Sequence[str]) -> list[list[int]]:
     return [part for part in parts if part]
 
 
-def overall(
+def decided(
     draws: Draws, truth: I32, calls: Calls, classes: Sequence[str], positive: Sequence[int]
 ) -> dict[str, Floats]:
-    """Figures over all cells, abstentions counted as called.
+    """Figures of the calls: of the cells given, every one as it is called.
 
     Parameters
     ----------
@@ -67,15 +67,11 @@ def overall(
     Returns
     -------
     accuracy, balanced_accuracy, sensitivity, specificity, ppv, npv, f1, their false_positive_rate and
-    false_negative_rate, roc_area, pr_area,
-    calibration_error (of the likeliest class), accuracy_differential (see `DIFFERENTIAL`) and
-    calibration_error_positive (of the positive classes together).
+    false_negative_rate, and accuracy_differential (see `DIFFERENTIAL`).
     """
     tables = draws.tables(truth, calls.classes, len(classes))
     is_positive = np.isin(truth, positive)
     sides = one_sided(tables, positive)
-    scores = calls.probabilities[:, list(positive)].sum(axis=1)
-    right = calls.probabilities.argmax(axis=1) == truth
     return {
         **accuracies(tables),
         **sides,
@@ -83,11 +79,40 @@ def overall(
         "specificity": _spread(sides["specificity"], draws, ~is_positive),
         "false_positive_rate": _spread(1 - sides["specificity"], draws, ~is_positive),
         "false_negative_rate": _spread(1 - sides["sensitivity"], draws, is_positive),
+        "accuracy_differential": _differential(tables, classes),
+    }
+
+
+def ranked(draws: Draws, truth: I32, probabilities: F32, positive: Sequence[int]) -> dict[str, Floats]:
+    """Figures of the probabilities, which no threshold touches.
+
+    Returns
+    -------
+    roc_area, pr_area, calibration_error (of the likeliest class) and calibration_error_positive (of the
+    positive classes together).
+    """
+    is_positive = np.isin(truth, positive)
+    scores = probabilities[:, list(positive)].sum(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    return {
         "roc_area": _spread(roc_areas(draws, scores, is_positive), draws, is_positive, ~is_positive),
         "pr_area": _spread(pr_areas(draws, scores, is_positive), draws, is_positive),
-        "calibration_error": calibration_errors(draws, calls.probabilities.max(axis=1), right),
-        "accuracy_differential": _differential(tables, classes),
+        "calibration_error": calibration_errors(draws, probabilities.max(axis=1), right),
         "calibration_error_positive": calibration_errors(draws, np.minimum(scores, 1), is_positive),
+    }
+
+
+def counted(
+    draws: Draws, truth: I32, calls: Calls, classes: Sequence[str], positive: Sequence[int]
+) -> dict[str, Floats]:
+    """What a device's count is worth: `decided` of the cells on which the classifier does not abstain.
+
+    With them `ranked` of all cells: the classifier's own choice of cells would flatter a ranking.
+    """
+    sure = ~calls.uncertain
+    return {
+        **decided(draws.of(sure), truth[sure], calls.of(sure), classes, positive),
+        **ranked(draws, truth, calls.probabilities, positive),
     }
 
 
@@ -103,16 +128,23 @@ def _differential(tables: Floats, classes: Sequence[str]) -> Floats:
 
 
 def by_class(draws: Draws, truth: I32, calls: Calls, classes: Sequence[str]) -> dict[str, dict[str, Floats]]:
-    """Recall, precision, F1 and one-against-the-rest ROC area of every class that some cell is of."""
-    tables = draws.tables(truth, calls.classes, len(classes))
+    """Recall, precision and F1 of every class that some cell is of, over the cells that are counted.
+
+    Beside them, of all its cells, the share on which the classifier abstains and the one-against-the-rest ROC
+    area.
+    """
+    sure = ~calls.uncertain
+    left = draws.of(sure)
+    tables = left.tables(truth[sure], calls.classes[sure], len(classes))
     out = {}
     for index in np.unique(truth).tolist():
         sides, inside = one_sided(tables, [index]), truth == index
         area = roc_areas(draws, calls.probabilities[:, index], inside)
         out[classes[index]] = {
-            "recall": _spread(sides["sensitivity"], draws, inside),
-            "precision": _spread(sides["ppv"], draws, inside),
-            "f1": _spread(sides["f1"], draws, inside),
+            "recall": _spread(sides["sensitivity"], left, inside[sure]),
+            "precision": _spread(sides["ppv"], left, inside[sure]),
+            "f1": _spread(sides["f1"], left, inside[sure]),
+            "abstained": _share(draws, calls.uncertain, inside),
             "roc_area": _spread(area, draws, inside, ~inside),
         }
     return out
@@ -120,23 +152,23 @@ def by_class(draws: Draws, truth: I32, calls: Calls, classes: Sequence[str]) -> 
 
 def called_positive(
     draws: Draws, truth: I32, calls: Calls, classes: Sequence[str], positive: Sequence[int]
-) -> Mapping[str, dict[str, Floats]]:
-    """Cells that are not positive and are called so, by class, and all but immature granulocytes together.
+) -> Mapping[str, Floats]:
+    """The share of cells that are not positive and are called and counted so, abstentions in the denominator.
 
-    `called` is the share of all of them; `counted` the share that is called so and sure, which is what
-    enters a slide's differential.
+    By class, and of all but immature granulocytes together.
     """
     called = np.isin(calls.classes, positive)
-    yes = np.stack([called, called & ~calls.uncertain, np.ones(len(called), bool)], axis=1)
     negative = [i for i in np.unique(truth).tolist() if i not in positive]
     mature = [i for i in negative if classes[i] != IMMATURE]
     asked = {f"all-but-{IMMATURE}": mature} if mature else {}
-    out = {}
-    for name, index in (asked | {classes[i]: [i] for i in negative}).items():
-        inside = np.isin(truth, index)
-        sums = draws.of(inside).sums(yes[inside])
-        out[name] = {"called": ratio(sums[:, 0], sums[:, 2]), "counted": ratio(sums[:, 1], sums[:, 2])}
-    return out
+    asked |= {classes[i]: [i] for i in negative}
+    return {name: _share(draws, called, np.isin(truth, index)) for name, index in asked.items()}
+
+
+def _share(draws: Draws, yes: Bools, inside: Bools) -> Floats:
+    """(R + 1,) share of the cells inside of which it is true."""
+    sums = draws.of(inside).sums(np.stack([yes, np.ones(len(yes), bool)], axis=1)[inside])
+    return ratio(sums[:, 0], sums[:, 1])
 
 
 @dataclass(frozen=True)
@@ -170,7 +202,7 @@ def reliability(draws: Draws, confidence: F32, right: Bools) -> list[Bin]:
 
 @dataclass(frozen=True)
 class Undecided:
-    """What is left when the classifier abstains below a confidence.
+    """What is left when the classifier abstains below a confidence, which positive calls never do.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cells.classify import Calls, decide
+from edge.cells.classify import decide
 from edge.types import Bools
 from train.data.dataset import DataSet, Notice
 from train.judging import estimates
@@ -35,11 +35,12 @@ class Part:
 
     Attributes
     ----------
-    figures : name -> value with its 95% interval; all cells, abstentions counted as called.
-    decided : the same over the cells on which the classifier does not abstain.
-    classes : class -> recall, precision, f1, roc_area (against the rest).
-    called_positive : class that is not positive -> shares of its cells `called` positive and `counted` so.
-    table : (C, C) confusion matrix, a row for what the cell is.
+    figures : name -> value with its 95% interval; see `train.judging.estimates.counted`: decisions of the
+        cells that a device counts, those on which the classifier does not abstain.
+    every : the decisions of all cells, abstentions as if they were calls.
+    classes : class -> recall, precision, f1 of the cells counted, share abstained, roc_area.
+    called_positive : class that is not positive -> share of its cells that are called and counted so.
+    table : (C, C) confusion matrix of the cells counted, a row for what the cell is. table_of_all : of all.
     abstained : share of cells the classifier leaves undecided.
     likeliest, positive : reliability diagrams of the likeliest class and of the positive side.
     curve : what is left when it abstains more or less often.
@@ -48,10 +49,11 @@ class Part:
     groups: int
     cells: Mapping[str, int]
     figures: Mapping[str, Figure]
-    decided: Mapping[str, Figure]
+    every: Mapping[str, Figure]
     classes: Mapping[str, Mapping[str, Figure]]
-    called_positive: Mapping[str, Mapping[str, Figure]]
+    called_positive: Mapping[str, Figure]
     table: NDArray[np.int64]
+    table_of_all: NDArray[np.int64]
     abstained: float
     likeliest: Sequence[Bin]
     positive: Sequence[Bin]
@@ -65,10 +67,13 @@ class Part:
             "cells": self.cells,
             "abstained": self.abstained,
             "figures": self.figures,
-            "figures_decided": self.decided,
+            "figures_all_cells": self.every,
             "confusion": self.table.tolist(),
+            "confusion_all_cells": self.table_of_all.tolist(),
             "classes": self.classes,
-            "called_positive": self.called_positive,
+            "called_positive": {
+                name: {"called": share, "counted": share} for name, share in self.called_positive.items()
+            },
             "calibration": {"bins": BINS, "likeliest_class": self.likeliest, "positive": self.positive},
             "abstention": self.curve,
         }
@@ -197,8 +202,6 @@ def _part(judged: Judged, draws: Draws, model: Contestant, keep: Bools) -> Part:
     scores = np.minimum(judged.probabilities[:, list(positive)].sum(axis=1), 1)
     right = judged.probabilities.argmax(axis=1) == truth
     counts = Counter(classes[i] for i in truth.tolist())
-    overall = estimates.overall(draws, truth, calls, classes, positive)
-    decided = estimates.overall(draws.of(sure), truth[sure], _of(calls, sure), classes, positive)
 
     def uncertain(confidence: float) -> Bools:
         limits = replace(model.thresholds, confidence=confidence)
@@ -207,21 +210,18 @@ def _part(judged: Judged, draws: Draws, model: Contestant, keep: Bools) -> Part:
     return Part(
         groups=len(set(zip(judged.datasets, judged.groups, strict=True))),
         cells={name: counts[name] for name in classes if counts[name]},
-        figures=_with_intervals(overall),
-        decided=_with_intervals(decided) if sure.any() else {},
+        figures=_with_intervals(estimates.counted(draws, truth, calls, classes, positive)),
+        every=_with_intervals(estimates.decided(draws, truth, calls, classes, positive)),
         classes=_nested(estimates.by_class(draws, truth, calls, classes)),
-        called_positive=_nested(estimates.called_positive(draws, truth, calls, classes, positive)),
-        table=confusion(truth, calls.classes, len(classes)),
+        called_positive=_with_intervals(estimates.called_positive(draws, truth, calls, classes, positive)),
+        table=confusion(truth[sure], calls.classes[sure], len(classes)),
+        table_of_all=confusion(truth, calls.classes, len(classes)),
         abstained=float(calls.uncertain.mean()),
         likeliest=estimates.reliability(draws, judged.probabilities.max(axis=1), right),
         positive=estimates.reliability(draws, scores, np.isin(truth, positive)),
         curve=estimates.abstention(draws, truth, calls, uncertain, positive),
         judged=judged,
     )
-
-
-def _of(calls: Calls, keep: Bools) -> Calls:
-    return Calls(calls.probabilities[keep], calls.classes[keep], calls.uncertain[keep], calls.certain[keep])
 
 
 def _with_intervals(drawn: Mapping[str, Floats]) -> dict[str, Figure]:

@@ -37,7 +37,8 @@ def draw(evaluation: Evaluation, folder: Path) -> list[Path]:
         written.append(folder / f"{stem}-{kind}.png")
         return written[-1]
 
-    confusion_matrix(whole.table, model.classes, path("confusion"), about)
+    if whole.table.any():
+        confusion_matrix(whole.table, model.classes, path("confusion"), f"{about}, cells counted")
     kinds = {
         "likeliest class": (whole.likeliest, whole.figures["calibration_error"]),
         positive: (whole.positive, whole.figures["calibration_error_positive"]),

@@ -10,6 +10,7 @@ from train.judging.evaluate import Evaluation, Part
 from train.statistics.bootstrap import Figure
 
 _BY_DATASET = ("roc_area", "sensitivity", "specificity", "accuracy_differential", "calibration_error")
+_BY_CLASS = ("recall", "precision", "f1", "abstained", "roc_area")
 
 
 def of_evaluation(found: Evaluation) -> Iterator[str]:
@@ -21,10 +22,13 @@ def of_evaluation(found: Evaluation) -> Iterator[str]:
         f"{sum(whole.cells.values())} cells in {whole.groups} groups"
     )
     yield f"intervals: 95%, bootstrap by {found.drawn_by}; positive: {positive}"
-    yield f"the classifier abstains on {whole.abstained:.1%}; the second column leaves those out"
+    yield (
+        f"the classifier abstains on {whole.abstained:.1%}, which are not counted; the second column takes "
+        "them in, as if they were called; areas and calibration are of all cells"
+    )
     for name, figure in whole.figures.items():
-        sure = whole.decided.get(name)
-        yield f"  {_words(name):<30}{_shown(figure):<26}{_shown(sure) if sure else ''}".rstrip()
+        every = whole.every.get(name)
+        yield f"  {_words(name):<30}{_shown(figure):<26}{_shown(every) if every else ''}".rstrip()
     yield ""
     yield from _classes(whole)
     yield ""
@@ -37,33 +41,34 @@ def of_evaluation(found: Evaluation) -> Iterator[str]:
 
 
 def _classes(part: Part) -> Iterator[str]:
-    head = ("recall", "precision", "f1", "roc_area")
-    yield "by class:" + " " * 14 + "cells  " + "".join(f"{_words(name):<24}" for name in head).rstrip()
+    yield "by class:" + " " * 14 + "cells  " + "".join(f"{_words(name):<24}" for name in _BY_CLASS).rstrip()
     for name, figures in part.classes.items():
-        row = "".join(f"{_shown(figures[key]):<24}" for key in head)
+        row = "".join(f"{_shown(figures[key]):<24}" for key in _BY_CLASS)
         yield f"  {name:<21}{part.cells[name]:>5}  {row}".rstrip()
 
 
 def _false_calls(part: Part, positive: str) -> Iterator[str]:
-    yield f"other cells called {positive}: all such calls; without those on which it abstains"
-    for name, shares in part.called_positive.items():
-        yield f"  {name:<30}{_shown(shares['called']):<26}{_shown(shares['counted'])}"
+    yield f"other cells counted as {positive}:"
+    for name, share in part.called_positive.items():
+        yield f"  {name:<30}{_shown(share)}"
 
 
 def _datasets(parts: Mapping[str, Part]) -> Iterator[str]:
-    yield "by data set:" + " " * 11 + "cells  " + "".join(f"{_words(n):<24}" for n in _BY_DATASET).rstrip()
+    head = "".join(f"{_words(name):<24}" for name in _BY_DATASET).rstrip()
+    yield "by data set:" + " " * 11 + "cells  abstained  " + head
     for name, part in parts.items():
         row = "".join(f"{_shown(part.figures[key]):<24}" for key in _BY_DATASET)
-        yield f"  {name:<21}{sum(part.cells.values()):>5}  {row}".rstrip()
+        yield f"  {name:<21}{sum(part.cells.values()):>5}  {part.abstained:>9.1%}  {row}".rstrip()
 
 
 def _confusion(part: Part, names: Sequence[str]) -> Iterator[str]:
-    yield "confusion, a row for what the cell is:"
+    yield "confusion of the cells counted, a row for what the cell is; last, those on which it abstains:"
     width = max(len(name) for name in names)
-    yield " " * width + "".join(f" {name[:7]:>7}" for name in names)
+    yield " " * width + "".join(f" {name[:7]:>7}" for name in (*names, "abstains"))
     for name, row in zip(names, part.table.tolist(), strict=True):
-        if sum(row):
-            yield f"{name:<{width}}" + "".join(f" {count:>7}" for count in row)
+        if name in part.cells:
+            left = part.cells[name] - sum(row)
+            yield f"{name:<{width}}" + "".join(f" {count:>7}" for count in (*row, left))
 
 
 def of_comparison(found: Comparison) -> Iterator[str]:
@@ -73,10 +78,12 @@ def of_comparison(found: Comparison) -> Iterator[str]:
     for name, side in zip(names, found.sides, strict=True):
         yield f"{name}: {side.path}, {side.runtime}"
     sets = ", ".join(source.name for source in found.sources)
-    yield f"{found.cells} cells in {found.groups} groups of {sets}, {found.split}; 95% intervals by bootstrap"
+    yield (
+        f"{found.cells} cells in {found.groups} groups of {sets}, {found.split}; 95% intervals by bootstrap; "
+        "decisions are of the cells that each counts"
+    )
     yield _row("", names)
     yield from _standings([side.whole for side in found.sides], names[0])
-    yield _row("abstained", [f"{side.whole.abstained:.3f}" for side in found.sides])
     if len(found.sides) > 1:
         agreements = [side.agreement for side in found.sides[1:]]
         yield _row(f"same class as {names[0]}", ["", *(f"{a.same_class:.4f}" for a in agreements)])
@@ -95,6 +102,7 @@ def _standings(standings: Sequence[Standing], first: str) -> Iterator[str]:
         yield _row(_words(name), [_shown(s.figures[name]) for s in standings])
         if len(standings) > 1:
             yield _row(f"  minus {first}", ["", *(_shown(s.differences[name], "+") for s in standings[1:])])
+    yield _row("abstained", [f"{s.abstained:.3f}" for s in standings])
 
 
 def _costs(sides: Sequence[Side]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from train.data.sets.folder import FolderOptions
 from train.data.windows import cut
 from train.fitting.fit import FitError
 from train.judging import report
-from train.judging.compare import SHOWN, compare
+from train.judging.compare import SHOWN, _minus, compare
 from train.judging.contestants import ContestantError, contestant
 from train.network.model import Architecture, DeviceGraph, build
 from train.recipes.recipe import Operation, Recipe
@@ -78,6 +78,7 @@ def test_a_run_and_a_bundle_side_by_side(
     for name, change in second["difference_to_first"].items():
         expected = second["figures"][name]["value"] - first["figures"][name]["value"]
         assert change["value"] == pytest.approx(expected, abs=2e-4)
+    assert first["figures_all_cells"].keys() == first["figures"].keys() - {"roc_area", "calibration_error"}
     # paired: the same model drawn twice never differs, however wide its own interval
     assert third["figures"]["roc_area"]["low"] < third["figures"]["roc_area"]["high"]
     assert third["difference_to_first"]["roc_area"] == {"value": 0, "low": 0, "high": 0}
@@ -138,6 +139,13 @@ def test_the_table_names_everything(
         assert wanted in starts
     assert sum(line.startswith("  minus A") for line in lines) == 3 * len(SHOWN)
     assert max(len(line) for line in lines[3:]) < 100
+
+
+def test_without_rounds_of_its_own_a_difference_has_no_interval() -> None:
+    """One contestant's counted cells are all of one group, the other's are not."""
+    alone, drawn = np.array([0.5]), np.array([0.75, 0.7, 0.8])
+    for found, value in ((_minus(drawn, alone), 0.25), (_minus(alone, drawn), -0.25)):
+        assert found.tolist() == [value]
 
 
 def test_what_cannot_be_compared_is_named(

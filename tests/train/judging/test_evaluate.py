@@ -4,22 +4,27 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge.bundle import bundle
-from edge.cells.classify import Classifier
-from tests.train.conftest import COLOURS, draw
+from edge.bundle.bundle import Thresholds
+from edge.cells.classify import Classifier, decide
+from tests.train.conftest import COLOURS
+from tests.train.conftest import draw as paint
 from train.cli import main
 from train.data.dataset import DataError, DataSet, Picture, Spot
 from train.data.registry import dataset
 from train.data.windows import cut
+from train.judging import estimates
 from train.judging.contestants import of_bundle
 from train.judging.evaluate import evaluate
 from train.recipes.recipe import GROUPS, names
+from train.statistics.bootstrap import Figure, draw
+from train.statistics.metrics import undrawn
 
 
 def test_figures_are_those_of_the_device(
@@ -35,9 +40,12 @@ def test_figures_are_those_of_the_device(
     classifier.close()
     truth = np.array([opened.manifest.classes.index(p.spots[0].label) for p in pictures])
     whole = result.whole
-    assert whole.figures["accuracy"].value == pytest.approx((calls.classes == truth).mean())
+    right, sure = calls.classes == truth, ~calls.uncertain
+    assert whole.figures["accuracy"].value == pytest.approx(right[sure].mean())
+    assert whole.every["accuracy"].value == pytest.approx(right.mean())
     assert whole.abstained == pytest.approx(calls.uncertain.mean())
-    assert whole.table.sum() == len(pictures) == sum(whole.cells.values())
+    assert whole.table.sum() == sure.sum()
+    assert whole.table_of_all.sum() == len(pictures) == sum(whole.cells.values())
     assert whole.groups == len({p.spots[0].group for p in pictures})
     np.testing.assert_array_equal(whole.judged.probabilities, calls.probabilities)
     assert result.parts == {"deepapl": whole}
@@ -60,6 +68,10 @@ def test_the_command_writes_json_and_pictures(
     ):  # fmt: skip
         figure = written["figures"][name]
         assert figure["value"] is None or figure["low"] <= figure["value"] <= figure["high"]
+    assert written["figures_all_cells"].keys() < written["figures"].keys()
+    tables = {name: np.array(written[name]) for name in ("confusion", "confusion_all_cells")}
+    assert tables["confusion_all_cells"].sum() == sum(written["cells"].values())
+    assert (tables["confusion"] <= tables["confusion_all_cells"]).all()
     kinds = ("abstention", "classes", "confusion", "mistakes", "ranking", "reliability")
     assert {p.name for p in pictures.iterdir()} == {f"deepapl-test-{kind}.png" for kind in kinds}
     assert "bootstrap by patient" in capsys.readouterr().out
@@ -102,6 +114,48 @@ def test_a_part_without_cells_is_told(deepapl: Callable[..., Path], make_bundle:
     assert "left out; the model names c0, c1" in line
 
 
+def test_what_is_counted_by_hand() -> None:
+    """Of two blasts one is left undecided; the sensitivity is of the other, the ranking of both."""
+    probabilities = np.array([[0.9, 0.1, 0], [0.1, 0.45, 0.45], [0.2, 0.8, 0], [0.35, 0.3, 0.35]], np.float32)
+    truth = np.array([0, 0, 1, 1], np.int32)
+    calls = decide(probabilities, _Rules(Thresholds(0.3, 0.5, 0.9), (0,)))
+    assert calls.uncertain.tolist() == [False, True, False, False]
+    names = ("blast", "lymphocyte", "monocyte")
+    draws = undrawn(4)
+    found = estimates.counted(draws, truth, calls, names, [0])
+    assert {k: v.tolist() for k, v in found.items() if k in ("sensitivity", "specificity", "roc_area")} == {
+        "sensitivity": [1.0], "specificity": [0.5], "roc_area": [0.5],
+    }  # fmt: skip
+    assert found["accuracy"].tolist() == pytest.approx([2 / 3])
+    every = estimates.decided(draws, truth, calls, names, [0])
+    assert every["sensitivity"].tolist() == [0.5]
+    assert every.keys() == found.keys() - {
+        "roc_area", "pr_area", "calibration_error", "calibration_error_positive",
+    }  # fmt: skip
+    classes = estimates.by_class(draws, truth, calls, names)
+    assert [float(classes["blast"][name][0]) for name in ("recall", "abstained")] == [1.0, 0.5]
+    shares = estimates.called_positive(draws, truth, calls, names, [0])
+    assert {name: float(share[0]) for name, share in shares.items()} == {
+        "all-but-immature-granulocyte": 0.5, "lymphocyte": 0.5,
+    }  # fmt: skip
+
+
+def test_nothing_is_counted_where_it_abstains_on_every_cell() -> None:
+    probabilities = np.full((3, 3), 1 / 3, np.float32)
+    truth, draws = np.array([0, 1, 2], np.int32), draw(["a", "b", "c"], rounds=5)
+    calls = decide(probabilities, _Rules(Thresholds(0.5, 0.9, 0.9), (0,)))
+    found = estimates.counted(draws, truth, calls, ("blast", "lymphocyte", "monocyte"), [0])
+    assert np.isnan(found["sensitivity"][0])
+    assert np.isnan(found["accuracy"][0])
+    assert np.isnan(Figure.of(found["accuracy"]).low)
+
+
+@dataclass(frozen=True)
+class _Rules:
+    thresholds: Thresholds
+    positive_indices: tuple[int, ...]
+
+
 def test_figures_by_hand(make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Two laboratories, five cells: every figure can be worked out on paper."""
     opened = bundle.load(make_bundle(), allow_unsigned=True)
@@ -139,19 +193,19 @@ def test_figures_by_hand(make_bundle: Callable[..., Path], monkeypatch: pytest.M
     assert one.figures["sensitivity"].value == pytest.approx(1 / 2)
     assert np.isnan(two.figures["sensitivity"].value)
     assert two.figures["specificity"].value == pytest.approx(1 / 2)
-    assert two.called_positive["all-but-immature-granulocyte"]["called"].value == 1
-    assert two.called_positive["immature-granulocyte"]["called"].value == 0
+    assert two.called_positive["all-but-immature-granulocyte"].value == 1
+    assert two.called_positive["immature-granulocyte"].value == 0
     assert whole.classes["blast"]["precision"].value == pytest.approx(1 / 2)
     assert whole.classes["blast"]["roc_area"].value == pytest.approx(3 / 6)
     assert [(m.truth, m.called) for m in result.mistakes] == [
         ("blast", "monocyte"), ("lymphocyte", "blast"), ("smudge-cell", "artefact"),
     ]  # fmt: skip
     assert result.mistakes[0].cell.picture.name == "1.png"
-    # the surest decision left: one cell above 0.9, and it is wrong
+    # however much it abstains, the two calls of blasts are counted, and one of them is right
     assert whole.curve[0].undecided == 0
     assert whole.curve[0].accuracy.value == pytest.approx(2 / 5)
-    assert whole.curve[-1].undecided == pytest.approx(4 / 5)
-    assert whole.curve[-1].accuracy.value == 0
+    assert whole.curve[-1].undecided == pytest.approx(3 / 5)
+    assert whole.curve[-1].accuracy.value == pytest.approx(1 / 2)
     gaps = (1 - 0.9, 0.95, 0.6, 0.7, 1 - 0.8)
     assert whole.figures["calibration_error"].value == pytest.approx(sum(gaps) / 5)
     assert [b.cells for b in whole.likeliest] == [1] * 5
@@ -280,7 +334,7 @@ def test_another_split_of_what_was_learned_is_told(
 def test_a_folder_of_ones_own_is_judged(make_bundle: Callable[..., Path], tmp_path: Path) -> None:
     for patient in ("p1", "p2"):
         for label in ("Myeloblast", "Lymphocytes", "strange"):
-            draw(tmp_path / "lab" / patient / label / "0.png", COLOURS["blast"], 0)
+            paint(tmp_path / "lab" / patient / label / "0.png", COLOURS["blast"], 0)
     out = tmp_path / "out.json"
     arguments = ["evaluate", "--bundle", str(make_bundle()), "--dataset", "folder:lab", "--um-per-px", "0.1"]
     arguments += ["--data", str(tmp_path), "--class-of", "strange=artefact", "--json", str(out)]
