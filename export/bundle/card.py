@@ -115,8 +115,9 @@ def _use(manifest: Mapping[str, Any]) -> str:
 In: {what}{steps}; {size} × {size} px reach the network. Out: a probability for each of these classes:
 {", ".join(manifest["classes"])}.
 
-A {kind} is called {positive} from a probability of {limits["positive"]} on, and beyond doubt from
-{limits["certain"]} on; below {limits["confidence"]} for the decided side the classifier abstains.
+A {kind} is called {positive}, and counted as {positive}, from a probability of {limits["positive"]} on, and
+beyond doubt from {limits["certain"]} on. Any other {kind} is its likeliest class; where that stays below
+{limits["confidence"]} the classifier abstains, and the {kind} is not counted.
 """
 
 
@@ -160,13 +161,19 @@ def _figures(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "## Figures on validation cells",
         "",
         "These cells chose the thresholds, so the figures flatter.",
-        "",
     ]
-    for name, value in metrics["validation"].items():
-        if isinstance(value, Mapping):
-            lines += [f"- {key.replace('_', ' ')}, all of them: {v:.3f}" for key, v in value.items()]
-        else:
-            lines.append(f"- {name.replace('_', ' ')}: {value:.3f}")
+    known = dict(metrics["validation"])
+    if counted := known.pop("counted", None):
+        left = counted["abstained"]
+        lines += [
+            "",
+            f"Of the cells that are counted; the classifier abstains on {left:.1%}, which are left out:",
+            "",
+        ]
+        lines += [f"- {_words(key)}: {value:.3f}" for key, value in counted.items() if key != "abstained"]
+    lines += ["", "Of all cells, whatever the thresholds; accuracies are of the likeliest class:", ""]
+    lines += [f"- {_words(key)}, all of them: {value:.3f}" for key, value in known.pop("all", {}).items()]
+    lines += [f"- {_words(key)}: {value:.3f}" for key, value in known.items()]
     lines.append(f"- calibration error: {manifest['calibration']['ece']:.3f}")
     for result in metrics["test"]:
         lines += _test_lines(result)
@@ -179,14 +186,19 @@ def _test_lines(result: Mapping[str, Any]) -> list[str]:
         f"## Figures on {result['dataset']}, {result['split']}: {sum(result['cells'].values())} cells, "
         f"{result['groups']} groups",
         "",
-        f"With intervals ({result['interval']}). The classifier abstains on {result['abstained']:.1%}.",
+        f"With intervals ({result['interval']}). The classifier abstains on {result['abstained']:.1%}, left",
+        "out of all figures but areas and calibration errors, which no threshold touches.",
         "",
     ]
     for name, figure in result["figures"].items():
         if figure["value"] is not None:
             interval = f"({figure['low']:.3f} to {figure['high']:.3f})"
-            lines.append(f"- {name.replace('_', ' ')}: {figure['value']:.3f} {interval}")
+            lines.append(f"- {_words(name)}: {figure['value']:.3f} {interval}")
     return lines
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _precisions(manifest: Mapping[str, Any]) -> str:
@@ -201,7 +213,7 @@ def _precisions(manifest: Mapping[str, Any]) -> str:
     lines = [
         "## Precisions",
         "",
-        f"{said} The others against FP32, on validation cells:",
+        f"{said} The others against FP32, on validation cells (one that is not counted counts as lost):",
         "",
         "| runtime and precision | usable | sensitivity | ROC area | worst recall | layers left in float |",
         "|---|---|---|---|---|---|",

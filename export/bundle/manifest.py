@@ -81,8 +81,9 @@ def manifest_of(
 
 
 def _brief(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What a manifest tells of an evaluation."""
-    return {name: found[name] for name in ("dataset", "split", "interval", "groups", "cells", "figures")}
+    """What a manifest tells of an evaluation: figures of the cells counted, and the share left out."""
+    told = ("dataset", "split", "interval", "groups", "cells", "abstained", "figures")
+    return {name: found[name] for name in told}
 
 
 def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -152,8 +152,12 @@ def _faults(verdict: Verdict) -> list[str]:
 def _figures(
     held: HeldOut, answer: F32, manifest: Manifest
 ) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    """Sensitivity and ROC area of the deciding cells, and recall of each class with enough cells."""
-    called = decide(answer, manifest).classes
+    """Sensitivity and ROC area of the deciding cells, and recall of each class with enough cells.
+
+    Both of all cells, those that are not counted as lost: no graph passes by abstaining.
+    """
+    calls = decide(answer, manifest)
+    called = np.where(calls.uncertain, -1, calls.classes)  # what is not counted is not found
     columns = list(manifest.positive_indices)
     inside = held.deciding
     positive = np.isin(held.truth, columns)

@@ -13,7 +13,7 @@ from edge.types import F32, I32
 from train.data.windows import Windows, middle
 from train.fitting.operating_point import choose, softmax
 from train.fitting.provenance import census
-from train.fitting.validation import figures, table_of, truth_of, typed
+from train.fitting.validation import counted, figures, table_of, truth_of, typed
 from train.recipes.recipe import Recipe
 from train.statistics.contactsheet import contact_sheet
 from train.statistics.plots import confusion_matrix
@@ -28,15 +28,28 @@ def conclude(logits: F32, recipe: Recipe, windows: Windows, out: Path) -> dict[s
     Parameters
     ----------
     logits : (n, C) of the validation cells that choose the operating point.
+
+    Returns
+    -------
+    For metrics.json. Of its `validation`, `counted` is what a device at that point would count of these
+    cells, `all` the likeliest class of every one of them.
     """
     validation = typed(windows.of("validation"), recipe)
     truth = truth_of(validation, recipe.classes)
     confusion_matrix(table_of(logits, truth), recipe.classes, out / "confusion.png")
     _samples(logits, truth, validation, recipe, out / "samples.png")
-    said = figures(logits, truth, recipe.positive_indices)
+    columns = recipe.positive_indices
+    point = choose(logits, truth, validation.datasets, recipe)
+    said = {
+        "counted": counted(point.calls(logits, recipe), truth, columns),
+        "all": figures(logits, truth, columns),
+    }
     return {
-        "operating_point": asdict(choose(logits, truth, validation.datasets, recipe)),
-        "validation": {"all": {name: round(value, 5) for name, value in said.items() if not isnan(value)}},
+        "operating_point": asdict(point),
+        "validation": {
+            of: {name: round(value, 5) for name, value in found.items() if not isnan(value)}
+            for of, found in said.items()
+        },
         "data": census(windows),
     }
 

@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from edge.cells.classify import Calls
 from edge.types import F32, I32
 from train.data.windows import Windows, middle
 from train.fitting.operating_point import softmax
 from train.recipes.recipe import Recipe
-from train.statistics.metrics import confusion, decisions, roc_area
+from train.statistics.metrics import confusion, decisions, roc_area, two_sided
 
 
 @torch.inference_mode()
@@ -51,10 +52,28 @@ def figures(logits: F32, truth: I32, columns: Sequence[int]) -> dict[str, float]
     return {"roc_area": roc_area(scores, np.isin(truth, columns)), **decisions(table_of(logits, truth))}
 
 
+def counted(calls: Calls, truth: I32, columns: Sequence[int]) -> dict[str, float]:
+    """What a device's count of these cells is worth, and the share that it leaves out.
+
+    Returns
+    -------
+    sensitivity and specificity of the positive `columns`, accuracy and balanced accuracy, of the cells on
+    which the classifier does not abstain (NaN without any); abstained, of all.
+    """
+    sure = ~calls.uncertain
+    truth, called = truth[sure], calls.classes[sure]
+    sides = two_sided(np.isin(called, columns), np.isin(truth, columns))
+    return {
+        **{name: sides[name] for name in ("sensitivity", "specificity")},
+        **decisions(confusion(truth, called, calls.probabilities.shape[1])),
+        "abstained": float(calls.uncertain.mean()),
+    }
+
+
 def validate(
     network: nn.Module, recipe: Recipe, validation: Windows, device: torch.device
 ) -> dict[str, float]:
-    """Figures by data set: the ROC area where there are blasts, and balanced accuracy."""
+    """Figures by data set: ROC area where there are blasts, balanced accuracy of the likeliest class."""
     out = {}
     for name in recipe.shares:
         part = typed(validation, recipe, (name,))

@@ -47,6 +47,21 @@ def test_the_device_opens_what_was_built(built: Path) -> None:
     card = opened.members["MODEL_CARD.md"].decode()
     for named in ("deepapl", "pbc", "CC BY 4.0", "by patient", "research use"):
         assert named in card
+    assert "counted as blast, from a probability of 0.4 on" in card
+    assert "abstains on 2.0%, which are left out:\n\n- sensitivity: 0.750\n\nOf all cells" in card
+    assert opened.manifest.everything["metrics"]["validation"]["counted"]["sensitivity"] == 0.75
+
+
+@pytest.mark.parametrize("name", ["leukocytes", "cnmc-cnn"])
+def test_what_ships_tells_figures_of_the_cells_it_counts(name: str) -> None:
+    opened = bundle.load(Path(name))
+    about, card = opened.manifest.everything["metrics"], opened.members["MODEL_CARD.md"].decode()
+    counted = about["validation"]["counted"]
+    assert f"- sensitivity: {counted['sensitivity']:.3f}" in card
+    assert "and counted as blast, from" in card
+    for found in about["test"]:
+        assert 0 <= found["abstained"] < 0.05
+        assert f"- accuracy: {found['figures']['accuracy']['value']:.3f}" in card
 
 
 def test_figures_of_an_evaluation_go_into_the_card(run: Path, tmp_path: Path) -> None:

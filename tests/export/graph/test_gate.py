@@ -81,6 +81,18 @@ def test_a_class_may_not_lose_more_than_a_fiftieth(draft: Bundle) -> None:
     assert verdict.worst_recall_change == pytest.approx(-9 / 400)
 
 
+def test_no_graph_passes_by_abstaining(draft: Bundle) -> None:
+    held = _held()
+    right = _right(held)
+    given = right.copy()
+    given[400:409] = 0.08
+    given[400:409, LYMPHOCYTE] = 0.19  # the likeliest still, and below the confidence that is asked for
+    assert draft.manifest.thresholds.confidence > 0.19
+    verdict = judge(held, right, given, draft.manifest)
+    assert verdict.worst_recall_change == pytest.approx(-9 / 400)
+    assert not verdict.usable
+
+
 def test_a_class_of_too_few_cells_is_not_judged(draft: Bundle) -> None:
     for basophils, usable in ((ENOUGH - 1, True), (ENOUGH, False)):
         held = _held(basophils=basophils)

@@ -149,6 +149,8 @@ def test_what_it_takes_to_repeat_a_run_lies_beside_it(deepapl: Callable[..., Pat
     _, metrics = fit.load_network(out)
     assert metrics["data"]["deepapl"] == known["parts"]
     assert 0 < metrics["operating_point"]["positive"] < 1
+    assert metrics["validation"]["counted"].keys() >= {"sensitivity", "abstained"}
+    assert metrics["validation"]["all"].keys() >= {"roc_area", "accuracy"}
     for name in ("curves.png", "confusion.png"):
         assert (out / name).read_bytes()[:4] == b"\x89PNG"
 
