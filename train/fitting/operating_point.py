@@ -83,7 +83,7 @@ def choose(logits: F32, truth: I32, laboratories: NDArray[np.str_], recipe: Reci
         temperature=round(float(temperature), 4),
         calibration_error=round(calibration_error(probabilities.astype(np.float32), truth), 4),
         positive=positive,
-        confidence=min(round(float(np.quantile(sure, wanted.abstain)), 3), 0.999) if len(sure) else 0.0,
+        confidence=_floor(float(np.quantile(sure, wanted.abstain))) if len(sure) else 0.0,
         certain=certain,
     )
 
@@ -110,3 +110,8 @@ def _threshold(of_negatives: Floats, weights: Floats, share: float) -> float:
         of_negatives[order][np.searchsorted(reached, share + 1e-9, side="right").clip(max=len(order) - 1)]
     )
     return float(np.clip(np.ceil(level * 1000 + 1e-9) / 1000, 0.001, 0.999))
+
+
+def _floor(level: float) -> float:
+    """To three decimals, never above: rounded up, it may leave out far more than was asked."""
+    return float(np.clip(np.floor(level * 1000 + 1e-9) / 1000, 0, 0.999))

@@ -81,6 +81,24 @@ def test_what_is_counted_is_a_leukocyte_and_counted_once(
     assert np.mean(right) >= 0.95
 
 
+def test_a_call_of_a_blast_is_counted_however_high_the_confidence_asked_for() -> None:
+    classifier = Classifier(bundle.load())
+    asked = replace(classifier.manifest.thresholds, positive=0.2, confidence=1.0)
+    classifier.manifest = replace(classifier.manifest, thresholds=asked)
+    camera = SimulatedCamera(1)
+    line = Line(classifier, Scales(asked="auto", nominal=0.1, camera=camera).for_slide())
+    camera.open()
+    readings = [line.read(camera.read()) for _ in range(10)]
+    camera.close()
+    classifier.close()
+    tally = readings[-1].tally
+    assert tally.positives == tally.leukocytes > 0  # all else is left undecided
+    assert tally.uncertain > 0
+    for reading in readings:
+        blasts = np.isin(reading.classes, classifier.manifest.positive_indices)
+        np.testing.assert_array_equal(reading.uncertain, ~blasts)
+
+
 def test_the_finding_follows_the_truth(screened: tuple[dict[str, Any], list[Reading]]) -> None:
     truth, readings = screened
     finding = readings[-1].finding

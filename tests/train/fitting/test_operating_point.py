@@ -53,6 +53,16 @@ def test_the_specificity_asked_for_is_that_of_the_cells_that_count() -> None:
     assert calls.uncertain.mean() <= 0.3
 
 
+def test_rounding_leaves_no_cell_undecided_that_was_not_to_be() -> None:
+    truth = np.zeros(60, np.int32)
+    logits = np.zeros(
+        (60, len(CLASSES)), np.float32
+    )  # 1/11 for every class: .091 would leave all of them out
+    recipe = _asking(Operation(positive=0.5, abstain=0.05))
+    point = choose(logits, truth, np.full(60, "one"), recipe)
+    assert not point.calls(logits, recipe).uncertain.any()
+
+
 def test_nothing_is_undecided_where_every_cell_is_called_a_blast() -> None:
     logits, truth = _cells(400)
     recipe = _asking(Operation(positive=0.0001))
