@@ -310,7 +310,8 @@ def test_real_fields(shared_data: Path, name: str, recall: float, beyond: float)
     scores = []
     for field in listed[::6]:
         pixels = load_picture(field.path)
-        cells = segment.segment(specimen.specimen(pixels, field.um_per_px, PITCH_UM), pixels.shape[:2])
+        view = specimen.specimen(pixels, field.um_per_px, PITCH_UM)
+        cells = segment.segment(view).in_frame(*pixels.shape[:2])
         scores.append(score(leukocytes(field), pixels.shape[:2], cells)[0])
     asked = sum(s.asked for s in scores)
     assert asked >= 10
