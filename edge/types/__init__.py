@@ -1,0 +1,16 @@
+"""What travels along the line of a frame: frames, cells, readings and the running tally.
+
+Every array has one documented shape and dtype, checked where the object is made, so that a mistake is
+reported at its source and not three modules further on.
+"""
+
+from edge.types.arrays import F32, F64, I32, U8, Bools
+from edge.types.cells import Cells, CellsInFrame
+from edge.types.error import LeukoscopeError
+from edge.types.reading import Finding, FindingKind, Reading, ScaleSource, Sink, SlideHeader, Tally
+from edge.types.taken import Frame, Light, Waiting
+
+__all__ = [
+    "F32", "F64", "I32", "U8", "Bools", "Cells", "CellsInFrame", "Finding", "FindingKind", "Frame",
+    "LeukoscopeError", "Light", "Reading", "ScaleSource", "Sink", "SlideHeader", "Tally", "Waiting",
+]  # fmt: skip

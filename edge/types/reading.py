@@ -1,0 +1,171 @@
+"""What the line says of a frame and of the slide so far, and who follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from edge.types.arrays import F32, I32, U8, Bools, check
+from edge.types.cells import CellsInFrame
+from edge.types.taken import Frame, Waiting
+
+ScaleSource = Literal["given", "calibration", "red-cells", "nominal"]
+FindingKind = Literal["refer", "no-blasts-seen", "keep-scanning", "not-readable"]
+
+
+@dataclass(frozen=True)
+class SlideHeader:
+    """What a slide is read with.
+
+    Attributes
+    ----------
+    version : of the program.
+    profile, camera, runtime : names, as the user knows them.
+    bundle, bundle_sha256 : the model bundle's name and version, and its hash.
+    trusted : False for a bundle that is neither shipped nor signed by a trusted key.
+    classes : the bundle's classes, in the order of `Reading.probabilities`.
+    """
+
+    version: str
+    profile: str
+    camera: str
+    runtime: str
+    bundle: str
+    bundle_sha256: str
+    trusted: bool
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the slide says so far.
+
+    Attributes
+    ----------
+    kind : 'refer', 'no-blasts-seen', 'keep-scanning' or 'not-readable'.
+    reason : the same in words for a health worker.
+    blast_fraction : counted blasts / counted leukocytes, None before the first leukocyte.
+    interval : lower and upper end of the Wilson interval, None before the first leukocyte.
+    level : confidence level of `interval`.
+    cells_needed : how many more leukocytes would decide, None when decided or unknown.
+    """
+
+    kind: FindingKind
+    reason: str
+    blast_fraction: float | None
+    interval: tuple[float, float] | None
+    level: float
+    cells_needed: int | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts over a slide. Immutable: the line makes a new one for every reading.
+
+    Attributes
+    ----------
+    counts : class name -> counted cells of that class, every class of the bundle present.
+    leukocytes : counted cells of leukocyte classes, the denominator of the differential.
+    positives : counted cells of positive classes (blasts).
+    certain_positives : those of them that the bundle's `certain` threshold calls beyond doubt.
+    uncertain : cells seen and left out because the classifier abstained.
+    frames : frames read. rejected : frames turned down. repeated : frames that showed nothing new.
+    unit, sign : what is counted, and what one of a positive class is called; no sign where the bundle knows
+        none. A bundle that names whole fields counts fields.
+    """
+
+    counts: Mapping[str, int]
+    leukocytes: int = 0
+    positives: int = 0
+    certain_positives: int = 0
+    uncertain: int = 0
+    frames: int = 0
+    rejected: int = 0
+    repeated: int = 0
+    unit: str = "leukocyte"
+    sign: str = "blast"
+
+    @property
+    def summary(self) -> str:
+        """What was counted, in words."""
+        counted = f"{self.leukocytes} {self.unit}s"
+        return f"{counted}, {self.positives} {self.sign}s" if self.sign else counted
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Everything the line learned from one frame, and the slide's tally after it.
+
+    Attributes
+    ----------
+    frame, cells : what was looked at and found.
+    um_per_px, um_per_px_from : scale used for this frame, and where it came from.
+    crops : (n, S, S, 3) uint8 RGB, corrected for illumination and stain, what the classifier saw.
+    probabilities : (n, C) float32, rows sum to 1, calibrated.
+    classes : (n,) int32, index of the decided class at the bundle's operating point.
+    uncertain, certain : (n,) bool, the classifier abstains; the call is beyond doubt.
+    ids : (n,) int32, identity of the cell on the slide, the same in every frame that shows it.
+    new, counted : (n,) bool, first seen in this frame; entered the tally in this frame.
+    problems : why the frame was rejected, empty for an accepted one.
+    repeated : the frame shows a place already counted and nothing beyond.
+    sharpness, brightness : focus and exposure measures of `edge.line.quality`, 0 to 1.
+    focus : sharpness by the best seen on this slide, 0 to 1; None before there was an edge to judge by.
+    tally, finding : of the slide, this frame included.
+    ms : milliseconds by stage ('quality', 'segment', 'classify', 'total', ...).
+    t_s : monotonic seconds at the end of the reading.
+    note : something the user should be told once, such as a calibration that no longer fits.
+    """
+
+    frame: Frame
+    cells: CellsInFrame
+    um_per_px: float
+    um_per_px_from: ScaleSource
+    crops: U8
+    probabilities: F32
+    classes: I32
+    uncertain: Bools
+    certain: Bools
+    ids: I32
+    new: Bools
+    counted: Bools
+    problems: tuple[str, ...]
+    repeated: bool
+    sharpness: float
+    brightness: float
+    tally: Tally
+    finding: Finding
+    ms: Mapping[str, float] = field(default_factory=dict)
+    t_s: float = 0.0
+    note: str | None = None
+    focus: float | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.cells)
+        check("Reading.crops", self.crops, (n, None, None, 3), np.uint8)
+        check("Reading.probabilities", self.probabilities, (n, None), np.float32)
+        check("Reading.classes", self.classes, (n,), np.int32)
+        check("Reading.ids", self.ids, (n,), np.int32)
+        for name in ("uncertain", "certain", "new", "counted"):
+            check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)
+
+
+class Sink:
+    """Something that follows a screening, such as JSON lines; it overrides what it wants to hear of."""
+
+    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
+        """A slide begins; `um_per_px` is given, or assumed until something better is known."""
+
+    def reading(self, reading: Reading) -> None:
+        """A reading was stored."""
+
+    def waiting(self, trouble: Waiting | None) -> None:
+        """The line goes on without a reading: each second or sooner while there is none, and after trouble.
+
+        `trouble` is what keeps the camera from giving pictures, None where it does and the line rests.
+        """
+
+    def finding(self, last: Reading) -> None:
+        """The slide ended with this reading."""
