@@ -155,7 +155,7 @@ def test_slides_of_their_own_go_on_where_chance_repeats_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     drawn = iter([bytes([i // 3] * 7) for i in range(99)])  # each three times
-    monkeypatch.setattr("edge.records.store.token_bytes", lambda _: next(drawn))
+    monkeypatch.setattr("edge.records.identifiers.token_bytes", lambda _: next(drawn))
     with Store(tmp_path / "r.db") as store:
         work = screening(_Frames(frames), store, independent=True)
         assert len(list(work.readings())) == 4

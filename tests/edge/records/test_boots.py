@@ -16,7 +16,8 @@ from edge.machine import clock
 from edge.machine.clock import Moment, Voucher
 from edge.records import store as store_module
 from edge.records.boots import TrueTimes
-from edge.records.store import Store, Unrecorded, new_slide_id
+from edge.records.identifiers import new_slide_id
+from edge.records.store import Store, Unrecorded
 from edge.types import Reading
 from tests.edge.records.example import FINDING, HEADER, TALLY, reading
 

@@ -18,7 +18,8 @@ import pytest
 
 from edge.machine import clock
 from edge.records.database import MIGRATIONS, RecordsError
-from edge.records.store import WAITING, Store, Unrecorded, new_slide_id
+from edge.records.identifiers import new_slide_id
+from edge.records.store import WAITING, Store, Unrecorded
 from tests.edge.records.example import CLASSES, FINDING, HEADER, TALLY, reading
 
 ROOT = Path(__file__).parents[3]
@@ -206,7 +207,7 @@ def test_generated_identifiers_cannot_meet_in_a_store(
     drawn = itertools.cycle(
         [bytes(7), bytes(7), b"another", b"a third", *(bytes([i] * 7) for i in range(40))]
     )
-    monkeypatch.setattr("edge.records.store.token_bytes", lambda _: next(drawn))
+    monkeypatch.setattr("edge.records.identifiers.token_bytes", lambda _: next(drawn))
     moment = clock.now()
     monkeypatch.setattr(clock, "now", lambda: moment)
     with Store(path) as one, Store(path) as two:
@@ -221,7 +222,7 @@ def test_generated_identifiers_cannot_meet_in_a_store(
 
 
 def test_chance_that_is_none_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.records.store.token_bytes", bytes)
+    monkeypatch.setattr("edge.records.identifiers.token_bytes", bytes)
     moment = clock.now()
     monkeypatch.setattr(clock, "now", lambda: moment)
     store.begin_slide(None, HEADER)

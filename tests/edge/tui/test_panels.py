@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from textual.pilot import Pilot
 
-from edge.records.store import new_slide_id
+from edge.records.identifiers import new_slide_id
 from edge.tui.app import ScreeningApp
 from edge.tui.gallery import Gallery
 from edge.tui.halfblock import Blocks
