@@ -85,7 +85,8 @@ def whole_field(view: Specimen) -> Cells:
 def single(view: Specimen, find: Segmenter = segment) -> Cells:
     """The one cell in the middle of a picture, whatever the picture is.
 
-    The leukocyte that the middle lies in or next to; else whatever lies there; else a disc.
+    The leukocyte that the middle lies in or next to; else whatever lies there; else a disc. Where `find` says
+    also what its cells are, nobody else could say it of those.
 
     Parameters
     ----------
@@ -93,17 +94,20 @@ def single(view: Specimen, find: Segmenter = segment) -> Cells:
 
     Returns
     -------
-    Exactly one cell, with a nucleus.
+    Exactly one cell, with a nucleus; none where `find` names cells and finds none in the middle.
     """
     cells = find(view)
     i = _middle(cells.labels, view.pitch_um)
+    named = cells.probabilities if cells.probabilities is None else cells.probabilities[max(i, 1) - 1 : i]
     if i:
         cell = cells.labels == i
         nucleus = cell & cells.nuclei
+    elif named is not None:
+        return replace(Cells.none(*cells.labels.shape), probabilities=named)
     else:
         cell, nucleus = _something(view)
     everywhere = (slice(0, cell.shape[0]), slice(0, cell.shape[1]))
-    return measured(cell.astype(np.int32), nucleus, [everywhere], view.pitch_um)
+    return replace(measured(cell.astype(np.int32), nucleus, [everywhere], view.pitch_um), probabilities=named)
 
 
 def _middle(labels: I32, pitch_um: float) -> int:

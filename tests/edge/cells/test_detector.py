@@ -163,10 +163,17 @@ def test_nothing_found_is_no_cells() -> None:
 
 
 def test_a_single_cell_is_the_one_in_the_middle() -> None:
-    rows: Rows = [([66, 36, 94, 64], 0.9, [1, 0, 0]), ([10, 10, 30, 30], 0.9, [1, 0, 0])]
+    rows: Rows = [([66, 36, 94, 64], 0.9, [1, 0, 0]), ([10, 10, 50, 50], 0.9, [0, 1, 0])]
     cells = single(_view(), Detector(Told(rows), 0.5))
     assert len(cells) == 1
     assert cells.centres[0] == pytest.approx([80, 50], abs=0.5)
+    assert _probabilities(cells).tolist() == [[1, 0, 0]]  # nobody else could say what it is
+
+
+def test_with_nothing_in_the_middle_there_is_no_single_cell() -> None:
+    cells = single(_view(), Detector(Told([([10, 10, 50, 50], 0.9, [0, 1, 0])]), 0.5))
+    assert len(cells) == 0
+    assert _probabilities(cells).shape == (0, 3)
 
 
 def test_closing_lets_go_of_the_network() -> None:
