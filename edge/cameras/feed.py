@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from types import TracebackType
 from typing import Protocol, Self
 
 from edge.cameras import Camera
@@ -23,9 +22,7 @@ class Feed(Protocol):
         """What keeps a live camera from giving pictures, None while it does."""
 
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
     def get(self) -> Frame | Waiting | None:
         """The next frame; None when there are no more or the feed was closed.
@@ -65,9 +62,7 @@ class FileFeed:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def get(self) -> Frame | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -113,9 +112,7 @@ class LiveFeed:
         self._fresh_s = monotonic()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def get(self) -> Frame | Waiting | None:

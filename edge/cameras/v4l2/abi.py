@@ -17,7 +17,6 @@ CAP_VIDEO_CAPTURE = 0x00000001
 CAP_STREAMING = 0x04000000
 CAP_IO_MC = 0x20000000
 CAP_DEVICE_CAPS = 0x80000000
-CAP_TIMEPERFRAME = 0x1000
 
 BUF_FLAG_ERROR = 0x00000040
 BUF_FLAG_TIMESTAMP_MASK = 0x0000E000
@@ -27,7 +26,6 @@ FRMSIZE_TYPE_DISCRETE = 1
 FRMIVAL_TYPE_DISCRETE = 1
 
 CTRL_FLAG_DISABLED = 0x0001
-CTRL_FLAG_READ_ONLY = 0x0004
 
 CID_AUTO_WHITE_BALANCE = 0x0098090C
 CID_GAIN = 0x00980913
@@ -35,7 +33,6 @@ CID_AUTOGAIN = 0x00980912
 CID_WHITE_BALANCE_TEMPERATURE = 0x0098091A
 CID_EXPOSURE_AUTO = 0x009A0901
 CID_EXPOSURE_ABSOLUTE = 0x009A0902
-CID_EXPOSURE_AUTO_PRIORITY = 0x009A0903
 CID_FOCUS_AUTO = 0x009A090C
 
 EXPOSURE_AUTO, EXPOSURE_MANUAL, EXPOSURE_SHUTTER_PRIORITY, EXPOSURE_APERTURE_PRIORITY = range(4)
@@ -52,88 +49,53 @@ def letters(number: int) -> str:
     return struct.pack("<I", number & 0x7FFFFFFF).decode("latin-1").rstrip()
 
 
+def _u32(*names: str) -> list[tuple[str, type[c_uint32]]]:
+    """Fields of 32 bits each, without a sign."""
+    return [(name, c_uint32) for name in names]
+
+
 class Capability(Structure):
     _fields_ = (
-        ("driver", c_uint8 * 16),
-        ("card", c_uint8 * 32),
-        ("bus_info", c_uint8 * 32),
-        ("version", c_uint32),
-        ("capabilities", c_uint32),
-        ("device_caps", c_uint32),
-        ("reserved", c_uint32 * 3),
-    )
+        ("driver", c_uint8 * 16), ("card", c_uint8 * 32), ("bus_info", c_uint8 * 32),
+        *_u32("version", "capabilities", "device_caps"), ("reserved", c_uint32 * 3),
+    )  # fmt: skip
 
 
 class FmtDesc(Structure):
     _fields_ = (
-        ("index", c_uint32),
-        ("type", c_uint32),
-        ("flags", c_uint32),
-        ("description", c_uint8 * 32),
-        ("pixelformat", c_uint32),
-        ("mbus_code", c_uint32),
-        ("reserved", c_uint32 * 3),
-    )
+        *_u32("index", "type", "flags"), ("description", c_uint8 * 32),
+        *_u32("pixelformat", "mbus_code"), ("reserved", c_uint32 * 3),
+    )  # fmt: skip
 
 
 class _Stepwise(Structure):
-    _fields_ = (
-        ("min_width", c_uint32),
-        ("max_width", c_uint32),
-        ("step_width", c_uint32),
-        ("min_height", c_uint32),
-        ("max_height", c_uint32),
-        ("step_height", c_uint32),
-    )
+    _fields_ = _u32("min_width", "max_width", "step_width", "min_height", "max_height", "step_height")
 
 
 class FrmSizeEnum(Structure):
     """A discrete size stands in `min_width` (width) and `max_width` (height), as in the union there."""
 
-    _fields_ = (
-        ("index", c_uint32),
-        ("pixel_format", c_uint32),
-        ("type", c_uint32),
-        ("size", _Stepwise),
-        ("reserved", c_uint32 * 2),
-    )
+    _fields_ = (*_u32("index", "pixel_format", "type"), ("size", _Stepwise), ("reserved", c_uint32 * 2))
 
 
 class Fract(Structure):
-    _fields_ = (("numerator", c_uint32), ("denominator", c_uint32))
+    _fields_ = _u32("numerator", "denominator")
 
 
 class FrmIvalEnum(Structure):
     """A discrete interval stands in `min`."""
 
     _fields_ = (
-        ("index", c_uint32),
-        ("pixel_format", c_uint32),
-        ("width", c_uint32),
-        ("height", c_uint32),
-        ("type", c_uint32),
-        ("min", Fract),
-        ("max", Fract),
-        ("step", Fract),
-        ("reserved", c_uint32 * 2),
-    )
+        *_u32("index", "pixel_format", "width", "height", "type"),
+        ("min", Fract), ("max", Fract), ("step", Fract), ("reserved", c_uint32 * 2),
+    )  # fmt: skip
 
 
 class _PixFormat(Structure):
-    _fields_ = (
-        ("width", c_uint32),
-        ("height", c_uint32),
-        ("pixelformat", c_uint32),
-        ("field", c_uint32),
-        ("bytesperline", c_uint32),
-        ("sizeimage", c_uint32),
-        ("colorspace", c_uint32),
-        ("priv", c_uint32),
-        ("flags", c_uint32),
-        ("ycbcr_enc", c_uint32),
-        ("quantization", c_uint32),
-        ("xfer_func", c_uint32),
-    )
+    _fields_ = _u32(
+        "width", "height", "pixelformat", "field", "bytesperline", "sizeimage",
+        "colorspace", "priv", "flags", "ycbcr_enc", "quantization", "xfer_func",
+    )  # fmt: skip
 
 
 class _FormatUnion(Union):
@@ -147,67 +109,34 @@ class Format(Structure):
 
 class StreamParm(Structure):
     _fields_ = (
-        ("type", c_uint32),
-        ("capability", c_uint32),
-        ("capturemode", c_uint32),
-        ("timeperframe", Fract),
-        ("extendedmode", c_uint32),
-        ("readbuffers", c_uint32),
-        ("reserved", c_uint32 * 44),
-    )
+        *_u32("type", "capability", "capturemode"), ("timeperframe", Fract),
+        *_u32("extendedmode", "readbuffers"), ("reserved", c_uint32 * 44),
+    )  # fmt: skip
 
 
 class RequestBuffers(Structure):
-    _fields_ = (
-        ("count", c_uint32),
-        ("type", c_uint32),
-        ("memory", c_uint32),
-        ("capabilities", c_uint32),
-        ("flags_and_reserved", c_uint32),
-    )
+    _fields_ = _u32("count", "type", "memory", "capabilities", "flags_and_reserved")
 
 
 class Buffer(Structure):
     _fields_ = (
-        ("index", c_uint32),
-        ("type", c_uint32),
-        ("bytesused", c_uint32),
-        ("flags", c_uint32),
-        ("field", c_uint32),
-        ("tv_sec", c_int64),
-        ("tv_usec", c_int64),
-        ("timecode", c_uint8 * 16),
-        ("sequence", c_uint32),
-        ("memory", c_uint32),
-        ("offset", c_uint64),
-        ("length", c_uint32),
-        ("reserved2", c_uint32),
-        ("request_fd", c_int32),
-    )
+        *_u32("index", "type", "bytesused", "flags", "field"), ("tv_sec", c_int64), ("tv_usec", c_int64),
+        ("timecode", c_uint8 * 16), *_u32("sequence", "memory"), ("offset", c_uint64),
+        *_u32("length", "reserved2"), ("request_fd", c_int32),
+    )  # fmt: skip
 
 
 class QueryCtrl(Structure):
     _fields_ = (
-        ("id", c_uint32),
-        ("type", c_uint32),
-        ("name", c_uint8 * 32),
-        ("minimum", c_int32),
-        ("maximum", c_int32),
-        ("step", c_int32),
-        ("default_value", c_int32),
-        ("flags", c_uint32),
-        ("reserved", c_uint32 * 2),
-    )
+        *_u32("id", "type"), ("name", c_uint8 * 32),
+        ("minimum", c_int32), ("maximum", c_int32), ("step", c_int32), ("default_value", c_int32),
+        ("flags", c_uint32), ("reserved", c_uint32 * 2),
+    )  # fmt: skip
 
 
 class QueryMenu(Structure):
     _pack_ = 1
-    _fields_ = (
-        ("id", c_uint32),
-        ("index", c_uint32),
-        ("name", c_uint8 * 32),
-        ("reserved", c_uint32),
-    )
+    _fields_ = (*_u32("id", "index"), ("name", c_uint8 * 32), ("reserved", c_uint32))
 
 
 class Control(Structure):
@@ -223,7 +152,6 @@ def _code(direction: int, number: int, kind: type[ctypes._SimpleCData[int]] | ty
 
 QUERYCAP = _code(_READ, 0, Capability)
 ENUM_FMT = _code(_READ | _WRITE, 2, FmtDesc)
-G_FMT = _code(_READ | _WRITE, 4, Format)
 S_FMT = _code(_READ | _WRITE, 5, Format)
 REQBUFS = _code(_READ | _WRITE, 8, RequestBuffers)
 QUERYBUF = _code(_READ | _WRITE, 9, Buffer)
@@ -231,7 +159,6 @@ QBUF = _code(_READ | _WRITE, 15, Buffer)
 DQBUF = _code(_READ | _WRITE, 17, Buffer)
 STREAMON = _code(_WRITE, 18, c_int32)
 STREAMOFF = _code(_WRITE, 19, c_int32)
-G_PARM = _code(_READ | _WRITE, 21, StreamParm)
 S_PARM = _code(_READ | _WRITE, 22, StreamParm)
 G_CTRL = _code(_READ | _WRITE, 27, Control)
 S_CTRL = _code(_READ | _WRITE, 28, Control)

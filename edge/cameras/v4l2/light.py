@@ -60,11 +60,7 @@ class Controls:
     def light(self) -> Light:
         """What is fixed now; None or empty of what the camera chooses."""
         found = self._values()
-        manual = self._get(abi.CID_EXPOSURE_AUTO) in (
-            None,
-            abi.EXPOSURE_MANUAL,
-            abi.EXPOSURE_SHUTTER_PRIORITY,
-        )
+        manual = self._get(abi.CID_EXPOSURE_AUTO) in (None, *abi.EXPOSURE_FIXED)
         return Light(
             exposure_ms=found.exposure_ms if manual else None,
             gain=None if self._get(abi.CID_AUTOGAIN) == 1 or not manual else found.gain,
