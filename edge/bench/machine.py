@@ -7,14 +7,15 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from edge.files.kernel import text, value
 from edge.machine.health import PROCESSOR, temperatures
 from edge.machine.profile import device_model
 
 
 def describe() -> dict[str, Any]:
     """Name, processor, cores, memory and system of this machine."""
-    processor = _field(Path("/proc/cpuinfo"), "model name")
-    memory = _field(Path("/proc/meminfo"), "MemTotal")
+    processor = value(Path("/proc/cpuinfo"), "model name")
+    memory = value(Path("/proc/meminfo"), "MemTotal")
     return {
         "name": device_model() or processor or platform.machine(),
         "cpu": processor,
@@ -37,22 +38,9 @@ def cores() -> int:
 def memory_mb(pid: int, root: Path = Path("/proc")) -> tuple[float, float] | None:
     """Resident memory of a process now and at its peak, MB of 10^6 bytes; None where nothing tells."""
     status = root / str(pid) / "status"
-    values = [_field(status, name) for name in ("VmRSS", "VmHWM")]
-    now, peak = (float(value.split()[0]) * 1024 / 1e6 if value else None for value in values)
+    values = [value(status, name) for name in ("VmRSS", "VmHWM")]
+    now, peak = (float(told.split()[0]) * 1024 / 1e6 if told else None for told in values)
     return None if now is None or peak is None else (now, peak)
-
-
-def _field(file: Path, name: str) -> str | None:
-    """The first value of `name : value` lines; None where the file or the name is not there."""
-    try:
-        lines = file.read_text(errors="replace").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        key, colon, value = line.partition(":")
-        if colon and key.strip() == name:
-            return value.strip()
-    return None
 
 
 class Watch:
@@ -91,16 +79,9 @@ class Watch:
     def _clock(self) -> list[float]:
         """MHz of every core, from cpufreq (kilohertz), else what x86 tells in /proc/cpuinfo."""
         kilohertz = [
-            _text(f) for f in self._sysfs.glob("devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
+            text(f) for f in self._sysfs.glob("devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
         ]
         if any(kilohertz):
-            return [int(value) / 1000 for value in kilohertz if value.isdecimal()]
-        told = _field(Path("/proc/cpuinfo"), "cpu MHz")
+            return [int(told) / 1000 for told in kilohertz if told.isdecimal()]
+        told = value(Path("/proc/cpuinfo"), "cpu MHz")
         return [round(float(told))] if told else []
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace").strip()
-    except OSError:  # a sensor that is asleep answers with an error
-        return ""

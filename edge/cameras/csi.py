@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.cameras.attached import Attached
 from edge.cameras.child.isolated import IsolatedCamera
+from edge.files.kernel import text
 from edge.machine.profile import CameraSettings
 
 PIPELINE = (
@@ -75,20 +76,12 @@ def attached(root: Path = Path("/")) -> list[Attached]:
     The video input of a Jetson names each of its nodes after the sensor and its I²C address, as in
     'vi-output, imx219 9-0010' (kernel, drivers of tegra-video).
     """
-    try:
-        compatible = (root / "proc/device-tree/compatible").read_bytes()
-    except OSError:
-        return []
-    if b"nvidia,tegra" not in compatible:
+    if "nvidia,tegra" not in text(root / "proc/device-tree/compatible"):
         return []
     found: list[Attached] = []
     for node in sorted(
         (root / "sys/class/video4linux").glob("video*"), key=lambda node: int(node.name.removeprefix("video"))
     ):
-        try:
-            named = re.fullmatch(r"vi-output, (.+) (\d+-[0-9a-f]+)", (node / "name").read_text().strip())
-        except OSError:
-            continue
-        if named:
+        if named := re.fullmatch(r"vi-output, (.+) (\d+-[0-9a-f]+)", text(node / "name")):
             found.append(Attached("csi", named[1], f"csi:{len(found)}", named[2]))
     return found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 
 from edge.cameras.attached import Attached
 from edge.cameras.child.driver import DriverError, interpreter, listed
 from edge.cameras.child.isolated import SLOTS, IsolatedCamera, rgb
+from edge.files.kernel import text
 from edge.machine.profile import CameraSettings
 from edge.types import Frame
 
@@ -73,11 +75,11 @@ def attached(root: Path = Path("/")) -> list[Attached]:
     None, too, while picamera2 does not answer, as it may when the machine has just started: then it is asked
     again the next time.
     """
-    try:
-        model = (root / "proc/device-tree/model").read_text(errors="replace")
-        return list(_listed(tuple(interpreter()))) if "Raspberry Pi" in model else []
-    except (OSError, DriverError):
+    if "Raspberry Pi" not in text(root / "proc/device-tree/model"):
         return []
+    with suppress(OSError, DriverError):
+        return list(_listed(tuple(interpreter())))
+    return []
 
 
 @cache

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.doctor import mounts, service
 from edge.doctor.check import Check, Subject
+from edge.files.kernel import text
 from edge.records.database import ENDINGS
 
 _SLIDE_MB = 5.0  # a slide of a few hundred cells, until this machine's own records tell
@@ -149,10 +150,7 @@ def existing(folder: Path) -> Path:
 
 
 def _groups(root: Path) -> list[list[str]]:
-    try:
-        lines = (root / "etc/group").read_text(errors="replace").splitlines()
-    except OSError:
-        return []
+    lines = text(root / "etc/group").splitlines()
     return [fields for line in lines if len(fields := line.split(":")) == 4]
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.machine.health import integer
+from edge.files.kernel import integer, text
 
 _WORN_OUT = 0xB  # JESD84-B51, DEVICE_LIFE_TIME_EST: 1 to 10 are tenths of its life, 11 is beyond
 
@@ -53,10 +53,7 @@ class Disk:
 
 def mount_of(folder: Path, root: Path = Path("/")) -> Mount | None:
     """What holds this folder, None where nothing tells."""
-    try:
-        lines = (root / "proc/self/mountinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        return None
+    lines = text(root / "proc/self/mountinfo").splitlines()
     path, found = str(folder.resolve()), None
     for mount in filter(None, map(_parsed, lines)):
         below = path == mount.point or path.startswith(mount.point.rstrip("/") + "/")
@@ -101,7 +98,7 @@ def disk_of(mount: Mount, root: Path = Path("/")) -> Disk:
     card = whole / "device"
     return Disk(
         name=whole.name,
-        kind=_text(card / "type") if _text(card / "type") in ("SD", "MMC") else "",
+        kind=kind if (kind := text(card / "type")) in ("SD", "MMC") else "",
         life_used=_life_used(card / "life_time"),
         reserve={1: "normal", 2: "low", 3: "used up"}.get(integer(card / "pre_eol_info", 16) or 0, ""),
         errors=integer(root / "sys/fs/ext4" / block.name / "errors_count"),
@@ -110,13 +107,6 @@ def disk_of(mount: Mount, root: Path = Path("/")) -> Disk:
 
 def _life_used(file: Path) -> float | None:
     """The worse of the two kinds of memory that an eMMC has (Linux: driver-api/mmc/mmc-dev-attrs)."""
-    tenths = [int(word, 16) for word in re.findall(r"0x[0-9a-fA-F]+", _text(file))]
+    tenths = [int(word, 16) for word in re.findall(r"0x[0-9a-fA-F]+", text(file))]
     known = [min(one, _WORN_OUT) for one in tenths if one]
     return max(known) / 10 if known else None
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace").strip()
-    except OSError:
-        return ""

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
+from edge.files.kernel import integer, text, value
+
 Voucher = Literal["", "hand", "rtc", "ntp"]
 """Who says that the time is right, the better the later: nobody, somebody who set it, a clock with a battery,
 time servers."""
@@ -77,10 +79,7 @@ def asleep_s() -> float:
 @cache
 def boot_id(root: Path = Path("/")) -> str:
     """What the kernel calls this boot; where it has no name for it, each start of the program is one."""
-    try:
-        found = (root / "proc/sys/kernel/random/boot_id").read_text().strip()
-    except (OSError, ValueError):
-        found = ""
+    found = text(root / "proc/sys/kernel/random/boot_id")
     return found if re.fullmatch(r"[0-9a-f-]{32,36}", found) else str(uuid4())
 
 
@@ -103,11 +102,7 @@ def synchronised(root: Path = Path("/")) -> bool:
 
 def _filtered(root: Path) -> bool:
     """Whether system calls are filtered (proc_pid_status(5)): asking for adjtimex may then be the end."""
-    try:
-        status = (root / "proc/self/status").read_text()
-    except (OSError, ValueError):
-        return True
-    return re.search(r"^Seccomp:\s+0$", status, re.MULTILINE) is None
+    return value(root / "proc/self/status", "Seccomp") != "0"
 
 
 def _kernel_synchronised() -> bool:
@@ -126,10 +121,11 @@ def battery_clock(utc: datetime, root: Path = Path("/")) -> bool:
     was set by it. Without any such clock an x86 machine still took the time of its boot from the firmware or
     the hypervisor, which Linux reads there without a driver; others have nothing to take it from.
     """
-    told = [_integer(path) for path in (root / "sys/class/rtc").glob("rtc*/since_epoch")]
+    told = [integer(path) for path in (root / "sys/class/rtc").glob("rtc*/since_epoch")]
     if not told:
         return platform.machine() in ("x86_64", "AMD64", "i686")
-    local = _local_time(root)
+    # in local time, as beside some other systems (adjtime_config(5))
+    local = "LOCAL" in text(root / "etc/adjtime").split()
     return any(_agree(seconds, utc.timestamp(), local) for seconds in told if seconds is not None)
 
 
@@ -138,18 +134,3 @@ def _agree(rtc_s: float, system_s: float, local: bool) -> bool:
     if local and abs(off) < 24 * 3600:
         off = (off + _ZONE_S / 2) % _ZONE_S - _ZONE_S / 2
     return rtc_s > RELEASED.timestamp() - 24 * 3600 and abs(off) <= _RTC_OFF_S
-
-
-def _local_time(root: Path) -> bool:
-    """Whether the battery clock runs in local time, as beside some other systems (adjtime_config(5))."""
-    try:
-        return "LOCAL" in (root / "etc/adjtime").read_text().split()
-    except (OSError, ValueError):
-        return False
-
-
-def _integer(path: Path) -> int | None:
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return None

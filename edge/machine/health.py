@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from time import monotonic
 
+from edge.files.kernel import integer, text
+
 PROCESSOR = re.compile(r"cpu|soc|^tj|x86_pkg|coretemp|k10temp|zenpower|package|tctl", re.IGNORECASE)
 """Names that Linux gives to a processor's sensor: Raspberry Pi, Jetson, Intel, AMD."""
 
@@ -101,10 +103,10 @@ def look(root: Path = Path("/"), *, thorough: bool = False) -> Health:
 def temperatures(sysfs: Path = Path("/sys")) -> Iterator[tuple[str, float]]:
     """Sensor and °C (Linux documentation: driver-api/thermal/sysfs-api, hwmon/sysfs-interface)."""
     for zone in sorted(sysfs.glob("class/thermal/thermal_zone*")):
-        yield from _temperature(_text(zone / "type"), zone / "temp")
+        yield from _temperature(text(zone / "type"), zone / "temp")
     for sensor in sorted(sysfs.glob("class/hwmon/hwmon*/temp*_input")):
-        label = _text(sensor.with_name(sensor.name.replace("_input", "_label")))
-        yield from _temperature(f"{_text(sensor.parent / 'name')} {label}".strip(), sensor)
+        label = text(sensor.with_name(sensor.name.replace("_input", "_label")))
+        yield from _temperature(f"{text(sensor.parent / 'name')} {label}".strip(), sensor)
 
 
 def _temperature(name: str, file: Path) -> Iterator[tuple[str, float]]:
@@ -145,7 +147,7 @@ def _cooling(sysfs: Path) -> bool | None:
     states = [
         integer(device / "cur_state")
         for device in sysfs.glob("class/thermal/cooling_device*")
-        if _SLOWS_DOWN.search(_text(device / "type"))
+        if _SLOWS_DOWN.search(text(device / "type"))
     ]
     return _any([None if state is None else state > 0 for state in states])
 
@@ -181,7 +183,7 @@ def _fastest_mhz(sysfs: Path, name: str) -> float | None:
 
 
 def _memory_free_mb(root: Path) -> float | None:
-    found = re.search(r"^MemAvailable:\s+(\d+) kB$", _text(root / "proc/meminfo"), re.MULTILINE)
+    found = re.search(r"^MemAvailable:\s+(\d+) kB$", text(root / "proc/meminfo"), re.MULTILINE)
     return int(found[1]) * 1024 / 1e6 if found else None
 
 
@@ -193,18 +195,3 @@ def _any(told: list[bool | None]) -> bool | None:
     """True if one says so, False if none does, None where nothing tells."""
     known = [one for one in told if one is not None]
     return any(known) if known else None
-
-
-def integer(file: Path, base: int = 10) -> int | None:
-    """The whole number in a file; None where it is missing, or holds something else."""
-    try:
-        return int(_text(file), base)
-    except ValueError:
-        return None
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace").strip()
-    except OSError:  # a sensor that is asleep answers with an error
-        return ""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.files import stricttoml
+from edge.files.kernel import text
 from edge.files.stricttoml import within
 from edge.types import LeukoscopeError
 
@@ -252,10 +253,7 @@ def load_profile(name_or_path: str | None = None) -> Profile:
 
 def device_model() -> str:
     """What the device tree calls this board ('Raspberry Pi 5 Model B Rev 1.0'); empty on a PC."""
-    try:
-        return Path("/proc/device-tree/model").read_text(errors="replace").strip("\0\n ")
-    except OSError:
-        return ""
+    return text(Path("/proc/device-tree/model")).strip("\0\n ")
 
 
 def data_folder() -> Path:

@@ -26,6 +26,7 @@ from edge.bundle.bundle import Bundle, BundleError
 from edge.bundle.manifest import VARIANTS
 from edge.cells.classify import Classifier
 from edge.files import atomic, strictjson
+from edge.files.kernel import value
 from edge.machine.profile import RuntimeSettings, device_model
 from edge.runtimes import KINDS, GraphError, Tell, why_not
 from edge.selftest.golden import Golden
@@ -236,11 +237,7 @@ def _key(bundle: Bundle, tried: str, threads: int) -> str:
 
 def _processor() -> str:
     """What the processor or the board is called."""
-    with suppress(OSError), open("/proc/cpuinfo", errors="replace") as stream:
-        for line in stream.read(4096).split("\n"):
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return device_model() or platform.processor()
+    return value(Path("/proc/cpuinfo"), "model name") or device_model() or platform.processor()
 
 
 def _all_kept(folder: Path | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from edge import command
+from edge.files.kernel import text
 from edge.machine.profile import load_profile
 from edge.setup import parts as parts_
 from edge.setup.box import Box
@@ -139,7 +140,7 @@ def _allowed(box: Box) -> None:
         return
     if os.geteuid() != 0:
         raise SetupError(f"setup changes the system: run it as sudo {Path(sys.argv[0]).resolve()} setup ...")
-    mounts = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
+    mounts = text(Path("/proc/self/mounts")).splitlines()
     if any(mount.split()[:2] == ["overlayroot", "/"] for mount in mounts):
         raise SetupError(
             "/: is an overlay in memory, which forgets at power-off; run setup in sudo overlayroot-chroot"

@@ -13,6 +13,7 @@ from edge.cameras.v4l2 import abi
 from edge.cameras.v4l2.device import Device, KernelDevice, OpenDevice
 from edge.cameras.v4l2.formats import pixel_formats
 from edge.cameras.v4l2.layout import BITS
+from edge.files.kernel import text
 
 FREE, NO_CAMERA = 0, errno.ENOTTY
 """What `refusal` answers of a camera that can be used, and of a node that is none."""
@@ -62,7 +63,7 @@ def list_nodes(root: Path = Path("/"), open_device: OpenDevice = KernelDevice) -
     entries = (root / "sys/class/video4linux").glob("video*")
     for entry in sorted(entries, key=lambda e: int(re.sub(r"\D", "", e.name) or 0)):
         path = str(root / "dev" / entry.name)
-        if _text(entry / "index") == "0" and refusal(path, open_device) not in (NO_CAMERA, errno.ENOENT):
+        if text(entry / "index") == "0" and refusal(path, open_device) not in (NO_CAMERA, errno.ENOENT):
             nodes.append(_node(path, entry))
     return sorted(nodes, key=lambda node: node.place)
 
@@ -139,16 +140,16 @@ def _node(path: str, entry: Path) -> Node:
     place = entry / "device"
     port = Path(os.path.realpath(place if place.exists() else entry))
     usb = next((folder for folder in (port, *port.parents) if (folder / "idVendor").is_file()), None)
-    model = _model(_text(entry / "name")) or entry.name
+    model = _model(text(entry / "name")) or entry.name
     if usb is None:
         return Node(path, model, port=str(port))
     return Node(
         path,
         model,
-        ids=f"{_text(usb / 'idVendor')}:{_text(usb / 'idProduct')}",
-        serial=_text(usb / "serial"),
+        ids=f"{text(usb / 'idVendor')}:{text(usb / 'idProduct')}",
+        serial=text(usb / "serial"),
         port=str(port),
-        place=BUILT_IN if _text(usb / "removable") == "fixed" else MOVABLE,
+        place=BUILT_IN if text(usb / "removable") == "fixed" else MOVABLE,
     )
 
 
@@ -156,10 +157,3 @@ def _model(name: str) -> str:
     """The name without a repetition: the driver says 'Integrated Camera: Integrated C'."""
     product, _, function = name.partition(": ")
     return product if product.startswith(function) else name
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace").strip()
-    except OSError:
-        return ""
