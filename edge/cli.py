@@ -93,7 +93,7 @@ def _parser() -> command.Parser:
                          help="record store (default: in the user's data folder)")  # fmt: skip
     records.add_argument("--no-records", action="store_true", help="keep no records")
     add("--wait", action="store_true", help="wait for a camera that is not there yet, instead of giving up")
-    add("--max-frames", type=_at_least_one, metavar="N", help="stop after N frames")
+    add("--max-frames", type=command.whole(1), metavar="N", help="stop after N frames")
     add("--max-seconds", type=_seconds, metavar="S", help="stop after S seconds")
     return parser
 
@@ -101,30 +101,17 @@ def _parser() -> command.Parser:
 def _scale(text: str) -> float | str:
     if text == "auto":
         return text
-    value = _number(text)
+    value = command.number(text)
     if not 0.01 <= value <= 10:
         raise argparse.ArgumentTypeError(f"{text} is no scale of a microscope; give auto or 0.01 to 10 (µm)")
     return value
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-
-
 def _seconds(text: str) -> float:
-    value = _number(text)
+    value = command.number(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} seconds is no time; give a positive number")
     return value
-
-
-def _at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def _conflict(arguments: argparse.Namespace) -> str | None:
@@ -156,7 +143,8 @@ def _run(arguments: argparse.Namespace) -> int:
         held.callback(notifier.close)
         screening, camera, summary = _screening(arguments, held, notifier)
         if arguments.truth is not None:
-            _write_truth(arguments.truth, camera)
+            truth = camera.truth()  # type: ignore[attr-defined]
+            command.write("--truth", arguments.truth, json.dumps(truth) + "\n")
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             signal.signal(getattr(signal, name), lambda *_: screening.stop())
         signal.signal(signal.SIGUSR1, lambda *_: screening.new_slide())
@@ -227,7 +215,7 @@ def _screening(
     if arguments.headless:
         sinks.append(CameraTeller())
     # last, for an engine may take minutes to build
-    engine = open_engine(profile, model, arguments.runtime, _tell)
+    engine = open_engine(profile, model, arguments.runtime, partial(command.say, "edge-run"))
     held.callback(engine.close)
     screening = Screening(
         camera=camera, bundle=model, classifier=engine.classifier, scales=scales, store=store,
@@ -262,10 +250,6 @@ def _with_saved_light(camera: Camera) -> None:
         camera.fix_light(light)
 
 
-def _tell(line: str) -> None:
-    command.say("edge-run", line)
-
-
 def _store(arguments: argparse.Namespace) -> Store | Unrecorded:
     from edge.machine.profile import data_folder
     from edge.records.store import Store, Unrecorded
@@ -285,14 +269,6 @@ def _sinks(arguments: argparse.Namespace, camera: Camera, held: ExitStack) -> li
     if arguments.labels:
         sinks.append(LabelImages(arguments.labels, getattr(camera, "holds", lambda _path: False)))
     return sinks
-
-
-def _write_truth(path: Path, camera: Camera) -> None:
-    truth = camera.truth()  # type: ignore[attr-defined]
-    try:
-        path.write_text(json.dumps(truth) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise LeukoscopeError(f"--truth {path}: cannot be written ({error.strerror}); give another") from None
 
 
 def _screen(screening: Screening) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn, TextIO
 
@@ -57,6 +58,26 @@ def add(
     return parser
 
 
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """An argument's `type`: a whole number from `low` on, up to `high` where that is given."""
+
+    def parsed(text: str) -> int:
+        if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
+            end = "on" if high is None else f"to {high}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} {end}")
+        return int(text)
+
+    return parsed
+
+
+def number(text: str) -> float:
+    """An argument's `type`: a number, whatever its size."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
 def add_large(parser: argparse.ArgumentParser, verb: str = "open") -> None:
     """Add `--large` to a command that opens a bundle, or does something else with it."""
     parser.add_argument("--large", action="store_true", help=f"{verb} a bundle of more than 64 MiB too")
@@ -83,6 +104,14 @@ def run(prog: str, work: Callable[[], int], *, extras: str = "", interrupted: st
         line = interrupted
     say(prog, " ".join(line.split()))
     return FAILED
+
+
+def write(flag: str, path: str | Path, text: str) -> None:
+    """Write a file that was asked for with this flag; raises LeukoscopeError."""
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise LeukoscopeError(f"{flag} {path}: cannot be written ({error.strerror}); give another") from None
 
 
 def say(prog: str, line: str) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be 
 
 EXAMPLE = "edge-device update /media/stick/leukocytes.bundle"
 
+_say = partial(command.say, "edge-device")
 _SPARE = 2 * 1024 * 1024  # bytes to leave for the records of the slide under way
 _STEPS = ("reading", "checking", "copying", "golden cases", "switching")
 
@@ -53,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
         with command.Progress(len(_STEPS)) as progress:
             bundle = install(
                 arguments.file,
-                _tester(arguments),
+                partial(_test, arguments),
                 lambda i: progress.show(i, f"{_STEPS[i]} {arguments.file.name}"),
             )
         print(f"in use from the next start on: {named(bundle)}")
@@ -65,20 +67,12 @@ def _run(arguments: argparse.Namespace) -> int:
     return command.DONE
 
 
-def _say(line: str) -> None:
-    command.say("edge-device", line)
+def _test(arguments: argparse.Namespace, bundle: Bundle) -> None:
+    """Run the golden cases as edge-run would, and keep the outcome for it."""
+    from edge.line.engine import open_engine
+    from edge.machine.profile import load_profile
 
-
-def _tester(arguments: argparse.Namespace) -> Callable[[Bundle], None]:
-    """What runs the golden cases as edge-run would, and keeps the outcome for it."""
-
-    def test(bundle: Bundle) -> None:
-        from edge.line.engine import open_engine
-        from edge.machine.profile import load_profile
-
-        open_engine(load_profile(arguments.profile), bundle, arguments.runtime, _say).close()
-
-    return test
+    open_engine(load_profile(arguments.profile), bundle, arguments.runtime, _say).close()
 
 
 def install(file: Path, test: Callable[[Bundle], None], step: Callable[[int], None]) -> Bundle:

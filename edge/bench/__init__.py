@@ -37,8 +37,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -59,28 +59,16 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     add = parser.add_argument
     add("--json", metavar="PATH or -", help="write the figures as JSON, to standard output for -")
     add("--plot", type=Path, metavar="PNG", help="draw them (needs matplotlib)")
-    add("--frames", type=_frames, metavar="N",
+    add("--frames", type=command.whole(4, 2000), metavar="N",
         help=f"fields to measure (default {FRAMES}); each takes 6 MB of memory")  # fmt: skip
     add("--quick", action="store_true", help=f"{QUICK_FRAMES} fields and fewer rounds: a rough look")
-    add("--long", type=_long, default=0, metavar="N",
+    add("--long", type=command.whole(1), default=0, metavar="N",
         help="screen N fields more in a process of its own, to see whether its memory grows")  # fmt: skip
     add("--bundle", type=Path, metavar="PATH", help="model bundle (default: the one in use)")
     add("--allow-unsigned", action="store_true", help="run a bundle that nobody vouches for")
     command.add_large(parser)
     add("--profile", metavar="NAME or PATH", help="device profile (default: the one that fits this machine)")
     add("--runtime", choices=("auto", "ort", "trt"), help="what runs the networks (default: auto)")
-
-
-def _frames(text: str) -> int:
-    if not text.isdecimal() or not 4 <= int(text) <= 2000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 4 to 2000")
-    return int(text)
-
-
-def _long(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -99,31 +87,19 @@ def run(arguments: argparse.Namespace) -> int:
     extent = Extent.short(arguments.frames) if arguments.quick else Extent.full(arguments.frames)
     extent = replace(extent, long=arguments.long)
     steps = count(1)
-    with (
-        rig(
-            arguments.bundle,
-            arguments.allow_unsigned,
-            arguments.profile,
-            arguments.runtime,
-            _told,
-            large=arguments.large,
-        ) as rigged,
-        command.Progress(extent.steps) as bar,
-    ):
+    asked = (arguments.bundle, arguments.allow_unsigned, arguments.profile, arguments.runtime)
+    opened = rig(*asked, partial(command.say, "edge-device"), large=arguments.large)
+    with opened as rigged, command.Progress(extent.steps) as bar:
         figures = measure(rigged, extent, lambda text: bar.show(next(steps), text))
     text = json.dumps(figures, indent=2)
     print(text if arguments.json == "-" else table.table(figures), flush=True)
     if arguments.json not in (None, "-"):
-        _write(Path(arguments.json), text + "\n")
+        command.write("--json", arguments.json, text + "\n")
     if arguments.plot is not None:
         from edge.bench.plot import plot
 
         plot(figures, arguments.plot)
     return command.DONE
-
-
-def _told(line: str) -> None:
-    print(f"edge-device: {line}", file=sys.stderr)
 
 
 def _check_targets(arguments: argparse.Namespace) -> None:
@@ -135,10 +111,3 @@ def _check_targets(arguments: argparse.Namespace) -> None:
             continue
         if Path(path).is_dir() or not os.access(Path(path).absolute().parent, os.W_OK):
             raise LeukoscopeError(f"{flag} {path}: cannot be written there; give another file")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise LeukoscopeError(f"--json {path}: cannot be written ({error.strerror}); give another") from None

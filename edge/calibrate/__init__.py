@@ -15,7 +15,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edge import command
@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # other subcommands need no pictures
 
 STEPS = ("light", "flat", "scale")
 PICTURES = 20
+
+_say = partial(command.say, "edge-device")
 
 EXAMPLE = """edge-device calibrate --camera 0
          edge-device calibrate --camera 0 --only scale --micrometer 10
@@ -50,7 +52,7 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     ruler.add_argument(
         "--um-per-px", type=_scale, metavar="X", help="state the scale instead of measuring it"
     )
-    add("--frames", type=_pictures, default=PICTURES, metavar="N",
+    add("--frames", type=command.whole(1, 200), default=PICTURES, metavar="N",
         help=f"pictures of the empty field (default {PICTURES})")  # fmt: skip
     add("--yes", action="store_true", help="ask nothing: take what lies under the objective")
     other = parser.add_mutually_exclusive_group()
@@ -69,10 +71,7 @@ def _steps(text: str) -> tuple[str, ...]:
 
 
 def _number(text: str, low: float, high: float, what: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    value = command.number(text)
     if not low <= value <= high:
         raise argparse.ArgumentTypeError(f"{text} is no {what}; give {low:g} to {high:g} (µm)")
     return value
@@ -84,12 +83,6 @@ def _distance(text: str) -> float:
 
 def _scale(text: str) -> float:
     return _number(text, 0.01, 10, "scale of a microscope")
-
-
-def _pictures(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 200:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 200")
-    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -116,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json == "-":
         print(json.dumps(outcome, indent=2), flush=True)
     elif arguments.json:
-        _write(Path(arguments.json), json.dumps(outcome, indent=2) + "\n")
+        command.write("--json", arguments.json, json.dumps(outcome, indent=2) + "\n")
     return command.DONE
 
 
@@ -228,14 +221,3 @@ def as_json(one: Calibration) -> dict[str, object]:
         "light": asdict(one.light) if one.light else None, "glass": one.glass,
         "fall": None if one.flat is None else round(1 - float(one.flat[..., 1].min()), 4),
     }  # fmt: skip
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise LeukoscopeError(f"--json {path}: cannot be written ({error.strerror}); give another") from None
-
-
-def _say(line: str) -> None:
-    command.say("edge-device", line)

@@ -46,13 +46,11 @@ class Found:
     Attributes
     ----------
     light : to be fixed. level : brightest glass in its brightest channel, 0 to 1.
-    cast : log intensity of red and of blue by green that is left, 0 for neutral.
     note : what the user should know, None where all is well.
     """
 
     light: Light
     level: float
-    cast: tuple[float, float]
     note: str | None = None
 
 
@@ -84,7 +82,7 @@ class LightSearch:
         light, shown = self._exposed(light)
         light, shown = self._whitened(light, shown)
         light, shown = self._exposed(light)
-        return Found(light, _level(shown), _cast(shown), self._note(light, shown))
+        return Found(light, _level(shown), self._note(light, shown))
 
     def _note(self, light: Light, shown: F32) -> str | None:
         level = _level(shown)

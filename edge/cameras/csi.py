@@ -47,18 +47,10 @@ class CsiCamera(IsolatedCamera):
     """
 
     def __init__(
-        self,
-        number: int,
-        settings: CameraSettings,
-        pipeline: str = PIPELINE,
-        root: Path = Path("/"),
+        self, number: int, settings: CameraSettings, pipeline: str = PIPELINE, root: Path = Path("/")
     ) -> None:
         described = pipeline.format(
-            number=number,
-            width=settings.width,
-            height=settings.height,
-            fps=settings.fps,
-            sink=NEWEST_ONLY,
+            number=number, width=settings.width, height=settings.height, fps=settings.fps, sink=NEWEST_ONLY
         )
         super().__init__(
             spec=f"csi:{number}",

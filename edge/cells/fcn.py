@@ -66,7 +66,6 @@ class Learned:
     """
 
     def __init__(self, graph: bytes, *, precision: str = "fp32", threads: int = 1) -> None:
-        self.name = f"fcn-{precision}"
         self._answer = DynamicRuntime(graph, "pixels", precision=precision, threads=threads)
 
     def __call__(self, view: Specimen) -> Cells:

@@ -44,8 +44,7 @@ def camera(subject: Subject) -> Check:
     if unit and one is None and spec == service.camera(subject.root):
         return check("fine", f"{spec} is left to {unit}, which uses it")
     if one and one.problem:
-        problem, _, mend = one.problem.partition("; ")
-        return check("wrong", f"{one.name}: {problem}", mend)
+        return Check.told("camera", "wrong", f"{one.name}: {one.problem}")
     return _picture(subject, spec)
 
 

@@ -39,6 +39,12 @@ class Check:
     message: str
     mend: str = ""
 
+    @classmethod
+    def told(cls, name: str, level: Level, line: str) -> Check:
+        """Of a line such as an error's, in which what to do follows a semicolon."""
+        message, _, mend = line.partition("; ")
+        return cls(name, level, message, mend)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -88,7 +94,7 @@ class _Run:
         try:
             self._check = self._examination.examine(self._subject)
         except LeukoscopeError as error:
-            self._check = refused(name, error)
+            self._check = Check.told(name, "wrong", str(error))
         except Exception as error:  # whatever it was, it is this check's answer
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             self._check = Check(name, "wrong", f"could not be checked ({reason})")
@@ -124,9 +130,3 @@ def examine_all(
 def hanging() -> bool:
     """Whether a check has not come back, though nobody waits for it any more."""
     return any(thread.name.startswith(THREAD) for thread in threading.enumerate())
-
-
-def refused(name: str, error: LeukoscopeError) -> Check:
-    """What a check says of an error whose message ends with what to do."""
-    message, _, mend = str(error).partition("; ")
-    return Check(name, "wrong", message, mend)

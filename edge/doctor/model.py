@@ -17,25 +17,19 @@ def runtime(subject: Subject) -> Check:
     """Whether something can run the networks here."""
     from edge.runtimes import why_not
 
-    check = partial(Check, "runtime")
     asked = subject.profile.runtime.kind
     without = {kind: why_not(kind) for kind in ("ort", "trt")}
     working = [kind for kind, reason in without.items() if reason is None]
     if asked != "auto" and (reason := without[asked]):
-        return check("wrong", *_split(reason))
+        return Check.told("runtime", "wrong", reason)
     if not working:
-        return check("wrong", *_split(without["ort"] or ""))
+        return Check.told("runtime", "wrong", without["ort"] or "")
     names = {"ort": "ONNX Runtime", "trt": "TensorRT"}
     said = " and ".join(names[kind] for kind in working)
     if "jetson" in subject.profile.name and "trt" not in working:
-        reason, mend = _split(without["trt"] or "")
-        return check("worth knowing", f"{said} works, the GPU is not used: {reason}", mend)
-    return check("fine", f"{said} works")
-
-
-def _split(reason: str) -> tuple[str, str]:
-    message, _, mend = reason.partition("; ")
-    return message, mend
+        line = f"{said} works, the GPU is not used: {without['trt']}"
+        return Check.told("runtime", "worth knowing", line)
+    return Check("runtime", "fine", f"{said} works")
 
 
 def bundle(subject: Subject) -> Check:

@@ -108,12 +108,7 @@ class RuntimeSettings:
 
 @dataclass(frozen=True)
 class ImageSettings:
-    """How pictures are worked on.
-
-    Attributes
-    ----------
-    threads : processor threads OpenCV may use.
-    """
+    """How pictures are worked on: `threads` of the processor that OpenCV may use."""
 
     threads: int
 
@@ -123,12 +118,9 @@ class ImageSettings:
 
 @dataclass(frozen=True)
 class MemorySettings:
-    """What the program may take.
+    """What the program may take: from `max_mb` megabytes on the service is ended and started again.
 
-    Attributes
-    ----------
-    max_mb : megabytes at which the service is ended and started again; twice what it needs, so that only
-        a leak gets there.
+    That is twice what it needs, so that only a leak gets there.
     """
 
     max_mb: int
@@ -139,12 +131,7 @@ class MemorySettings:
 
 @dataclass(frozen=True)
 class DisplaySettings:
-    """The terminal screen.
-
-    Attributes
-    ----------
-    fps : pictures drawn per second at most; what lies between is worked on and counted, not drawn.
-    """
+    """The terminal screen draws `fps` pictures a second at most; others are counted and not drawn."""
 
     fps: int
 
@@ -180,12 +167,7 @@ class ThermalSettings:
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """The line as a service that starts by itself.
-
-    Attributes
-    ----------
-    watchdog_s : seconds without a sign of life of the line after which it is ended and started again.
-    """
+    """The line as a service: after `watchdog_s` seconds without a sign of life it is started again."""
 
     watchdog_s: int
 
@@ -195,12 +177,7 @@ class ServiceSettings:
 
 @dataclass(frozen=True)
 class BoxSettings:
-    """What `edge-device setup` installs.
-
-    Attributes
-    ----------
-    parts : names of folders in `firmware_config/parts`.
-    """
+    """What `edge-device setup` installs: `parts`, names of folders in `firmware_config/parts`."""
 
     parts: tuple[str, ...]
 

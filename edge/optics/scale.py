@@ -8,7 +8,6 @@ flat field too, and says once what of a calibration no longer fits.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -186,7 +185,11 @@ class ScaleKeeper:
         if self._store is None:
             return None
         camera = self._scales.camera
-        fresh = calibration_from(measured, camera.name, camera.serial, *self._size)
+        now, clock_set = stamp()
+        fresh = Calibration(
+            camera.name, *self._size, measured.um_per_px, measured.uncertainty, now, "red-cells",
+            camera.serial, clock_set,
+        )  # fmt: skip
         if (lit := self._calibration) is not None:
             fresh = replace(fresh, light=lit.light, glass=lit.glass, flat=lit.flat, lit_at=lit.lit_at)
         try:
@@ -209,19 +212,6 @@ class ScaleKeeper:
         if (measured := self._measured) is not None:
             return Scale(measured.um_per_px, "red-cells", measured.uncertainty, measured.cells)
         return Scale(self._scales.nominal, "nominal")
-
-
-def calibration_from(measured: Measured, camera: str, serial: str, width: int, height: int) -> Calibration:
-    """What `edge-device calibrate` and the first slide of a live camera save of red cells."""
-    now, clock_set = stamp()
-    return Calibration(
-        camera, width, height, measured.um_per_px, measured.uncertainty, now, "red-cells", serial, clock_set
-    )
-
-
-def measure(frames: Sequence[Frame]) -> Measured | None:
-    """Scale from several fields at once, None where they show too few red cells."""
-    return redcells.estimate([redcells.find(f.pixels) for f in frames if f.fault is None])
 
 
 def is_sure(measured: Measured | None) -> bool:

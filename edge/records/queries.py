@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from edge.records.boots import TrueTimes
 from edge.records.rows import Row, decoded, decoded_cell
 
-Rows = Callable[..., list[Row]]
-"""Takes SQL and its values, gives the rows."""
 
+class Queries:
+    """What a record store is asked; the store itself says how rows are got."""
 
-def slides(rows: Rows) -> list[Row]:
-    """As `Store.slides`."""
-    # boots and their seconds are in order whatever the wall clock showed; older slides have neither
-    found = rows("SELECT * FROM slides ORDER BY boot, started_s, started_at, id")
-    times = _times(rows)
-    return [_in_time(decoded(row, "classes", "tally"), times) for row in found]
+    def _rows(self, sql: str, *values: object) -> list[Row]:
+        """The rows that a statement with these values gives."""
+        raise NotImplementedError
 
+    def slides(self) -> list[Row]:
+        """Every slide, the oldest first: the columns of table `slides`, `classes` and `tally` decoded.
 
-def readings(rows: Rows, slide: str) -> list[Row]:
-    """As `Store.readings`."""
-    found = rows(
-        "SELECT readings.*, slides.boot FROM readings JOIN slides ON slides.id = readings.slide "
-        "WHERE slide = ? ORDER BY readings.id",
-        slide,
-    )
-    times = _times(rows)
-    for row in found:
-        row["captured_at"], row["clock"] = times.of(row["boot"], row["captured_at"], row["captured_s"])
-    return [decoded(row, "problems", "ms") for row in found]
+        `started_at` and `finished_at` are true times as far as they are known, and `clock` says what they
+        are: 'set', 'corrected', 'not set' or 'unknown' (see `edge.records.boots`).
+        """
+        # boots and their seconds are in order whatever the wall clock showed; older slides have neither
+        found = self._rows("SELECT * FROM slides ORDER BY boot, started_s, started_at, id")
+        times = self._times()
+        return [_in_time(decoded(row, "classes", "tally"), times) for row in found]
 
+    def readings(self, slide: str) -> list[Row]:
+        """The slide's readings in order: the columns of table `readings`, `problems` and `ms` decoded.
 
-def cells(rows: Rows, slide: str) -> list[Row]:
-    """As `Store.cells`."""
-    found = rows(
-        "SELECT cells.*, readings.frame FROM cells JOIN readings ON readings.id = cells.reading "
-        "WHERE readings.slide = ? ORDER BY cells.id",
-        slide,
-    )
-    return [decoded_cell(row) for row in found]
+        `captured_at` is the true time as far as it is known, and `clock` says what it is, as of `slides`.
+        """
+        found = self._rows(
+            "SELECT readings.*, slides.boot FROM readings JOIN slides ON slides.id = readings.slide "
+            "WHERE slide = ? ORDER BY readings.id",
+            slide,
+        )
+        times = self._times()
+        for row in found:
+            row["captured_at"], row["clock"] = times.of(row["boot"], row["captured_at"], row["captured_s"])
+        return [decoded(row, "problems", "ms") for row in found]
 
+    def cells(self, slide: str) -> list[Row]:
+        """The slide's cells, frame by frame: the columns of table `cells` and the reading's `frame`.
 
-def _times(rows: Rows) -> TrueTimes:
-    return TrueTimes(rows("SELECT * FROM clock ORDER BY id"))
+        `probabilities` is (C,) float32; `crop` is (S, S, 3) uint8 RGB, None where the cell is not new.
+        """
+        found = self._rows(
+            "SELECT cells.*, readings.frame FROM cells JOIN readings ON readings.id = cells.reading "
+            "WHERE readings.slide = ? ORDER BY cells.id",
+            slide,
+        )
+        return [decoded_cell(row) for row in found]
+
+    def _times(self) -> TrueTimes:
+        return TrueTimes(self._rows("SELECT * FROM clock ORDER BY id"))
 
 
 def _in_time(slide: Row, times: TrueTimes) -> Row:

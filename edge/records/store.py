@@ -18,10 +18,10 @@ from secrets import token_hex
 from typing import Any, Self
 
 from edge.machine import clock
-from edge.records import queries
 from edge.records.boots import BootClock, iso
 from edge.records.database import RecordsError, connect, explain
 from edge.records.identifiers import new_slide_id
+from edge.records.queries import Queries
 from edge.records.rows import cell_rows, insert, reading_row
 from edge.types import Finding, Reading, SlideHeader, Tally
 
@@ -67,7 +67,7 @@ class Unrecorded:
         return
 
 
-class Store:
+class Store(Queries):
     """The record store, one SQLite file. Used by one thread; a context manager.
 
     Parameters
@@ -216,28 +216,6 @@ class Store:
             self._changed.notify_all()
         self._thread.join()
         self._database.close()
-
-    def slides(self) -> list[dict[str, Any]]:
-        """Every slide, the oldest first: the columns of table `slides`, `classes` and `tally` decoded.
-
-        `started_at` and `finished_at` are true times as far as they are known, and `clock` says what they
-        are: 'set', 'corrected', 'not set' or 'unknown' (see `edge.records.boots`).
-        """
-        return queries.slides(self._rows)
-
-    def readings(self, slide: str) -> list[dict[str, Any]]:
-        """The slide's readings in order: the columns of table `readings`, `problems` and `ms` decoded.
-
-        `captured_at` is the true time as far as it is known, and `clock` says what it is, as of `slides`.
-        """
-        return queries.readings(self._rows, slide)
-
-    def cells(self, slide: str) -> list[dict[str, Any]]:
-        """The slide's cells, frame by frame: the columns of table `cells` and the reading's `frame`.
-
-        `probabilities` is (C,) float32; `crop` is (S, S, 3) uint8 RGB, None where the cell is not new.
-        """
-        return queries.cells(self._rows, slide)
 
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         self._drain()

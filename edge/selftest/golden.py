@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from edge.files import strictjson
 from edge.files.pictures import decode
 from edge.files.strictjson import Table
 from edge.optics.specimen import specimen
-from edge.types import F32, U8
+from edge.types import F32, U8, CellsInFrame
 
 MEMBER = "golden.json"
 
@@ -84,17 +85,22 @@ class Golden:
             for view, case in zip(self._views, self.cases, strict=True)
         ]
 
+    @cached_property
+    def _cells(self) -> list[CellsInFrame]:
+        """What this machine finds in each case."""
+        pairs = zip(self.cases, self._views, strict=True)
+        return [self._find(view).in_frame(*case.pixels.shape[:2]) for case, view in pairs]
+
     def unlike(self) -> list[str]:
         """What preprocessing and segmentation find otherwise here, in words; empty when all is well."""
         wrong = []
-        for case, view, windows in zip(self.cases, self._views, self._crops, strict=True):
+        for case, found, windows in zip(self.cases, self._cells, self._crops, strict=True):
             off = np.abs(windows.astype(np.int16) - case.crops) > self._crop_tolerance
             if off.mean(axis=(1, 2, 3)).max() > _CROP_SHARE:
                 wrong.append(
                     f"{case.name}: the crops differ by more than {self._crop_tolerance:g} grey levels"
                 )
-            found = self._find(view).in_frame(*case.pixels.shape[:2]).centres_px
-            apart = np.linalg.norm(case.centres_px[:, None] - found[None], axis=2) * case.um_per_px
+            apart = _apart(case, found) * case.um_per_px
             lost = int((apart.min(axis=1, initial=np.inf) > NEAR_UM).sum())
             if lost:
                 wrong.append(f"{case.name}: {lost} of {len(case.classes)} cells not found in their place")
@@ -109,11 +115,11 @@ class Golden:
         wrong: list[str] = []
         member = self._manifest.graphs[classifier.runtime]
         limit = self.tolerance[classifier.runtime.split("-")[0]]
-        for case, own in zip(self.cases, self._crops, strict=True):
+        for i, (case, own) in enumerate(zip(self.cases, self._crops, strict=True)):
             if member not in case.probabilities:
                 wrong.append(f"{case.name}: nothing is known of what {member} must say")
                 continue
-            found = self._given(case)
+            found = self._given(i)
             given = ((classifier.probabilities(case.crops), limit),) if found is None else ()
             here = classifier.probabilities(own) if found is None else found
             for answers, most in (*given, (here, _HERE * limit)):
@@ -132,28 +138,27 @@ class Golden:
     def answers(self, classifier: Classifier) -> list[F32]:
         """(n, C) for each case: what is said of its n cells as this machine cut or found them."""
         return [
-            classifier.probabilities(own) if (given := self._given(case)) is None else given
-            for case, own in zip(self.cases, self._crops, strict=True)
+            classifier.probabilities(own) if (given := self._given(i)) is None else given
+            for i, own in enumerate(self._crops)
         ]
 
     def found(self) -> list[F32]:
         """(m, 2) for each case: the middles of all cells that this machine finds in it, in its pixels."""
-        return [
-            self._find(view).in_frame(*case.pixels.shape[:2]).centres_px
-            for case, view in zip(self.cases, self._views, strict=True)
-        ]
+        return [cells.centres_px for cells in self._cells]
 
-    def _given(self, case: Case) -> F32 | None:
+    def _given(self, i: int) -> F32 | None:
         """(n, C) what who finds the cells says of those nearest to a case's; None where it says nothing."""
-        view = specimen(case.pixels, case.um_per_px, self._manifest.pitch_um)
-        found = self._find(view)
-        if found.probabilities is None:
+        case, found = self.cases[i], self._cells[i]
+        if found.found.probabilities is None:
             return None
         if not len(found):
             return np.zeros((len(case.classes), len(self._manifest.classes)), np.float32)
-        centres_px = found.in_frame(*case.pixels.shape[:2]).centres_px
-        apart = np.linalg.norm(case.centres_px[:, None] - centres_px[None], axis=2)
-        return np.asarray(found.probabilities[apart.argmin(axis=1)], np.float32)
+        return np.asarray(found.found.probabilities[_apart(case, found).argmin(axis=1)], np.float32)
+
+
+def _apart(case: Case, found: CellsInFrame) -> F32:
+    """(n, m) pixels from each of a case's cells to each of those found."""
+    return np.asarray(np.linalg.norm(case.centres_px[:, None] - found.centres_px[None], axis=2), np.float32)
 
 
 def _case(table: Table, bundle: Bundle) -> Case:

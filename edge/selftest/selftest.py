@@ -66,13 +66,7 @@ class Outcome:
     speed: float
 
 
-def choose(
-    bundle: Bundle,
-    settings: RuntimeSettings,
-    *,
-    folder: Path | None,
-    tell: Tell,
-) -> Classifier:
+def choose(bundle: Bundle, settings: RuntimeSettings, *, folder: Path | None, tell: Tell) -> Classifier:
     """The bundle's classifier in the fastest precision that answers rightly on this machine.
 
     Parameters

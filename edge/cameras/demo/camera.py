@@ -113,15 +113,8 @@ class SimulatedCamera:
         """
         fields = []
         for index in range(FIELDS_IN_TRUTH):
-            x, y = self.field_um(index)
             step = index % len(self._walk)
-            fields.append(
-                {
-                    "index": index,
-                    "x_um": round(x, 3),
-                    "y_um": round(y, 3),
-                    "defocus_um": round(float(self._walk.defocus_um[step]), 3),
-                    "exposure": round(float(self._walk.exposure[step]), 3),
-                }
-            )
+            found = (*self.field_um(index), self._walk.defocus_um[step], self._walk.exposure[step])
+            named = zip(("x_um", "y_um", "defocus_um", "exposure"), found, strict=True)
+            fields.append({"index": index} | {name: round(float(value), 3) for name, value in named})
         return {**self._smear.truth(), "fields": fields}

@@ -15,14 +15,8 @@ from edge.cameras.demo.drawing import Canvas, smoothstep
 from edge.types import F32
 
 LEUKOCYTES = (
-    "blast",
-    "immature-granulocyte",
-    "lymphocyte",
-    "monocyte",
-    "neutrophil",
-    "eosinophil",
-    "basophil",
-)
+    "blast", "immature-granulocyte", "lymphocyte", "monocyte", "neutrophil", "eosinophil", "basophil",
+)  # fmt: skip
 
 DIAMETER_UM: Mapping[str, tuple[float, float]] = {
     "blast": (13.5, 20.0),

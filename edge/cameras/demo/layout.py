@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from edge.cameras.demo.cytology import DIAMETER_UM, LEUKOCYTES
 from edge.cameras.demo.scope import Scope
-
-F64 = NDArray[np.float64]
+from edge.types import F64
 
 JITTER = 0.25  # of the spacing of sites
 TOUCHING_SHARE = 0.05

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cameras.demo.scope import Scope
+from edge.types import F64
 
 I64 = NDArray[np.int64]
-F64 = NDArray[np.float64]
 
 SHORTEST_MOVE, LONGEST_MOVE = 0.3, 1.1  # in widths of the field
 FRAMES_BETWEEN_BLURS = 25.0

@@ -43,7 +43,7 @@ def test_temperature_and_clock_are_the_extremes_seen(board: Path) -> None:
 
 
 def test_a_system_that_tells_nothing_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_field", lambda file, name: None)
+    monkeypatch.setattr(machine, "value", lambda file, name: None)
     seen = machine.Watch(tmp_path).summary()
     assert seen["temperatures_c"] == {}
     assert seen["cpu_c"] is None

@@ -167,13 +167,10 @@ def test_a_store_that_cannot_be_written_does_not_stop_the_slide(
     assert not (tmp_path / "calibrations.json").exists()
 
 
-def test_measure_takes_several_fields_together() -> None:
-    measured = optics.measure([field(20), field(20), field(0)])
+def test_several_fields_are_measured_together() -> None:
+    measured = redcells.estimate([redcells.find(field(n).pixels) for n in (20, 20, 0)])
     assert measured is not None
     assert (measured.cells, measured.fields) == (40, 2)
-    calibration = optics.calibration_from(measured, "scope", "7", 64, 48)
-    assert calibration.um_per_px == measured.um_per_px
-    assert datetime.fromisoformat(calibration.measured_at).tzinfo is not None
 
 
 def lit(size: tuple[int, int] = (48, 64), grey: float = 200.0, dust: float = 0.0) -> Frame:
