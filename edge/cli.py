@@ -61,23 +61,13 @@ def _parser() -> command.Parser:
     add("--camera", required=True, metavar="SPEC",
         help="N, /dev/videoN, usb:N, picamera:N, csi:N, rtsp:// or http:// address, a video file, "
         "a folder or glob of images, demo[:SEED]")  # fmt: skip
-    add(
-        "--bundle",
-        type=Path,
-        metavar="PATH",
-        help="model bundle: a file, or leukocytes or cnmc-cnn, which ship (default: the one in use)",
-    )
-    add(
-        "--allow-unsigned",
-        action="store_true",
-        help="run a bundle that nobody vouches for; every record says so",
-    )
+    add("--bundle", type=Path, metavar="PATH", help="model bundle: a file, or leukocytes or cnmc-cnn, "
+        "which ship (default: the one in use)")  # fmt: skip
+    add("--allow-unsigned", action="store_true",
+        help="run a bundle that nobody vouches for; every record says so")  # fmt: skip
     command.add_large(parser)
-    add(
-        "--profile",
-        metavar="NAME or PATH",
-        help="device profile (default: auto, the one that fits this machine)",
-    )
+    add("--profile", metavar="NAME or PATH",
+        help="device profile (default: auto, the one that fits this machine)")  # fmt: skip
     add("--runtime", choices=("auto", "ort", "trt"), help="what runs the networks (default: auto)")
     add("--um-per-px", type=_scale, default="auto", metavar="auto or NUMBER",
         help="micrometres per pixel on the slide (default: auto, measured from red cells)")  # fmt: skip

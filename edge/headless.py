@@ -15,12 +15,7 @@ _CLEAR = "\r\x1b[K"
 
 
 def run(screening: Screening, frames: int | None) -> None:
-    """Run to the end; a line of progress on a terminal, none in a pipe.
-
-    Parameters
-    ----------
-    frames : how many there will be, None where nobody knows.
-    """
+    """Run to the end, which comes after so many `frames` if that is known; shows progress on a terminal."""
     watched = sys.stderr is not None and sys.stderr.isatty()
     try:
         for reading in screening.readings():

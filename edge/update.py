@@ -134,7 +134,8 @@ def rollback(tell: Callable[[str], None]) -> Bundle:
     try:
         target = bundle.load_installed(now.previous)
     except bundle.BundleError as error:
-        if _loads(now.current):
+        with suppress(bundle.BundleError):  # where the present one is damaged too, it cannot stay
+            bundle.load_installed(now.current)
             raise UpdateError(
                 f"update --rollback: cannot go back ({error}); {now.current[:16]} stays in use"
             ) from None
@@ -173,16 +174,6 @@ def _described(sha256: str) -> str:
         return named(bundle.load_installed(sha256))
     except bundle.BundleError as error:
         return str(error)
-
-
-def _loads(sha256: str) -> bool:
-    from edge.bundle import bundle
-
-    try:
-        bundle.load_installed(sha256)
-    except bundle.BundleError:
-        return False
-    return True
 
 
 def _state() -> Installation:

@@ -44,12 +44,7 @@ def memory_mb(pid: int, root: Path = Path("/proc")) -> tuple[float, float] | Non
 
 
 class Watch:
-    """Temperature, clock and load while something is measured.
-
-    Parameters
-    ----------
-    sysfs : where Linux shows its devices (thermal zones, hwmon sensors, cpufreq).
-    """
+    """Temperature, clock and load while something is measured, as Linux shows them below `sysfs`."""
 
     def __init__(self, sysfs: Path = Path("/sys")) -> None:
         self._sysfs = sysfs

@@ -115,13 +115,8 @@ def long_run(
 def growth(resident: Mapping[int, float]) -> float | None:
     """By what share the memory of the last looks lies above that of the first after `SETTLED` fields.
 
-    Parameters
-    ----------
-    resident : MB by readings done.
-
-    Returns
-    -------
-    The medians' ratio less one; None where there are too few looks to tell early from late.
+    The ratio of the medians less one, from the MB `resident` by readings done; None where there are too few
+    looks to tell early from late.
     """
     settled = [mb for n, mb in sorted(resident.items()) if n >= SETTLED]
     if len(settled) <= _LOOKS:

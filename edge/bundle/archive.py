@@ -45,12 +45,7 @@ def too_large(size: int, large: bool = False) -> str:
 
 
 def excess(size: int, large: bool = False) -> str:
-    """How many bytes these are, and how many are allowed; '' where they are allowed.
-
-    Parameters
-    ----------
-    large : --large was given.
-    """
+    """How many bytes these are, and how many are allowed, with --large if `large`; '' where they are."""
     limit = LARGEST_ASKED if large else LARGEST
     return f"{_mib(size)}, {_mib(limit)} are allowed" if size > limit else ""
 

@@ -20,12 +20,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Installation:
-    """What is in use.
-
-    Attributes
-    ----------
-    current, previous : sha256 of an installed bundle; empty for the shipped one.
-    """
+    """What is in use, and what was before: the sha256 of an installed bundle, empty for the shipped one."""
 
     current: str = ""
     previous: str = ""

@@ -101,13 +101,7 @@ class ModelInput:
 def crops(view: Specimen, centres: F32 | F64, size: int) -> U8:
     """Windows of `size` specimen pixels round each cell, clear glass beyond the frame's edge.
 
-    Parameters
-    ----------
-    centres : (n, 2), x and y in pitches from the frame's corner.
-
-    Returns
-    -------
-    (n, size, size, 3) uint8 RGB.
+    (n, size, size, 3) uint8 RGB round (n, 2) `centres`, x and y in pitches from the frame's corner.
     """
     return _cut(view.pixels, centres, size, (BACKGROUND,) * 3)
 

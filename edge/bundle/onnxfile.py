@@ -30,14 +30,8 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def check(content: bytes) -> None:
-    """Refuse a file that is not ONNX, or that points at data outside itself.
-
-    Raises
-    ------
-    ValueError : says which.
-    """
-    graphs = _walk(memoryview(content), "model", 0)
-    if not graphs:
+    """Raise ValueError for a file that is not ONNX, or that points at data outside itself."""
+    if not _walk(memoryview(content), "model", 0):
         raise ValueError("is not an ONNX graph")
 
 

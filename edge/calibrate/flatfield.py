@@ -53,11 +53,8 @@ class FlatField:
 def measure(pictures: Sequence[U8]) -> FlatField:
     """The flat field, from pictures of an empty place on the slide, better of several places.
 
-    The median over the pictures takes out what moves with the stage: debris, a single cell.
-
-    Parameters
-    ----------
-    pictures : one or more (H, W, 3) uint8 RGB of one size.
+    The median over the pictures, (H, W, 3) uint8 RGB of one size, takes out what moves with the stage:
+    debris, a single cell.
 
     Raises
     ------

@@ -49,25 +49,19 @@ class Ruling:
     Attributes
     ----------
     distance_px : from line to line, pixels of the picture. uncertainty : relative standard error.
-    angle_deg : of the direction across the lines, from the x axis, -90 to 90.
     lines : how many fit into the picture across.
     """
 
     distance_px: float
     uncertainty: float
-    angle_deg: float
     lines: int
 
 
 def measure(pixels: U8) -> Ruling:
-    """The finest equidistant lines that a picture is full of.
+    """The finest equidistant lines that a picture, (H, W, 3) uint8 RGB, is full of.
 
     Of a scale with lines of different lengths it is the distance of neighbours that counts, where at least
     two tenths of the picture show the short ones.
-
-    Parameters
-    ----------
-    pixels : (H, W, 3) uint8 RGB.
 
     Raises
     ------
@@ -82,10 +76,8 @@ def measure(pixels: U8) -> Ruling:
     distance = 1 / float(np.hypot(*across))
     pieces = _distances(flattened, across)
     spread = float(np.std(np.log(pieces), ddof=1)) / np.sqrt(len(pieces)) if len(pieces) > 1 else _ALONE
-    angle = float(np.degrees(np.arctan2(across[1], across[0])))
-    angle -= 180 * (angle > 90) - 180 * (angle <= -90)
     lines = int(_lines(picture, across))
-    return Ruling(distance / shrink, float(np.hypot(spread, _LEAST_ERROR)), angle, lines)
+    return Ruling(distance / shrink, float(np.hypot(spread, _LEAST_ERROR)), lines)
 
 
 def scale(rulings: Sequence[Ruling], line_um: float) -> tuple[float, float]:

@@ -62,10 +62,7 @@ def attached(root: Path = Path("/")) -> list[Attached]:
 
     First those on the board's own connector, then USB cameras that can be unplugged, other devices that
     capture pictures, and at the end a laptop's built-in one, which looks at the user and not at a slide.
-
-    Parameters
-    ----------
-    root : folder that holds `sys`, `proc` and `dev`.
+    `root` holds `sys`, `proc` and `dev`.
     """
     return [*on_the_board(root), *_of(VIDEO4LINUX, root)]
 

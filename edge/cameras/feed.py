@@ -38,9 +38,7 @@ class Feed(Protocol):
 class FileFeed:
     """Every frame of a camera that waits for its reader: files, the simulated microscope.
 
-    Parameters
-    ----------
-    camera : opened on entering; closed by the reading thread when the feed is left.
+    The camera is opened on entering, and closed by the reading thread when the feed is left.
     """
 
     trouble: Waiting | None = None

@@ -32,10 +32,6 @@ class FileCamera:
     The source of a frame is the path below the given folder, or below the folder where a glob's first
     wildcard stands; of a video its name. An image that cannot be read comes as a frame with a fault, and so
     does the end of a video that has fewer frames than it announces.
-
-    Parameters
-    ----------
-    path : the folder, glob, image or video.
     """
 
     live = False

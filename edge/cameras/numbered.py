@@ -17,11 +17,8 @@ class NumberedCamera:
     """A live camera of which no more than its number is known until it was opened. Adjustable.
 
     A machine that has just started may not tell of the cameras on its board, which are counted first. So
-    each time that there was no camera to open, they are counted again.
-
-    Parameters
-    ----------
-    find : the camera that the number means now.
+    each time that there was no camera to open, they are counted again: `find` gives the one that the number
+    means now.
     """
 
     live = True

@@ -40,8 +40,7 @@ def camera_for(spec: str, settings: CameraSettings, pace_fps: float | None = Non
 
     Raises
     ------
-    CameraError
-        The SPEC means nothing.
+    CameraError : the SPEC means nothing.
     """
     kind, arguments = parse(spec, settings)
     if kind == "demo":

@@ -25,11 +25,8 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     """Add `doctor` to the subcommands of `edge-device`."""
     summary = "check everything that could keep it from working, and say how to mend it"
     add = command.add(commands, "doctor", summary, _EXAMPLE, run).add_argument
-    add(
-        "--camera",
-        metavar="SPEC",
-        help="camera to try, as for edge-run (default: the service's, or the first)",
-    )
+    add("--camera", metavar="SPEC",
+        help="camera to try, as for edge-run (default: the service's, or the first)")  # fmt: skip
     add("--profile", metavar="NAME or PATH", help="device profile (default: the one that fits this machine)")
     add("--json", metavar="PATH or -", help="write the report as JSON, to standard output for -")
 

@@ -113,12 +113,7 @@ class _Run:
 def examine_all(
     examinations: Sequence[Examination], subject: Subject, show: Callable[[int, str], None]
 ) -> list[Check]:
-    """Make all checks at the same time; their answers in order.
-
-    Parameters
-    ----------
-    show : is told how many have answered, and which is waited for.
-    """
+    """Make all checks at the same time; `show` is told how many have answered, and which is waited for."""
     runs = [_Run(examination, subject) for examination in examinations]
     checks = []
     for i, (examination, run) in enumerate(zip(examinations, runs, strict=True)):

@@ -31,11 +31,8 @@ def space(subject: Subject) -> Check:
         return check("wrong", said, room)
     if slides < _FEW_SLIDES:
         return check("worth knowing", f"{said}, enough for about {slides} slides", room)
-    return check("fine", f"{said}, enough for {_about(slides)} slides")
-
-
-def _about(slides: int) -> str:
-    return "thousands of" if slides >= 2000 else f"about {slides // 100 * 100}"
+    many = "thousands of" if slides >= 2000 else f"about {slides // 100 * 100}"
+    return check("fine", f"{said}, enough for {many} slides")
 
 
 def _mb_a_slide(records: Path) -> float:

@@ -118,12 +118,9 @@ def wall_clock(subject: Subject) -> Check:
     if moment.voucher == "rtc":
         return check("fine", f"{said}, kept by a clock that runs while the machine is off")
     rtc = any((subject.root / "sys/class/rtc").glob("rtc*"))
+    battery = "give its clock a battery" if rtc else "fit a clock with a battery"
     return check(
         "worth knowing",
         f"{said}, but nobody vouches for it; slides are marked, and dated rightly once it is set",
-        f"connect it to a network, set it (sudo date -s), or {_battery(rtc)}",
+        f"connect it to a network, set it (sudo date -s), or {battery}",
     )
-
-
-def _battery(rtc: bool) -> str:
-    return "give its clock a battery" if rtc else "fit a clock with a battery"

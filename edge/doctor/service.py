@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from edge.doctor.check import Check, Subject, Systemctl
@@ -18,6 +19,7 @@ _UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/sy
 _SETTINGS = "etc/default/leukoscope"
 _ASKED = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,StatusText"
 _PATIENCE_S = 3.0
+_check = partial(Check, "service")
 _WHY = {"watchdog": "it hung", "oom-kill": "it took too much memory", "timeout": "it did not start in time"}
 
 
@@ -123,7 +125,3 @@ def _state(unit: dict[str, str]) -> Check:
         "worth knowing", f"{name} is installed but turned off",
         f"sudo systemctl enable --now {name}, if it should start by itself",
     )  # fmt: skip
-
-
-def _check(level: str, message: str, mend: str = "") -> Check:
-    return Check("service", level, message, mend)  # type: ignore[arg-type]

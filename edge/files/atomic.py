@@ -14,10 +14,6 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
 
     The content reaches the disk before the name does (fsync(2), rename(2)).
 
-    Parameters
-    ----------
-    mode : permissions of the new file.
-
     Raises
     ------
     OSError : the old file stays.

@@ -28,8 +28,7 @@ def decode(data: bytes) -> U8:
 
     Raises
     ------
-    ValueError
-        The file is empty, cut short, damaged, or nothing that can be decoded; says which.
+    ValueError : the file is empty, cut short, damaged, or nothing that can be decoded; says which.
     """
     if not data:
         raise ValueError("the file is empty")

@@ -47,9 +47,7 @@ def read(content: bytes) -> Table:
 class Table:
     """A JSON object whose values are asked for by type; ValueError names the field by its full name.
 
-    Parameters
-    ----------
-    values : the object. where : its own full name, empty for the whole file.
+    That of the object itself is `where`, empty for the whole file.
     """
 
     def __init__(self, values: Any, where: str = "") -> None:

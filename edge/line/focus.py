@@ -35,10 +35,6 @@ class FocusMeter:
     def see(self, quality: Quality) -> float | None:
         """Focus of a frame: width of the edges at their best on this slide over their width now.
 
-        Parameters
-        ----------
-        quality : of the frame, as `edge.line.quality.assess` measured it.
-
         Returns
         -------
         0 to 1, where 1 is as sharp as ever on this slide. Until something sharper than the limit of what

@@ -88,12 +88,12 @@ class ThermalThrottle:
         self._cool_since = (now if self._cool_since is None else self._cool_since) if cool else None
         if hot and self._step < len(self._thermal.steps_fps) and now - self._changed_s >= WORSE_S:
             self._slower(found, now)
-        elif self._step and self._cool_since is not None and now >= self._allowed_at(self._cool_since):
+        elif (
+            self._step
+            and self._cool_since is not None
+            and now >= max(self._cool_since + BETTER_S, self._changed_s + BETTER_S, self._faster_at)
+        ):
             self._faster(now)
-
-    def _allowed_at(self, cool_since: float) -> float:
-        """When the line may get faster by a step."""
-        return max(cool_since + BETTER_S, self._changed_s + BETTER_S, self._faster_at)
 
     def _slower(self, found: Health, now: float) -> None:
         if now - self._faster_s < _TRIED_AGAIN_S:  # it was the last step up that did it

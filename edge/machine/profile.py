@@ -212,8 +212,7 @@ def load_profile(name_or_path: str | None = None) -> Profile:
 
     Raises
     ------
-    ConfigError
-        The profile does not exist, or has an unknown, missing or impossible key; names file and key.
+    ConfigError : it does not exist, or has an unknown, missing or impossible key; names file and key.
     """
     if name_or_path in (None, AUTO):
         return _fitting(platform.machine(), device_model())

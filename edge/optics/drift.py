@@ -25,12 +25,7 @@ _COLOUR = 0.15  # in log intensity of red or blue by green: a halogen lamp at 29
 
 
 class Upkeep:
-    """Follows the first fields of a slide.
-
-    Attributes
-    ----------
-    flat_fits : False once the flat field was found to make the picture worse.
-    """
+    """Follows the first fields of a slide; `flat_fits` until the flat field is found to make them worse."""
 
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration

@@ -134,9 +134,7 @@ def estimate(fields: Sequence[RedCells]) -> Measured | None:
 def find(pixels: U8) -> RedCells:
     """Single red cells whose outline shows at least half way round.
 
-    Parameters
-    ----------
-    pixels : (H, W, 3) uint8 RGB of unknown scale, red cells from about 15 px across.
+    In a picture, (H, W, 3) uint8 RGB, of unknown scale: red cells from about 15 px across.
     """
     if min(pixels.shape[:2]) < _MIN_FRAME_PX:
         return _as_red_cells([], 1.0)

@@ -92,12 +92,7 @@ class BootClock:
 
 
 class TrueTimes:
-    """The true times of what was written, from all that was learnt of the clocks.
-
-    Parameters
-    ----------
-    rows : of table `clock`, in order.
-    """
+    """The true times of what was written, from all that was learnt of the clocks: table `clock`, in order."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self._settings: dict[int, list[Setting]] = {}

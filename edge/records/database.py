@@ -126,8 +126,7 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
 
     Raises
     ------
-    RecordsError
-        Not a record store, damaged, written by a newer program, read-only, locked, or no space.
+    RecordsError : not a record store, damaged, written by a newer program, read-only, locked, or no space.
     """
     try:
         with atomic.as_owner(path):

@@ -56,11 +56,7 @@ class Stream:
 
 
 class Buffer:
-    """Memory on the GPU with its twin on the host, which is pinned, so that copies need not wait.
-
-    Parameters
-    ----------
-    size : bytes of each.
+    """`size` bytes on the GPU and their twin on the host, which is pinned, so that copies need not wait.
 
     Attributes
     ----------

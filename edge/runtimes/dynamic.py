@@ -22,11 +22,9 @@ _KEPT = 4  # sizes that a session is kept for: a folder of pictures has a few
 
 
 def padded(field: U8, multiple: int, least: int = 0) -> U8:
-    """A field with `BEYOND` below and to the right, so that its sides are multiples and not less than that.
+    """A field, (h, w, 3) uint8 RGB, with `BEYOND` below and to the right: its sides become multiples.
 
-    Parameters
-    ----------
-    field : (h, w, 3) uint8 RGB.
+    Neither is then below `least`.
     """
     down, across = (max(-(-side // multiple) * multiple, least) - side for side in field.shape[:2])
     if not down and not across:

@@ -37,12 +37,8 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     )  # fmt: skip
     named = ", ".join(parts_.names())
     add = parser.add_argument
-    add(
-        "--profile",
-        default="auto",
-        metavar="NAME or PATH",
-        help="device profile (default: the one that fits)",
-    )
+    add("--profile", default="auto", metavar="NAME or PATH",
+        help="device profile (default: the one that fits)")  # fmt: skip
     add("--with", dest="more", action="append", default=[], metavar="PART",
         help=f"a part besides the profile's, or in place of one with its role: {named}")  # fmt: skip
     add("--without", action="append", default=[], metavar="PART", help="leave a part out")
@@ -110,12 +106,7 @@ def _parts(arguments: argparse.Namespace, box: Box) -> list[Part]:
 
 
 def _program(box: Box) -> Path:
-    """The folder of `edge-run`, where the service will find it too.
-
-    Raises
-    ------
-    SetupError : it is not there, or where the service may not look.
-    """
+    """The folder of `edge-run`, where the service will find it too; SetupError if that may not look there."""
     folder = Path(sys.executable).parent
     if not (folder / "edge-run").exists():
         raise SetupError(f"{folder}/edge-run: is not there; say where it is with --program DIR")
@@ -130,12 +121,7 @@ def _program(box: Box) -> Path:
 
 
 def _allowed(box: Box) -> None:
-    """Whether this user may change the box, and whether a change would last.
-
-    Raises
-    ------
-    SetupError : not so.
-    """
+    """Raise SetupError unless this user may change the box, and a change would last."""
     if not box.running:
         return
     if os.geteuid() != 0:

@@ -39,8 +39,7 @@ class Box:
 
     Raises
     ------
-    SetupError
-        From every method: a path leads out of the box, or what is there cannot be read or written.
+    SetupError : from every method: a path leads out of the box, or what is there cannot be read or written.
     """
 
     def __init__(self, root: Path) -> None:

@@ -34,11 +34,7 @@ def check(box: Box, plan: Plan) -> None:
 
 
 def carry_out(box: Box, ledger: Ledger, plan: Plan, step: Callable[[str], None]) -> list[str]:
-    """Do all of the plan.
-
-    Parameters
-    ----------
-    step : is told what is done next.
+    """Do all of the plan; `step` is told what is done next.
 
     Returns
     -------

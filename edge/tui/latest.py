@@ -25,10 +25,7 @@ class Latest(Sink):
     """Holds the newest reading until the screen takes it; older ones are dropped.
 
     Nothing is lost by that: every reading carries the slide's whole tally and was recorded before it came.
-
-    Parameters
-    ----------
-    cells : how many of the last new cells to keep for the gallery.
+    So many of the last new `cells` are kept for the gallery.
     """
 
     def __init__(self, cells: int = 24) -> None:

@@ -163,11 +163,8 @@ class IsolatedCamera:
 class _Slots:
     """Shared memory of a few pictures, which are lent out without copying where possible.
 
-    A picture's memory is written again only when nobody holds its array, or a view of it, any more.
-
-    Attributes
-    ----------
-    step : bytes from one slot to the next.
+    A picture's memory is written again only when nobody holds its array, or a view of it, any more. From one
+    slot to the next there are `step` bytes.
     """
 
     def __init__(self, memory: int, about: Mapping[str, Any]) -> None:

@@ -18,20 +18,6 @@ LEUKOCYTES = (
     "blast", "immature-granulocyte", "lymphocyte", "monocyte", "neutrophil", "eosinophil", "basophil",
 )  # fmt: skip
 
-DIAMETER_UM: Mapping[str, tuple[float, float]] = {
-    "blast": (13.5, 20.0),
-    "immature-granulocyte": (13.0, 20.0),
-    "lymphocyte": (9.0, 12.0),
-    "monocyte": (15.0, 20.0),
-    "neutrophil": (12.0, 15.0),
-    "eosinophil": (12.0, 16.0),
-    "basophil": (11.0, 14.0),
-    "erythroblast": (8.0, 11.0),
-    "platelet": (1.5, 4.0),
-    "smudge-cell": (10.0, 20.0),
-    "artefact": (4.0, 20.0),
-}
-
 
 def _cytoplasm(c: Canvas, outline: F32, *, mottle: float = 0.12, **amounts: float) -> None:
     """Lay cytoplasm of these dyes, a little darker at its rim, cloudy by `mottle`."""
@@ -243,19 +229,20 @@ def draw_erythroblast(c: Canvas, diameter: float) -> None:
     _nucleus(c, shape, outline, amount=c.rng.uniform(0.9, 1.2), clump_um=0.9, contrast=contrast, membrane=0.1)
 
 
-DRAWINGS: Mapping[str, Callable[[Canvas, float], None]] = {
-    "blast": draw_blast,
-    "immature-granulocyte": draw_immature_granulocyte,
-    "lymphocyte": draw_lymphocyte,
-    "monocyte": draw_monocyte,
-    "neutrophil": draw_neutrophil,
-    "eosinophil": draw_eosinophil,
-    "basophil": draw_basophil,
-    "erythroblast": draw_erythroblast,
-    "platelet": draw_platelet,
-    "smudge-cell": draw_smudge,
-    "artefact": draw_artefact,
+KINDS: Mapping[str, tuple[Callable[[Canvas, float], None], float, float]] = {
+    "blast": (draw_blast, 13.5, 20.0),
+    "immature-granulocyte": (draw_immature_granulocyte, 13.0, 20.0),
+    "lymphocyte": (draw_lymphocyte, 9.0, 12.0),
+    "monocyte": (draw_monocyte, 15.0, 20.0),
+    "neutrophil": (draw_neutrophil, 12.0, 15.0),
+    "eosinophil": (draw_eosinophil, 12.0, 16.0),
+    "basophil": (draw_basophil, 11.0, 14.0),
+    "erythroblast": (draw_erythroblast, 8.0, 11.0),
+    "platelet": (draw_platelet, 1.5, 4.0),
+    "smudge-cell": (draw_smudge, 10.0, 20.0),
+    "artefact": (draw_artefact, 4.0, 20.0),
 }
+"""Class -> what draws it, and its smallest and largest diameter, µm."""
 
 
 def draw(
@@ -268,5 +255,5 @@ def draw(
     """A canvas with one cell of this class and diameter, in a random pose, at its origin."""
     ragged = class_name in ("smudge-cell", "artefact")
     canvas = Canvas(rng, um_per_px, (0.8 if ragged else 0.6) * diameter_um + 1.4, offset_px)
-    DRAWINGS[class_name](canvas, diameter_um)
+    KINDS[class_name][0](canvas, diameter_um)
     return canvas

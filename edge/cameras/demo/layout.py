@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cameras.demo.cytology import DIAMETER_UM, LEUKOCYTES
+from edge.cameras.demo.cytology import KINDS, LEUKOCYTES
 from edge.cameras.demo.scope import Scope
 from edge.types import F64
 
@@ -64,7 +64,7 @@ def _deal(rng: np.random.Generator, composition: dict[str, float], n: int) -> li
 
 def _diameters(rng: np.random.Generator, names: list[str]) -> F64:
     """Diameters about the middle of each class's range, never outside it."""
-    ends = np.array([DIAMETER_UM[name] for name in names]).reshape(-1, 2)
+    ends = np.array([KINDS[name][1:] for name in names]).reshape(-1, 2)
     diameters: F64 = ends[:, 0] + (ends[:, 1] - ends[:, 0]) * rng.beta(2.2, 2.6, len(names))
     return diameters
 

@@ -144,11 +144,7 @@ class Multipart:
     """The parts of a multipart answer, as they come (RFC 2046, section 5.1).
 
     The line before the first part is taken for the boundary, whatever was announced: cameras disagree on
-    whether its dashes are part of the name.
-
-    Parameters
-    ----------
-    read : gives some more bytes, none at the end.
+    whether its dashes are part of the name. `read` gives some more bytes, none at the end.
     """
 
     def __init__(self, read: Callable[[], bytes]) -> None:

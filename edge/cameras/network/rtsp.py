@@ -24,12 +24,7 @@ ASK_S = 1.0
 
 
 class RtspPictures:
-    """Every picture of a stream, decoded: each one builds upon those before.
-
-    Parameters
-    ----------
-    address : of the stream.
-    """
+    """Every picture of a stream, decoded: each one builds upon those before."""
 
     def __init__(self, address: Address) -> None:
         self._address = address

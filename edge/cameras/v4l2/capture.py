@@ -55,8 +55,7 @@ class Capture:
 
     Raises
     ------
-    OSError
-        As the kernel answers: EBUSY if another program uses the camera, ENOSPC if USB is too slow.
+    OSError : as the kernel answers: EBUSY if another program uses the camera, ENOSPC if USB is too slow.
     """
 
     def __init__(self, device: Device, format: Format, clock: Callable[[], float] = monotonic) -> None:
@@ -79,8 +78,7 @@ class Capture:
 
         Raises
         ------
-        OSError
-            ENODEV: the camera was unplugged. Others: the driver has failed.
+        OSError : ENODEV: the camera was unplugged. Others: the driver has failed.
         """
         while True:
             events = self._device.wait(max(until_s - self._clock(), 0))

@@ -41,12 +41,7 @@ OpenDevice = Callable[[str], Device]
 
 
 class KernelDevice:
-    """A node of /dev. Raises OSError where it cannot be opened.
-
-    Parameters
-    ----------
-    path : such as '/dev/video0'.
-    """
+    """A node of /dev, such as '/dev/video0'. Raises OSError where it cannot be opened."""
 
     def __init__(self, path: str) -> None:
         self._handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -90,8 +90,7 @@ def rgb(data: bytes, layout: Layout) -> U8:
 
     Raises
     ------
-    ValueError
-        The buffer holds less than a picture, or nothing that can be decoded; says which.
+    ValueError : the buffer holds less than a picture, or nothing that can be decoded; says which.
     """
     if len(data) < max(size_bytes(layout), 2):
         raise ValueError(f"{len(data)} bytes are no {layout}")

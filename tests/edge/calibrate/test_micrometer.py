@@ -53,8 +53,6 @@ def lines(
 def test_any_rotation(angle: float) -> None:
     found = micrometer.measure(lines(angle=angle))
     assert found.distance_px == pytest.approx(61.3, rel=2e-3)
-    assert abs((found.angle_deg - angle + 90) % 180 - 90) < 0.3
-    assert -90 < found.angle_deg <= 90
 
 
 @pytest.mark.parametrize(
@@ -134,7 +132,7 @@ def test_real_blood_is_no_micrometer(shared_data: Path) -> None:
 
 
 def test_scale_takes_the_middle_and_the_spread() -> None:
-    rulings = [Ruling(d, 0.001, 0.0, 10) for d in (100.0, 100.2, 130.0)]
+    rulings = [Ruling(d, 0.001, 10) for d in (100.0, 100.2, 130.0)]
     um_per_px, error = micrometer.scale(rulings, 10.0)
     assert um_per_px == pytest.approx(10 / 100.2)
     assert error > 0.05

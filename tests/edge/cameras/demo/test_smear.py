@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.cameras.demo.cytology import DIAMETER_UM, DRAWINGS, LEUKOCYTES, draw
+from edge.cameras.demo.cytology import KINDS, LEUKOCYTES, draw
 from edge.cameras.demo.drawing import Stain
 from edge.cameras.demo.layout import lay_out
 from edge.cameras.demo.scope import scope_of
 from edge.cameras.demo.smear import CLEAR, Smear
 from edge.types import U8
 
-EVERY_CLASS = sorted(DRAWINGS)
+EVERY_CLASS = sorted(KINDS)
 PLAIN = Stain.varied(np.random.default_rng(0), 0.0)
 
 
@@ -36,8 +36,7 @@ def nuclear(light: U8) -> np.ndarray:
 
 
 def test_the_bundles_classes_are_all_drawn() -> None:
-    assert set(LEUKOCYTES) | {"erythroblast", "platelet", "smudge-cell", "artefact"} == set(DRAWINGS)
-    assert set(DIAMETER_UM) == set(DRAWINGS)
+    assert set(LEUKOCYTES) | {"erythroblast", "platelet", "smudge-cell", "artefact"} == set(KINDS)
 
 
 def test_the_healthy_slide_has_a_normal_differential_and_no_blasts(healthy: Smear) -> None:
@@ -54,7 +53,7 @@ def test_the_healthy_slide_has_a_normal_differential_and_no_blasts(healthy: Smea
 def test_the_leukemic_slide_has_exactly_40_percent_blasts(leukemic: Smear) -> None:
     truth = leukemic.truth()
     assert truth["blast_fraction"] == 0.4
-    assert set(truth["composition"]) == set(DRAWINGS)
+    assert set(truth["composition"]) == set(KINDS)
 
 
 def test_every_region_holds_about_the_slides_share_of_blasts(leukemic: Smear) -> None:
@@ -95,7 +94,7 @@ def test_leukocytes_keep_apart_but_for_the_pairs_the_truth_names(leukemic: Smear
 @pytest.mark.parametrize("name", EVERY_CLASS)
 def test_diameters_are_of_the_class_and_drawn_as_told(leukemic: Smear, name: str) -> None:
     layout = leukemic.layout
-    low, high = DIAMETER_UM[name]
+    _, low, high = KINDS[name]
     diameters = layout.diameters_um[layout.names == name]
     assert low <= diameters.min()
     assert diameters.max() <= high
