@@ -48,7 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     cameras = attached()
     if arguments.json is not None:
-        text = json.dumps([_record(i, camera) for i, camera in enumerate(cameras)], indent=2) + "\n"
+        text = (
+            json.dumps([{"index": i, **asdict(camera)} for i, camera in enumerate(cameras)], indent=2) + "\n"
+        )
         if arguments.json == "-":
             print(text, end="")
         else:
@@ -87,7 +89,3 @@ def _row(index: int, camera: Attached) -> tuple[str, ...]:
     shown = ", ".join(map(str, formats[:SHOWN])) + (", ..." if len(formats) > SHOWN else "")
     state = "free" if camera.problem is None else "not free"
     return str(index), camera.kind, camera.name, camera.serial or "-", shown or "-", state
-
-
-def _record(index: int, camera: Attached) -> dict[str, object]:
-    return {"index": index, **asdict(camera)}

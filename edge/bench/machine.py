@@ -7,8 +7,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from edge.files.kernel import text, value
-from edge.machine.health import PROCESSOR, temperatures
+from edge.files.kernel import value
+from edge.machine.health import PROCESSOR, clocks_mhz, temperatures
 from edge.machine.profile import device_model
 
 
@@ -73,10 +73,7 @@ class Watch:
 
     def _clock(self) -> list[float]:
         """MHz of every core, from cpufreq (kilohertz), else what x86 tells in /proc/cpuinfo."""
-        kilohertz = [
-            text(f) for f in self._sysfs.glob("devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
-        ]
-        if any(kilohertz):
-            return [int(told) / 1000 for told in kilohertz if told.isdecimal()]
+        if clocks := clocks_mhz(self._sysfs):
+            return clocks
         told = value(Path("/proc/cpuinfo"), "cpu MHz")
         return [round(float(told))] if told else []

@@ -47,11 +47,11 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     add("--only", type=_steps, metavar="STEPS",
         help="some of light,flat,scale (default: all, and what cannot be done is left out)")  # fmt: skip
     ruler = parser.add_mutually_exclusive_group()
-    ruler.add_argument("--micrometer", type=_distance, metavar="UM",
+    apart = partial(_number, low=0.1, high=10000, what="distance of a micrometer's lines")
+    ruler.add_argument("--micrometer", type=apart, metavar="UM",
                        help="measure the scale on a stage micrometer with lines UM µm apart")  # fmt: skip
-    ruler.add_argument(
-        "--um-per-px", type=_scale, metavar="X", help="state the scale instead of measuring it"
-    )
+    ruler.add_argument("--um-per-px", type=partial(_number, low=0.01, high=10, what="scale of a microscope"),
+                       metavar="X", help="state the scale instead of measuring it")  # fmt: skip
     add("--frames", type=command.whole(1, 200), default=PICTURES, metavar="N",
         help=f"pictures of the empty field (default {PICTURES})")  # fmt: skip
     add("--yes", action="store_true", help="ask nothing: take what lies under the objective")
@@ -75,14 +75,6 @@ def _number(text: str, low: float, high: float, what: str) -> float:
     if not low <= value <= high:
         raise argparse.ArgumentTypeError(f"{text} is no {what}; give {low:g} to {high:g} (µm)")
     return value
-
-
-def _distance(text: str) -> float:
-    return _number(text, 0.1, 10000, "distance of a micrometer's lines")
-
-
-def _scale(text: str) -> float:
-    return _number(text, 0.01, 10, "scale of a microscope")
 
 
 def run(arguments: argparse.Namespace) -> int:

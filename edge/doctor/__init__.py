@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         report.write(checks, arguments.json)
     if arguments.json != "-":
         report.show(checks)
-    status = command.CHECK_FAILED if any(check.level == "wrong" for check in checks) else command.DONE
+    wrong = any(check.level == "wrong" for check in checks.values())
+    status = command.CHECK_FAILED if wrong else command.DONE
     if hanging():
         sys.stdout.flush()
         os._exit(status)  # a thread that Python ends within a driver or OpenCV would take the process with it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 
 from edge.cameras.attached import Attached
 from edge.doctor import camera
@@ -15,21 +14,20 @@ _MEND = "measure it with edge-device calibrate"
 
 def calibration(subject: Subject) -> Check:
     """What is known of this camera at the profile's resolution."""
-    check = partial(Check, "calibration")
     kept = CalibrationStore(subject.folder / FILE).all()
     if not kept:
-        return check("fine", "none yet; the scale comes from the red cells of each slide's first fields")
+        return Check("fine", "none yet; the scale comes from the red cells of each slide's first fields")
     wanted = subject.profile.camera
     of_size = [one for one in kept if (one.width, one.height) == (wanted.width, wanted.height)]
     if not of_size:
         sizes = " and ".join(sorted({f"{one.width}×{one.height}" for one in kept}))
         asked = f"{wanted.width}×{wanted.height}"
-        return check("worth knowing", f"made for {sizes}, and the profile asks for {asked}", _MEND)
+        return Check("worth knowing", f"made for {sizes}, and the profile asks for {asked}", _MEND)
     attached = camera.chosen(subject)
     mine = [one for one in of_size if attached and _is_of(one, attached)]
     if attached and not mine:
         others = ", ".join(sorted({one.camera for one in of_size}))
-        return check("worth knowing", f"made for {others}, not for this {attached.name}", _MEND)
+        return Check("worth knowing", f"made for {others}, not for this {attached.name}", _MEND)
     return _described((mine or of_size)[-1])
 
 
@@ -44,5 +42,5 @@ def _described(found: Calibration) -> Check:
     flat = "no flat field" if found.flat is None else "a flat field"
     said = f"{found.camera}: {scale}, {flat}, {days}"
     if age is not None and age.days > OLD_DAYS:
-        return Check("calibration", "worth knowing", said, _MEND)
-    return Check("calibration", "fine", said)
+        return Check("worth knowing", said, _MEND)
+    return Check("fine", said)

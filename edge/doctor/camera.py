@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,7 @@ def _of(found: list[Attached], subject: Subject) -> Attached | None:
 
 def camera(subject: Subject) -> Check:
     """Whether the camera gives pictures, or is busy giving them to the service."""
-    check, spec = partial(Check, "camera"), subject.camera or "0"
+    spec = subject.camera or "0"
     one = None
     if spec.isdecimal():
         found = _attached(subject.root)  # once: where a driver does not answer it takes seconds
@@ -40,11 +39,11 @@ def camera(subject: Subject) -> Check:
             return _absent(subject, found)
     unit = service.running(subject)
     if unit and one and one.problem:
-        return check("fine", f"{one.name} is in use by {unit}")
+        return Check("fine", f"{one.name} is in use by {unit}")
     if unit and one is None and spec == service.camera(subject.root):
-        return check("fine", f"{spec} is left to {unit}, which uses it")
+        return Check("fine", f"{spec} is left to {unit}, which uses it")
     if one and one.problem:
-        return Check.told("camera", "wrong", f"{one.name}: {one.problem}")
+        return Check.told("wrong", f"{one.name}: {one.problem}")
     return _picture(subject, spec)
 
 
@@ -59,8 +58,8 @@ def _absent(subject: Subject, found: list[Attached]) -> Check:
     said = f"there is no camera {subject.camera}, only {others}" if found else "none is attached"
     mend = "plug it in, and see whether edge-device cameras lists it"
     if subject.camera is not None or subject.box:
-        return Check("camera", "wrong", said, mend)
-    return Check("camera", "worth knowing", said, "plug one in; edge-run --camera demo works without")
+        return Check("wrong", said, mend)
+    return Check("worth knowing", said, "plug one in; edge-run --camera demo works without")
 
 
 def _picture(subject: Subject, spec: str) -> Check:
@@ -76,7 +75,7 @@ def _picture(subject: Subject, spec: str) -> Check:
             source.close()
     if frame is None or frame.fault is not None:
         why = "nothing to read" if frame is None else frame.fault
-        return Check("camera", "wrong", f"{source.name}: {why}", "choose another with --camera")
+        return Check("wrong", f"{source.name}: {why}", "choose another with --camera")
     return _seen(subject, source, frame)
 
 
@@ -87,17 +86,16 @@ def _frame(source: Camera) -> Frame | None:
 
 
 def _seen(subject: Subject, source: Camera, frame: Frame) -> Check:
-    check = partial(Check, "camera")
     said = f"{source.name} gives pictures of {frame.width}×{frame.height}"
     grey = float(frame.pixels.mean())
     if grey < _DARK:
-        return check("worth knowing", f"{said}, all black", "turn the microscope's lamp on, open the shutter")
+        return Check("worth knowing", f"{said}, all black", "turn the microscope's lamp on, open the shutter")
     if grey > _BRIGHT:
-        return check("worth knowing", f"{said}, all white", "turn the microscope's lamp down")
+        return Check("worth knowing", f"{said}, all white", "turn the microscope's lamp down")
     wanted = subject.profile.camera
     if source.live and (frame.width, frame.height) != (wanted.width, wanted.height):
-        return check(
+        return Check(
             "worth knowing", f"{said}, where the profile asks for {wanted.width}×{wanted.height}",
             "a smaller picture shows less of the slide at once; another port or cable may give more",
         )  # fmt: skip
-    return check("fine", said)
+    return Check("fine", said)

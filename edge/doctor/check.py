@@ -25,25 +25,23 @@ THREAD = "doctor: "
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the report.
+    """What was found of one thing that was looked at.
 
     Attributes
     ----------
-    name : what was looked at.
     level : 'fine', 'worth knowing' or 'wrong'.
     message : what was found. mend : what to do about it, empty where nothing is to be done.
     """
 
-    name: str
     level: Level
     message: str
     mend: str = ""
 
     @classmethod
-    def told(cls, name: str, level: Level, line: str) -> Check:
+    def told(cls, level: Level, line: str) -> Check:
         """Of a line such as an error's, in which what to do follows a semicolon."""
         message, _, mend = line.partition("; ")
-        return cls(name, level, message, mend)
+        return cls(level, message, mend)
 
 
 @dataclass(frozen=True)
@@ -90,20 +88,18 @@ class _Run:
         self._thread.start()
 
     def _examine(self) -> None:
-        name = self._examination.name
         try:
             self._check = self._examination.examine(self._subject)
         except LeukoscopeError as error:
-            self._check = Check.told(name, "wrong", str(error))
+            self._check = Check.told("wrong", str(error))
         except Exception as error:  # whatever it was, it is this check's answer
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            self._check = Check(name, "wrong", f"could not be checked ({reason})")
+            self._check = Check("wrong", f"could not be checked ({reason})")
 
     def result(self) -> Check:
         self._thread.join(max(self._end - monotonic(), 0.0))
         seconds = self._examination.seconds
         return self._check or Check(
-            self._examination.name,
             "wrong",
             f"no answer within {seconds:g} s: something hangs",
             "try again, and restart the machine if it stays so",
@@ -112,13 +108,16 @@ class _Run:
 
 def examine_all(
     examinations: Sequence[Examination], subject: Subject, show: Callable[[int, str], None]
-) -> list[Check]:
-    """Make all checks at the same time; `show` is told how many have answered, and which is waited for."""
+) -> dict[str, Check]:
+    """Make all checks at the same time; their answers by name, in order.
+
+    `show` is told how many have answered, and which is waited for.
+    """
     runs = [_Run(examination, subject) for examination in examinations]
-    checks = []
+    checks = {}
     for i, (examination, run) in enumerate(zip(examinations, runs, strict=True)):
         show(i, examination.name)
-        checks.append(run.result())
+        checks[examination.name] = run.result()
     return checks
 
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
-from functools import partial
 from pathlib import Path
 
 from edge.doctor import mounts, service
@@ -21,18 +20,17 @@ _WORN = 0.8  # of an eMMC's life
 
 def space(subject: Subject) -> Check:
     """How many slides still fit."""
-    check = partial(Check, "disk space")
     folder = existing(subject.folder)
     free_mb = shutil.disk_usage(folder).free / 1e6
     slides = int(free_mb / _mb_a_slide(subject.folder / "records.db"))
     said = f"{free_mb:,.0f} MB are free in {folder}"
     room = "copy old slides away and make room"
     if free_mb < _MB_AT_LEAST:
-        return check("wrong", said, room)
+        return Check("wrong", said, room)
     if slides < _FEW_SLIDES:
-        return check("worth knowing", f"{said}, enough for about {slides} slides", room)
+        return Check("worth knowing", f"{said}, enough for about {slides} slides", room)
     many = "thousands of" if slides >= 2000 else f"about {slides // 100 * 100}"
-    return check("fine", f"{said}, enough for {many} slides")
+    return Check("fine", f"{said}, enough for {many} slides")
 
 
 def _mb_a_slide(records: Path) -> float:
@@ -50,18 +48,17 @@ def _mb_a_slide(records: Path) -> float:
 
 def storage(subject: Subject) -> Check:
     """Whether what is written stays, and how worn the disk is."""
-    check = partial(Check, "storage")
     folder = existing(subject.folder)
     mount = mounts.mount_of(folder, subject.root)
     if mount is None:
-        return check("fine", "the system does not tell what the data folder lies on")
+        return Check("fine", "the system does not tell what the data folder lies on")
     if mount.read_only:
-        return check(
+        return Check(
             "wrong", f"{mount.point} is read-only: nothing can be recorded",
             f"the disk may be failing: look at dmesg, then sudo mount -o remount,rw {mount.point}",
         )  # fmt: skip
     if mounts.in_memory(mount, subject.root):
-        return check(
+        return Check(
             "wrong" if subject.box else "worth knowing",
             f"{folder} lies in memory: what is recorded there is gone without power",
             "give the data a partition of its own (edge-device setup, part read-only)",
@@ -70,21 +67,20 @@ def storage(subject: Subject) -> Check:
 
 
 def _wear(mount: mounts.Mount, disk: mounts.Disk) -> Check:
-    check = partial(Check, "storage")
     name = disk.name or mount.source
     copy = "copy the records away and replace it"
     if disk.errors:
-        return check(
+        return Check(
             "worth knowing", f"{name}: errors of the file system, {disk.errors} so far",
             f"check it (fsck) from another machine; {copy} if they come again",
         )  # fmt: skip
     if disk.life_used is not None and (disk.life_used >= _WORN or disk.reserve == "used up"):
-        return check("worth knowing", f"{name}: {_life(disk)}", f"{copy} soon")
+        return Check("worth knowing", f"{name}: {_life(disk)}", f"{copy} soon")
     if disk.life_used is not None:
-        return check("fine", f"{name}: {_life(disk)}")
+        return Check("fine", f"{name}: {_life(disk)}")
     if disk.kind == "SD":
-        return check("fine", f"{name}: an SD card, which does not tell how worn it is; make backups")
-    return check("fine", f"{name} ({mount.kind}) may be written; it does not tell how worn it is")
+        return Check("fine", f"{name}: an SD card, which does not tell how worn it is; make backups")
+    return Check("fine", f"{name} ({mount.kind}) may be written; it does not tell how worn it is")
 
 
 def _life(disk: mounts.Disk) -> str:
@@ -95,10 +91,9 @@ def _life(disk: mounts.Disk) -> str:
 
 def permissions(subject: Subject) -> Check:
     """Whether this user may use the cameras and write the data folder, and the service's user the same."""
-    check = partial(Check, "permissions")
     folder, home = existing(subject.folder), service.home(subject.root)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        return check(
+        return Check(
             "wrong", f"{folder}: this user may not write it",
             "use sudo, or set LEUKOSCOPE_HOME to a folder of your own",
         )  # fmt: skip
@@ -106,27 +101,27 @@ def permissions(subject: Subject) -> Check:
     closed = [node for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
     if closed:
         group = _group_of(closed[0], subject.root)
-        return check(
+        return Check(
             "wrong", f"/dev/{closed[0].name} is only for group {group}, in which this user is not",
             f"sudo usermod -aG {group} $USER, then log in again",
         )  # fmt: skip
     if subject.box and "leukoscope" not in _members("video", subject.root):
-        return check(
+        return Check(
             "wrong", "the service's user, leukoscope, is not in group video and may not use cameras",
             "sudo systemd-sysusers, then start the service again",
         )  # fmt: skip
     if home is not None and home != subject.folder:
-        return check(
+        return Check(
             "worth knowing", f"looked at {folder}; the service keeps its records in {home}",
             "sudo edge-device doctor looks at those",
         )  # fmt: skip
     if opened := _open_to_others(subject.folder):
-        return check(
+        return Check(
             "worth knowing", f"{' and '.join(map(str, opened))}: others on this machine may look into it",
             f"chmod -R go= {subject.folder}, with sudo if it is not yours",
         )  # fmt: skip
     cameras = ", and the cameras used" if nodes else ""
-    return check("fine", f"{folder} may be written{cameras}")
+    return Check("fine", f"{folder} may be written{cameras}")
 
 
 def _open_to_others(folder: Path) -> list[Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -21,15 +20,15 @@ def runtime(subject: Subject) -> Check:
     without = {kind: why_not(kind) for kind in ("ort", "trt")}
     working = [kind for kind, reason in without.items() if reason is None]
     if asked != "auto" and (reason := without[asked]):
-        return Check.told("runtime", "wrong", reason)
+        return Check.told("wrong", reason)
     if not working:
-        return Check.told("runtime", "wrong", without["ort"] or "")
+        return Check.told("wrong", without["ort"] or "")
     names = {"ort": "ONNX Runtime", "trt": "TensorRT"}
     said = " and ".join(names[kind] for kind in working)
     if "jetson" in subject.profile.name and "trt" not in working:
         line = f"{said} works, the GPU is not used: {without['trt']}"
-        return Check.told("runtime", "worth knowing", line)
-    return Check("runtime", "fine", f"{said} works")
+        return Check.told("worth knowing", line)
+    return Check("fine", f"{said} works")
 
 
 def bundle(subject: Subject) -> Check:
@@ -39,7 +38,7 @@ def bundle(subject: Subject) -> Check:
     found = load()
     voucher = f"signed by {found.signer}" if found.signer else "shipped with this program"
     manifest = found.manifest
-    return Check("model", "fine", f"{manifest.name} {manifest.version}, {found.sha256[:16]}, {voucher}")
+    return Check("fine", f"{manifest.name} {manifest.version}, {found.sha256[:16]}, {voucher}")
 
 
 def self_test(subject: Subject) -> Check:
@@ -47,22 +46,20 @@ def self_test(subject: Subject) -> Check:
     from edge.bundle.bundle import load
     from edge.selftest import selftest
 
-    check = partial(Check, "self-test")
     outcome = selftest.last(load(), subject.profile.runtime, folder=subject.folder)
     if outcome is None:
-        return check("fine", "not run yet with this model on this machine; the first edge-run does it")
+        return Check("fine", "not run yet with this model on this machine; the first edge-run does it")
     if outcome.note:
-        return check("worth knowing", f"{outcome.variant} is used; {outcome.note}")
+        return Check("worth knowing", f"{outcome.variant} is used; {outcome.note}")
     faster = f", {outcome.speed:.1f} times as fast as FP32" if outcome.speed > 1 else ""
-    return check("fine", f"passed; {outcome.variant} is used{faster}")
+    return Check("fine", f"passed; {outcome.variant} is used{faster}")
 
 
 def records(subject: Subject) -> Check:
     """Whether the records are whole; they are only read."""
-    check = partial(Check, "records")
     path = subject.folder / "records.db"
     if not path.exists():
-        return check("fine", f"none yet in {path}")
+        return Check("fine", f"none yet in {path}")
     mend = f"restore a backup, or move {path} away and begin a new one"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)) as database:
@@ -70,19 +67,18 @@ def records(subject: Subject) -> Check:
     except sqlite3.DatabaseError as error:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return check("fine", f"{path} is being written just now")
+            return Check("fine", f"{path} is being written just now")
         if name.startswith("SQLITE_CANTOPEN"):
-            return check("wrong", f"{path} cannot be opened", "use sudo, or mend its rights")
-        return check("wrong", f"{path} is damaged ({error})", mend)
+            return Check("wrong", f"{path} cannot be opened", "use sudo, or mend its rights")
+        return Check("wrong", f"{path} is damaged ({error})", mend)
 
 
 def _whole(database: sqlite3.Connection, path: Path, mend: str) -> Check:
     from edge.records.database import MIGRATIONS
 
-    check = partial(Check, "records")
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
-        return check("wrong", f"{path} was written by a newer version", "update the program")
+        return Check("wrong", f"{path} was written by a newer version", "update the program")
     (slides,) = database.execute("SELECT count(*) FROM slides").fetchone()
     size = f"{slides} slide{'s' * (slides != 1)}, {path.stat().st_size / 1e6:,.1f} MB"
     end = monotonic() + _LOOK_S
@@ -92,7 +88,7 @@ def _whole(database: sqlite3.Connection, path: Path, mend: str) -> Check:
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
             raise
-        return check("fine", f"{path}: {size}, whole as far as a few seconds' look shows")
+        return Check("fine", f"{path}: {size}, whole as far as a few seconds' look shows")
     if found != "ok":
-        return check("wrong", f"{path} is damaged ({' '.join(str(found).split())})", mend)
-    return check("fine", f"{path}: {size}, whole")
+        return Check("wrong", f"{path} is damaged ({' '.join(str(found).split())})", mend)
+    return Check("fine", f"{path}: {size}, whole")

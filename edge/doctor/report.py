@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import wrap
 
@@ -22,12 +22,12 @@ _COLOURS: dict[Level, str] = {"fine": "32", "worth knowing": "33", "wrong": "1;3
 _LEAST_COLUMNS = 40
 
 
-def lines(checks: Sequence[Check]) -> list[str]:
+def lines(checks: Mapping[str, Check]) -> list[str]:
     """One line each, for a pipe: `level: name: message; what to do`."""
-    return [f"{check.level}: {check.name}: {_said(check)}" for check in checks]
+    return [f"{check.level}: {name}: {_said(check)}" for name, check in checks.items()]
 
 
-def page(checks: Sequence[Check], columns: int, *, plain: bool, coloured: bool) -> list[str]:
+def page(checks: Mapping[str, Check], columns: int, *, plain: bool, coloured: bool) -> list[str]:
     """For a terminal: a symbol, the name, and the text, no wider than `columns`.
 
     Parameters
@@ -35,31 +35,31 @@ def page(checks: Sequence[Check], columns: int, *, plain: bool, coloured: bool) 
     plain : no symbols beyond ASCII. coloured : the symbols have colours.
     """
     symbols = _PLAIN if plain else _SYMBOLS
-    width = max((len(check.name) for check in checks), default=0)
+    width = max(map(len, checks), default=0)
     indent = " " * (width + 5)
     shown = []
-    for check in checks:
+    for name, check in checks.items():
         first, *rest = wrap(
             _said(check), max(columns, _LEAST_COLUMNS) - len(indent), break_on_hyphens=False
         ) or [""]
         symbol = symbols[check.level]
         if coloured:
             symbol = f"\x1b[{_COLOURS[check.level]}m{symbol}\x1b[0m"
-        shown.append(f" {symbol} {check.name:{width}}  {first}".rstrip())
+        shown.append(f" {symbol} {name:{width}}  {first}".rstrip())
         shown += [indent + line for line in rest]
     return shown
 
 
-def summary(checks: Sequence[Check]) -> str:
+def summary(checks: Mapping[str, Check]) -> str:
     """What it comes to."""
-    wrong = [check.name for check in checks if check.level == "wrong"]
-    known = sum(check.level == "worth knowing" for check in checks)
+    wrong = [name for name, check in checks.items() if check.level == "wrong"]
+    known = sum(check.level == "worth knowing" for check in checks.values())
     if wrong:
         return f"Wrong: {', '.join(wrong)}."
     return f"It should work; {known} worth knowing." if known else "Everything is fine."
 
 
-def show(checks: Sequence[Check]) -> None:
+def show(checks: Mapping[str, Check]) -> None:
     """Print the report on standard output."""
     if not sys.stdout.isatty():
         print("\n".join(lines(checks)), flush=True)
@@ -73,7 +73,7 @@ def show(checks: Sequence[Check]) -> None:
     print(f"\n{summary(checks)}", flush=True)
 
 
-def write(checks: Sequence[Check], target: str) -> None:
+def write(checks: Mapping[str, Check], target: str) -> None:
     """The report as one JSON object, to a file, or to standard output for '-'.
 
     Raises
@@ -81,8 +81,8 @@ def write(checks: Sequence[Check], target: str) -> None:
     LeukoscopeError : the file cannot be written.
     """
     found = [
-        {"name": check.name, "level": check.level, "message": check.message, "mend": check.mend or None}
-        for check in checks
+        {"name": name, "level": check.level, "message": check.message, "mend": check.mend or None}
+        for name, check in checks.items()
     ]
     text = json.dumps({"version": __version__, "checks": found}, ensure_ascii=False, indent=1)
     if target == "-":

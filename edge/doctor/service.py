@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from edge.doctor.check import Check, Subject, Systemctl
@@ -19,7 +18,6 @@ _UNIT_FOLDERS = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/sy
 _SETTINGS = "etc/default/leukoscope"
 _ASKED = "Id,LoadState,ActiveState,SubState,UnitFileState,NRestarts,Result,StatusText"
 _PATIENCE_S = 3.0
-_check = partial(Check, "service")
 _WHY = {"watchdog": "it hung", "oom-kill": "it took too much memory", "timeout": "it did not start in time"}
 
 
@@ -92,11 +90,11 @@ def service(subject: Subject) -> Check:
     try:
         units = states(subject)
     except subprocess.TimeoutExpired:
-        return _check("worth knowing", "systemctl does not answer", "restart the machine if it stays so")
+        return Check("worth knowing", "systemctl does not answer", "restart the machine if it stays so")
     if units is None:
-        return _check("fine", "no systemd here: screening is started by hand")
+        return Check("fine", "no systemd here: screening is started by hand")
     if not units:
-        return _check("fine", "not installed: screening is started by hand (edge-device setup installs it)")
+        return Check("fine", "not installed: screening is started by hand (edge-device setup installs it)")
     order = {"active": 0, "activating": 1, "failed": 2}
     unit = min(
         units, key=lambda one: (order.get(one["ActiveState"], 3), one.get("UnitFileState") != "enabled")
@@ -111,17 +109,17 @@ def _state(unit: dict[str, str]) -> Check:
     again = f", restarts since the machine started: {restarts}" if restarts != "0" else ""
     doing = f": {unit['StatusText']}" if unit.get("StatusText") else ""
     if active == "active" and not again:
-        return _check("fine", f"{name} runs{doing}")
+        return Check("fine", f"{name} runs{doing}")
     if active == "active":
-        return _check("worth knowing", f"{name} runs{again}{doing}", journal)
+        return Check("worth knowing", f"{name} runs{again}{doing}", journal)
     if active == "activating" and unit.get("SubState") != "auto-restart":
-        return _check("worth knowing", f"{name} is starting{again}{doing}", "look again in a minute")
+        return Check("worth knowing", f"{name} is starting{again}{doing}", "look again in a minute")
     if active in ("failed", "activating"):
         result = unit.get("Result") or "no reason given"
-        return _check("wrong", f"{name} fails ({_WHY.get(result, result)}){again}{doing}", journal)
+        return Check("wrong", f"{name} fails ({_WHY.get(result, result)}){again}{doing}", journal)
     if unit.get("UnitFileState") == "enabled":
-        return _check("wrong", f"{name} is not running", f"start it: sudo systemctl start {name}")
-    return _check(
+        return Check("wrong", f"{name} is not running", f"start it: sudo systemctl start {name}")
+    return Check(
         "worth knowing", f"{name} is installed but turned off",
         f"sudo systemctl enable --now {name}, if it should start by itself",
     )  # fmt: skip

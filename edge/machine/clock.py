@@ -94,15 +94,11 @@ def voucher(utc: datetime, root: Path = Path("/")) -> Voucher:
 
 def synchronised(root: Path = Path("/")) -> bool:
     """Whether time servers set the clock in this boot, as systemd-timesyncd or the kernel tells."""
-    # chrony and ntpd tell the kernel only
-    return (root / "run/systemd/timesync/synchronized").exists() or (
-        not _filtered(root) and _kernel_synchronised()
-    )
-
-
-def _filtered(root: Path) -> bool:
-    """Whether system calls are filtered (proc_pid_status(5)): asking for adjtimex may then be the end."""
-    return value(root / "proc/self/status", "Seccomp") != "0"
+    if (root / "run/systemd/timesync/synchronized").exists():
+        return True
+    # where system calls are filtered (proc_pid_status(5)), asking for adjtimex may be the end
+    unfiltered = value(root / "proc/self/status", "Seccomp") == "0"
+    return unfiltered and _kernel_synchronised()  # chrony and ntpd tell the kernel only
 
 
 def _kernel_synchronised() -> bool:

@@ -94,8 +94,8 @@ def look(root: Path = Path("/"), *, thorough: bool = False) -> Health:
         throttled_before=_any(slowed_before),
         undervoltage=_any(weak),
         undervoltage_before=_any([_bit(bits, _UNDERVOLTAGE << _SINCE_BOOT)]),
-        mhz=_fastest_mhz(sysfs, "scaling_cur_freq"),
-        max_mhz=_fastest_mhz(sysfs, "cpuinfo_max_freq"),
+        mhz=max(clocks_mhz(sysfs), default=None),
+        max_mhz=max(clocks_mhz(sysfs, "cpuinfo_max_freq"), default=None),
         memory_free_mb=_memory_free_mb(root),
     )
 
@@ -176,10 +176,10 @@ def _voltage_alarm(sysfs: Path) -> bool | None:
     return _any([None if alarm is None else alarm > 0 for alarm in alarms])
 
 
-def _fastest_mhz(sysfs: Path, name: str) -> float | None:
+def clocks_mhz(sysfs: Path, name: str = "scaling_cur_freq") -> list[float]:
+    """MHz of every core that tells, now or under another name of cpufreq."""
     files = sysfs.glob(f"devices/system/cpu/cpu[0-9]*/cpufreq/{name}")
-    clocks = [kilohertz / 1000 for file in files if (kilohertz := integer(file))]
-    return max(clocks, default=None)
+    return [kilohertz / 1000 for file in files if (kilohertz := integer(file))]
 
 
 def _memory_free_mb(root: Path) -> float | None:

@@ -222,11 +222,10 @@ def _from_json(entry: dict[str, Any]) -> Calibration:
     )
 
 
-def _from_first_format(entry: dict[str, Any]) -> Calibration:
-    return Calibration(**entry)
-
-
-_READERS: dict[Any, Callable[[dict[str, Any]], Calibration]] = {1: _from_first_format, 2: _from_json}
+_READERS: dict[Any, Callable[[dict[str, Any]], Calibration]] = {
+    1: lambda entry: Calibration(**entry),
+    2: _from_json,
+}
 
 
 def _packed(flat: F32) -> str:

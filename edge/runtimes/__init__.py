@@ -155,7 +155,7 @@ def open_runtime(
         raise GraphError(f"runtime {kind}: {error}; choose another with --runtime") from None
     more = {"sizes": sizes} if sizes else {}
     runtime: Runtime = runtime_class(
-        graph, precision=precision, threads=threads, cache=cache, tell=tell or _nobody, **more
+        graph, precision=precision, threads=threads, cache=cache, tell=tell or (lambda line: None), **more
     )
     return runtime
 
@@ -169,7 +169,3 @@ def _known(kind: str) -> Kind:
 def _load(name: str) -> Any:
     module, attribute = name.split(":")
     return getattr(import_module(module), attribute)
-
-
-def _nobody(line: str) -> None:
-    """Takes a line that nobody wants to read."""

@@ -62,11 +62,11 @@ def _change(box: Box, ledger: Ledger, change: Change) -> None:
     if change.given_back:
         _give_back(box, ledger, change)
         return
-    if not change.differs:
-        if change.path in ledger.files:
-            ledger.files[change.path].edited = change.edited
-        return
     entry = ledger.files.get(change.path)
+    if not change.differs:
+        if entry is not None:
+            entry.edited = change.edited
+        return
     if entry is None:
         original = ledger.keep(box, change.before) if change.before else None
         entry = ledger.files[change.path] = Entry(original, change.part)

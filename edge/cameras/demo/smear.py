@@ -15,7 +15,7 @@ import numpy as np
 from edge.cameras.demo.cytology import LEUKOCYTES, draw
 from edge.cameras.demo.debris import draw_red_cell
 from edge.cameras.demo.drawing import Dye, stamp
-from edge.cameras.demo.layout import BLOCK_UM, RedCellField, RedCells, lay_out
+from edge.cameras.demo.layout import BLOCK_UM, RedCellField, lay_out
 from edge.cameras.demo.scope import Scope
 from edge.types import F32, U8
 
@@ -103,15 +103,12 @@ class Smear:
         first_x, last_x = (floor((left * um + end) / BLOCK_UM) for end in ends)
         first_y, last_y = (floor((top * um + end) / BLOCK_UM) for end in ends)
         for row, column in product(range(first_y, last_y + 1), range(first_x, last_x + 1)):
-            cells = self._block(column, row)
+            cells = self._blocks.get((column, row), partial(self._red_cells.block, column, row))
             places = np.floor(cells.centres_um / um).astype(np.intp) - (left, top)
             x, y = places.T
             near = (x > -far) & (x < side + far) & (y > -far) & (y < side + far)
             for place, look in zip(places[near].tolist(), cells.draws[near].tolist(), strict=True):
                 stamp(haemoglobin, self._red_cell(look), *place)
-
-    def _block(self, column: int, row: int) -> RedCells:
-        return self._blocks.get((column, row), partial(self._red_cells.block, column, row))
 
     def _red_cell(self, choice: float) -> F32:
         """One of the looks, turned or mirrored, by a number in [0, 1)."""

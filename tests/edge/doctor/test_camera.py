@@ -52,7 +52,7 @@ def attach(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeCamera]:
 
 def test_a_camera_that_works(subject: Subject, attach: Callable[..., FakeCamera]) -> None:
     source = attach()
-    assert camera.camera(subject) == Check("camera", "fine", "Scope 3 gives pictures of 1920×1080")
+    assert camera.camera(subject) == Check("fine", "Scope 3 gives pictures of 1920×1080")
     assert source.closed
 
 
@@ -108,8 +108,8 @@ def test_the_services_own_stream_is_left_to_it(subject: Subject, tree: Tree) -> 
 
 def test_a_camera_that_fails(subject: Subject, attach: Callable[..., FakeCamera]) -> None:
     source = attach(FakeCamera(error="camera 0: gives no pictures; unplug it and plug it in again"))
-    (found,) = examine_all([Examination("camera", camera.camera)], subject, lambda i, name: None)
-    assert found == Check("camera", "wrong", "camera 0: gives no pictures", "unplug it and plug it in again")
+    (found,) = examine_all([Examination("camera", camera.camera)], subject, lambda i, name: None).values()
+    assert found == Check("wrong", "camera 0: gives no pictures", "unplug it and plug it in again")
     assert source.closed
 
 
@@ -143,7 +143,7 @@ def test_damaged_calibrations(subject: Subject) -> None:
     (subject.folder / "calibrations.json").write_text("{")
     (found,) = examine_all(
         [Examination("calibration", calibration.calibration)], subject, lambda i, name: None
-    )
+    ).values()
     assert found.level == "wrong"
     assert found.mend
 

@@ -35,8 +35,8 @@ def test_a_profile_for_another_machine(subject: Subject, monkeypatch: pytest.Mon
 
 def test_a_profile_that_cannot_be_read(subject: Subject) -> None:
     broken = replace(subject, profile_error=LeukoscopeError("profile x.toml: key 'y' is missing; add it"))
-    (found,) = examine_all([Examination("profile", machine.profile)], broken, lambda i, name: None)
-    assert found == Check("profile", "wrong", "profile x.toml: key 'y' is missing", "add it")
+    (found,) = examine_all([Examination("profile", machine.profile)], broken, lambda i, name: None).values()
+    assert found == Check("wrong", "profile x.toml: key 'y' is missing", "add it")
 
 
 def test_a_board_that_is_recognised(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:

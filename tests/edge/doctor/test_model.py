@@ -40,7 +40,7 @@ def test_an_installed_model_that_is_gone(subject: Subject) -> None:
     folder = data_folder() / "bundles"
     folder.mkdir(parents=True)
     (folder / "current.json").write_text(json.dumps({"current": "ab" * 32, "previous": ""}))
-    (found,) = examine_all([Examination("model", model.bundle)], subject, lambda i, name: None)
+    (found,) = examine_all([Examination("model", model.bundle)], subject, lambda i, name: None).values()
     assert found.level == "wrong"
     assert "no such file" in found.message
     assert "rollback" in found.mend

@@ -27,10 +27,10 @@ def test_an_error_and_a_hang_are_one_line_each(subject: Subject) -> None:
 
     def hangs(subject: Subject) -> Check:
         over.wait(60)
-        return Check("hangs", "fine", "late")
+        return Check("fine", "late")
 
     def works(subject: Subject) -> Check:
-        return Check("works", "fine", "yes")
+        return Check("fine", "yes")
 
     found = examine_all(
         [Examination("fails", fails), Examination("hangs", hangs, seconds=0.1), Examination("works", works)],
@@ -38,16 +38,20 @@ def test_an_error_and_a_hang_are_one_line_each(subject: Subject) -> None:
         lambda i, name: None,
     )
     over.set()
-    assert [check.level for check in found] == ["wrong", "wrong", "fine"]
-    assert found[0].message == "could not be checked (ZeroDivisionError: two lines)"
-    assert "no answer within 0.1 s" in found[1].message
+    assert {name: check.level for name, check in found.items()} == {
+        "fails": "wrong",
+        "hangs": "wrong",
+        "works": "fine",
+    }
+    assert found["fails"].message == "could not be checked (ZeroDivisionError: two lines)"
+    assert "no answer within 0.1 s" in found["hangs"].message
 
 
-CHECKS = [
-    Check("camera", "fine", "Scope 3 gives pictures of 1920×1080"),
-    Check("disk space", "worth knowing", "300 MB are free in /var/lib/leukoscope", "make room " * 10),
-    Check("power", "wrong", "the voltage is too low now", "use another supply"),
-]
+CHECKS = {
+    "camera": Check("fine", "Scope 3 gives pictures of 1920×1080"),
+    "disk space": Check("worth knowing", "300 MB are free in /var/lib/leukoscope", "make room " * 10),
+    "power": Check("wrong", "the voltage is too low now", "use another supply"),
+}
 
 
 @pytest.mark.parametrize("columns", [80, 60, 20])
@@ -67,8 +71,8 @@ def test_in_a_pipe_a_check_is_one_line() -> None:
 
 def test_what_it_comes_to() -> None:
     assert report.summary(CHECKS) == "Wrong: power."
-    assert report.summary(CHECKS[:2]) == "It should work; 1 worth knowing."
-    assert report.summary(CHECKS[:1]) == "Everything is fine."
+    assert report.summary(dict(list(CHECKS.items())[:2])) == "It should work; 1 worth knowing."
+    assert report.summary(dict(list(CHECKS.items())[:1])) == "Everything is fine."
 
 
 def arguments(**given: str) -> argparse.Namespace:
@@ -90,7 +94,7 @@ def test_a_whole_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def test_what_is_wrong_makes_the_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(doctor, "_examinations", lambda: [Examination("x", lambda subject: CHECKS[2])])
+    monkeypatch.setattr(doctor, "_examinations", lambda: [Examination("power", lambda _: CHECKS["power"])])
     assert doctor.run(arguments(json=str(tmp_path / "report.json"))) == 3
     assert "wrong: power" in capsys.readouterr().out
     assert json.loads((tmp_path / "report.json").read_text())["checks"][0]["name"] == "power"

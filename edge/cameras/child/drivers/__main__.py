@@ -36,7 +36,7 @@ def main() -> int:
         camera.close()
         return 0
     except Exception as error:
-        _say(answers, error=_reason(error), detail=_told(error))
+        _say(answers, error=_reason(error), detail=str(error) or type(error).__name__)
         return 1
 
 
@@ -100,10 +100,6 @@ def _reason(error: Exception) -> str:
         TimeoutError: "silent",
     }
     return next((word for kind, word in kinds.items() if isinstance(error, kind)), "failed")
-
-
-def _told(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 if __name__ == "__main__":
