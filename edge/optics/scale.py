@@ -34,16 +34,12 @@ class Scale:
     ----------
     um_per_px : micrometres per pixel of the frame.
     source : 'given', 'calibration', 'red-cells' or 'nominal'.
-    uncertainty : relative standard error, None where nothing tells.
-    cells : red cells it was measured on, 0 where it was not.
     note : what the user should know, told once, else None.
     flat : (h, w, 3) float32, the saved flat field for `preprocess.specimen`, None without one that fits.
     """
 
     um_per_px: float
     source: ScaleSource
-    uncertainty: float | None = None
-    cells: int = 0
     note: str | None = None
     flat: F32 | None = field(default=None, compare=False)
 
@@ -208,9 +204,9 @@ class ScaleKeeper:
         if self._given is not None:
             return Scale(self._given, "given")
         if (saved := self._saved_scale) is not None:
-            return Scale(saved.um_per_px, "calibration", saved.uncertainty)
+            return Scale(saved.um_per_px, "calibration")
         if (measured := self._measured) is not None:
-            return Scale(measured.um_per_px, "red-cells", measured.uncertainty, measured.cells)
+            return Scale(measured.um_per_px, "red-cells")
         return Scale(self._scales.nominal, "nominal")
 
 

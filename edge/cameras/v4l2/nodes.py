@@ -15,9 +15,6 @@ from edge.cameras.v4l2.formats import pixel_formats
 from edge.cameras.v4l2.layout import BITS
 from edge.files.kernel import text
 
-FREE, NO_CAMERA = 0, errno.ENOTTY
-"""What `refusal` answers of a camera that can be used, and of a node that is none."""
-
 MOVABLE, OTHER, BUILT_IN = range(3)
 """On USB and can be unplugged; no USB camera; on USB and part of the machine."""
 
@@ -63,7 +60,7 @@ def list_nodes(root: Path = Path("/"), open_device: OpenDevice = KernelDevice) -
     entries = (root / "sys/class/video4linux").glob("video*")
     for entry in sorted(entries, key=lambda e: int(re.sub(r"\D", "", e.name) or 0)):
         path = str(root / "dev" / entry.name)
-        if text(entry / "index") == "0" and refusal(path, open_device) not in (NO_CAMERA, errno.ENOENT):
+        if text(entry / "index") == "0" and _is_camera(path, open_device):
             nodes.append(_node(path, entry))
     return sorted(nodes, key=lambda node: node.place)
 
@@ -80,16 +77,16 @@ def find_again(before: Node, nodes: Sequence[Node]) -> Node | None:
     return alike[0] if best and (best > 1 or len(alike) == 1) else None
 
 
-def refusal(path: str, open_device: OpenDevice = KernelDevice) -> int:
-    """Why the node cannot be used: FREE, NO_CAMERA, or the errno of opening it."""
+def _is_camera(path: str, open_device: OpenDevice) -> bool:
+    """Whether the node is a camera's, as far as it can be asked: one that may not be opened may be one."""
     try:
         device = open_device(path)
     except OSError as error:
-        return error.errno or errno.EIO
+        return error.errno not in (errno.ENOTTY, errno.ENOENT)
     try:
-        return FREE if captures(device) and _readable(device) else NO_CAMERA
+        return captures(device) and _readable(device)
     except OSError as error:
-        return error.errno if error.errno == errno.ENODEV else NO_CAMERA
+        return error.errno == errno.ENODEV
     finally:
         device.close()
 
