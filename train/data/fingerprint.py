@@ -74,11 +74,9 @@ def readings() -> str:
         parts += [cells.labels, cells.nuclei, cells.boxes, cells.centres, cells.cut]
         parts.append(artefact_spots(pixels, um_per_px, labelled, 4, np.random.default_rng(0)))
         parts.append(nucleated_spots(pixels, um_per_px, 8))
-    small, red = pictures[len(drawn.SCALES) - 1 : len(drawn.SCALES) + 1]
-    found = [redcells.find(picture.load()) for picture in (small, red)]
-    parts += [each.ellipses for each in found]
-    parts += [redcells.estimate(found[1:]), measured([red.load()] * 2)]
-    return digest(parts)
+    red = pictures[drawn.RED_CELLS].load()
+    found = redcells.find(red)
+    return digest([*parts, found.ellipses, redcells.estimate([found]), measured([red] * 3)])
 
 
 def _code(module: ModuleType) -> str:
