@@ -20,7 +20,8 @@ from results import Results, add_json
 
 from edge.optics import redcells
 from edge.types import U8
-from train.data.dataset import DataError, load_picture
+from train.data.dataset import DataError
+from train.data.pictures import load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS
 

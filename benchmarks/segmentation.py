@@ -33,7 +33,8 @@ from edge.cells.segment import Segmenter, segment, segmenter, single
 from edge.optics.specimen import specimen
 from edge.records.labels import label_images
 from edge.types import U8, CellsInFrame
-from train.data.dataset import NUCLEUS, load_picture
+from train.data.dataset import NUCLEUS
+from train.data.pictures import load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, leukocytes
 from train.judging.fields import Score, score

@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from edge.types import U8
 from train.data.classes import admitted
-from train.data.dataset import SPLITS, SUFFIXES, DataError, DataSet, Picture, Split
+from train.data.dataset import SPLITS, DataError, DataSet, Picture, Split
 from train.data.duplicates import near_duplicates, thumbnail
+from train.data.pictures import SUFFIXES
 
 
 @dataclass(frozen=True)

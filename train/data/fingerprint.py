@@ -25,6 +25,7 @@ from edge.optics.specimen import specimen
 from train.data import drawn
 from train.data.classes import CLASSES, admitted
 from train.data.dataset import DataSet
+from train.data.pictures import class_folders
 from train.data.registry import dataset
 from train.data.scale import measured
 from train.data.sets.artefacts import artefact_spots, nucleated_spots
@@ -50,7 +51,8 @@ def of_source(source: DataSet, data: Path) -> str:
     DataError
         When the data set is absent.
     """
-    readers = [sys.modules[each.read.__module__] for each in (source, dataset(source.name.partition("@")[0]))]
+    made_by = (source.read, dataset(source.name.partition("@")[0]).read, class_folders)
+    readers = [sys.modules[each.__module__] for each in made_by]
     parts: list[object] = [source.name, source.scale, *map(_code, readers), readings()]
     if source.folder is None:  # drawn: whatever changes the drawing changes its first picture
         parts.append(next(iter(source.read(data, print))).load())

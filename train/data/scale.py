@@ -9,7 +9,8 @@ import numpy as np
 
 from edge.optics import redcells
 from edge.types import U8
-from train.data.dataset import DataError, load_picture
+from train.data.dataset import DataError, Notice, Scale
+from train.data.pictures import load_picture
 
 _SAMPLED = 48  # pictures: a laboratory has one scale
 _SURE = 30  # red cells, for a scale that holds within some 5%
@@ -19,6 +20,15 @@ def measured(pictures: Iterable[U8]) -> redcells.Measured | None:
     """What the red cells of pictures of one scale say, (H, W, 3) uint8 RGB each; None for too few of them."""
     found = redcells.estimate([redcells.find(pixels) for pixels in pictures])
     return None if found is None or found.cells < _SURE else found
+
+
+def measured_or(scale: Scale, paths: Sequence[Path], where: Path, notice: Notice) -> float:
+    """µm per pixel of picture files by their red cells, or `scale` with a notice where these are too few."""
+    found = measured(sample(paths))
+    if paths and found is None:
+        taken = f"taken as {scale.um_per_px} µm per pixel"
+        notice(f"{where}: too few red cells to measure the scale, {taken}")
+    return found.um_per_px if found else scale.um_per_px
 
 
 def sample(paths: Sequence[Path]) -> Iterator[U8]:

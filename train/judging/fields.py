@@ -26,7 +26,8 @@ from edge.line.pipeline import Line
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
 from edge.types import F32, I32, U8, Bools, CellsInFrame, Frame
-from train.data.dataset import DataError, DataSet, Notice, load_picture
+from train.data.dataset import DataError, DataSet, Notice
+from train.data.pictures import load_picture
 from train.data.sets.fields import COMPLETE, FIELDS, Field, leukocytes
 from train.judging import fieldpictures
 from train.statistics.bootstrap import Figure, draw

@@ -11,19 +11,8 @@ import numpy as np
 
 from edge.types import U8
 from train.data.classes import LEUKOCYTE
-from train.data.dataset import (
-    CYTOPLASM,
-    NUCLEUS,
-    DataError,
-    DataSet,
-    Notice,
-    Picture,
-    Scale,
-    Split,
-    Spot,
-    load_picture,
-    picture_files,
-)
+from train.data.dataset import CYTOPLASM, NUCLEUS, DataError, DataSet, Notice, Picture, Scale, Split, Spot
+from train.data.pictures import load_picture, picture_files
 
 _NUCLEUS_GREY, _CYTOPLASM_GREY = 200, 60  # above; drawn in 255 and 128, with specks of 3 to 52 in the second
 

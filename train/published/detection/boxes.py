@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from edge.optics.specimen import Specimen, specimen
 from edge.types import F32, I32
-from train.data.dataset import DataError, Notice, Split, load_picture
+from train.data.dataset import DataError, Notice, Split
+from train.data.pictures import load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, Field
 from train.published.detection.settings import LEUKOCYTE, PLATELET, RED_CELL, SOURCES, DetectionError
