@@ -22,10 +22,11 @@ from edge.bundle import bundle
 from edge.cells.segment import segment
 from edge.optics.specimen import specimen
 from edge.types import U8, Bools, CellsInFrame
+from train.data.dataset import spread
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS
 from train.judging.fieldpictures import write, write_wrong
-from train.judging.fields import WholeLine, judge, spread
+from train.judging.fields import WholeLine, judge
 
 PITCH_UM = 0.25
 WANTED = {

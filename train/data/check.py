@@ -8,7 +8,6 @@ one data set and between them.
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -137,7 +136,7 @@ class _Survey:
             return inventory
         cells: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
         parts: dict[str, set[str]] = defaultdict(set)
-        for picture in tqdm(pictures, source.name, unit="picture", disable=not sys.stderr.isatty()):
+        for picture in tqdm(pictures, source.name, unit="picture", disable=None):
             if not self._take(source, picture, inventory):
                 continue
             for spot in picture.spots:

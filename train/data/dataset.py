@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
+
+import numpy as np
 
 from edge.types import U8, LeukoscopeError
 
@@ -15,6 +17,9 @@ Notice = Callable[[str], None]
 
 CYTOPLASM, NUCLEUS = 1, 2
 """Values of a drawn mask."""
+
+
+T = TypeVar("T")
 
 
 class DataError(LeukoscopeError):
@@ -126,3 +131,10 @@ class DataSet:
         except DataError:
             return False
         return not self.own or any(root.glob(self.own))
+
+
+def spread(listed: list[T], most: int) -> list[T]:
+    """At most so many of them, evenly over all; 0 for all."""
+    if not 0 < most < len(listed):
+        return listed
+    return [listed[round(i)] for i in np.linspace(0, len(listed) - 1, most).tolist()]

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from edge.optics import redcells
 from edge.types import U8
-from train.data.dataset import DataError, Notice, Scale
+from train.data.dataset import DataError, Notice, Scale, spread
 from train.data.pictures import load_picture
 
 _SAMPLED = 48  # pictures: a laboratory has one scale
@@ -33,9 +31,8 @@ def measured_or(scale: Scale, paths: Sequence[Path], where: Path, notice: Notice
 
 def sample(paths: Sequence[Path]) -> Iterator[U8]:
     """Some of many pictures, spread evenly over them; without those that cannot be read."""
-    spread = np.linspace(0, len(paths) - 1, min(_SAMPLED, len(paths)))
-    for i in sorted({round(place) for place in spread.tolist()}):
+    for path in spread(list(paths), _SAMPLED):
         try:
-            yield load_picture(paths[i])
+            yield load_picture(path)
         except DataError:
             continue  # told when its own turn comes

@@ -8,7 +8,6 @@ found, is neither asked for nor counted false.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,7 +25,7 @@ from edge.line.pipeline import Line
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
 from edge.types import F32, I32, U8, Bools, CellsInFrame, Frame
-from train.data.dataset import DataError, DataSet, Notice
+from train.data.dataset import DataError, DataSet, Notice, spread
 from train.data.pictures import load_picture
 from train.data.sets.fields import COMPLETE, FIELDS, Field, leukocytes
 from train.judging import fieldpictures
@@ -159,13 +158,6 @@ def evaluate(
     return results
 
 
-def spread(listed: Sequence[Field], limit: int) -> Sequence[Field]:
-    """At most so many fields, evenly over all; 0 for all."""
-    if not 0 < limit < len(listed):
-        return listed
-    return [listed[round(i)] for i in np.linspace(0, len(listed) - 1, limit)]
-
-
 Show = Callable[[Field, U8, CellsInFrame, Bools, Bools], object]
 
 
@@ -188,7 +180,7 @@ def judge(
     DataError : no field can be read.
     """
     groups, scores = [], []
-    bar = tqdm(listed, source.name, unit="field", leave=False, disable=not sys.stderr.isatty())
+    bar = tqdm(listed, source.name, unit="field", leave=False, disable=None)
     for field in bar:
         try:
             pixels = load_picture(field.path)

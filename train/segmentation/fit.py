@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -77,13 +76,12 @@ def gathered(settings: Settings, data: Path, cache: Path, notice: Notice) -> tup
     train: dict[str, Sequence[Scene]] = {}
     validation: dict[str, Sequence[Scene]] = {}
     cache.mkdir(parents=True, exist_ok=True)
-    hidden = not sys.stderr.isatty()
     for source in settings.shares:
         key = teachers.fingerprint(source, data, settings.pitch_um, settings.limit)
         files = [cache / f"{source}-{key}-{split}.npz" for split in SPLITS[:2]]
         if not all(file.is_file() for file in files):
             made = teachers.scenes(source, data, settings.pitch_um, settings.limit, notice)
-            listed = list(tqdm(made, desc=source, unit=" scene", leave=False, disable=hidden))
+            listed = list(tqdm(made, desc=source, unit=" scene", leave=False, disable=None))
             for split, file in zip(SPLITS[:2], files, strict=True):
                 scenes.save([scene for part, scene in listed if part == split], file)
         train[source], validation[source] = map(scenes.load, files)

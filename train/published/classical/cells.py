@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -17,8 +16,10 @@ Features = Callable[[U8], Mapping[str, float]]
 
 def table(crops: U8, features: Features, *, progress: bool = False) -> Floats:
     """(n, F) float64 features of (n, S, S, 3) uint8 RGB crops; no features at all of no crops."""
-    hidden = not (progress and sys.stderr.isatty())
-    rows = [list(features(crop).values()) for crop in tqdm(crops, "features", unit="cell", disable=hidden)]
+    rows = [
+        list(features(crop).values())
+        for crop in tqdm(crops, "features", unit="cell", disable=None if progress else True)
+    ]
     return np.array(rows, np.float64).reshape(len(crops), -1 if rows else 0)
 
 

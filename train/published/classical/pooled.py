@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from math import cos, pi
 from typing import Self
@@ -82,8 +81,7 @@ def _train(network: nn.Module, crops: U8, truth: I32, settings: Settings, seed: 
     learning = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learning, settings.learning_rate, weight_decay=_WEIGHT_DECAY)
     network.train()
-    hidden = not (progress and sys.stderr.isatty())
-    for step in tqdm(range(steps), "network", unit="step", disable=hidden):
+    for step in tqdm(range(steps), "network", unit="step", disable=None if progress else True):
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * 0.5 * (1 + cos(pi * step / steps))
         drawn = torch.multinomial(rarity[answers], settings.batch, replacement=True, generator=random)

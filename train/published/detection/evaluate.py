@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -117,10 +116,9 @@ def evaluate(
 
 def found_in(detector: Detector, listed: Sequence[Scene]) -> list[Finds]:
     """What a detector finds in each field, however unlikely."""
-    hidden = not sys.stderr.isatty()
     return [
         detector.finds(scene.view)
-        for scene in tqdm(listed, "fields", unit=" field", leave=False, disable=hidden)
+        for scene in tqdm(listed, "fields", unit=" field", leave=False, disable=None)
     ]
 
 
