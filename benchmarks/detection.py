@@ -10,13 +10,12 @@ pictures of all fields.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from results import Results, add_json
+from results import Results, parser_of
 
 from edge.bundle import bundle
 from edge.cells.segment import segment
@@ -43,8 +42,7 @@ def segmented(um_per_px: float, pixels: U8, name: str) -> tuple[CellsInFrame, Bo
 
 
 def main() -> None:
-    about, form = __doc__, argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=about, formatter_class=form)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--dataset", choices=FIELDS, action="append", help="default: all three")
     parser.add_argument("--split", choices=("train", "test"), default="test", help="official part")
@@ -55,7 +53,6 @@ def main() -> None:
     parser.add_argument("--segmentation-only", action="store_true", help="no quality check, no classifier")
     parser.add_argument("--pictures", type=Path, metavar="OUT", help="write fields with outlines and boxes")
     parser.add_argument("--wrong", action="store_true", help="with --pictures: only fields with an error")
-    add_json(parser)
     args = parser.parse_args()
     results = Results("detection", parser, args)
     for name in args.dataset or FIELDS:
