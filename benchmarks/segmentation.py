@@ -36,10 +36,9 @@ from train.data.dataset import NUCLEUS
 from train.data.pictures import load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, leukocytes
-from train.judging.evaluate import plain
 from train.judging.fields import Score, score
 from train.statistics import metrics
-from train.statistics.bootstrap import Figure, draw
+from train.statistics.bootstrap import Figure, draw, plain
 
 PITCH_UM = 0.25
 BOXES = ("bccd", "txl-pbc", "chula")

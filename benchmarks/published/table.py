@@ -45,7 +45,7 @@ from train.data.dataset import SPLITS
 from train.fitting.fit import fit, settings_of
 from train.fitting.provenance import source, write_json
 from train.judging.contestants import contestant
-from train.judging.evaluate import plain
+from train.statistics.bootstrap import plain
 
 ALL = SPLITS
 """Parts, where a model has seen none of them."""

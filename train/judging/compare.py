@@ -19,8 +19,7 @@ from train.data.dataset import DataSet, Notice
 from train.judging import estimates, speed
 from train.judging.cells import Judged, judge
 from train.judging.contestants import Contestant, ContestantError, contestant, warn
-from train.judging.evaluate import plain
-from train.statistics.bootstrap import ROUNDS, Draws, Figure, draw
+from train.statistics.bootstrap import ROUNDS, Draws, Figure, draw, plain
 from train.statistics.metrics import Floats
 
 SHOWN = (
@@ -51,6 +50,15 @@ class Standing:
     every: Mapping[str, Figure]
     differences: Mapping[str, Figure]
     abstained: float
+
+    def as_json(self) -> dict[str, Any]:
+        """For a file, its figures as they are."""
+        return {
+            "figures": self.figures,
+            "figures_all_cells": self.every,
+            "difference_to_first": self.differences,
+            "abstained": self.abstained,
+        }
 
 
 @dataclass(frozen=True)
@@ -108,22 +116,13 @@ class Side:
                 "ms_per_cell": self.milliseconds,
                 "model_bytes": self.model_bytes,
                 "file_bytes": self.file_bytes,
-                **_standing(self.whole),
-                "by_dataset": {name: _standing(part) for name, part in self.parts.items()},
+                **self.whole.as_json(),
+                "by_dataset": {name: part.as_json() for name, part in self.parts.items()},
             }
         )
         assert isinstance(found, dict)
         agreement = {name: round(value, 5) for name, value in asdict(self.agreement).items()}
         return found | {"agreement_with_first": agreement}
-
-
-def _standing(found: Standing) -> dict[str, Any]:
-    return {
-        "figures": found.figures,
-        "figures_all_cells": found.every,
-        "difference_to_first": found.differences,
-        "abstained": found.abstained,
-    }
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from train.data.dataset import DataError, DataSet, Notice, spread
 from train.data.pictures import load_picture
 from train.data.sets.fields import COMPLETE, FIELDS, Field, leukocytes
 from train.judging import fieldpictures
-from train.statistics.bootstrap import Figure, draw
+from train.statistics.bootstrap import Figure, draw, plain
 from train.statistics.metrics import ratio
 
 ARTEFACT = "artefact"
@@ -72,13 +72,7 @@ class Found:
 
     def as_json(self) -> dict[str, Any]:
         """For a file; a figure that does not exist is null."""
-        told = {name: value for name, value in vars(self).items() if name not in ("dataset", "figures")}
-        return told | {
-            "figures": {
-                name: {end: None if np.isnan(v) else round(v, 4) for end, v in asdict(figure).items()}
-                for name, figure in self.figures.items()
-            }
-        }
+        return {name: plain(value) for name, value in vars(self).items() if name != "dataset"}
 
     def lines(self) -> Iterator[str]:
         """The same in words."""
