@@ -24,7 +24,7 @@ from edge.types import U8, Bools, CellsInFrame
 from train.data.dataset import spread
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS
-from train.judging.fieldpictures import write, write_wrong
+from train.judging.fieldpictures import write
 from train.judging.fields import WholeLine, judge
 
 PITCH_UM = 0.25
@@ -66,7 +66,7 @@ def main() -> None:
             find = partial(segmented, nominal)
         else:
             find = WholeLine(bundle.load(args.bundle, allow_unsigned=True), nominal, print, asked)
-        show = partial(write_wrong if args.wrong else write, args.pictures / name) if args.pictures else None
+        show = partial(write, args.pictures / name, not args.wrong) if args.pictures else None
         found = judge(find, source, spread(listed, args.limit), f"official {args.split}", print, show)
         print("\n".join(found.lines()), flush=True)
         for figure, value in found.figures.items():

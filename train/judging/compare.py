@@ -89,38 +89,32 @@ class Side:
 
     Attributes
     ----------
-    path : of the run or bundle. runtime : what computed.
-    parameters : numbers learned. milliseconds : a cell, on one thread, all taking turns.
-    model_bytes, file_bytes : of the network alone, and of the whole file.
+    model : the contestant. milliseconds : a cell, on one thread, all taking turns.
     agreement : with the first contestant.
     whole : on all data sets together. parts : on each.
     """
 
-    path: str
-    runtime: str
-    parameters: int
+    model: Contestant
     milliseconds: float
-    model_bytes: int
-    file_bytes: int
     agreement: Agreement
     whole: Standing
     parts: Mapping[str, Standing]
 
     def as_json(self) -> dict[str, Any]:
         """For a file; NaN as null."""
-        found = plain(
+        model = self.model
+        found: dict[str, Any] = plain(
             {
-                "path": self.path,
-                "runtime": self.runtime,
-                "parameters": self.parameters,
+                "path": str(model.path),
+                "runtime": model.runtime,
+                "parameters": model.parameters,
                 "ms_per_cell": self.milliseconds,
-                "model_bytes": self.model_bytes,
-                "file_bytes": self.file_bytes,
+                "model_bytes": model.model_bytes,
+                "file_bytes": model.file_bytes,
                 **self.whole.as_json(),
                 "by_dataset": {name: part.as_json() for name, part in self.parts.items()},
             }
         )
-        assert isinstance(found, dict)
         agreement = {name: round(value, 5) for name, value in asdict(self.agreement).items()}
         return found | {"agreement_with_first": agreement}
 
@@ -181,12 +175,8 @@ def compare(
     standings = {name: _standings(models, judged, draws, keep) for name, keep in masks.items()}
     sides = [
         Side(
-            path=str(model.path),
-            runtime=model.runtime,
-            parameters=model.parameters,
+            model=model,
             milliseconds=times[i],
-            model_bytes=model.model_bytes,
-            file_bytes=model.file_bytes,
             agreement=Agreement.of(model, said.probabilities, models[0], judged[0].probabilities),
             whole=standings[""][i],
             parts={source.name: standings[source.name][i] for source in sources},

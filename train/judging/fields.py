@@ -144,7 +144,7 @@ def evaluate(
         if not listed:
             raise DataError(f"data set {source.name}: no field in part {split!r} of {data}")
         line = WholeLine(bundle, listed[0].um_per_px, notice)
-        show = partial(fieldpictures.write_wrong, pictures / source.name) if pictures else None
+        show = partial(fieldpictures.write, pictures / source.name, False) if pictures else None
         try:
             results.append(judge(line, source, spread(listed, limit), split, notice, show))
         finally:
