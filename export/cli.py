@@ -133,7 +133,6 @@ def _notice(message: str) -> None:
 
 
 def _bundle(arguments: argparse.Namespace) -> int:
-    from export import report
     from export.bundle import keys
     from export.bundle.bundle import Options, build
 
@@ -155,10 +154,10 @@ def _bundle(arguments: argparse.Namespace) -> int:
     partial = arguments.out.with_name(arguments.out.name + ".part")
     partial.write_bytes(built.content)
     partial.replace(arguments.out)
-    for line in report.of_bundle(built):
+    for line in built.lines():
         print(line)
     if arguments.json:
-        arguments.json.write_text(json.dumps(report.as_json(built), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(built.as_json(), indent=1) + "\n")
     digest = hashlib.sha256(built.content).hexdigest()
     print(f"{arguments.out}: {len(built.content) / 1e6:.2f} MB, sha256 {digest}")
     return DONE

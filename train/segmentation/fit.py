@@ -17,8 +17,8 @@ from edge.files import stricttoml
 from train.data.augment import varied
 from train.data.dataset import SPLITS, Notice
 from train.fitting.distributed import joined
-from train.fitting.loop import MODEL, precision_of, train
-from train.fitting.provenance import METRICS, SETTINGS, begin
+from train.fitting.loop import finished, precision_of, train
+from train.fitting.provenance import SETTINGS, begin
 from train.fitting.task import Batch, NetworkTask, Plan, Run
 from train.segmentation import scenes, teachers
 from train.segmentation.network import Network, loss_of, outlines
@@ -58,17 +58,12 @@ def load_network(run: Path) -> tuple[Network, Settings, dict[str, Any]]:
     ------
     SegmenterError : the run is not finished.
     """
-    if not (run / MODEL).is_file():
-        raise SegmenterError(f"run {run}: not finished; edge-train segment --out {run} goes on with it")
-    settings = settings_of(run)
+    again = SegmenterError(f"run {run}: not finished; edge-train segment --out {run} goes on with it")
+    weights, metrics = finished(run, again)
+    settings = stricttoml.build(Settings, json.loads((run / SETTINGS).read_text()))
     network = Network(settings.widths, settings.fine)
-    network.load_state_dict(torch.load(run / MODEL, map_location="cpu", weights_only=True))
-    return network.eval(), settings, json.loads((run / METRICS).read_text())
-
-
-def settings_of(run: Path) -> Settings:
-    """What a run was started with."""
-    return stricttoml.build(Settings, json.loads((run / SETTINGS).read_text()))
+    network.load_state_dict(weights)
+    return network.eval(), settings, metrics
 
 
 def gathered(settings: Settings, data: Path, cache: Path, notice: Notice) -> tuple[Sources, Sources]:

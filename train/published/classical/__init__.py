@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge.types import F32, I32, U8, LeukoscopeError
 from train.data.augment import Augmentation
+from train.fitting.task import at
 from train.network.model import Architecture
 
 Texts = NDArray[np.str_]
@@ -123,9 +123,8 @@ def method(name: str) -> type[Classical]:
     """
     if name not in METHODS:
         raise ClassicalError(f"method {name!r}: unknown; choose one of {', '.join(METHODS)}")
-    module, attribute = METHODS[name].split(":")
     try:
-        found: type[Classical] = getattr(import_module(module), attribute)
+        found: type[Classical] = at(METHODS[name])
     except ModuleNotFoundError as error:
         raise ClassicalError(
             f"method {name}: needs {error.name}, which is not installed; "

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge.cells.detector import Detector, Finds
@@ -18,9 +17,7 @@ from train.published.detection.boxes import Scene, scenes
 from train.published.detection.matching import OVERLAP, Matches, match
 from train.published.detection.settings import DetectionError
 from train.statistics.bootstrap import Draws, Figure, draw
-from train.statistics.metrics import by_score, ratio
-
-Floats = NDArray[np.float64]
+from train.statistics.metrics import Floats, by_score, ratio
 
 MEAN = "mean"
 """What stands for all classes: the mean over those of which there is a cell."""
