@@ -2,8 +2,9 @@
 
 Between a picture and a window or scene lies code of many modules. A list of those would be incomplete one
 day, so nobody lists them: what that code makes of a few drawn fields (`train.data.drawn`) is hashed, which
-changes with whatever changes its behaviour and not with a comment. Only a data set's own reader is taken by
-its code, docstrings and comments left out, since nobody can draw every data set.
+changes with whatever changes its behaviour and not with a comment. Only a data set's own reader, and what
+walks its folders, are taken by their code, docstrings and comments left out, since nobody can draw every data
+set.
 """
 
 from __future__ import annotations
