@@ -8,7 +8,6 @@ seeds. Cells found, placed and counted are compared with the truth as well.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from results import Results, add_json
+from results import Results, parser_of
 
 
 def screen(seed: int, frames: int, folder: Path) -> dict[str, Any]:
@@ -33,12 +32,9 @@ def screen(seed: int, frames: int, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--seeds", default="0-20", help="first-last (default 0-20)")
-    add_json(parser)
     arguments = parser.parse_args()
     results = Results("demo", parser, arguments)
     first, last = (int(n) for n in arguments.seeds.split("-"))

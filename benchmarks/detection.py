@@ -10,22 +10,22 @@ pictures of all fields.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from results import Results, add_json
+from results import Results, parser_of
 
 from edge.bundle import bundle
 from edge.cells.segment import segment
 from edge.optics.specimen import specimen
 from edge.types import U8, Bools, CellsInFrame
+from train.data.dataset import spread
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS
-from train.judging.fieldpictures import write, write_wrong
-from train.judging.fields import WholeLine, judge, spread
+from train.judging.fieldpictures import write
+from train.judging.fields import WholeLine, judge
 
 PITCH_UM = 0.25
 WANTED = {
@@ -42,8 +42,7 @@ def segmented(um_per_px: float, pixels: U8, name: str) -> tuple[CellsInFrame, Bo
 
 
 def main() -> None:
-    about, form = __doc__, argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=about, formatter_class=form)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--dataset", choices=FIELDS, action="append", help="default: all three")
     parser.add_argument("--split", choices=("train", "test"), default="test", help="official part")
@@ -54,7 +53,6 @@ def main() -> None:
     parser.add_argument("--segmentation-only", action="store_true", help="no quality check, no classifier")
     parser.add_argument("--pictures", type=Path, metavar="OUT", help="write fields with outlines and boxes")
     parser.add_argument("--wrong", action="store_true", help="with --pictures: only fields with an error")
-    add_json(parser)
     args = parser.parse_args()
     results = Results("detection", parser, args)
     for name in args.dataset or FIELDS:
@@ -68,7 +66,7 @@ def main() -> None:
             find = partial(segmented, nominal)
         else:
             find = WholeLine(bundle.load(args.bundle, allow_unsigned=True), nominal, print, asked)
-        show = partial(write_wrong if args.wrong else write, args.pictures / name) if args.pictures else None
+        show = partial(write, args.pictures / name, not args.wrong) if args.pictures else None
         found = judge(find, source, spread(listed, args.limit), f"official {args.split}", print, show)
         print("\n".join(found.lines()), flush=True)
         for figure, value in found.figures.items():

@@ -10,7 +10,6 @@ again within 3 µm and how many are new, and the milliseconds `preprocess.specim
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -18,7 +17,7 @@ from time import perf_counter
 import cv2
 import numpy as np
 from quality import PITCH_UM
-from results import Results, add_json
+from results import Results, parser_of
 from scale import pictures, um_per_px
 
 from edge.calibrate import flatfield
@@ -109,12 +108,11 @@ def row(shown: Sequence[U8], name: str, scale: float, results: Results) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument(
         "--data", type=Path, help="folder of the data sets; without it the simulated fields only"
     )
     parser.add_argument("--limit", type=int, default=30, help="fields of each set (default 30)")
-    add_json(parser)
     arguments = parser.parse_args()
     results = Results("flatfield", parser, arguments)
     cv2.setNumThreads(1)

@@ -12,7 +12,6 @@ they are, and its time as a share of the quality check's, whose measurement it u
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -22,7 +21,7 @@ from time import perf_counter
 import cv2
 import numpy as np
 from quality import PITCH_UM
-from results import Results, add_json
+from results import Results, parser_of
 from scale import SETS, pictures, um_per_px
 
 from edge.line import quality
@@ -71,11 +70,10 @@ def inwards(sweep: Sequence[Quality]) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument("--limit", type=int, default=40, help="pictures of each set (default 40)")
     parser.add_argument("--dataset", choices=SETS, action="append", help="default: all of them")
-    add_json(parser)
     arguments = parser.parse_args()
     results = Results("focus", parser, arguments)
     cv2.setNumThreads(1)

@@ -10,14 +10,13 @@ alone is `edge-train fit --leave-out NAME`.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from results import Results, add_json
+from results import Results, parser_of
 
 from edge.bundle import bundle
 from train.data.classes import CLASSES, LEUKOCYTES, NO_BLAST, POSITIVE
@@ -67,15 +66,12 @@ def judged(
 
 def main() -> None:
     """Train what is not trained yet, and print the matrix."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with the data sets")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the runs")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of cut cells (default: OUT/cache)")
     parser.add_argument("--epochs", type=int, default=8, metavar="N", help="of each training (default: 8)")
     parser.add_argument("--only", nargs="+", choices=LEFT_OUT, default=list(LEFT_OUT), help="some of them")
-    add_json(parser)
     arguments = parser.parse_args()
     results = Results("leftout", parser, arguments)
     cache = arguments.cache or arguments.out / "cache"

@@ -5,13 +5,12 @@ python benchmarks/masks.py --data ../shared/data --pictures out/
 
 from __future__ import annotations
 
-import argparse
 from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
-from results import Results, add_json
+from results import Results, parser_of
 
 from edge.cells import segment
 from edge.optics import specimen
@@ -48,13 +47,11 @@ def draw(pixels: U8, masks: list[tuple[Bools, tuple[int, int, int]]]) -> U8:
 
 
 def main() -> None:
-    about, form = __doc__, argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=about, formatter_class=form)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--scale", type=float, default=1.0, help="multiply the pixel size")
     parser.add_argument("--pictures", type=Path, metavar="OUT", help="found yellow, drawn green")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="cells of each set; default: all")
-    add_json(parser)
     args = parser.parse_args()
     results = Results("masks", parser, args)
     for name in DATA_SETS:

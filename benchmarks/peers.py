@@ -13,7 +13,6 @@ installed is listed with the reason. Graphs are made once, by `benchmarks/peer_g
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from contestants import AT_ONCE, Runs, fuzzy, networks, other_runtimes, ours
-from results import Results, add_json
+from results import Results, parser_of
 
 from edge import __version__, command
 from edge.bench import fields, machine
@@ -217,9 +216,7 @@ def _ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--spin", action="store_true", help="let the others' waiting threads spin")
     parser.add_argument("--bundle", type=Path, help="another than the one in use")
@@ -227,7 +224,6 @@ def main() -> None:
     parser.add_argument(
         "--cache", type=Path, default=default, help=f"graphs of the others (default {default})"
     )
-    add_json(parser)
     arguments = parser.parse_args()
     results = Results("peers", parser, arguments)
     result = compare(arguments.rounds, arguments.spin, arguments.cache, arguments.bundle)

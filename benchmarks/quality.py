@@ -8,14 +8,13 @@ the share of pictures whose sharpness falls at every step of blur.
 
 from __future__ import annotations
 
-import argparse
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
-from results import Results, add_json
+from results import Results, parser_of
 from scale import pictures, um_per_px
 
 from edge.line import quality
@@ -37,10 +36,9 @@ def judged(picture: U8, um_per_px: float, blur_um: float) -> quality.Quality:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument("--limit", type=int, default=200, help="pictures of each set (default 200)")
-    add_json(parser)
     arguments = parser.parse_args()
     results = Results("quality", parser, arguments)
     cv2.setNumThreads(1)

@@ -56,9 +56,12 @@ class Interval(Protocol):
     high: float
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """The flag that every benchmark has."""
+def parser_of(about: str | None) -> argparse.ArgumentParser:
+    """The command line of a benchmark, from the docstring of its script, with the flag that all have."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=about, formatter_class=form)
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there: results.py")
+    return parser
 
 
 class Results:

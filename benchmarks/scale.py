@@ -8,7 +8,6 @@ milliseconds a picture takes. Sets without red cells must give none.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,11 +15,12 @@ from time import perf_counter
 
 import cv2
 import numpy as np
-from results import Results, add_json
+from results import Results, parser_of
 
 from edge.optics import redcells
 from edge.types import U8
-from train.data.dataset import DataError, load_picture
+from train.data.dataset import DataError
+from train.data.pictures import load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS
 
@@ -86,10 +86,9 @@ def score(data: Path, name: str, limit: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument("--limit", type=int, default=300, help="pictures of each set (default 300)")
-    add_json(parser)
     arguments = parser.parse_args()
     results = Results("scale", parser, arguments)
     cv2.setNumThreads(1)

@@ -17,14 +17,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from masks import dice
-from results import Results, add_json
+from results import Results, parser_of
 
 from edge.bench import fields as drawn_fields
 from edge.bundle import bundle
@@ -33,13 +32,15 @@ from edge.cells.segment import Segmenter, segment, segmenter, single
 from edge.optics.specimen import specimen
 from edge.records.labels import label_images
 from edge.types import U8, CellsInFrame
-from train.data.dataset import NUCLEUS, load_picture
+from train.data.dataset import NUCLEUS
+from train.data.pictures import load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, leukocytes
 from train.judging.fields import Score, score
+from train.statistics import metrics
+from train.statistics.bootstrap import Figure, draw, plain
 
 PITCH_UM = 0.25
-BOOTSTRAPS = 1000
 BOXES = ("bccd", "txl-pbc", "chula")
 SINGLE = ("deepapl", "pbc")
 NEAR_PX = 25  # 2.5 µm from the middle of its picture the cell in the middle lies
@@ -47,26 +48,9 @@ VIGNETTE = 0.6  # of the light is lost in the corners
 _NO_CELLS = ("platelet", "artefact", "smudge-cell")
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A figure with its interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
-
-
-def ratio(groups: Sequence[str], over: Sequence[float], under: Sequence[float], seed: int = 0) -> Figure:
+def ratio(groups: Sequence[str], over: Sequence[float], under: Sequence[float]) -> Figure:
     """Sum over sum, with an interval by a bootstrap over groups."""
-    names, which = np.unique(np.asarray(groups), return_inverse=True)
-    top, bottom = (np.bincount(which, np.asarray(v, float), len(names)) for v in (over, under))
-    draws = np.random.default_rng(seed).integers(0, len(names), (BOOTSTRAPS, len(names)))
-    spread = top[draws].sum(axis=1) / np.maximum(bottom[draws].sum(axis=1), 1e-9)
-    low, high = np.percentile(spread, [2.5, 97.5])
-    return Figure(float(top.sum() / max(bottom.sum(), 1e-9)), float(low), float(high))
+    return Figure.of(metrics.ratio(*draw(groups).sums(np.stack([over, under], axis=1)).T))
 
 
 def vignetted(pixels: U8) -> U8:
@@ -248,8 +232,7 @@ def learned(run: Path | None, path: Path | None, threads: int) -> Segmenter:
 
 
 def main() -> None:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--segmenter", type=Path, metavar="RUN", help="finished run, or its graph")
     parser.add_argument("--bundle", type=Path, help="instead: a bundle with a segmenter")
@@ -258,7 +241,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="of timing; 0 leaves time and memory out")
     parser.add_argument("--most", type=int, default=600, metavar="N", help="single cells of a data set")
     parser.add_argument("--only", metavar="TEXT", help="sets whose name holds this")
-    add_json(parser)
     parser.add_argument("--memory-of", choices=("classical", "learned"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     cv2.setNumThreads(args.threads)
@@ -281,7 +263,7 @@ def main() -> None:
         print(f"{title} ({args.split})")
         for figure in rows["classical"]:
             print(f"  {figure:18s}" + "".join(f"  {n} {row[figure]}" for n, row in rows.items()), flush=True)
-        out[title] = {n: {k: vars(v) for k, v in row.items()} for n, row in rows.items()}
+        out[title] = plain(rows)
         for finder, row in rows.items():
             for figure, value in row.items():
                 results.add(figure, value, what=f"{title}, {args.split}, {finder}")

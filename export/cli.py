@@ -41,10 +41,11 @@ def _parser() -> command.Parser:
     tensorrt = command.add(
         commands, "tensorrt", summary, "edge-export tensorrt leukocytes.bundle --out int8.engine", _tensorrt
     )
-    tensorrt.add_argument("bundle", type=Path, metavar="NAME.bundle")
+    add = tensorrt.add_argument
+    add("bundle", type=Path, metavar="NAME.bundle")
     command.add_large(tensorrt)
-    tensorrt.add_argument("--out", required=True, type=Path, metavar="ENGINE", help="the engine to write")
-    tensorrt.add_argument(
+    add("--out", required=True, type=Path, metavar="ENGINE", help="the engine to write")
+    add(
         "--precision",
         choices=("int8", "fp16", "fp32"),
         help="default: the first of these that the bundle calls usable",
@@ -70,54 +71,42 @@ def _add_bundle(commands: command.Commands[command.Parser]) -> None:
         "edge-export bundle --run runs/leukocytes --out leukocytes.bundle --quantize int8 --calibrate ../data"
     )
     build = command.add(commands, "bundle", summary, example, _bundle)
-    build.add_argument(
-        "--run", required=True, type=Path, metavar="RUN_DIR", dest="folder", help="a finished run"
-    )
-    build.add_argument("--out", required=True, type=Path, metavar="NAME.bundle", help="the bundle to write")
-    build.add_argument("--quantize", choices=("int8",), help="add INT8 graphs; needs --calibrate")
-    build.add_argument(
+    add = build.add_argument
+    add("--run", required=True, type=Path, metavar="RUN_DIR", dest="folder", help="a finished run")
+    add("--out", required=True, type=Path, metavar="NAME.bundle", help="the bundle to write")
+    add("--quantize", choices=("int8",), help="add INT8 graphs; needs --calibrate")
+    add(
         "--calibrate",
         type=Path,
         metavar="DIR",
         help="folder with the run's data sets: their training cells calibrate, their validation cells judge",
     )
-    build.add_argument(
-        "--cells", type=int, default=2048, metavar="N", help="cells to calibrate on (default: 2048)"
-    )
-    build.add_argument(
-        "--finetune", action="store_true", help="fine-tune for INT8 even where it passes without"
-    )
-    build.add_argument("--cache", type=Path, metavar="DIR", help="of cut cells (default: RUN_DIR/cache)")
-    build.add_argument(
+    add("--cells", type=int, default=2048, metavar="N", help="cells to calibrate on (default: 2048)")
+    add("--finetune", action="store_true", help="fine-tune for INT8 even where it passes without")
+    add("--cache", type=Path, metavar="DIR", help="of cut cells (default: RUN_DIR/cache)")
+    add(
         "--segmenter",
         type=Path,
         metavar="RUN_DIR",
         help="finished run of edge-train segment; without it cells are found the classical way",
     )
     command.add_large(build, "write")
-    build.add_argument("--sign", type=Path, metavar="KEY", help="private key made by edge-export keygen")
-    build.add_argument("--json", type=Path, metavar="FIGURES", help="write what was measured as JSON")
+    add("--sign", type=Path, metavar="KEY", help="private key made by edge-export keygen")
+    add("--json", type=Path, metavar="FIGURES", help="write what was measured as JSON")
 
 
 def _add_compare(commands: command.Commands[command.Parser]) -> None:
     summary = "edge-train compare of two bundles, or two precisions of one, on their validation cells"
     example = "edge-export compare old.bundle new.bundle --data ../data --variant ort-fp32,ort-int8"
     compare = command.add(commands, "compare", summary, example, _compare)
-    compare.add_argument("bundles", nargs=2, type=Path, metavar="NAME.bundle")
-    compare.add_argument(
-        "--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets (default: .)"
-    )
-    compare.add_argument(
-        "--variant", default="ort-fp32", metavar="A[,B]", help="of both or of each (default: ort-fp32)"
-    )
-    compare.add_argument(
-        "--dataset", nargs="+", default=[], metavar="NAME", help="instead of the bundle's own"
-    )
-    compare.add_argument(
-        "--limit", type=int, default=0, metavar="N", help="at most N pictures of each data set"
-    )
+    add = compare.add_argument
+    add("bundles", nargs=2, type=Path, metavar="NAME.bundle")
+    add("--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets (default: .)")
+    add("--variant", default="ort-fp32", metavar="A[,B]", help="of both or of each (default: ort-fp32)")
+    add("--dataset", nargs="+", default=[], metavar="NAME", help="instead of the bundle's own")
+    add("--limit", type=int, default=0, metavar="N", help="at most N pictures of each data set")
     command.add_large(compare)
-    compare.add_argument("--json", metavar="OUT", help="write the figures as JSON; - for standard output")
+    add("--json", metavar="OUT", help="write the figures as JSON; - for standard output")
 
 
 def _add_verify(commands: command.Commands[command.Parser]) -> None:
@@ -127,12 +116,11 @@ def _add_verify(commands: command.Commands[command.Parser]) -> None:
         "on another machine: edge-export verify leukocytes.bundle --against here.json"
     )
     check = command.add(commands, "verify", summary, example, _verify)
-    check.add_argument("bundle", type=Path, metavar="NAME.bundle")
+    add = check.add_argument
+    add("bundle", type=Path, metavar="NAME.bundle")
     command.add_large(check)
-    check.add_argument(
-        "--json", metavar="OUT", help="write what this machine finds as JSON; - for standard output"
-    )
-    check.add_argument(
+    add("--json", metavar="OUT", help="write what this machine finds as JSON; - for standard output")
+    add(
         "--against",
         type=Path,
         metavar="OTHER.json",
@@ -145,7 +133,6 @@ def _notice(message: str) -> None:
 
 
 def _bundle(arguments: argparse.Namespace) -> int:
-    from export import report
     from export.bundle import keys
     from export.bundle.bundle import Options, build
 
@@ -167,10 +154,10 @@ def _bundle(arguments: argparse.Namespace) -> int:
     partial = arguments.out.with_name(arguments.out.name + ".part")
     partial.write_bytes(built.content)
     partial.replace(arguments.out)
-    for line in report.of_bundle(built):
+    for line in built.lines():
         print(line)
     if arguments.json:
-        arguments.json.write_text(json.dumps(report.as_json(built), indent=1) + "\n")
+        arguments.json.write_text(json.dumps(built.as_json(), indent=1) + "\n")
     digest = hashlib.sha256(built.content).hexdigest()
     print(f"{arguments.out}: {len(built.content) / 1e6:.2f} MB, sha256 {digest}")
     return DONE

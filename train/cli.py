@@ -66,19 +66,16 @@ def _add_datasets(commands: command.Commands[command.Parser]) -> None:
     datasets = command.add(
         commands, "datasets", "which data sets it reads, and what is wrong with them", example, run.datasets
     )
-    datasets.add_argument(
-        "--data", type=Path, metavar="DIR", help="folder with the data sets; says which are there"
-    )
-    datasets.add_argument(
+    add = datasets.add_argument
+    add("--data", type=Path, metavar="DIR", help="folder with the data sets; says which are there")
+    add(
         "--check",
         action="store_true",
         help="read every picture of --data: counts, odd files, pictures that show the same; status 3 where "
         "one part shows up in another (two minutes for 14,000 pictures)",
     )
-    datasets.add_argument(
-        "--dataset", action="append", metavar="NAME[,NAME]", help="only these (default: all that need files)"
-    )
-    datasets.add_argument("--json", metavar="OUT", help="write it as JSON; - for standard output")
+    add("--dataset", action="append", metavar="NAME[,NAME]", help="only these (default: all that need files)")
+    add("--json", metavar="OUT", help="write it as JSON; - for standard output")
     datasets.set_defaults(wrong=datasets.error)
 
 
@@ -89,43 +86,42 @@ def _add_fit(commands: command.Commands[command.Parser]) -> None:
         "on 2 GPUs: torchrun --nproc-per-node 2 -m train.cli fit --device cuda ... (the rest as above)"
     )
     fit = command.add(commands, "fit", "train a recipe, or go on after an interruption", example, run.fit)
-    fit.add_argument("--recipe", required=True, metavar="NAME", help="a shipped recipe, or a .toml file")
-    fit.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
-    fit.add_argument("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
-    fit.add_argument("--device", default="cpu", help="PyTorch device (default: cpu)")
-    fit.add_argument(
+    add = fit.add_argument
+    add("--recipe", required=True, metavar="NAME", help="a shipped recipe, or a .toml file")
+    add("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
+    add("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
+    add("--device", default="cpu", help="PyTorch device (default: cpu)")
+    add(
         "--precision",
         default="auto",
         choices=("auto", "fp32"),
         help="mixed precision, BF16 or FP16 as the device can, or FP32 alone (default: auto)",
     )
-    fit.add_argument("--epochs", type=_count, metavar="N", help="instead of the recipe's")
-    fit.add_argument(
-        "--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set"
-    )
-    fit.add_argument(
+    add("--epochs", type=_count, metavar="N", help="instead of the recipe's")
+    add("--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set")
+    add(
         "--split",
         default="",
         metavar="SCHEME",
         help="of the recipe's data sets: random (by picture: LEAKS), K/N (part K of N of the groups for "
         "testing), all (nothing for testing)",
     )
-    fit.add_argument(
+    add(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="another setting than the recipe's, as in architecture.weights=resnet50.pth; may be repeated",
     )
-    fit.add_argument(
+    add(
         "--leave-out",
         action="append",
         metavar="NAME[,NAME]",
         help="train without this data set of the recipe, to judge on it afterwards; the others take over its "
         "share; may be repeated",
     )
-    fit.add_argument("--cache", type=Path, metavar="DIR", help="keep cut cells here (default: RUN_DIR/cache)")
-    fit.add_argument(
+    add("--cache", type=Path, metavar="DIR", help="keep cut cells here (default: RUN_DIR/cache)")
+    add(
         "--checkpoint-minutes",
         type=_minutes,
         default=10.0,
@@ -138,17 +134,14 @@ def _add_segment(commands: command.Commands[command.Parser]) -> None:
     summary = "train the learned segmenter, or go on after an interruption"
     example = "edge-train segment --data ../data --out runs/segmenter"
     segment = command.add(commands, "segment", summary, example, run.segment)
-    segment.add_argument("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
-    segment.add_argument("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
-    segment.add_argument("--epochs", type=_count, metavar="N", help="instead of the usual number")
-    segment.add_argument("--steps", type=_count, metavar="N", help="of an epoch, instead of the usual number")
-    segment.add_argument(
-        "--limit", type=_count, default=0, metavar="N", help="at most N pictures of each source"
-    )
-    segment.add_argument(
-        "--without", nargs="+", default=[], metavar="SOURCE", help="leave laboratories out, to test on them"
-    )
-    segment.add_argument("--cache", type=Path, metavar="DIR", help="of scenes (default: RUN_DIR/cache)")
+    add = segment.add_argument
+    add("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
+    add("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
+    add("--epochs", type=_count, metavar="N", help="instead of the usual number")
+    add("--steps", type=_count, metavar="N", help="of an epoch, instead of the usual number")
+    add("--limit", type=_count, default=0, metavar="N", help="at most N pictures of each source")
+    add("--without", nargs="+", default=[], metavar="SOURCE", help="leave laboratories out, to test on them")
+    add("--cache", type=Path, metavar="DIR", help="of scenes (default: RUN_DIR/cache)")
 
 
 def _add_cells(parser: command.Parser) -> None:

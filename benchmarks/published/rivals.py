@@ -14,7 +14,6 @@ thread, all taking turns. What was trained already stays, and an interrupted run
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +29,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where `results` lies
 
-from results import Results, add_json
+from results import Results, parser_of
 
 from edge.bench import machine
 from edge.runtimes import Runtime, open_runtime
@@ -286,8 +285,7 @@ def rivals(
 
 
 def main() -> int:
-    about, form = __doc__, argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=about, formatter_class=form)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, metavar="DIR")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for runs and results")
     parser.add_argument(
@@ -299,7 +297,6 @@ def main() -> int:
     parser.add_argument("--longer", type=int, default=0, metavar="N", help="ours once more, on N crops")
     parser.add_argument("--trials", nargs="+", choices=TRIALS, default=list(TRIALS), metavar="NAME")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep cut cells here (default: OUT/cache)")
-    add_json(parser)
     args = parser.parse_args()
     results = Results("published/rivals", parser, args)
     torch.set_num_threads(1)

@@ -36,7 +36,7 @@ from boxes import on_boxes
 from costs import costs
 from leftout import LEFT_OUT
 from page import page
-from results import Results, add_json
+from results import Results, parser_of
 from systems import SYSTEMS
 
 from edge.bench import machine
@@ -45,7 +45,7 @@ from train.data.dataset import SPLITS
 from train.fitting.fit import fit, settings_of
 from train.fitting.provenance import source, write_json
 from train.judging.contestants import contestant
-from train.judging.evaluate import plain
+from train.statistics.bootstrap import plain
 
 ALL = SPLITS
 """Parts, where a model has seen none of them."""
@@ -223,8 +223,7 @@ def _given(text: str) -> tuple[str, Path]:
 
 
 def main() -> int:
-    about, form = __doc__, argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=about, formatter_class=form)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for runs and results")
     parser.add_argument("--only", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), metavar="NAME")
@@ -232,7 +231,6 @@ def main() -> int:
     parser.add_argument("--ours-without", nargs="+", type=_given, default=[], metavar="NAME=RUN")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of every recipe")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="pictures of each data set")
-    add_json(parser)
     args = parser.parse_args()
     results = Results("published/table", parser, args)
     torch.set_num_threads(1)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from train.data.dataset import Notice
 from train.data.registry import dataset
 from train.fitting.fit import load_network, settings_of
 from train.fitting.gather import gather
+from train.fitting.task import at
 from train.judging import speed
 from train.network.model import Network
 from train.recipes.recipe import Recipe
@@ -73,6 +73,34 @@ class Built:
     precisions: Precisions
     milliseconds: Mapping[str, float]
 
+    def lines(self) -> Iterator[str]:
+        """A line for each precision: what it loses, whether it may be used, how fast it is here."""
+        times = self.milliseconds
+        for variant, found in self.precisions.figures.items():
+            verdict = "usable" if found["usable"] else "not usable"
+            if "sensitivity" not in found:
+                yield f"{variant}: {verdict}, {found['why']}"
+                continue
+            line = (
+                f"{variant}: {verdict}, {found['why']}; on {found['cells']} cells sensitivity "
+                f"{found['sensitivity_change']:+.4f}, ROC area {found['roc_area_change']:+.4f}, worst recall "
+                f"{found['worst_recall_change']:+.4f} ({found['worst_recall_class']}), in floating point: "
+                f"{', '.join(found['float_layers']) or 'no layer'}"
+            )
+            if variant in times:
+                line += f", {times['ort-fp32'] / times[variant]:.2f} x as fast as FP32 here"
+            yield line
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that was measured, speeds of this machine included."""
+        return {
+            "precisions": dict(self.precisions.figures),
+            "measured": dict(self.precisions.measured),
+            "milliseconds_per_cell": dict(self.milliseconds),
+            "bytes": {variant: len(graph) for variant, graph in self.precisions.graphs.items()},
+            "bundle_bytes": len(self.content),
+        }
+
 
 def build(run: Path, options: Options | None = None, *, notice: Notice = print) -> Built:
     """The bundle of a finished run; the same run and options give the same bytes.
@@ -102,7 +130,8 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
             raise ExportError(
                 f"run {run}: a {recipe.task} stays FP32 and needs no segmenter; leave the flag out"
             )
-        return Built(_maker(recipe.task)(run, options.signer, options.large), Precisions({}, {}), {})
+        maker: Maker = at(MAKERS[recipe.task])
+        return Built(maker(run, options.signer, options.large), Precisions({}, {}), {})
     network, metrics = load_network(run)
     if options.int8 and not isinstance(network, Network):
         raise ExportError(
@@ -135,13 +164,6 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     }
     content = pack(manifest, members, options.signer, large=options.large)
     return Built(content, precisions, _milliseconds(content, examples))
-
-
-def _maker(task: str) -> Maker:
-    """What makes the bundles of a task of `MAKERS`."""
-    module, name = MAKERS[task].split(":")
-    found: Maker = getattr(import_module(module), name)
-    return found
 
 
 def _precisions(run: Path, options: Options, draft: Bundle, network: nn.Module, notice: Notice) -> Precisions:

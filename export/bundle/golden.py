@@ -8,11 +8,12 @@ either are left out, so that what differs on a device is a fault of the device.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.model_input import ModelInput
@@ -24,7 +25,6 @@ from edge.types import F32, I32, U8, Bools
 from export.graph.gate import answers
 from export.graph.graph import ExportError
 from export.graph.precisions import MEMBERS
-from export.progress import bar
 
 SEEDS = (0, 1)
 WINDOW_PX = (260, 340)  # height and width: three or four cells
@@ -38,7 +38,7 @@ _ON_ORT = {member for variant, member in MEMBERS.items() if variant.startswith("
 _FRAMES_SEARCHED = 10
 _SHARP_UM = 0.15  # defocus, as the simulated microscope's truth tells it
 _STEP_PX = 20
-_TRIALS = 4  # of other roundings of a crop
+_TRIALS = 4  # of other roundings
 _DISTURBED = 0.25  # of a crop's values that differ by a grey level between two resamplings
 
 
@@ -51,6 +51,10 @@ class DrawnField:
     um_per_px: float
     centres_px: F32
     crops: U8
+
+    def pick(self, keep: Bools) -> DrawnField:
+        """It with some of its cells."""
+        return replace(self, centres_px=self.centres_px[keep], crops=self.crops[keep])
 
 
 def draw_fields(model_input: ModelInput, find: Segmenter = segment) -> list[list[DrawnField]]:
@@ -66,7 +70,9 @@ def draw_fields(model_input: ModelInput, find: Segmenter = segment) -> list[list
         No whole cell was found in any of them.
     """
     drawn = []
-    for number, seed in enumerate(bar(SEEDS, "drawing golden fields", "slide")):
+    for number, seed in enumerate(
+        tqdm(SEEDS, "drawing golden fields", unit="slide", leave=False, disable=None)
+    ):
         camera = SimulatedCamera(seed)
         camera.open()
         truth = camera.truth()["fields"]
@@ -130,51 +136,54 @@ def expected(drawn: list[list[DrawnField]], draft: Bundle, graphs: Mapping[str, 
     ExportError
         No cell of a slide is steady in all of them.
     """
-    members: dict[str, bytes] = {}
-    cases = []
-    for fields in bar(drawn, "golden cases", "slide"):
+    chosen = []
+    for fields in tqdm(drawn, "golden cases", unit="slide", leave=False, disable=None):
         good = steady(np.concatenate([field.crops for field in fields]), draft, graphs)
         ends = np.cumsum([len(field.crops) for field in fields])[:-1]
-        kept = [_pick(field, part) for field, part in zip(fields, np.split(good, ends), strict=True)]
+        kept = [field.pick(part) for field, part in zip(fields, np.split(good, ends), strict=True)]
         field = max(kept, key=lambda field: len(field.crops))
         if not len(field.centres_px):
             raise ExportError(f"golden cases: every graph says something else of every cell of {field.name}")
+        found = {member: answers(draft, graph, field.crops) for member, graph in graphs.items()}
+        called = decide(next(iter(found.values())), draft.manifest).classes.tolist()
+        chosen.append((field, [draft.manifest.classes[i] for i in called], found))
+    return members_of(chosen)
+
+
+def members_of(chosen: Iterable[tuple[DrawnField, Sequence[str], Mapping[str, F32]]]) -> dict[str, bytes]:
+    """The members for fields, the class of each of their n cells, and graph → the (n, C) that it says."""
+    members: dict[str, bytes] = {}
+    cases = []
+    for field, called, said in chosen:
         strip = field.name.replace(".png", "-crops.png")
-        members[field.name] = png(field.pixels)
-        members[strip] = png(np.concatenate(list(field.crops), axis=1))
-        cells = _cells(field, draft, graphs)
+        members[field.name] = _png(field.pixels)
+        members[strip] = _png(np.concatenate(list(field.crops), axis=1))
+        cells = [
+            {
+                "centre_px": [round(float(v), 1) for v in centre],
+                "class": called[i],
+                "probabilities": {name: [round(float(p), 5) for p in rows[i]] for name, rows in said.items()},
+            }
+            for i, centre in enumerate(field.centres_px)
+        ]
         cases.append({"picture": field.name, "crops": strip, "um_per_px": field.um_per_px, "cells": cells})
-    content = {
-        "cases": cases,
-        "tolerance": {"probability": PROBABILITY_TOLERANCE, "crop": CROP_TOLERANCE},
-    }
-    members["golden.json"] = (json.dumps(content, indent=1) + "\n").encode()
+    tolerance = {"probability": PROBABILITY_TOLERANCE, "crop": CROP_TOLERANCE}
+    members["golden.json"] = (json.dumps({"cases": cases, "tolerance": tolerance}, indent=1) + "\n").encode()
     return members
 
 
-def _cells(field: DrawnField, draft: Bundle, graphs: Mapping[str, bytes]) -> list[dict[str, object]]:
-    manifest = draft.manifest
-    found = {member: answers(draft, graph, field.crops) for member, graph in graphs.items()}
-    called = decide(next(iter(found.values())), manifest).classes
-    return [
-        {
-            "centre_px": [round(float(v), 1) for v in centre],
-            "class": manifest.classes[int(called[i])],
-            "probabilities": {
-                member: [round(float(p), 5) for p in rows[i]] for member, rows in found.items()
-            },
-        }
-        for i, centre in enumerate(field.centres_px)
-    ]
+def other_roundings(pixels: U8) -> list[U8]:
+    """The same pixels, some a grey level off, as another library may round them."""
+    rng = np.random.default_rng(0)
+    changes = (
+        rng.integers(-1, 2, pixels.shape) * (rng.random(pixels.shape) < _DISTURBED) for _ in range(_TRIALS)
+    )
+    return [np.clip(pixels + change, 0, 255).astype(np.uint8) for change in changes]
 
 
 def steady(windows: U8, draft: Bundle, graphs: Mapping[str, bytes]) -> Bools:
     """(n,) whether all graphs call a cell the same, and go on doing so if its grey levels round otherwise."""
-    rng = np.random.default_rng(0)
-    others = []
-    for _ in range(_TRIALS):
-        change = rng.integers(-1, 2, windows.shape) * (rng.random(windows.shape) < _DISTURBED)
-        others.append(np.clip(windows + change, 0, 255).astype(np.uint8))
+    others = other_roundings(windows)
     good = np.ones(len(windows), bool)
     first: I32 | None = None
     for member, graph in graphs.items():
@@ -190,11 +199,7 @@ def steady(windows: U8, draft: Bundle, graphs: Mapping[str, bytes]) -> Bools:
     return good
 
 
-def _pick(field: DrawnField, keep: Bools) -> DrawnField:
-    return replace(field, centres_px=field.centres_px[keep], crops=field.crops[keep])
-
-
-def png(pixels: U8) -> bytes:
+def _png(pixels: U8) -> bytes:
     """The PNG file's content of a (H, W, 3) uint8 RGB picture."""
     done, data = cv2.imencode(
         ".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9]

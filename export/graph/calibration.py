@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from edge.types import F32, U8
 from export.graph.graph import ExportError, packed
-from export.progress import bar
 from train.data.windows import Windows, middle
 from train.statistics.metrics import Floats
 
@@ -99,7 +99,7 @@ def _opened(graph: bytes) -> tuple[list[str], ort.InferenceSession]:
 
 
 def _values(session: ort.InferenceSession, names: list[str], crops: U8) -> Iterator[list[F32]]:
-    for first in bar(range(0, len(crops), _BATCH), "calibrating", "batch"):
+    for first in tqdm(range(0, len(crops), _BATCH), "calibrating", unit="batch", leave=False, disable=None):
         yield session.run(names, {"crops": crops[first : first + _BATCH]})
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from edge.bundle.bundle import Bundle
 from edge.types import F32, U8
@@ -19,7 +20,6 @@ from export.graph.graph import ExportError, to_onnx
 from export.graph.half import half
 from export.graph.saturation import saturating
 from export.graph.to_tensorrt import check_for_tensorrt
-from export.progress import bar
 from train.data.dataset import Notice
 from train.data.windows import Windows
 from train.recipes.recipe import Recipe
@@ -71,7 +71,7 @@ class Bench:
         some = np.unique(np.linspace(0, len(self.held.crops) - 1, _RANKED).round().astype(int))
         self._few: U8 = self.held.crops[some]
         self._wanted: F32 = self.reference[some]
-        self._bar = bar(None, "measuring precisions", "graph")
+        self._bar = tqdm(desc="measuring precisions", unit="graph", leave=False, disable=None)
 
     def judged(self, graph: bytes) -> Verdict:
         """The gate's verdict on a graph."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,6 @@ from train.recipes.recipe import Recipe
 
 _SURE = 0.05  # above the threshold that a golden cell's confidence must be: no rounding takes it below
 _NEAR_PX = 3.0
-_SHAKEN = 4  # other roundings of a field that a golden cell must survive
-_DISTURBED = 0.25  # of the grey levels that differ by one in them
 
 
 def build(run: Path, signer: Signer | None = None, large: bool = False) -> bytes:
@@ -65,40 +62,24 @@ def _metrics(found: Mapping[str, Any], threshold: float) -> dict[str, Any]:
 
 def _golden(recipe: Recipe, find: Detector) -> dict[str, bytes]:
     """Drawn fields with the cells that are surely found in them."""
-    members: dict[str, bytes] = {}
-    cases = []
+    chosen = []
     for fields in golden.draw_fields(recipe.model_input, find):
         kept = [_steady(field, find, recipe.input.pitch_um) for field in fields]
         best = int(np.argmax([keep.sum() for keep, _ in kept]))
         field, (keep, told) = fields[best], kept[best]
         if not keep.any():
             raise ExportError(f"golden cases: no cell of {field.name} is found for sure")
-        strip = field.name.replace(".png", "-crops.png")
-        members[field.name] = golden.png(field.pixels)
-        members[strip] = golden.png(np.concatenate(list(field.crops[keep]), axis=1))
-        cells = [
-            {
-                "centre_px": [round(float(v), 1) for v in centre],
-                "class": recipe.classes[int(row.argmax())],
-                "probabilities": {detector.MEMBER: [round(float(p), 5) for p in row]},
-            }
-            for centre, row in zip(field.centres_px[keep], told[keep], strict=True)
-        ]
-        cases.append({"picture": field.name, "crops": strip, "um_per_px": field.um_per_px, "cells": cells})
-    tolerance = {"probability": golden.PROBABILITY_TOLERANCE, "crop": golden.CROP_TOLERANCE}
-    members["golden.json"] = (json.dumps({"cases": cases, "tolerance": tolerance}, indent=1) + "\n").encode()
-    return members
+        called = [recipe.classes[i] for i in told[keep].argmax(axis=1).tolist()]
+        chosen.append((field.pick(keep), called, {detector.MEMBER: told[keep]}))
+    return golden.members_of(chosen)
 
 
 def _steady(field: DrawnField, find: Detector, pitch_um: float) -> tuple[Bools, F32]:
     """Which cells of a field are found again, and told alike, however its grey levels round."""
     told = _told(field, field.pixels, find, pitch_um)
-    rng = np.random.default_rng(0)
     limit = golden.PROBABILITY_TOLERANCE["ort"] / 2
     keep = np.asarray(np.isfinite(told).all(axis=1))
-    for _ in range(_SHAKEN):
-        change = rng.integers(-1, 2, field.pixels.shape) * (rng.random(field.pixels.shape) < _DISTURBED)
-        other = np.clip(field.pixels + change, 0, 255).astype(np.uint8)
+    for other in golden.other_roundings(field.pixels):
         again = _told(field, other, find, pitch_um)
         with np.errstate(invalid="ignore"):
             keep &= np.abs(again - told).max(axis=1) <= limit

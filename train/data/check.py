@@ -8,7 +8,6 @@ one data set and between them.
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,8 +19,9 @@ from tqdm import tqdm
 
 from edge.types import U8
 from train.data.classes import admitted
-from train.data.dataset import SPLITS, SUFFIXES, DataError, DataSet, Picture, Split
+from train.data.dataset import SPLITS, DataError, DataSet, Picture, Split
 from train.data.duplicates import near_duplicates, thumbnail
+from train.data.pictures import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class _Survey:
             return inventory
         cells: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
         parts: dict[str, set[str]] = defaultdict(set)
-        for picture in tqdm(pictures, source.name, unit="picture", disable=not sys.stderr.isatty()):
+        for picture in tqdm(pictures, source.name, unit="picture", disable=None):
             if not self._take(source, picture, inventory):
                 continue
             for spot in picture.spots:

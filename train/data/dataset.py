@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-import cv2
 import numpy as np
 
 from edge.types import U8, LeukoscopeError
@@ -19,8 +18,8 @@ Notice = Callable[[str], None]
 CYTOPLASM, NUCLEUS = 1, 2
 """Values of a drawn mask."""
 
-SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
-"""Picture files, whatever a copy of the data set was encoded as."""
+
+T = TypeVar("T")
 
 
 class DataError(LeukoscopeError):
@@ -134,23 +133,8 @@ class DataSet:
         return not self.own or any(root.glob(self.own))
 
 
-def picture_files(folder: Path, notice: Notice) -> list[Path]:
-    """Picture files of a folder in order of name; other files are told and left out."""
-    kept = []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):  # what systems leave behind, also under names of pictures
-            continue
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            kept.append(path)
-        else:
-            notice(f"{path}: not a picture, left out")
-    return kept
-
-
-def load_picture(path: Path) -> U8:
-    """(H, W, 3) uint8 RGB; raises DataError for a file that cannot be decoded."""
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if picture is None:
-        raise DataError(f"{path}: cannot be read as a picture, left out")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+def spread(listed: list[T], most: int) -> list[T]:
+    """At most so many of them, evenly over all; 0 for all."""
+    if not 0 < most < len(listed):
+        return listed
+    return [listed[round(i)] for i in np.linspace(0, len(listed) - 1, most).tolist()]

@@ -8,7 +8,6 @@ shift; the fine texture of the two, laid over each other, decides. Turned or mir
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -109,7 +108,7 @@ def _overlapping(textures: Sequence[F32]) -> Iterator[tuple[Pair, Shift]]:
 
     squares = [np.fft.rfft2(c**2, padded) for c in coarse]
     of_second = np.array([scale(ones * s.conj()) for s in squares]).reshape(-1, *padded)
-    for i in tqdm(range(len(spectra) - 1), "overlaps", disable=not sys.stderr.isatty()):
+    for i in tqdm(range(len(spectra) - 1), "overlaps", disable=None):
         of_first = scale(squares[i] * ones.conj())
         for start in range(i + 1, len(spectra), _BATCH):
             batch = slice(start, start + _BATCH)
@@ -143,7 +142,7 @@ def near_duplicates(thumbnails: Sequence[U8], fields: Sequence[Sequence[int]]) -
         for (i, j), shift in _overlapping([textures[k] for k in members]):
             proposed[members[i], members[j]] = shift
     found = []
-    for (i, j), shift in tqdm(proposed.items(), "likenesses", disable=not sys.stderr.isatty()):
+    for (i, j), shift in tqdm(proposed.items(), "likenesses", disable=None):
         likeness = Likeness(i, j, correlation(textures[i], textures[j], shift))
         shared = (1 - abs(shift[0]) / SIDE) * (1 - abs(shift[1]) / SIDE)
         if likeness.correlation >= (ALIKE if shared >= _QUARTER else ALIKE_IN_PART):

@@ -2,8 +2,9 @@
 
 Between a picture and a window or scene lies code of many modules. A list of those would be incomplete one
 day, so nobody lists them: what that code makes of a few drawn fields (`train.data.drawn`) is hashed, which
-changes with whatever changes its behaviour and not with a comment. Only a data set's own reader is taken by
-its code, docstrings and comments left out, since nobody can draw every data set.
+changes with whatever changes its behaviour and not with a comment. Only a data set's own reader, and what
+walks its folders, are taken by their code, docstrings and comments left out, since nobody can draw every data
+set.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from edge.optics.specimen import specimen
 from train.data import drawn
 from train.data.classes import CLASSES, admitted
 from train.data.dataset import DataSet
+from train.data.pictures import class_folders
 from train.data.registry import dataset
 from train.data.scale import measured
 from train.data.sets.artefacts import artefact_spots, nucleated_spots
@@ -50,7 +52,8 @@ def of_source(source: DataSet, data: Path) -> str:
     DataError
         When the data set is absent.
     """
-    readers = [sys.modules[each.read.__module__] for each in (source, dataset(source.name.partition("@")[0]))]
+    made_by = (source.read, dataset(source.name.partition("@")[0]).read, class_folders)
+    readers = [sys.modules[each.__module__] for each in made_by]
     parts: list[object] = [source.name, source.scale, *map(_code, readers), readings()]
     if source.folder is None:  # drawn: whatever changes the drawing changes its first picture
         parts.append(next(iter(source.read(data, print))).load())
@@ -74,11 +77,9 @@ def readings() -> str:
         parts += [cells.labels, cells.nuclei, cells.boxes, cells.centres, cells.cut]
         parts.append(artefact_spots(pixels, um_per_px, labelled, 4, np.random.default_rng(0)))
         parts.append(nucleated_spots(pixels, um_per_px, 8))
-    small, red = pictures[len(drawn.SCALES) - 1 : len(drawn.SCALES) + 1]
-    found = [redcells.find(picture.load()) for picture in (small, red)]
-    parts += [each.ellipses for each in found]
-    parts += [redcells.estimate(found[1:]), measured([red.load()] * 2)]
-    return digest(parts)
+    red = pictures[drawn.RED_CELLS].load()
+    found = redcells.find(red)
+    return digest([*parts, found.ellipses, redcells.estimate([found]), measured([red] * 3)])
 
 
 def _code(module: ModuleType) -> str:

@@ -6,7 +6,6 @@ from the side is real blood and not padding.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache as remembered
@@ -23,7 +22,7 @@ from edge.optics.specimen import BACKGROUND, Specimen, specimen
 from edge.types import U8
 from train.data import drawn
 from train.data.classes import WITHOUT_NUCLEUS
-from train.data.dataset import DataError, DataSet, Notice, Picture, Split
+from train.data.dataset import DataError, DataSet, Notice, Picture, Split, spread
 from train.data.fingerprint import digest, of_source
 from train.data.registry import dataset
 from train.data.stains import Stains
@@ -118,10 +117,8 @@ def read(
         When the data set is absent or holds no readable picture.
     """
     pictures = [p for p in source.read(source.root(data), notice) if p.spots[0].split in parts]
-    if 0 < limit < len(pictures):
-        pictures = [pictures[round(i)] for i in np.linspace(0, len(pictures) - 1, limit)]
     kept, pixels = [], []
-    for picture in tqdm(pictures, desc=source.name, unit="picture", disable=not sys.stderr.isatty()):
+    for picture in tqdm(spread(pictures, limit), source.name, unit="picture", disable=None):
         try:
             pixels.append(cut(picture, model_input))
         except DataError as error:

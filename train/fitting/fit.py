@@ -13,13 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from train.data.dataset import Notice
 from train.fitting.distributed import joined
-from train.fitting.loop import MODEL, precision_of
-from train.fitting.provenance import METRICS, SETTINGS, begin
+from train.fitting.loop import MODEL, finished, precision_of
+from train.fitting.provenance import SETTINGS, begin
 from train.fitting.task import FitError, Run, task_of
 from train.network.model import build
 from train.recipes.recipe import Recipe, parse
@@ -92,10 +91,8 @@ def settings_of(run: Path) -> tuple[Recipe, dict[str, Any]]:
 def load_network(run: Path) -> tuple[nn.Module, dict[str, Any]]:
     """A finished run's network and its metrics."""
     recipe, _ = settings_of(run)
-    path = run / MODEL
-    if not path.is_file():
-        raise FitError(f"run {run}: not finished, it has no {MODEL}; run edge-train fit again to go on")
+    again = FitError(f"run {run}: not finished, it has no {MODEL}; run edge-train fit again to go on")
+    weights, metrics = finished(run, again)
     network = build(recipe.architecture, len(recipe.classes))
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    metrics: dict[str, Any] = json.loads((run / METRICS).read_text())
+    network.load_state_dict(weights)
     return network.eval(), metrics

@@ -6,16 +6,20 @@ goes on from its checkpoint and ends exactly like one that was not.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from math import cos, isfinite, isnan, pi
+from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from edge.types import LeukoscopeError
 from train.fitting.checkpoint import Best, State, kept, resume, save, start, write_tensors
 from train.fitting.progress import Progress
-from train.fitting.provenance import write_json, write_metrics
+from train.fitting.provenance import METRICS, write_json, write_metrics
 from train.fitting.task import Batch, FitError, NetworkTask, Plan, Precision, Run
 from train.statistics.plots import curves
 
@@ -23,6 +27,14 @@ MODEL = "model.pt"
 """The weights of a finished run; they are written last."""
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def finished(run: Path, unfinished: LeukoscopeError) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights and the metrics that a run ended with; raises `unfinished` where it has not."""
+    if not (run / MODEL).is_file():
+        raise unfinished
+    weights: dict[str, Tensor] = torch.load(run / MODEL, map_location="cpu", weights_only=True)
+    return weights, json.loads((run / METRICS).read_text())
 
 
 def precision_of(wanted: str, device: torch.device) -> Precision:

@@ -26,9 +26,8 @@ class Progress:
         self._notice: Notice | None = None if silent else notice
         self._first = self._done = done
         self._started = monotonic()
-        hidden = silent or not sys.stderr.isatty()
         # without smoothing the time left includes what validation takes between epochs
-        self._bar = tqdm(total=epochs * steps, initial=done, unit="step", smoothing=0, disable=hidden)
+        self._bar = tqdm(total=epochs * steps, initial=done, unit="step", smoothing=0, disable=silent or None)
 
     def step(self, mean_loss: float) -> None:
         """A step is done."""

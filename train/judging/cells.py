@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,11 +13,8 @@ from tqdm import tqdm
 
 from edge.bundle.model_input import ModelInput
 from edge.types import F32, I32, U8, Bools
-from train.data.dataset import DataError, DataSet, Notice, Picture
+from train.data.dataset import DataError, DataSet, Notice, Picture, spread
 from train.data.windows import cut
-
-PARTS = ("train", "validation", "test", "all")
-"""What may be judged: a part of a data set, or all of it."""
 
 
 class Model(Protocol):
@@ -111,7 +107,7 @@ def judge(
     for source in sources:
         before = len(cells)
         pictures = _pictures(source, data, classes, split, notice, limit)
-        bar = tqdm(pictures, desc=source.name, unit="picture", leave=False, disable=not sys.stderr.isatty())
+        bar = tqdm(pictures, desc=source.name, unit="picture", leave=False, disable=None)
         for picture in bar:
             try:
                 said = _asked(models, picture)
@@ -144,9 +140,7 @@ def _pictures(
     if strange:
         left = ", ".join(f"{count} {label}" for label, count in strange.items())
         notice(f"{source.name}: {left} left out; the model names {', '.join(classes)}")
-    if 0 < limit < len(pictures):
-        pictures = [pictures[round(i)] for i in np.linspace(0, len(pictures) - 1, limit)]
-    return pictures
+    return spread(pictures, limit)
 
 
 def _asked(models: Sequence[Model], picture: Picture) -> list[F32]:

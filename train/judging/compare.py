@@ -19,8 +19,7 @@ from train.data.dataset import DataSet, Notice
 from train.judging import estimates, speed
 from train.judging.cells import Judged, judge
 from train.judging.contestants import Contestant, ContestantError, contestant, warn
-from train.judging.evaluate import plain
-from train.statistics.bootstrap import ROUNDS, Draws, Figure, draw
+from train.statistics.bootstrap import ROUNDS, Draws, Figure, draw, plain
 from train.statistics.metrics import Floats
 
 SHOWN = (
@@ -52,6 +51,15 @@ class Standing:
     differences: Mapping[str, Figure]
     abstained: float
 
+    def as_json(self) -> dict[str, Any]:
+        """For a file, its figures as they are."""
+        return {
+            "figures": self.figures,
+            "figures_all_cells": self.every,
+            "difference_to_first": self.differences,
+            "abstained": self.abstained,
+        }
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -81,49 +89,34 @@ class Side:
 
     Attributes
     ----------
-    path : of the run or bundle. runtime : what computed.
-    parameters : numbers learned. milliseconds : a cell, on one thread, all taking turns.
-    model_bytes, file_bytes : of the network alone, and of the whole file.
+    model : the contestant. milliseconds : a cell, on one thread, all taking turns.
     agreement : with the first contestant.
     whole : on all data sets together. parts : on each.
     """
 
-    path: str
-    runtime: str
-    parameters: int
+    model: Contestant
     milliseconds: float
-    model_bytes: int
-    file_bytes: int
     agreement: Agreement
     whole: Standing
     parts: Mapping[str, Standing]
 
     def as_json(self) -> dict[str, Any]:
         """For a file; NaN as null."""
-        found = plain(
+        model = self.model
+        found: dict[str, Any] = plain(
             {
-                "path": self.path,
-                "runtime": self.runtime,
-                "parameters": self.parameters,
+                "path": str(model.path),
+                "runtime": model.runtime,
+                "parameters": model.parameters,
                 "ms_per_cell": self.milliseconds,
-                "model_bytes": self.model_bytes,
-                "file_bytes": self.file_bytes,
-                **_standing(self.whole),
-                "by_dataset": {name: _standing(part) for name, part in self.parts.items()},
+                "model_bytes": model.model_bytes,
+                "file_bytes": model.file_bytes,
+                **self.whole.as_json(),
+                "by_dataset": {name: part.as_json() for name, part in self.parts.items()},
             }
         )
-        assert isinstance(found, dict)
         agreement = {name: round(value, 5) for name, value in asdict(self.agreement).items()}
         return found | {"agreement_with_first": agreement}
-
-
-def _standing(found: Standing) -> dict[str, Any]:
-    return {
-        "figures": found.figures,
-        "figures_all_cells": found.every,
-        "difference_to_first": found.differences,
-        "abstained": found.abstained,
-    }
 
 
 @dataclass(frozen=True)
@@ -182,12 +175,8 @@ def compare(
     standings = {name: _standings(models, judged, draws, keep) for name, keep in masks.items()}
     sides = [
         Side(
-            path=str(model.path),
-            runtime=model.runtime,
-            parameters=model.parameters,
+            model=model,
             milliseconds=times[i],
-            model_bytes=model.model_bytes,
-            file_bytes=model.file_bytes,
             agreement=Agreement.of(model, said.probabilities, models[0], judged[0].probabilities),
             whole=standings[""][i],
             parts={source.name: standings[source.name][i] for source in sources},

@@ -7,7 +7,6 @@ alone that of FP32.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -94,6 +93,8 @@ def contestant(path: Path, *, large: bool = False) -> Contestant:
     if path.is_dir():
         if variant:
             raise ContestantError(f"{path}:{variant}: a run has no graphs, a bundle of it does; leave it out")
+        from train.judging.runs import of_run  # and with it PyTorch
+
         return of_run(path)
     if not path.exists():
         raise ContestantError(
@@ -170,52 +171,6 @@ def of_bundle(opened: Bundle, variant: str = _FP32) -> Contestant:
         tuned_on=frozenset(recipe.get("operation", {}).get("datasets") or recipe.get("shares", {})),
         answer=classifier.probabilities,
         close=classifier.close,
-    )
-
-
-def of_run(run: Path) -> Contestant:
-    """A finished run: a network in FP32 by PyTorch, a classical model as it is, on one thread.
-
-    Raises
-    ------
-    FitError : not a run's folder, or not finished.
-    ContestantError : its files are damaged, or it finds cells rather than naming them.
-    """
-    from pickle import UnpicklingError
-
-    from train.fitting.fit import settings_of
-    from train.judging.runs import load_model
-
-    try:
-        recipe, settings = settings_of(run)
-        if recipe.task == "detector":
-            raise ContestantError(f"run {run}: finds cells; there is no class of given cells to judge")
-        if tuple(settings.get("classes", recipe.classes)) != recipe.classes:
-            raise ContestantError(f"run {run}: names other classes than this program does; fit it again")
-        model, metrics = load_model(run)
-        point = metrics["operating_point"]
-        thresholds = Thresholds(**{name: point[name] for name in ("positive", "confidence", "certain")})
-    except (RuntimeError, ValueError, KeyError, UnpicklingError) as error:  # torch raises whatever it likes
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ContestantError(f"run {run}: its files cannot be read ({reason}); fit it again") from None
-    size = model.path.stat().st_size
-    return Contestant(
-        path=run,
-        name=recipe.name,
-        version=metrics["finished"].replace("-", "."),
-        sha256=hashlib.sha256(model.path.read_bytes()).hexdigest(),
-        runtime=model.runtime,
-        classes=recipe.classes,
-        positive=recipe.positive,
-        thresholds=thresholds,
-        model_input=recipe.model_input,
-        parameters=model.parameters,
-        model_bytes=size,
-        file_bytes=size,
-        learned_on=frozenset(recipe.shares),
-        tuned_on=frozenset(recipe.deciding),
-        answer=model.answer,
-        close=lambda: None,
     )
 
 

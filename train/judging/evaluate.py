@@ -22,7 +22,7 @@ from train.judging import estimates
 from train.judging.cells import Cell, Judged, judge
 from train.judging.contestants import Contestant, warn
 from train.judging.estimates import DIFFERENTIAL, Bin, Undecided
-from train.statistics.bootstrap import ROUNDS, Draws, Figure, draw
+from train.statistics.bootstrap import ROUNDS, Draws, Figure, draw, plain
 from train.statistics.metrics import BINS, Floats, confusion
 
 MISTAKES = 48
@@ -62,7 +62,7 @@ class Part:
 
     def as_json(self) -> dict[str, Any]:
         """Everything but the single cells, for a file; NaN as null."""
-        table = {
+        table: dict[str, Any] = {
             "groups": self.groups,
             "cells": self.cells,
             "abstained": self.abstained,
@@ -77,9 +77,7 @@ class Part:
             "calibration": {"bins": BINS, "likeliest_class": self.likeliest, "positive": self.positive},
             "abstention": self.curve,
         }
-        found = plain(table)
-        assert isinstance(found, dict)
-        return found
+        return {name: plain(value) for name, value in table.items()}
 
 
 @dataclass(frozen=True)
@@ -250,16 +248,3 @@ def _mistakes(judged: Judged, model: Contestant) -> list[Mistake]:
         )
         for i in wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
     ]
-
-
-def plain(value: Any) -> Any:
-    """For JSON: dataclasses as mappings, four decimals, NaN as null."""
-    if isinstance(value, Mapping):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, Figure | Bin | Undecided):
-        return plain(asdict(value))
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    if isinstance(value, float):
-        return None if np.isnan(value) else round(value, 4)
-    return value

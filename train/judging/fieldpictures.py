@@ -27,16 +27,11 @@ def outlined(field: Field, pixels: U8, cells: CellsInFrame, found: Bools, true: 
     return out
 
 
-def write(folder: Path, field: Field, pixels: U8, cells: CellsInFrame, found: Bools, true: Bools) -> None:
-    """The field with outlines, as a picture in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    picture = outlined(field, pixels, cells, found, true)
-    cv2.imwrite(str(folder / f"{field.path.stem}.png"), picture[..., ::-1])
-
-
-def write_wrong(
-    folder: Path, field: Field, pixels: U8, cells: CellsInFrame, found: Bools, true: Bools
+def write(
+    folder: Path, every: bool, field: Field, pixels: U8, cells: CellsInFrame, found: Bools, true: Bools
 ) -> None:
-    """The same, of a field with an error alone."""
-    if not (found.all() and true.all()):
-        write(folder, field, pixels, cells, found, true)
+    """The field with outlines, as a picture in a folder; of `every` field, or only of one with an error."""
+    if every or not (found.all() and true.all()):
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = outlined(field, pixels, cells, found, true)
+        cv2.imwrite(str(folder / f"{field.path.stem}.png"), picture[..., ::-1])

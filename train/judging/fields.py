@@ -8,10 +8,9 @@ found, is neither asked for nor counted false.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,10 +25,11 @@ from edge.line.pipeline import Line
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
 from edge.types import F32, I32, U8, Bools, CellsInFrame, Frame
-from train.data.dataset import DataError, DataSet, Notice, load_picture
+from train.data.dataset import DataError, DataSet, Notice, spread
+from train.data.pictures import load_picture
 from train.data.sets.fields import COMPLETE, FIELDS, Field, leukocytes
 from train.judging import fieldpictures
-from train.statistics.bootstrap import Figure, draw
+from train.statistics.bootstrap import Figure, draw, plain
 from train.statistics.metrics import ratio
 
 ARTEFACT = "artefact"
@@ -72,13 +72,7 @@ class Found:
 
     def as_json(self) -> dict[str, Any]:
         """For a file; a figure that does not exist is null."""
-        told = {name: value for name, value in vars(self).items() if name not in ("dataset", "figures")}
-        return told | {
-            "figures": {
-                name: {end: None if np.isnan(v) else round(v, 4) for end, v in asdict(figure).items()}
-                for name, figure in self.figures.items()
-            }
-        }
+        return {name: plain(value) for name, value in vars(self).items() if name != "dataset"}
 
     def lines(self) -> Iterator[str]:
         """The same in words."""
@@ -150,19 +144,12 @@ def evaluate(
         if not listed:
             raise DataError(f"data set {source.name}: no field in part {split!r} of {data}")
         line = WholeLine(bundle, listed[0].um_per_px, notice)
-        show = partial(fieldpictures.write_wrong, pictures / source.name) if pictures else None
+        show = partial(fieldpictures.write, pictures / source.name, False) if pictures else None
         try:
             results.append(judge(line, source, spread(listed, limit), split, notice, show))
         finally:
             line.close()
     return results
-
-
-def spread(listed: Sequence[Field], limit: int) -> Sequence[Field]:
-    """At most so many fields, evenly over all; 0 for all."""
-    if not 0 < limit < len(listed):
-        return listed
-    return [listed[round(i)] for i in np.linspace(0, len(listed) - 1, limit)]
 
 
 Show = Callable[[Field, U8, CellsInFrame, Bools, Bools], object]
@@ -187,7 +174,7 @@ def judge(
     DataError : no field can be read.
     """
     groups, scores = [], []
-    bar = tqdm(listed, source.name, unit="field", leave=False, disable=not sys.stderr.isatty())
+    bar = tqdm(listed, source.name, unit="field", leave=False, disable=None)
     for field in bar:
         try:
             pixels = load_picture(field.path)

@@ -76,7 +76,7 @@ def of_comparison(found: Comparison) -> Iterator[str]:
     letters = ascii_uppercase[: len(found.sides)] if len(found.sides) <= 26 else ""
     names = list(letters) or [str(i + 1) for i in range(len(found.sides))]
     for name, side in zip(names, found.sides, strict=True):
-        yield f"{name}: {side.path}, {side.runtime}"
+        yield f"{name}: {side.model.path}, {side.model.runtime}"
     sets = ", ".join(source.name for source in found.sources)
     yield (
         f"{found.cells} cells in {found.groups} groups of {sets}, {found.split}; 95% intervals by bootstrap; "
@@ -106,10 +106,10 @@ def _standings(standings: Sequence[Standing], first: str) -> Iterator[str]:
 
 
 def _costs(sides: Sequence[Side]) -> Iterator[str]:
-    yield _row("parameters", [f"{side.parameters:,}" for side in sides])
+    yield _row("parameters", [f"{side.model.parameters:,}" for side in sides])
     yield _row("ms a cell, one thread", [f"{side.milliseconds:.3f}" for side in sides])
-    yield _row("MB, network", [f"{side.model_bytes / 1e6:.2f}" for side in sides])
-    yield _row("MB, whole file", [f"{side.file_bytes / 1e6:.2f}" for side in sides])
+    yield _row("MB, network", [f"{side.model.model_bytes / 1e6:.2f}" for side in sides])
+    yield _row("MB, whole file", [f"{side.model.file_bytes / 1e6:.2f}" for side in sides])
 
 
 def _row(name: str, values: Sequence[str]) -> str:

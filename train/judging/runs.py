@@ -2,47 +2,75 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 import torch
 
+from edge.bundle.bundle import Thresholds
 from edge.types import F32, U8
 from train.fitting.fit import load_network, settings_of
 from train.fitting.loop import MODEL as WEIGHTS
 from train.fitting.operating_point import softmax
 from train.fitting.provenance import METRICS
 from train.fitting.task import FitError
+from train.judging.contestants import Contestant, ContestantError
 from train.network.model import DeviceGraph
 from train.published.classical.fit import MODEL, logits_of
 from train.published.classical.modelfile import load
 
+Loaded = tuple[Path, int, Callable[[U8], F32], dict[str, Any]]
+"""The file of a model, how many numbers it learned, what it answers to crops, and the run's metrics."""
 
-@dataclass(frozen=True, eq=False)
-class Model:
-    """What a finished run can say.
 
-    Attributes
-    ----------
-    path : the file that holds it. runtime : what computes. parameters : numbers that it learned.
-    answer : (n, S, S, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
+def of_run(run: Path) -> Contestant:
+    """A finished run: a network in FP32 by PyTorch, a classical model as it is, on one thread.
+
+    Raises
+    ------
+    FitError : not a run's folder, or not finished.
+    ContestantError : its files are damaged, or it finds cells rather than naming them.
     """
+    try:
+        recipe, settings = settings_of(run)
+        if recipe.task == "detector":
+            raise ContestantError(f"run {run}: finds cells; there is no class of given cells to judge")
+        if tuple(settings.get("classes", recipe.classes)) != recipe.classes:
+            raise ContestantError(f"run {run}: names other classes than this program does; fit it again")
+        network = recipe.method == "network"
+        path, parameters, answer, metrics = _network(run) if network else _classical(run)
+        point = metrics["operating_point"]
+        thresholds = Thresholds(**{name: point[name] for name in ("positive", "confidence", "certain")})
+    except (RuntimeError, ValueError, KeyError, UnpicklingError) as error:  # torch raises whatever it likes
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ContestantError(f"run {run}: its files cannot be read ({reason}); fit it again") from None
+    size = path.stat().st_size
+    return Contestant(
+        path=run,
+        name=recipe.name,
+        version=metrics["finished"].replace("-", "."),
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        runtime="torch-fp32" if network else "scikit-learn",
+        classes=recipe.classes,
+        positive=recipe.positive,
+        thresholds=thresholds,
+        model_input=recipe.model_input,
+        parameters=parameters,
+        model_bytes=size,
+        file_bytes=size,
+        learned_on=frozenset(recipe.shares),
+        tuned_on=frozenset(recipe.deciding),
+        answer=answer,
+        close=lambda: None,
+    )
 
-    path: Path
-    runtime: str
-    parameters: int
-    answer: Callable[[U8], F32]
 
-
-def load_model(run: Path) -> tuple[Model, dict[str, Any]]:
-    """The model of a finished run, and its metrics."""
-    recipe, _ = settings_of(run)
-    if recipe.method != "network":
-        return _load_classical(run)
+def _network(run: Path) -> Loaded:
     network, metrics = load_network(run)
     graph = DeviceGraph(network, metrics["operating_point"]["temperature"]).eval()
     torch.set_num_threads(1)
@@ -51,19 +79,17 @@ def load_model(run: Path) -> tuple[Model, dict[str, Any]]:
         with torch.inference_mode():
             return np.asarray(graph(torch.from_numpy(np.ascontiguousarray(crops))).numpy(), np.float32)
 
-    count = sum(p.numel() for p in network.parameters())
-    return Model(run / WEIGHTS, "torch-fp32", count, answer), metrics
+    return run / WEIGHTS, sum(p.numel() for p in network.parameters()), answer, metrics
 
 
-def _load_classical(run: Path) -> tuple[Model, dict[str, Any]]:
+def _classical(run: Path) -> Loaded:
     path = run / MODEL
     if not path.is_file():
         raise FitError(f"run {run}: not finished, it has no {MODEL}; run edge-train fit again")
-    model = load(path)
-    metrics: dict[str, Any] = json.loads((run / METRICS).read_text())
+    model, metrics = load(path), json.loads((run / METRICS).read_text())
     temperature = metrics["operating_point"]["temperature"]
 
     def answer(crops: U8) -> F32:
         return np.asarray(softmax(logits_of(model.probabilities(crops)), temperature), np.float32)
 
-    return Model(path, "scikit-learn", model.parameters, answer), metrics
+    return path, model.parameters, answer, metrics

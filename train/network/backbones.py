@@ -36,31 +36,37 @@ class Backbone(nn.Module):
 
     Parameters
     ----------
-    network : of `BACKBONES`. classes : C.
+    name : of `BACKBONES`. classes : C.
     hidden : units of a layer with ReLU before the answer; 0 for none.
     dropout : share of what goes into the answer that is dropped while training.
     frozen : only the head learns; the rest stays as it is, running statistics included.
+
+    Raises
+    ------
+    BackboneError : unknown name, or torchvision is not installed.
     """
 
     mean: Tensor
     spread: Tensor
 
     def __init__(
-        self, network: nn.Module, classes: int, *, hidden: int = 0, dropout: float = 0.0, frozen: bool = False
+        self, name: str, classes: int, *, hidden: int = 0, dropout: float = 0.0, frozen: bool = False
     ) -> None:
         super().__init__()
+        if name not in BACKBONES:
+            raise BackboneError(f"backbone {name!r}: unknown; choose one of {', '.join(BACKBONES)}")
+        network = BACKBONES[name](classes)
         self.frozen = frozen
         if frozen:
             network.requires_grad_(False)
-        name = head_of(network)
-        wide = network.get_submodule(name).in_features
+        self.network, self._name, self._head = network, name, head_of(network)
+        wide = network.get_submodule(self._head).in_features
         assert isinstance(wide, int)
         layers: list[nn.Module] = [nn.Linear(wide, hidden), nn.ReLU()] if hidden else []
         layers += [nn.Dropout(dropout), nn.Linear(hidden or wide, classes)]
-        network.set_submodule(name, nn.Sequential(*layers))
-        self.network, self._head = network, name
-        for name, levels in (("mean", MEAN), ("spread", SPREAD)):
-            self.register_buffer(name, torch.tensor(levels).view(3, 1, 1))
+        network.set_submodule(self._head, nn.Sequential(*layers))
+        for buffer, levels in (("mean", MEAN), ("spread", SPREAD)):
+            self.register_buffer(buffer, torch.tensor(levels).view(3, 1, 1))
 
     def train(self, mode: bool = True) -> Self:
         """As every module; what is frozen keeps its running statistics."""
@@ -76,37 +82,22 @@ class Backbone(nn.Module):
         self.mean.copy_(levels.mean(0).view(3, 1, 1))
         self.spread.copy_(levels.std(0).clamp(min=1).view(3, 1, 1))
 
-    def take(self, weights: str, name: str) -> None:
+    def take(self, weights: str) -> None:
         """Begin with published weights of the same network, all but the head's.
 
         Parameters
         ----------
-        weights : `STORED` for those of torchvision, else a file that torch.save wrote. name : of `BACKBONES`.
+        weights : `STORED` for those of torchvision, else a file that torch.save wrote.
 
         Raises
         ------
         BackboneError : no such file, one that holds another network, or they cannot be fetched.
         """
-        _take(self.network, self._head, name, weights_file(name, weights))
+        _take(self.network, self._head, self._name, weights_file(self._name, weights))
 
     def forward(self, crops: Tensor) -> Tensor:
         logits: Tensor = self.network((crops - self.mean) / self.spread)
         return logits
-
-
-def backbone(
-    name: str, classes: int, *, hidden: int = 0, dropout: float = 0.0, frozen: bool = False
-) -> Backbone:
-    """An untrained network of `BACKBONES` with a head of so many classes; see `Backbone`.
-
-    Raises
-    ------
-    BackboneError
-        Unknown name, or torchvision is not installed.
-    """
-    if name not in BACKBONES:
-        raise BackboneError(f"backbone {name!r}: unknown; choose one of {', '.join(BACKBONES)}")
-    return Backbone(BACKBONES[name](classes), classes, hidden=hidden, dropout=dropout, frozen=frozen)
 
 
 def head_of(network: nn.Module) -> str:

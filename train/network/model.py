@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.types import U8
-from train.network.backbones import BACKBONES, Backbone, backbone
+from train.network.backbones import BACKBONES, Backbone
 
 GREY_MEAN, GREY_SPREAD = 190.0, 60.0
 """What a crop's grey levels are shifted and divided by: about zero mean and unit spread. The mean is a whole
@@ -153,7 +153,7 @@ def build(architecture: Architecture, classes: int) -> nn.Module:
     """
     if architecture.backbone:
         given = architecture
-        return backbone(
+        return Backbone(
             given.backbone, classes, hidden=given.hidden, dropout=given.dropout, frozen=given.frozen
         )
     return Network(architecture, classes)
@@ -168,7 +168,7 @@ def begin(network: nn.Module, architecture: Architecture, pixels: U8) -> None:
     """
     if isinstance(network, Backbone):
         if architecture.weights:
-            network.take(architecture.weights, architecture.backbone)
+            network.take(architecture.weights)
         if architecture.levels == "own":
             network.measure(pixels)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +17,8 @@ from edge.files import stricttoml
 from train.data.augment import varied
 from train.data.dataset import SPLITS, Notice
 from train.fitting.distributed import joined
-from train.fitting.loop import MODEL, precision_of, train
-from train.fitting.provenance import METRICS, SETTINGS, begin
+from train.fitting.loop import finished, precision_of, train
+from train.fitting.provenance import SETTINGS, begin
 from train.fitting.task import Batch, NetworkTask, Plan, Run
 from train.segmentation import scenes, teachers
 from train.segmentation.network import Network, loss_of, outlines
@@ -59,17 +58,12 @@ def load_network(run: Path) -> tuple[Network, Settings, dict[str, Any]]:
     ------
     SegmenterError : the run is not finished.
     """
-    if not (run / MODEL).is_file():
-        raise SegmenterError(f"run {run}: not finished; edge-train segment --out {run} goes on with it")
-    settings = settings_of(run)
+    again = SegmenterError(f"run {run}: not finished; edge-train segment --out {run} goes on with it")
+    weights, metrics = finished(run, again)
+    settings = stricttoml.build(Settings, json.loads((run / SETTINGS).read_text()))
     network = Network(settings.widths, settings.fine)
-    network.load_state_dict(torch.load(run / MODEL, map_location="cpu", weights_only=True))
-    return network.eval(), settings, json.loads((run / METRICS).read_text())
-
-
-def settings_of(run: Path) -> Settings:
-    """What a run was started with."""
-    return stricttoml.build(Settings, json.loads((run / SETTINGS).read_text()))
+    network.load_state_dict(weights)
+    return network.eval(), settings, metrics
 
 
 def gathered(settings: Settings, data: Path, cache: Path, notice: Notice) -> tuple[Sources, Sources]:
@@ -77,13 +71,12 @@ def gathered(settings: Settings, data: Path, cache: Path, notice: Notice) -> tup
     train: dict[str, Sequence[Scene]] = {}
     validation: dict[str, Sequence[Scene]] = {}
     cache.mkdir(parents=True, exist_ok=True)
-    hidden = not sys.stderr.isatty()
     for source in settings.shares:
         key = teachers.fingerprint(source, data, settings.pitch_um, settings.limit)
         files = [cache / f"{source}-{key}-{split}.npz" for split in SPLITS[:2]]
         if not all(file.is_file() for file in files):
             made = teachers.scenes(source, data, settings.pitch_um, settings.limit, notice)
-            listed = list(tqdm(made, desc=source, unit=" scene", leave=False, disable=hidden))
+            listed = list(tqdm(made, desc=source, unit=" scene", leave=False, disable=None))
             for split, file in zip(SPLITS[:2], files, strict=True):
                 scenes.save([scene for part, scene in listed if part == split], file)
         train[source], validation[source] = map(scenes.load, files)

@@ -26,7 +26,7 @@ from edge.optics.specimen import specimen
 from edge.types import U8, Bools
 from train.data import drawn as drawn_fields
 from train.data.classes import LEUKOCYTES
-from train.data.dataset import NUCLEUS, DataError, Notice, Picture, Split
+from train.data.dataset import NUCLEUS, DataError, Notice, Picture, Split, spread
 from train.data.fingerprint import digest, of_source
 from train.data.registry import dataset
 from train.segmentation.scenes import CENTRE, MASK, Known, Scene, Truth
@@ -145,13 +145,11 @@ def vignetted(pixels: U8, rng: np.random.Generator, most: float) -> U8:
     return np.asarray(pixels * (1 - fall[..., None] * lost.astype(np.float32)), np.uint8)
 
 
-def _pictures(source: str, data: Path, limit: int, notice: Notice) -> Iterator[Picture]:
+def _pictures(source: str, data: Path, limit: int, notice: Notice) -> list[Picture]:
     """What is taken of a data set, evenly over all but its test pictures."""
     kind, found = _KINDS[source], dataset(source)
     listed = [p for p in found.read(found.root(data), notice) if p.spots and p.spots[0].split != "test"]
-    most = min(limit or kind.most, kind.most)
-    chosen = np.unique(np.linspace(0, len(listed) - 1, min(most, len(listed))).round().astype(int)).tolist()
-    yield from (listed[at] for at in chosen)
+    return spread(listed, min(limit or kind.most, kind.most))
 
 
 def _taught(pictures: Iterable[Picture], kind: _Kind, pitch_um: float, notice: Notice) -> Iterator[Known]:

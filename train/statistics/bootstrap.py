@@ -8,8 +8,9 @@ comes up; whatever is a sum over cells is then one matrix product.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,3 +112,16 @@ def draw(
 def undrawn(cells: int) -> Draws:
     """No rounds: the data as they are, of so many cells."""
     return Draws(np.ones((1, 1)), np.zeros(cells, np.int64))
+
+
+def plain(value: Any) -> Any:
+    """For JSON: dataclasses as mappings, four decimals, NaN as null."""
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float):
+        return None if np.isnan(value) else round(value, 4)
+    return value

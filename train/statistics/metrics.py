@@ -32,23 +32,22 @@ def ratio(part: Floats, whole: Floats) -> Floats:
 
 def roc(scores: F32, truth: Bools) -> tuple[Floats, Floats]:
     """Points of the ROC curve: false and true positive rates, from (0, 0) to (1, 1)."""
-    order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], truth[order]
-    last_of_tie = np.append(np.diff(ranked) != 0, True)
-    true = np.cumsum(hits)[last_of_tie]
-    false = np.cumsum(~hits)[last_of_tie]
+    true, false = _counted(scores, truth)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.append(0.0, false / np.float64(false[-1])), np.append(0.0, true / np.float64(true[-1]))
 
 
 def precision_recall(scores: F32, truth: Bools) -> tuple[Floats, Floats]:
     """Points of the precision-recall curve: recall and precision, highest score first."""
+    true, false = _counted(scores, truth)
+    return true / max(int(truth.sum()), 1), true / (true + false)
+
+
+def _counted(scores: F32, truth: Bools) -> tuple[Floats, Floats]:
+    """Positives and negatives of each score or higher, the highest first."""
     order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], truth[order]
-    last_of_tie = np.append(np.diff(ranked) != 0, True)
-    true = np.cumsum(hits)[last_of_tie].astype(float)
-    called = np.flatnonzero(last_of_tie) + 1.0
-    return true / max(int(truth.sum()), 1), true / called
+    hits, last_of_tie = truth[order], np.append(np.diff(scores[order]) != 0, True)
+    return np.cumsum(hits)[last_of_tie].astype(float), np.cumsum(~hits)[last_of_tie].astype(float)
 
 
 def roc_areas(draws: Draws, scores: F32, truth: Bools) -> Floats:
@@ -92,11 +91,6 @@ def by_score(draws: Draws, scores: F32, truth: Bools) -> Iterator[tuple[F32, F32
 def roc_area(scores: F32, truth: Bools) -> float:
     """Area under the ROC curve; ties count half."""
     return float(roc_areas(undrawn(len(truth)), scores, truth)[0])
-
-
-def pr_area(scores: F32, truth: Bools) -> float:
-    """Average precision: precision summed over the steps of recall, without interpolation."""
-    return float(pr_areas(undrawn(len(truth)), scores, truth)[0])
 
 
 def calibration_errors(draws: Draws, confidence: F32, right: Bools, bins: int = BINS) -> Floats:

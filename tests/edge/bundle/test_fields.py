@@ -27,7 +27,7 @@ from export.bundle.manifest import manifest_of
 from export.graph.precisions import Precisions
 from tests.conftest import graph
 from tests.train.layouts import aria
-from train.data.dataset import load_picture
+from train.data.pictures import load_picture
 from train.data.registry import dataset
 from train.recipes import recipe
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.cells import segment
 from edge.optics import specimen
 from edge.types import U8, Bools, CellsInFrame
-from train.data.dataset import load_picture
+from train.data.pictures import load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, leukocytes
 from train.judging.fields import score

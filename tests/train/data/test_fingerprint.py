@@ -133,7 +133,7 @@ def test_what_shows_renews_what_hangs_on_it(
 def test_the_same_twice_is_the_same(key: Callable[[Path], str], data: Path) -> None:
     first = key(data)
     _forget()
-    drawn._field.cache_clear()
+    drawn.pictures.cache_clear()
     assert key(data) == first
 
 

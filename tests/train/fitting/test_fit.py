@@ -25,7 +25,7 @@ from train.fitting.loop import precision_of
 from train.fitting.provenance import SettingsError
 from train.fitting.task import FitError, Run
 from train.fitting.validation import watched
-from train.judging.runs import load_model
+from train.judging.runs import of_run
 from train.network.model import Architecture
 from train.recipes.recipe import Input, Operation, Recipe, RecipeError, Training
 
@@ -302,7 +302,7 @@ def test_classes_of_its_own_are_learned_and_others_are_told_and_left_out(
     assert set(metrics["data"]["deepapl"]["train"]["cells"]) == {"blast", "lymphocyte"}
     found = json.loads((out / "settings.json").read_text())
     assert found["classes"] == ["lymphocyte", "blast"]
-    model, _ = load_model(out)
+    model = of_run(out)
     answer = model.answer(PIXELS[:, :32, :32])
     assert answer.shape == (2, 2)
     np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-6)

@@ -93,8 +93,8 @@ def test_the_graph_of_a_bundle_can_be_named(
     paths = [path, Path(f"{path}:ort-fp32"), Path(f"{path}:ort-int8")]
     found = compare(paths, [dataset("deepapl")], deepapl(), rounds=20, limit=9, notice=lambda _: None)
     plain, same, other = found.sides
-    assert [side.runtime for side in found.sides] == ["ort-fp32", "ort-fp32", "ort-int8"]
-    assert {side.path for side in found.sides} == {str(path)}
+    assert [side.model.runtime for side in found.sides] == ["ort-fp32", "ort-fp32", "ort-int8"]
+    assert {side.model.path for side in found.sides} == {path}
     assert (plain.agreement.same_class, same.agreement.largest_difference) == (1, 0)
     assert 0 < other.agreement.mean_difference < other.agreement.largest_difference
     assert plain.as_json()["agreement_with_first"]["same_class"] == 1

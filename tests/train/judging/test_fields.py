@@ -14,10 +14,10 @@ from edge.optics.specimen import specimen
 from edge.types import U8, Bools, Cells, CellsInFrame
 from tests.train.layouts import LAYOUTS
 from train.cli import main
-from train.data.dataset import DataError
+from train.data.dataset import DataError, spread
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, Field, leukocytes
-from train.judging.fields import judge, score, spread
+from train.judging.fields import judge, score
 
 SIDE = 100
 

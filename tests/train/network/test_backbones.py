@@ -20,9 +20,9 @@ from export.bundle.bundle import Options, build
 from export.graph.graph import ExportError
 from train.data.classes import CLASSES
 from train.fitting.fit import fit, load_network
-from train.judging.runs import load_model
+from train.judging.runs import of_run
 from train.network import backbones, model
-from train.network.backbones import BACKBONES, LEAST_PX, STORED, Backbone, BackboneError, backbone
+from train.network.backbones import BACKBONES, LEAST_PX, STORED, Backbone, BackboneError
 from train.network.model import Architecture, Network
 from train.recipes import recipe
 from train.recipes.recipe import Input, Operation, Recipe, RecipeError, Training
@@ -83,7 +83,7 @@ def _states_equal(one: Backbone, other: Backbone, inside: str) -> dict[str, bool
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_takes_crops_and_gives_a_logit_for_each_class(name: str) -> None:
-    network = backbone(name, 5, hidden=7, dropout=0.5).eval()
+    network = Backbone(name, 5, hidden=7, dropout=0.5).eval()
     size = LEAST_PX.get(name, SIZE)
     with torch.inference_mode():
         assert network(torch.full((2, 3, size, size), 200.0)).shape == (2, 5)
@@ -100,11 +100,11 @@ def test_a_picture_too_small_for_a_network_is_told_with_the_recipe(name: str) ->
     ):
         recipe.parse({**values, "input": {"size_px": least - 1, "window_px": 0}})
     with torch.inference_mode(), pytest.raises(RuntimeError):  # the table says no more than is true
-        backbone(name, 2).eval()(torch.zeros(2, 3, least - 1, least - 1))
+        Backbone(name, 2).eval()(torch.zeros(2, 3, least - 1, least - 1))
 
 
 def test_grey_levels_reach_the_network_normalised(small: str) -> None:
-    network = backbone(small, 3)
+    network = Backbone(small, 3)
     seen: list[torch.Tensor] = []
     network.network.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     crops = torch.tensor(backbones.MEAN).view(1, 3, 1, 1).expand(1, 3, SIZE, SIZE)
@@ -121,13 +121,13 @@ def test_own_levels_are_those_of_the_training_windows(small: str) -> None:
         wanted = WINDOWS.reshape(-1, 3).astype(float)
         assert np.allclose(means, wanted.mean(axis=0), atol=0.01) is own
         assert np.allclose(spreads, wanted.std(axis=0), atol=0.01) is own
-    flat = backbone(small, 3)
+    flat = Backbone(small, 3)
     flat.measure(np.full((3, 8, 8, 3), 77, np.uint8))
     assert (flat.spread == 1).all()  # nothing to divide by
 
 
 def test_hidden_units_lie_before_the_answer(small: str) -> None:
-    plain, deep = backbone(small, 3), backbone(small, 3, hidden=256, dropout=0.5)
+    plain, deep = Backbone(small, 3), Backbone(small, 3, hidden=256, dropout=0.5)
     assert plain.state_dict()["network.fc.1.weight"].shape == (3, 512)
     kinds = [type(layer).__name__ for layer in deep.network.get_submodule("fc").children()]
     assert kinds == ["Linear", "ReLU", "Dropout", "Linear"]
@@ -145,7 +145,7 @@ def test_what_only_a_backbone_has_needs_one(key: str) -> None:
 
 def test_an_unknown_name_is_told() -> None:
     with pytest.raises(BackboneError, match="'resnet51': unknown; choose one of resnet34, resnet50"):
-        backbone("resnet51", 3)
+        Backbone("resnet51", 3)
 
 
 def test_a_recipe_with_an_unknown_name_is_told() -> None:
@@ -163,8 +163,8 @@ def test_published_weights_are_taken_but_for_the_head(small: str, tmp_path: Path
     path = tmp_path / "published.pt"
     torch.save(BACKBONES[small](10).state_dict(), path)
     given = torch.load(path, weights_only=True)
-    taken, untouched = backbone(small, 3, hidden=4), backbone(small, 3, hidden=4)
-    taken.take(str(path), small)
+    taken, untouched = Backbone(small, 3, hidden=4), Backbone(small, 3, hidden=4)
+    taken.take(str(path))
     kept = {k: v for k, v in given.items() if not k.startswith("fc.")}
     for key, value in kept.items():
         assert torch.equal(taken.state_dict()[f"network.{key}"], value), key
@@ -173,17 +173,17 @@ def test_published_weights_are_taken_but_for_the_head(small: str, tmp_path: Path
 
 
 def test_weights_that_cannot_be_taken_are_told(small: str, tmp_path: Path) -> None:
-    network = backbone(small, 3)
+    network = Backbone(small, 3)
     with pytest.raises(BackboneError, match=r"backbone resnet50: no weights .*gone\.pt"):
-        network.take(str(tmp_path / "gone.pt"), small)
+        network.take(str(tmp_path / "gone.pt"))
     torn = tmp_path / "torn.pt"
     torn.write_bytes(b"no weights")
     with pytest.raises(BackboneError, match=r"torn.pt cannot be read"):
-        network.take(str(torn), small)
+        network.take(str(torn))
     other = tmp_path / "other.pt"
     torch.save({k: v for k, v in BACKBONES[small](10).state_dict().items() if "layer2" not in k}, other)
     with pytest.raises(BackboneError, match=r"other.pt are of another network \(layer2"):
-        network.take(str(other), small)
+        network.take(str(other))
 
 
 def test_stored_weights_that_are_here_need_no_network(
@@ -217,7 +217,7 @@ def test_stored_weights_without_a_network_name_the_file_to_copy(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     with pytest.raises(BackboneError) as told:
-        backbone(small, 3).take(STORED, small)
+        Backbone(small, 3).take(STORED)
     line = str(told.value)
     assert "\n" not in line
     assert line.startswith("backbone resnet50: its stored weights are not here")
@@ -231,7 +231,7 @@ def test_stored_weights_without_a_network_name_the_file_to_copy(
 def test_what_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(BackboneError, match=r"torchvision, which is not installed.*leukoscope\[published\]"):
-        backbone("resnet50", 3)
+        Backbone("resnet50", 3)
 
 
 @pytest.mark.parametrize("frozen", [True, False])
@@ -263,7 +263,7 @@ def test_a_backbone_becomes_a_bundle_and_stays_in_fp32(
 ) -> None:
     data = deepapl(patients=20, each=1)
     run = fit(_recipe(), data, tmp_path / "run", cache=tmp_path / "cache", notice=lambda _: None)
-    torch_model, _ = load_model(run)
+    torch_model = of_run(run)
     with pytest.raises(ExportError, match=r"--quantize int8: run .* has resnet50, which stays FP32"):
         build(run, Options(int8=True, data=data))
     path = tmp_path / "rival.bundle"

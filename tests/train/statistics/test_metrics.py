@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from train.statistics import metrics
-from train.statistics.bootstrap import Draws, draw
+from train.statistics.bootstrap import Draws, draw, undrawn
 
 
 def _bool(*values: int) -> np.ndarray:
@@ -27,12 +27,13 @@ def test_roc_area_counts_ties_half() -> None:
 
 def test_one_sided_truth_has_no_area() -> None:
     assert np.isnan(metrics.roc_area(_f32(0.1, 0.2), _bool(1, 1)))
-    assert np.isnan(metrics.pr_area(_f32(0.1, 0.2), _bool(0, 0)))
+    assert np.isnan(metrics.pr_areas(undrawn(2), _f32(0.1, 0.2), _bool(0, 0))[0])
 
 
 def test_pr_area_is_average_precision() -> None:
     # hits at ranks 1 and 3: (1/1 + 2/3) / 2
-    assert metrics.pr_area(_f32(0.9, 0.8, 0.7, 0.1), _bool(1, 0, 1, 0)) == pytest.approx((1 + 2 / 3) / 2)
+    areas = metrics.pr_areas(undrawn(4), _f32(0.9, 0.8, 0.7, 0.1), _bool(1, 0, 1, 0))
+    assert areas == pytest.approx([(1 + 2 / 3) / 2])
 
 
 def test_calibration_error_by_hand() -> None:

@@ -16,24 +16,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from edge.optics import redcells
 from edge.types import U8
 from train.data.classes import NO_BLAST
-from train.data.dataset import (
-    DataError,
-    DataSet,
-    Notice,
-    Picture,
-    Scale,
-    Split,
-    Spot,
-    load_picture,
-    picture_files,
-)
-from train.data.scale import measured, sample
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Split, Spot
+from train.data.pictures import load_picture, one_spot, picture_files
+from train.data.scale import measured_or
 from train.data.sets.artefacts import nucleated_spots
 from train.data.split import split_of
 
@@ -63,6 +53,10 @@ class _File:
     kind: str
     group: str
     split: Split
+
+    def spot(self) -> Spot:
+        """The whole of it, under what its name says."""
+        return Spot(_LABELS[self.kind], self.group, self.split)
 
 
 def _files(root: Path, folder: str, part: str, layout: str, notice: Notice) -> Iterator[_File]:
@@ -104,8 +98,7 @@ def _fields(root: Path, notice: Notice) -> Iterator[tuple[_File, U8, float]]:
 
 def _read_fields(root: Path, notice: Notice) -> Iterator[Picture]:
     for file, _, um_per_px in _fields(root, notice):
-        spot = Spot(_LABELS[file.kind], file.group, file.split)
-        yield _picture(root, file, um_per_px, (spot,))
+        yield one_spot(file.path, root, um_per_px, file.spot())
 
 
 def _read_cells(root: Path, notice: Notice) -> Iterator[Picture]:
@@ -116,10 +109,10 @@ def _read_cells(root: Path, notice: Notice) -> Iterator[Picture]:
             notice(f"{table}: {len(marked)} blasts, but {file.path.name} is {_LABELS[file.kind]}, left out")
             continue
         nuclei = marked or nucleated_spots(pixels, um_per_px, _NUCLEI_PER_FIELD)
-        label = "blast" if marked else NO_BLAST
-        spots = tuple(Spot(label, file.group, file.split, centre) for centre in nuclei)
+        spot = replace(file.spot(), label="blast" if marked else NO_BLAST)
+        spots = tuple(replace(spot, centre_px=centre) for centre in nuclei)
         if spots:
-            yield _picture(root, file, um_per_px, spots)
+            yield replace(one_spot(file.path, root, um_per_px, spot), spots=spots)
 
 
 def _centres(table: Path, pixels: U8, notice: Notice) -> list[tuple[float, float]]:
@@ -141,19 +134,11 @@ def _centres(table: Path, pixels: U8, notice: Notice) -> list[tuple[float, float
     return centres
 
 
-def _picture(root: Path, file: _File, um_per_px: float, spots: tuple[Spot, ...]) -> Picture:
-    name = str(file.path.relative_to(root))
-    return Picture(name, um_per_px, spots, partial(load_picture, file.path))
-
-
 def _read_single(root: Path, notice: Notice) -> Iterator[Picture]:
     files = list(_files(root, "img", "allidb2", ALLIDB2.layout, notice))
-    scale = measured(sample([file.path for file in files]))
-    if files and scale is None:
-        notice(f"{root}: too few red cells to measure the scale, taken as {_SCALE.um_per_px} µm per pixel")
+    um_per_px = measured_or(_SCALE, [file.path for file in files], root, notice)
     for file in files:
-        spot = Spot(_LABELS[file.kind], file.group, file.split)
-        yield _picture(root, file, scale.um_per_px if scale else _SCALE.um_per_px, (spot,))
+        yield one_spot(file.path, root, um_per_px, file.spot())
 
 
 ALLIDB1 = DataSet(

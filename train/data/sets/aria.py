@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,17 +21,8 @@ from edge.cells.segment import segment
 from edge.optics.specimen import specimen
 from edge.types import U8
 from train.data.classes import LYMPHOID, NO_BLAST, NUCLEATED
-from train.data.dataset import (
-    DataError,
-    DataSet,
-    Notice,
-    Picture,
-    Scale,
-    Split,
-    Spot,
-    load_picture,
-    picture_files,
-)
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot
+from train.data.pictures import class_folders, load_picture, one_spot, picture_files
 from train.data.sets.artefacts import artefact_spots, nucleated_spots
 from train.data.split import split_of
 
@@ -45,6 +36,9 @@ _SMALLEST_UM2 = 28.0  # of a nucleus; below are platelets, pycnotic nuclei and d
 _LARGE_UM2 = 50.0  # a ripe lymphocyte's nucleus seldom is larger, a lymphoblast's mostly is
 
 _FIELDS = {"Benign": "benign", "Early": "early", "Pre": "pre", "Pro": "pro"}
+
+Place = tuple[str, tuple[float, float]]
+"""A label, and x and y in pixels of the field."""
 
 _SAME_SLIDE = {
     "Benign": ((0, 6), (4, 5), (7, 8)),
@@ -60,8 +54,8 @@ _SALT = "277"
 subset: with so few slides most leave a class without test fields. Chosen from the counts alone."""
 
 
-def _group(folder: str, path: Path) -> str:
-    number = re.search(r"(\d+)$", path.stem)
+def _group(path: Path) -> str:
+    folder, number = path.parent.name, re.search(r"(\d+)$", path.stem)
     block = int(number.group(1)) // _BLOCK if number else 0
     block = next((blocks[0] for blocks in _SAME_SLIDE.get(folder, ()) if block in blocks), block)
     return f"aria/{folder}/{block}"
@@ -75,67 +69,61 @@ def _stretched(path: Path) -> U8:
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _folders(root: Path) -> list[Path]:
+def _base(root: Path) -> Path:
     base = root / "Original"
     if not base.is_dir():
         raise DataError(f"data set aria: no folder {base}; the layout is {ARIA.layout}")
-    return sorted(p for p in base.iterdir() if p.is_dir())
+    return base
 
 
-@dataclass(frozen=True, eq=False)
-class _Field:
-    """A field that could be read: its folder, its place under the root, and what it belongs to."""
+def _read_fields(
+    root: Path, notice: Notice, step: int = 1, classes: Mapping[str, str] = _FIELDS
+) -> Iterator[Picture]:
+    """Every `step`-th field of each folder of some class."""
 
-    folder: str
-    name: str
-    path: Path
-    group: str
-    split: Split
-    pixels: U8
+    def files(folder: Path, notice: Notice) -> Sequence[Path]:
+        return picture_files(folder, notice)[::step]
 
-    def picture(self, spots: tuple[Spot, ...]) -> Picture:
-        """It with its spots; read again when it is needed."""
-        return Picture(self.name, _SCALE.um_per_px, spots, partial(_stretched, self.path))
+    for path, label in class_folders([_base(root)], classes, notice, files=files):
+        group = _group(path)
+        spot = Spot(label, group, split_of(group, _SALT))
+        yield replace(one_spot(path, root, _SCALE.um_per_px, spot), load=partial(_stretched, path))
 
 
-def _fields(root: Path, notice: Notice, step: int, known: bool) -> Iterator[_Field]:
-    """Every `step`-th field of each folder, of those of `_FIELDS` alone where `known`."""
-    for folder in _folders(root):
-        if known and folder.name not in _FIELDS:
-            notice(f"{folder}: unknown class {folder.name!r}, left out")
+def _with_places(
+    fields: Iterable[Picture], find: Callable[[Picture, U8], Iterable[Place]], notice: Notice
+) -> Iterator[Picture]:
+    """The fields that can be read, with what is found in each."""
+    for field in fields:
+        try:
+            pixels = field.load()
+        except DataError as error:
+            notice(str(error))
             continue
-        for path in picture_files(folder, notice)[::step]:
-            try:
-                pixels = _stretched(path)
-            except DataError as error:
-                notice(str(error))
-                continue
-            group = _group(folder.name, path)
-            yield _Field(
-                folder.name, str(path.relative_to(root)), path, group, split_of(group, _SALT), pixels
-            )
+        found = find(field, pixels)
+        if spots := tuple(replace(field.spots[0], label=label, centre_px=at) for label, at in found):
+            yield replace(field, spots=spots)
 
 
 def _read(root: Path, notice: Notice) -> Iterator[Picture]:
-    for field in _fields(root, notice, _STEP, known=False):
-        rng = np.random.default_rng(zlib.crc32(field.path.name.encode()))
-        nuclei = nucleated_spots(field.pixels, _SCALE.um_per_px, 3)
-        others = artefact_spots(field.pixels, _SCALE.um_per_px, nuclei, 3, rng)
-        spots = [Spot(NUCLEATED, field.group, field.split, s) for s in nuclei]
-        spots += [Spot("artefact", field.group, field.split, s) for s in others]
-        if spots:
-            yield field.picture(tuple(spots))
+    whatever = {path.name: NUCLEATED for path in _base(root).iterdir()}
+    return _with_places(_read_fields(root, notice, _STEP, whatever), _places, notice)
+
+
+def _places(field: Picture, pixels: U8) -> Iterator[Place]:
+    """Compact nuclei, and what is far from them and no cell."""
+    rng = np.random.default_rng(zlib.crc32(Path(field.name).name.encode()))
+    nuclei = nucleated_spots(pixels, _SCALE.um_per_px, 3)
+    others = artefact_spots(pixels, _SCALE.um_per_px, nuclei, 3, rng)
+    yield from ((NUCLEATED, at) for at in nuclei)
+    yield from (("artefact", at) for at in others)
 
 
 def _read_cells(root: Path, notice: Notice) -> Iterator[Picture]:
-    for field in _fields(root, notice, _CELL_STEP, known=True):
-        found = _labelled(field.pixels, benign=field.folder == "Benign")
-        spots = tuple(Spot(label, field.group, field.split, centre) for label, centre in found)
-        if spots:
-            yield field.picture(spots)
+    return _with_places(_read_fields(root, notice, _CELL_STEP), _cells, notice)
 
 
-def _labelled(pixels: U8, *, benign: bool) -> Iterator[tuple[str, tuple[float, float]]]:
+def _cells(field: Picture, pixels: U8) -> Iterator[Place]:
     """What its field says of each whole cell that the device finds in it, and where it is."""
     cells = segment(specimen(pixels, _SCALE.um_per_px, _PITCH_UM)).in_frame(*pixels.shape[:2])
     for i in np.flatnonzero(~cells.cut)[:_CELLS_PER_FIELD].tolist():
@@ -144,18 +132,7 @@ def _labelled(pixels: U8, *, benign: bool) -> Iterator[tuple[str, tuple[float, f
             continue
         malignant = "blast" if area >= _LARGE_UM2 else LYMPHOID
         x, y = cells.centres_px[i].tolist()
-        yield NO_BLAST if benign else malignant, (x, y)
-
-
-def _read_fields(root: Path, notice: Notice) -> Iterator[Picture]:
-    for folder in _folders(root):
-        if folder.name not in _FIELDS:
-            notice(f"{folder}: unknown class {folder.name!r}, left out")
-            continue
-        for path in picture_files(folder, notice):
-            group = _group(folder.name, path)
-            spot = Spot(_FIELDS[folder.name], group, split_of(group, _SALT))
-            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(_stretched, path))
+        yield NO_BLAST if field.spots[0].label == "benign" else malignant, (x, y)
 
 
 ARIA = DataSet(

@@ -42,12 +42,8 @@ def artefact_spots(
     reach = 2 * int(_REACH_UM / _PITCH_UM) + 1
     allowed = cv2.blur(nuclear, (reach, reach)) < _MAX_NUCLEAR_SHARE
     margin = int(_REACH_UM / _PITCH_UM)
-    allowed[:margin], allowed[-margin:], allowed[:, :margin], allowed[:, -margin:] = (
-        False,
-        False,
-        False,
-        False,
-    )
+    for edge in (np.s_[:margin], np.s_[-margin:], np.s_[:, :margin], np.s_[:, -margin:]):
+        allowed[edge] = False
     y, x = np.mgrid[: density.shape[0], : density.shape[1]].astype(np.float32)
     for cx, cy in labelled:
         allowed &= np.hypot(x - cx * scale, y - cy * scale) > _DISTANCE_UM / _PITCH_UM

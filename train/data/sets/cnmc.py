@@ -17,10 +17,10 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot
+from train.data.pictures import class_folders, one_spot, picture_files
 from train.data.split import split_of
 
 _SCALE = Scale(0.060, "nuclei of normal lymphocytes as wide as those of pbc: 0.060 ± 0.008, an estimate")
@@ -63,21 +63,13 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
     if not folds:
         wanted = root / _TRAINING[0] / "fold_0"
         raise DataError(f"data set cnmc: no folder {wanted}; the layout is {CNMC.layout}")
-    for folder in sorted(p for fold in folds for p in fold.iterdir() if p.is_dir()):
-        if folder.name not in _CLASSES:
-            notice(f"{folder}: unknown class {folder.name!r}, left out")
+    for path, label in class_folders(folds, _CLASSES, notice):
+        name, kind = _NAME.fullmatch(path.stem), path.parent.name
+        if name is None or name["kind"].lower() != kind:
+            notice(f"{path}: not named UID_<subject>_<image>_<cell>_{kind}, left out")
             continue
-        files = picture_files(folder, notice)
-        if not files:
-            notice(f"{folder}: no pictures")
-        for path in files:
-            name = _NAME.fullmatch(path.stem)
-            if name is None or name["kind"].lower() != folder.name:
-                notice(f"{path}: not named UID_<subject>_<image>_<cell>_{folder.name}, left out")
-                continue
-            group = _group(name["subject"])
-            spot = Spot(_CLASSES[folder.name], group, split_of(group, _SALT))
-            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
+        group = _group(name["subject"])
+        yield one_spot(path, root, _SCALE.um_per_px, Spot(label, group, split_of(group, _SALT)))
 
 
 def _read_preliminary(root: Path, notice: Notice) -> Iterator[Picture]:
@@ -99,8 +91,7 @@ def _read_preliminary(root: Path, notice: Notice) -> Iterator[Picture]:
         elif group in trained:
             notice(f"{path}: of {group.removeprefix('cnmc/')}, who is in the training data too, left out")
         else:
-            spot = Spot(label, group, "test")
-            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
+            yield one_spot(path, root, _SCALE.um_per_px, Spot(label, group, "test"))
     for path in files.values():
         notice(f"{path}: not in {table.name}, left out")
 

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-from train.data.dataset import (
-    DataError,
-    DataSet,
-    Notice,
-    Picture,
-    Scale,
-    Split,
-    Spot,
-    load_picture,
-    picture_files,
-)
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot
+from train.data.pictures import class_folders, one_spot
 from train.data.split import split_of
 
 _SCALE = Scale(0.1, "CellaVision at 100×; red cells measure 76 px")
@@ -60,24 +50,13 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
         raise DataError(f"data set deepapl: no folder {patients}; the layout is {DEEPAPL.layout}")
     held_back = _held_back(root)
     for patient in sorted(p for p in patients.iterdir() if p.is_dir()):
-        split: Split = "test" if patient.name in held_back else split_of(patient.name)
+        split = "test" if patient.name in held_back else split_of(patient.name)
         slides = patient / "Signed slides"
         if not slides.is_dir():
             notice(f"{patient}: no folder 'Signed slides', left out")
             continue
-        for folder in sorted(p for p in slides.iterdir() if p.is_dir()):
-            label = _CLASSES.get(folder.name)
-            if label is None:
-                notice(f"{folder}: unknown class {folder.name!r}, left out")
-                continue
-            files = picture_files(folder, notice)
-            if not files:
-                notice(f"{folder}: no pictures")
-            spot = Spot(label, patient.name, split)
-            for path in files:
-                yield Picture(
-                    str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path)
-                )
+        for path, label in class_folders([slides], _CLASSES, notice):
+            yield one_spot(path, root, _SCALE.um_per_px, Spot(label, patient.name, split))
 
 
 DEEPAPL = DataSet(

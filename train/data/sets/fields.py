@@ -17,17 +17,8 @@ import numpy as np
 
 from edge.types import F32
 from train.data.classes import NO_BLAST
-from train.data.dataset import (
-    DataError,
-    DataSet,
-    Notice,
-    Picture,
-    Scale,
-    Split,
-    Spot,
-    load_picture,
-    picture_files,
-)
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Split, Spot
+from train.data.pictures import load_picture, picture_files
 from train.data.sets.artefacts import artefact_spots
 
 _ARTEFACTS_PER_FIELD = 4

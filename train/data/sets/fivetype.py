@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-from train.data.dataset import SUFFIXES, DataError, DataSet, Notice, Picture, Scale, Spot, load_picture
-from train.data.scale import measured, sample
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot
+from train.data.pictures import SUFFIXES, class_folders, one_spot
+from train.data.scale import measured_or
 from train.data.split import split_of
 
 _LABELS = ("all", "aml", "cll", "cml", "healthy")
@@ -39,8 +39,9 @@ def _files(folder: Path, notice: Notice) -> list[Path]:
     return found
 
 
-def _group(label: str, folder: Path, path: Path) -> str:
-    above = path.relative_to(folder).parts[:-1]
+def _group(label: str, path: Path) -> str:
+    """`path` : inside the data set."""
+    above = path.parts[1:-1]
     if above:
         return f"fivetype/{label}/{above[0]}"
     numbers = re.findall(r"\d+", path.stem)
@@ -48,29 +49,16 @@ def _group(label: str, folder: Path, path: Path) -> str:
 
 
 def _read(root: Path, notice: Notice) -> Iterator[Picture]:
-    found: list[tuple[Path, str, str]] = []
-    absent = set(_LABELS)
-    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
-        label = _CLASSES.get(folder.name.lower())
-        if label is None:
-            notice(f"{folder}: unknown class {folder.name!r}, left out")
-            continue
-        absent.discard(label)
-        files = _files(folder, notice)
-        if not files:
-            notice(f"{folder}: no pictures")
-        found += [(path, label, _group(label, folder, path)) for path in files]
+    absent = set(_LABELS) - {_CLASSES.get(p.name.lower()) for p in root.iterdir() if p.is_dir()}
+    found = list(class_folders([root], _CLASSES, notice, key=str.lower, files=_files))
     if len(absent) == len(_LABELS):
         raise DataError(f"data set fivetype: no class folder in {root}; the layout is {FIVETYPE.layout}")
     for label in sorted(absent):
         notice(f"{root}: no folder of class {label!r}")
-    scale = measured(sample([path for path, _, _ in found]))
-    if found and scale is None:
-        notice(f"{root}: too few red cells to measure the scale, taken as {_SCALE.um_per_px} µm per pixel")
-    um_per_px = scale.um_per_px if scale else _SCALE.um_per_px
-    for path, label, group in found:
-        spot = Spot(label, group, split_of(group))
-        yield Picture(str(path.relative_to(root)), um_per_px, (spot,), partial(load_picture, path))
+    um_per_px = measured_or(_SCALE, [path for path, _ in found], root, notice)
+    for path, label in found:
+        group = _group(label, path.relative_to(root))
+        yield one_spot(path, root, um_per_px, Spot(label, group, split_of(group)))
 
 
 FIVETYPE = DataSet(

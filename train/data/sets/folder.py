@@ -12,11 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from edge.types import LeukoscopeError
-from train.data.dataset import SUFFIXES, DataError, DataSet, Notice, Picture, Spot, load_picture
+from train.data.dataset import DataError, DataSet, Notice, Picture, Spot
+from train.data.pictures import SUFFIXES, one_spot
 from train.data.scale import measured, sample
 
 PREFIX = "folder"
@@ -124,8 +124,7 @@ def _read(root: Path, notice: Notice, options: FolderOptions) -> Iterator[Pictur
             "narrow; use a folder a patient, or --group-by REGEX"
         )
     for path, label, group in found:
-        spot = Spot(label, group, "test")
-        yield Picture(str(path.relative_to(root)), scale, (spot,), partial(load_picture, path))
+        yield one_spot(path, root, scale, Spot(label, group, "test"))
 
 
 def _labelled(root: Path, notice: Notice, options: FolderOptions) -> Iterator[tuple[Path, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,19 +12,8 @@ import numpy as np
 
 from edge.types import U8
 from train.data.classes import LEUKOCYTE
-from train.data.dataset import (
-    CYTOPLASM,
-    NUCLEUS,
-    DataError,
-    DataSet,
-    Notice,
-    Picture,
-    Scale,
-    Split,
-    Spot,
-    load_picture,
-    picture_files,
-)
+from train.data.dataset import CYTOPLASM, NUCLEUS, DataError, DataSet, Notice, Picture, Scale, Split, Spot
+from train.data.pictures import load_picture, one_spot, picture_files
 
 _NUCLEUS_GREY, _CYTOPLASM_GREY = 200, 60  # above; drawn in 255 and 128, with specks of 3 to 52 in the second
 
@@ -74,7 +64,7 @@ def _read_part(
     def read(root: Path, notice: Notice) -> Iterator[Picture]:
         folder = root / f"Dataset {part}"
         if not folder.is_dir():
-            raise DataError(f"data set zheng-{part}: no folder {folder}; the layout is {_LAYOUT}")
+            raise DataError(f"data set zheng-{part}: no folder {folder}; the layout is {ZHENG_1.layout}")
         types = _types(root / f"Class Labels of Dataset {part}.csv", notice)
         files = picture_files(folder, notice)
         masks = {p.stem: p for p in files if p.suffix.lower() == ".png"}
@@ -89,9 +79,8 @@ def _read_part(
             split = split_of_file(number)
             label = types.get(number, LEUKOCYTE)
             spot = Spot(label, f"zheng-{part}/{number // _BLOCK}", split)
-            name = str(path.relative_to(root))
-            load = partial(load_picture, path)
-            yield Picture(name, scale.um_per_px, (spot,), load, partial(_mask_of, path, masks[path.stem]))
+            picture = one_spot(path, root, scale.um_per_px, spot)
+            yield replace(picture, load_mask=partial(_mask_of, path, masks[path.stem]))
 
     return read
 
@@ -101,22 +90,15 @@ def _mask_of(picture: Path, mask: Path) -> U8:
     return load_mask(mask, (height, width))
 
 
-_LAYOUT = "segmentation_WBC/Dataset N/NNN.bmp with NNN.png, segmentation_WBC/Class Labels of Dataset N.csv"
-_HOME = "https://github.com/zxaoyou/segmentation_WBC"
-_LICENCE = "GPL-3.0; its makers ask to be cited"
-_CITATION = (
-    "Zheng et al., Fast and robust segmentation of white blood cell images by self-supervised learning, "
-    "Micron 2018;107:55-71"
-)
-
 ZHENG_1 = DataSet(
     name="zheng-1",
     title="leukocytes with masks of nucleus and cytoplasm, rapid stain on yellow",
     folder="segmentation_WBC",
-    home=_HOME,
-    licence=_LICENCE,
-    citation=_CITATION,
-    layout=_LAYOUT,
+    home="https://github.com/zxaoyou/segmentation_WBC",
+    licence="GPL-3.0; its makers ask to be cited",
+    citation="Zheng et al., Fast and robust segmentation of white blood cell images by self-supervised "
+    "learning, Micron 2018;107:55-71",
+    layout="segmentation_WBC/Dataset N/NNN.bmp with NNN.png, segmentation_WBC/Class Labels of Dataset N.csv",
     groups="block of file numbers",
     split=f"files {_VALIDATED * _BLOCK} to {(_VALIDATED + 1) * _BLOCK - 1} validation, the others train",
     read=_read_part(1, _SCALE_1, _split_of_file),
@@ -124,15 +106,10 @@ ZHENG_1 = DataSet(
     laboratory="Jiangxi Tecom Science, China; rapid stain, Motic Moticam Pro 252A",
 )
 
-ZHENG_2 = DataSet(
+ZHENG_2 = replace(
+    ZHENG_1,
     name="zheng-2",
     title="leukocytes with masks of nucleus and cytoplasm, from the CellaVision blog",
-    folder="segmentation_WBC",
-    home=_HOME,
-    licence=_LICENCE,
-    citation=_CITATION,
-    layout=_LAYOUT,
-    groups="block of file numbers",
     split="all test: a laboratory that nothing is trained on",
     read=_read_part(2, _SCALE_2, lambda _: "test"),
     scale=_SCALE_2,

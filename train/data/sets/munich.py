@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot
+from train.data.pictures import class_folders, one_spot
 from train.data.split import split_of
 
 _SCALE = Scale(0.071, "its makers: 400 px are 28 to 29 µm (14.14 px per µm, Matek et al. 2019)")
@@ -75,27 +75,19 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
     base = _base(root)
     annotated = _annotated(root, notice)
     missing, unlisted = set(annotated), 0
-    for folder in sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith(".")):
-        code = folder.name
-        if code not in _CLASSES:
-            notice(f"{folder}: unknown class {code!r}, left out")
+    for path, label in class_folders([base], _CLASSES, notice):
+        code = path.parent.name
+        missing.discard(path.stem)
+        name = re.fullmatch(rf"{code}_(\d+)", path.stem)
+        if name is None:
+            notice(f"{path}: not named {code}_NNNN, left out")
             continue
-        files = picture_files(folder, notice)
-        if not files:
-            notice(f"{folder}: no pictures")
-        for path in files:
-            missing.discard(path.stem)
-            name = re.fullmatch(rf"{code}_(\d+)", path.stem)
-            if name is None:
-                notice(f"{path}: not named {code}_NNNN, left out")
-                continue
-            if annotated.get(path.stem, code) != code:
-                notice(f"{path}: annotated {annotated[path.stem]}, left out")
-                continue
-            unlisted += path.stem not in annotated
-            group = f"munich/{code}/{(int(name[1]) - 1) // _BLOCK}"
-            spot = Spot(_CLASSES[code], group, split_of(group, _SALT))
-            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
+        if annotated.get(path.stem, code) != code:
+            notice(f"{path}: annotated {annotated[path.stem]}, left out")
+            continue
+        unlisted += path.stem not in annotated
+        group = f"munich/{code}/{(int(name[1]) - 1) // _BLOCK}"
+        yield one_spot(path, root, _SCALE.um_per_px, Spot(label, group, split_of(group, _SALT)))
     if missing:
         notice(f"{root}: {len(missing)} pictures of annotations.dat are absent, {min(missing)} the first")
     if annotated and unlisted:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot, load_picture, picture_files
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot
+from train.data.pictures import class_folders, one_spot
 from train.data.split import split_of
 
 _SCALE = Scale(0.1, "CellaVision at 100×; red cells measure 73 px")
@@ -33,21 +33,11 @@ def _group(label: str, path: Path) -> str:
 
 
 def _read(root: Path, notice: Notice) -> Iterator[Picture]:
-    folders = sorted(p for p in root.iterdir() if p.is_dir())
-    if not any(f.name in _CLASSES for f in folders):
+    if not any((root / name).is_dir() for name in _CLASSES):
         raise DataError(f"data set pbc: no class folder in {root}; the layout is {PBC.layout}")
-    for folder in folders:
-        label = _CLASSES.get(folder.name)
-        if label is None:
-            notice(f"{folder}: unknown class {folder.name!r}, left out")
-            continue
-        files = picture_files(folder, notice)
-        if not files:
-            notice(f"{folder}: no pictures")
-        for path in files:
-            group = _group(label, path)
-            spot = Spot(label, group, split_of(group))
-            yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
+    for path, label in class_folders([root], _CLASSES, notice):
+        group = _group(label, path)
+        yield one_spot(path, root, _SCALE.um_per_px, Spot(label, group, split_of(group)))
 
 
 PBC = DataSet(

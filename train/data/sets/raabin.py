@@ -15,11 +15,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot, load_picture, picture_files
-from train.data.scale import measured, sample
+from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot
+from train.data.pictures import class_folders, one_spot
+from train.data.scale import measured_or
 from train.data.split import split_of
 
 _SCALE = Scale(0.063, "red cells of its pictures in txl-pbc (`python benchmarks/scale.py`)")
@@ -32,15 +32,7 @@ def _labelled(root: Path, parts: tuple[str, ...], notice: Notice) -> Iterator[tu
     bases = [root / part for part in parts if (root / part).is_dir()]
     if not bases:
         raise DataError(f"data set in {root}: no folder {' or '.join(parts)}; the layout is {RAABIN.layout}")
-    for folder in (p for base in bases for p in sorted(base.iterdir()) if p.is_dir()):
-        label = _CLASSES.get(folder.name.lower())
-        if label is None:
-            notice(f"{folder}: unknown class {folder.name!r}, left out")
-            continue
-        files = picture_files(folder, notice)
-        if not files:
-            notice(f"{folder}: no pictures")
-        yield from ((path, label) for path in files)
+    return class_folders(bases, _CLASSES, notice, key=str.lower)
 
 
 def _slide(path: Path) -> str:
@@ -62,22 +54,16 @@ def _read(root: Path, notice: Notice) -> Iterator[Picture]:
     _undated([path for path, _ in found], notice)
     for path, label in found:
         group = f"raabin/{_slide(path)}"
-        spot = Spot(label, group, split_of(group))
-        yield Picture(str(path.relative_to(root)), _SCALE.um_per_px, (spot,), partial(load_picture, path))
+        yield one_spot(path, root, _SCALE.um_per_px, Spot(label, group, split_of(group)))
 
 
 def _read_b(root: Path, notice: Notice) -> Iterator[Picture]:
     found = list(_labelled(root, ("TestB",), notice))
     paths = [path for path, _ in found]
     _undated(paths, notice)
-    scale = measured(sample(paths))
-    if found and scale is None:
-        taken = f"taken as {_SCALE.um_per_px} µm per pixel"
-        notice(f"{root / 'TestB'}: too few red cells to measure the scale, {taken}")
+    um_per_px = measured_or(_SCALE, paths, root / "TestB", notice)
     for path, label in found:
-        spot = Spot(label, f"raabin-b/{_slide(path)}", "test")
-        um_per_px = scale.um_per_px if scale else _SCALE.um_per_px
-        yield Picture(str(path.relative_to(root)), um_per_px, (spot,), partial(load_picture, path))
+        yield one_spot(path, root, um_per_px, Spot(label, f"raabin-b/{_slide(path)}", "test"))
 
 
 RAABIN = DataSet(

@@ -8,16 +8,17 @@ does.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.types import F32, I32, U8, LeukoscopeError
 from train.data.augment import Augmentation
+from train.fitting.task import at
 from train.network.model import Architecture
 
 Texts = NDArray[np.str_]
@@ -51,57 +52,59 @@ class Settings:
     learning_rate: float = 2e-3
 
 
-class Classical(Protocol):
-    """A fitted method.
+@dataclass(frozen=True, eq=False)
+class Classical(ABC):
+    """A fitted method: what it was fitted with, and the size of the crops that it wants."""
 
-    Attributes
-    ----------
-    settings : what it was fitted with. classes : in the order of its answers.
-    size_px : of the crops that it wants. parameters : numbers that it learned.
-    """
+    settings: Settings
+    size_px: int
 
     @property
-    def settings(self) -> Settings: ...
+    def classes(self) -> tuple[str, ...]:
+        """In the order of its answers."""
+        return self.settings.classes
 
     @property
-    def classes(self) -> tuple[str, ...]: ...
-
-    @property
-    def size_px(self) -> int: ...
-
-    @property
-    def parameters(self) -> int: ...
+    def parameters(self) -> int:
+        """How many numbers it learned."""
+        return sum(array.size for array in self.arrays().values())
 
     @classmethod
-    def fit(
-        cls, crops: U8, labels: Texts, groups: Texts, settings: Settings, *, seed: int, progress: bool = True
-    ) -> Self:
+    @abstractmethod
+    def fit(cls, crops: U8, labels: Texts, groups: Texts, settings: Settings, *, seed: int) -> Self:
         """Learn from labelled cells; the same cells and seed give the same model.
 
         Parameters
         ----------
         crops : (n, S, S, 3) uint8 RGB, the cell in the middle.
         labels : (n,), of `settings.classes`. groups : (n,), whatever must not be divided.
-        progress : whether to show a bar, where there is a terminal.
 
         Raises
         ------
         ClassicalError : a class without cells, or cells of too few groups; names it.
         """
-        ...
 
     def probabilities(self, crops: U8) -> F32:
         """(n, size_px, size_px, 3) uint8 RGB -> (n, C) float32 that sum to 1, in the order of `classes`."""
-        ...
+        if crops.dtype != np.uint8 or crops.shape[1:] != (self.size_px, self.size_px, 3):
+            raise ClassicalError(
+                f"crops: {'×'.join(map(str, crops.shape[1:]))} {crops.dtype}, but the model was fitted on "
+                f"{self.size_px}×{self.size_px}×3 uint8; cut them as its recipe says"
+            )
+        return self._answers(crops) if len(crops) else np.zeros((0, len(self.classes)), np.float32)
 
+    @abstractmethod
+    def _answers(self, crops: U8) -> F32:
+        """The probabilities of one crop or more."""
+
+    @abstractmethod
     def arrays(self) -> Arrays:
         """All that was learned."""
-        ...
 
     @classmethod
+    @abstractmethod
     def of(cls, settings: Settings, size_px: int, arrays: Arrays) -> Self:
         """The same again from what `arrays` gave; KeyError or ValueError where it does not fit."""
-        ...
 
 
 METHODS: Mapping[str, str] = {
@@ -120,9 +123,8 @@ def method(name: str) -> type[Classical]:
     """
     if name not in METHODS:
         raise ClassicalError(f"method {name!r}: unknown; choose one of {', '.join(METHODS)}")
-    module, attribute = METHODS[name].split(":")
     try:
-        found: type[Classical] = getattr(import_module(module), attribute)
+        found: type[Classical] = at(METHODS[name])
     except ModuleNotFoundError as error:
         raise ClassicalError(
             f"method {name}: needs {error.name}, which is not installed; "

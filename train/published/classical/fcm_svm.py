@@ -8,11 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from edge.types import F32, U8
-from train.published.classical import Arrays, Settings, Texts, truth_of
-from train.published.classical.cells import check, table
+from train.published.classical import Arrays, Classical, Settings, Texts, truth_of
+from train.published.classical.cells import table
 from train.published.classical.colour import colour
 from train.published.classical.regions import Regions, fuzzy
 from train.published.classical.shape import shape
@@ -27,38 +25,20 @@ def features(crop: U8, pitch_um: float) -> dict[str, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class FcmSvm:
-    """A `Classical` of any two classes or more."""
+class FcmSvm(Classical):
+    """Of any two classes or more."""
 
-    settings: Settings
-    size_px: int
     svm: Svm
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """In the order of its answers."""
-        return self.settings.classes
-
-    @property
-    def parameters(self) -> int:
-        """Numbers in the support vectors, their weights and the rest of the machine."""
-        return sum(array.size for array in self.svm.arrays().values())
-
     @classmethod
-    def fit(
-        cls, crops: U8, labels: Texts, groups: Texts, settings: Settings, *, seed: int, progress: bool = True
-    ) -> Self:
+    def fit(cls, crops: U8, labels: Texts, groups: Texts, settings: Settings, *, seed: int) -> Self:
         """See `Classical.fit`."""
         truth = truth_of(labels, groups, settings.classes)
-        rows = table(crops, lambda crop: features(crop, settings.pitch_um), progress=progress)
+        rows = table(crops, lambda crop: features(crop, settings.pitch_um), bar=True)
         svm = Svm.fit(rows, truth, groups, settings.classes, seed)
         return cls(settings, crops.shape[1], svm)
 
-    def probabilities(self, crops: U8) -> F32:
-        """See `Classical.probabilities`."""
-        check(crops, self.size_px)
-        if not len(crops):
-            return np.zeros((0, len(self.classes)), np.float32)
+    def _answers(self, crops: U8) -> F32:
         return self.svm.probabilities(table(crops, lambda crop: features(crop, self.settings.pitch_um)))
 
     def arrays(self) -> Arrays:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from math import cos, pi
 from typing import Self
@@ -30,9 +29,7 @@ class Pooled:
     body: nn.Module
 
     @classmethod
-    def fit(
-        cls, crops: U8, truth: I32, classes: int, settings: Settings, *, seed: int, progress: bool
-    ) -> Self:
+    def fit(cls, crops: U8, truth: I32, classes: int, settings: Settings, *, seed: int) -> Self:
         """Train the recipe's network on labelled crops; one with frozen published weights stays as it is.
 
         Raises
@@ -44,7 +41,7 @@ class Pooled:
             network = build(settings.architecture, classes)
             begin(network, settings.architecture, crops)
             if not settings.architecture.frozen:
-                _train(network, crops, truth, settings, seed, progress)
+                _train(network, crops, truth, settings, seed)
         return cls(_headless(network))
 
     def features(self, crops: U8) -> F32:
@@ -73,7 +70,7 @@ def _headless(network: nn.Module) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def _train(network: nn.Module, crops: U8, truth: I32, settings: Settings, seed: int, progress: bool) -> None:
+def _train(network: nn.Module, crops: U8, truth: I32, settings: Settings, seed: int) -> None:
     """AdamW with a falling rate and the classes evened out, on crops that are changed each time."""
     random = torch.Generator().manual_seed(seed)
     windows, answers = torch.from_numpy(np.ascontiguousarray(crops)), torch.from_numpy(truth).long()
@@ -82,8 +79,7 @@ def _train(network: nn.Module, crops: U8, truth: I32, settings: Settings, seed: 
     learning = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learning, settings.learning_rate, weight_decay=_WEIGHT_DECAY)
     network.train()
-    hidden = not (progress and sys.stderr.isatty())
-    for step in tqdm(range(steps), "network", unit="step", disable=hidden):
+    for step in tqdm(range(steps), "network", unit="step", disable=None):
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * 0.5 * (1 + cos(pi * step / steps))
         drawn = torch.multinomial(rarity[answers], settings.batch, replacement=True, generator=random)

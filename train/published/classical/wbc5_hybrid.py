@@ -14,8 +14,8 @@ from typing import Self
 import numpy as np
 
 from edge.types import F32, U8
-from train.published.classical import Arrays, ClassicalError, Settings, Texts, truth_of
-from train.published.classical.cells import check, table
+from train.published.classical import Arrays, Classical, ClassicalError, Settings, Texts, truth_of
+from train.published.classical.cells import table
 from train.published.classical.forest import Forest
 from train.published.classical.granules import granules
 from train.published.classical.pooled import Pooled
@@ -33,47 +33,29 @@ def features(crop: U8, pitch_um: float) -> dict[str, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class Wbc5Hybrid:
-    """A `Classical` of the five types, in any order."""
+class Wbc5Hybrid(Classical):
+    """Of the five types, in any order."""
 
-    settings: Settings
-    size_px: int
     svm: Svm
     pooled: Pooled
     forest: Forest
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """In the order of its answers."""
-        return self.settings.classes
-
-    @property
-    def parameters(self) -> int:
-        """Numbers in the network, the support vector machine and the forest's nodes."""
-        return sum(array.size for array in self.arrays().values())
-
     @classmethod
-    def fit(
-        cls, crops: U8, labels: Texts, groups: Texts, settings: Settings, *, seed: int, progress: bool = True
-    ) -> Self:
+    def fit(cls, crops: U8, labels: Texts, groups: Texts, settings: Settings, *, seed: int) -> Self:
         """See `Classical.fit`; ClassicalError too where the classes are not the five types."""
         _check(settings.classes)
         truth_of(labels, groups, settings.classes)
-        rows = table(crops, lambda crop: features(crop, settings.pitch_um), progress=progress)
+        rows = table(crops, lambda crop: features(crop, settings.pitch_um), bar=True)
         first = (*GRANULAR, _OTHER)
         coarse = np.where(np.isin(labels, GRANULAR), labels, _OTHER)
         svm = Svm.fit(rows, truth_of(coarse, groups, first), groups, first, seed)
         rest = np.isin(labels, OTHERS)
         fine = truth_of(labels[rest], groups[rest], OTHERS)
-        pooled = Pooled.fit(crops[rest], fine, len(OTHERS), settings, seed=seed, progress=progress)
+        pooled = Pooled.fit(crops[rest], fine, len(OTHERS), settings, seed=seed)
         forest = Forest.fit(pooled.features(crops[rest]), fine, seed)
         return cls(settings, crops.shape[1], svm, pooled, forest)
 
-    def probabilities(self, crops: U8) -> F32:
-        """See `Classical.probabilities`."""
-        check(crops, self.size_px)
-        if not len(crops):
-            return np.zeros((0, len(self.classes)), np.float32)
+    def _answers(self, crops: U8) -> F32:
         coarse = self.svm.probabilities(table(crops, lambda crop: features(crop, self.settings.pitch_um)))
         fine = self.forest.probabilities(self.pooled.features(crops))
         joint = np.concatenate([coarse[:, :-1], coarse[:, -1:] * fine], axis=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from tqdm import tqdm
 
 from edge.optics.specimen import Specimen, specimen
 from edge.types import F32, I32
-from train.data.dataset import DataError, Notice, Split, load_picture
+from train.data.dataset import DataError, Notice, Split, spread
+from train.data.pictures import load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, Field
 from train.published.detection.settings import LEUKOCYTE, PLATELET, RED_CELL, SOURCES, DetectionError
@@ -66,11 +66,8 @@ def scenes(
         )
     known = dataset(source)
     listed = [field for field in FIELDS[source](known.root(data), notice) if field.split == split]
-    if limit:
-        chosen = np.unique(np.linspace(0, len(listed) - 1, min(limit, len(listed))).round().astype(int))
-        listed = [listed[i] for i in chosen.tolist()]
     found = []
-    for field in tqdm(listed, source, unit=" field", leave=False, disable=not sys.stderr.isatty()):
+    for field in tqdm(spread(listed, limit), source, unit=" field", leave=False, disable=None):
         try:
             found.append(_scene(field, source, classes, pitch_um))
         except DataError as error:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge.cells.detector import Detector, Finds
@@ -19,9 +17,7 @@ from train.published.detection.boxes import Scene, scenes
 from train.published.detection.matching import OVERLAP, Matches, match
 from train.published.detection.settings import DetectionError
 from train.statistics.bootstrap import Draws, Figure, draw
-from train.statistics.metrics import by_score, ratio
-
-Floats = NDArray[np.float64]
+from train.statistics.metrics import Floats, by_score, ratio
 
 MEAN = "mean"
 """What stands for all classes: the mean over those of which there is a cell."""
@@ -117,10 +113,9 @@ def evaluate(
 
 def found_in(detector: Detector, listed: Sequence[Scene]) -> list[Finds]:
     """What a detector finds in each field, however unlikely."""
-    hidden = not sys.stderr.isatty()
     return [
         detector.finds(scene.view)
-        for scene in tqdm(listed, "fields", unit=" field", leave=False, disable=hidden)
+        for scene in tqdm(listed, "fields", unit=" field", leave=False, disable=None)
     ]
 
 

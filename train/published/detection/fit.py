@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from torch import Tensor, nn
 from edge.cells.detector import Detector
 from train.data.augment import varied
 from train.data.dataset import Split
-from train.fitting.loop import MODEL, train
-from train.fitting.provenance import METRICS, SETTINGS
+from train.fitting.fit import settings_of
+from train.fitting.loop import finished, train
 from train.fitting.task import Batch, NetworkTask, Plan, Run
 from train.published.detection.boxes import Scene, scenes
 from train.published.detection.evaluate import average_precisions, best_threshold, found_in, judged
@@ -23,7 +22,7 @@ from train.published.detection.matching import match
 from train.published.detection.network import Answers, Network, loss_of
 from train.published.detection.patches import batch
 from train.published.detection.settings import CLASSES, DetectionError
-from train.recipes.recipe import Recipe, parse
+from train.recipes.recipe import Recipe
 from train.statistics.bootstrap import Draws
 
 WATCHED = "mean_average_precision"
@@ -133,12 +132,11 @@ def load(run: Path) -> tuple[Network, Recipe, dict[str, Any]]:
     ------
     DetectionError : the run is not finished.
     """
-    if not (run / MODEL).is_file():
-        raise DetectionError(f"run {run}: not finished; run edge-train fit again to go on")
-    recipe = parse(json.loads((run / SETTINGS).read_text())["recipe"])
+    again = DetectionError(f"run {run}: not finished; run edge-train fit again to go on")
+    weights, metrics = finished(run, again)
+    recipe, _ = settings_of(run)
     network = Network(recipe.detection, len(recipe.classes))
-    network.load_state_dict(torch.load(run / MODEL, map_location="cpu", weights_only=True))
-    metrics: dict[str, Any] = json.loads((run / METRICS).read_text())
+    network.load_state_dict(weights)
     return network.eval(), recipe, metrics
 
 

@@ -34,7 +34,7 @@ def settings(name: str) -> Settings:
 
 def fitted(name: str, blood: Blood, seed: int = 3) -> Classical:
     given = settings(name)
-    return method(name).fit(*blood(*given.classes), given, seed=seed, progress=False)
+    return method(name).fit(*blood(*given.classes), given, seed=seed)
 
 
 @pytest.fixture(scope="module", params=list(METHODS))
@@ -151,7 +151,7 @@ def test_crops_of_another_size_are_refused(model: Classical) -> None:
 
 def refused(name: str, match: str, crops: U8, labels: Texts, groups: Texts, given: Settings) -> None:
     with pytest.raises(ClassicalError, match=match):
-        method(name).fit(crops, labels, groups, given, seed=1, progress=False)
+        method(name).fit(crops, labels, groups, given, seed=1)
 
 
 def test_a_class_without_a_cell_is_named(name: str, blood: Blood) -> None:
@@ -194,7 +194,7 @@ def test_the_hybrid_names_the_five_types(classes: tuple[str, ...], match: str, b
 def test_fcm_svm_names_any_number_of_classes(blood: Blood) -> None:
     classes = ("monocyte", "lymphocyte", "eosinophil")
     crops, labels, groups = blood(*classes)
-    found = method("fcm-svm").fit(crops, labels, groups, Settings(classes, PITCH_UM), seed=1, progress=False)
+    found = method("fcm-svm").fit(crops, labels, groups, Settings(classes, PITCH_UM), seed=1)
     answers = found.probabilities(crops)
     assert answers.sum(axis=1) == pytest.approx(np.ones(len(crops)), abs=1e-5)
     assert (np.array(classes)[answers.argmax(axis=1)] == labels).mean() > 0.9

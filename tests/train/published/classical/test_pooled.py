@@ -21,7 +21,7 @@ TINY = Architecture(stem=4, widths=(4, 6, 8), blocks=(1, 1, 1))
 def of(architecture: Architecture, crops: U8, labels: Texts, seed: int = 1) -> Pooled:
     settings = Settings(NAMES, PITCH_UM, architecture, epochs=6, batch=4)
     truth = (labels == NAMES[1]).astype(np.int32)
-    return Pooled.fit(crops, truth, 2, settings, seed=seed, progress=False)
+    return Pooled.fit(crops, truth, 2, settings, seed=seed)
 
 
 @pytest.fixture
