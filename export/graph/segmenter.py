@@ -21,7 +21,7 @@ from edge.types import U8
 from export.graph.graph import ExportError, exported, packed
 from train.network.model import GREY_SPREAD
 from train.segmentation.fit import load_network
-from train.segmentation.network import MASKS, OFFSET_PX, Network
+from train.segmentation.network import MASKS, OFFSET_PX, SegmentationNetwork
 
 STEPS_PER_LOGIT = 24.0
 """Grey levels of a mask for one unit of its logit: 5 of them before it is clipped, far from any outline."""
@@ -73,7 +73,7 @@ def read(run: Path, pitch_um: float) -> Segmenter:
 class Folded(nn.Module):
     """(n, H, W, 3) uint8 -> masks (n, 2, h, w) uint8, and middles (n, 3, h, w) float32: logit and way."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: SegmentationNetwork) -> None:
         super().__init__()
         self.stem = _fused(network.stem)
         first = cast(nn.Conv2d, self.stem[0])
@@ -112,7 +112,7 @@ def _fused(layer: nn.Module) -> nn.Sequential:
     return nn.Sequential(fuse_conv_bn_eval(cast(nn.Conv2d, plain), cast(nn.BatchNorm2d, norm)), nn.ReLU())
 
 
-def to_onnx(network: Network) -> bytes:
+def to_onnx(network: SegmentationNetwork) -> bytes:
     """The device's graph, for fields of any `height` and `width` that are multiples of 8."""
     sides = (torch.export.Dim("height_in_eights", max=4096), torch.export.Dim("width_in_eights", max=4096))
     graph = exported(
@@ -133,7 +133,7 @@ def to_onnx(network: Network) -> bytes:
     return packed(model)
 
 
-def parity(network: Network, graph: bytes, half: U8) -> None:
+def parity(network: SegmentationNetwork, graph: bytes, half: U8) -> None:
     """Raise ExportError unless the graph answers like the network on a field."""
     learned = Learned(graph)
     found: Maps = learned.maps(half)

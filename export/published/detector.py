@@ -20,7 +20,7 @@ from edge.optics.specimen import BACKGROUND, Specimen
 from edge.runtimes.dynamic import SIDES
 from export.graph.graph import PARITY, ExportError, exported, packed
 from train.published.detection.fit import load
-from train.published.detection.network import OUTPUTS, Answers, DeviceGraph, Network
+from train.published.detection.network import OUTPUTS, Answers, DetectionNetwork, DeviceGraph
 from train.recipes.recipe import Recipe
 
 MEMBER = "detector.onnx"
@@ -66,7 +66,7 @@ def read(run: Path) -> Exported:
     return Exported(graph, threshold, recipe, metrics, Detector.of(graph, threshold))
 
 
-def to_onnx(network: Network, cells: int) -> bytes:
+def to_onnx(network: DetectionNetwork, cells: int) -> bytes:
     """The device's graph: `field` (n, height, width, 3) uint8 → `boxes`, `scores`, `probabilities`.
 
     Sides may be any multiples of 8 that give `cells` places. Batch normalisation is folded away; peaks and
@@ -91,7 +91,7 @@ def to_onnx(network: Network, cells: int) -> bytes:
     return packed(model)
 
 
-def _folded(network: Network) -> nn.Module:
+def _folded(network: DetectionNetwork) -> nn.Module:
     """A copy of the network with its normalisations inside its convolutions."""
     copy = deepcopy(network).eval()
     for module in list(copy.modules()):
@@ -117,7 +117,7 @@ def drawn_field() -> Specimen:
     return Specimen(noisy.clip(0, 255).astype(np.uint8), 0.4, 1.0, np.full(3, BACKGROUND, np.float32), 0.5)
 
 
-def parity(network: Network, cells: int, graph: bytes, view: Specimen) -> float:
+def parity(network: DetectionNetwork, cells: int, graph: bytes, view: Specimen) -> float:
     """Largest difference in a score or a probability between PyTorch and the graph on a field.
 
     Raises

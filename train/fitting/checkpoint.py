@@ -30,7 +30,7 @@ class Best:
 
 
 @dataclass
-class State:
+class RunState:
     """What a checkpoint holds.
 
     Attributes
@@ -52,7 +52,7 @@ class State:
     best: Best | None = None
 
 
-def start(task: NetworkTask, device: torch.device, precision: Precision) -> State:
+def start(task: NetworkTask, device: torch.device, precision: Precision) -> RunState:
     """A run that has not begun."""
     torch.manual_seed(task.plan.seed)
     network = task.network()
@@ -61,7 +61,7 @@ def start(task: NetworkTask, device: torch.device, precision: Precision) -> Stat
     average = task.network().to(device)
     average.load_state_dict(network.state_dict())
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-    return State(network, average, _optimiser(network, task.plan), scaler)
+    return RunState(network, average, _optimiser(network, task.plan), scaler)
 
 
 def _optimiser(network: nn.Module, plan: Plan) -> torch.optim.AdamW:
@@ -83,7 +83,7 @@ def kept(out: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-def resume(state: State, checkpoint: bytes, device: torch.device) -> None:
+def resume(state: RunState, checkpoint: bytes, device: torch.device) -> None:
     """Put a run that has not begun where the checkpoint was written.
 
     Raises
@@ -100,7 +100,7 @@ def resume(state: State, checkpoint: bytes, device: torch.device) -> None:
     state.best = Best(**found["best"]) if found["best"] else None
 
 
-def save(state: State, out: Path) -> None:
+def save(state: RunState, out: Path) -> None:
     """Keep the state; what was kept before stays whole until then."""
     content: dict[str, Any] = {name: getattr(state, name).state_dict() for name in _PARTS}
     content |= {name: getattr(state, name) for name in _NUMBERS}

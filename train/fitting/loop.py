@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from edge.types import LeukoscopeError
-from train.fitting.checkpoint import Best, State, kept, resume, save, start, write_tensors
-from train.fitting.progress import Progress
+from train.fitting.checkpoint import Best, RunState, kept, resume, save, start, write_tensors
+from train.fitting.progress import RunProgress
 from train.fitting.provenance import METRICS, write_json, write_metrics
 from train.fitting.task import Batch, FitError, NetworkTask, Plan, Precision, Run
 from train.statistics.plots import curves
@@ -67,11 +67,11 @@ def train(task: NetworkTask, run: Run) -> None:
         _finish(task, run, state, state.best)
 
 
-def _epochs(task: NetworkTask, run: Run, state: State) -> None:
+def _epochs(task: NetworkTask, run: Run, state: RunState) -> None:
     """The epochs that are left."""
     plan, process = task.plan, run.process
     done = state.epoch * plan.steps + state.step
-    progress = Progress(plan.epochs, plan.steps, done, run.notice, silent=not process.leads)
+    progress = RunProgress(plan.epochs, plan.steps, done, run.notice, silent=not process.leads)
     saved = monotonic()
 
     def after_step() -> None:
@@ -95,7 +95,7 @@ def _epochs(task: NetworkTask, run: Run, state: State) -> None:
     progress.close(_early(state, plan.epochs))
 
 
-def _epoch(task: NetworkTask, run: Run, state: State, after_step: Callable[[], None]) -> float:
+def _epoch(task: NetworkTask, run: Run, state: RunState, after_step: Callable[[], None]) -> float:
     """The steps that are left of an epoch; returns the mean loss of all of it.
 
     Parameters
@@ -118,7 +118,7 @@ def _epoch(task: NetworkTask, run: Run, state: State, after_step: Callable[[], N
     return state.loss / plan.samples
 
 
-def _step(state: State, batch: Batch, task: NetworkTask, run: Run) -> float:
+def _step(state: RunState, batch: Batch, task: NetworkTask, run: Run) -> float:
     """One step of the optimiser; returns the loss of the whole batch."""
     process, precision = run.process, run.precision
     pixels = batch.pixels.to(process.device)
@@ -166,7 +166,7 @@ def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
             held.copy_(current[name])
 
 
-def _close(state: State, found: dict[str, float], figure: float) -> None:
+def _close(state: RunState, found: dict[str, float], figure: float) -> None:
     """Close an epoch, and keep its weights if none was better before."""
     state.epoch, state.step, state.loss = state.epoch + 1, 0, 0.0
     state.history.append(found)
@@ -176,18 +176,18 @@ def _close(state: State, found: dict[str, float], figure: float) -> None:
         state.best = Best(state.epoch, figure, weights)
 
 
-def _exhausted(state: State, patience: int) -> bool:
+def _exhausted(state: RunState, patience: int) -> bool:
     return 0 < patience <= state.epoch - (state.best.epoch if state.best else 0)
 
 
-def _early(state: State, epochs: int) -> str:
+def _early(state: RunState, epochs: int) -> str:
     """What to say of a run that stopped before its last epoch."""
     if state.best is None or state.epoch == epochs:
         return ""
     return f"stopped after epoch {state.epoch} of {epochs}: none was better since epoch {state.best.epoch}"
 
 
-def _finish(task: NetworkTask, run: Run, state: State, best: Best) -> None:
+def _finish(task: NetworkTask, run: Run, state: RunState, best: Best) -> None:
     """Write the weights that are kept and what is known of them."""
     network = task.network().to(run.process.device)
     network.load_state_dict(best.weights)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from train.data.dataset import Notice
 
 
-class Progress:
+class RunProgress:
     """Progress of a run.
 
     Parameters

@@ -21,7 +21,7 @@ from train.fitting.loop import finished, precision_of, train
 from train.fitting.provenance import SETTINGS, begin
 from train.fitting.task import Batch, NetworkTask, Plan, Run
 from train.segmentation import scenes, teachers
-from train.segmentation.network import Network, loss_of, outlines
+from train.segmentation.network import SegmentationNetwork, loss_of, outlines
 from train.segmentation.scenes import Scene
 from train.segmentation.settings import SegmenterError, Settings
 
@@ -51,7 +51,7 @@ def fit(
     return out
 
 
-def load_network(run: Path) -> tuple[Network, Settings, dict[str, Any]]:
+def load_network(run: Path) -> tuple[SegmentationNetwork, Settings, dict[str, Any]]:
     """The network of a finished run, its settings and figures.
 
     Raises
@@ -61,7 +61,7 @@ def load_network(run: Path) -> tuple[Network, Settings, dict[str, Any]]:
     again = SegmenterError(f"run {run}: not finished; edge-train segment --out {run} goes on with it")
     weights, metrics = finished(run, again)
     settings = stricttoml.build(Settings, json.loads((run / SETTINGS).read_text()))
-    network = Network(settings.widths, settings.fine)
+    network = SegmentationNetwork(settings.widths, settings.fine)
     network.load_state_dict(weights)
     return network.eval(), settings, metrics
 
@@ -108,9 +108,9 @@ class SegmenterTask(NetworkTask):
             seed=settings.seed,
         )
 
-    def network(self) -> Network:
+    def network(self) -> SegmentationNetwork:
         """As the settings have it."""
-        return Network(self.settings.widths, self.settings.fine)
+        return SegmentationNetwork(self.settings.widths, self.settings.fine)
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """Patches under other dyes, light and focus; see `train.fitting.task.NetworkTask`."""

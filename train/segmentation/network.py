@@ -35,7 +35,7 @@ def _finished(plain: nn.Conv2d) -> nn.Sequential:
     return nn.Sequential(plain, nn.BatchNorm2d(plain.out_channels), nn.ReLU())
 
 
-class Network(nn.Module):
+class SegmentationNetwork(nn.Module):
     """(n, 3, H, W) float32 grey levels -> maps (n, 5, H / 2, W / 2), H and W multiples of 8.
 
     The maps are the logits of nucleus, cell and a cell's middle, and the way to the middle, x and y, in

@@ -19,7 +19,7 @@ from edge.types import Cells
 from export.bundle.bundle import Options, build
 from export.graph import segmenter as exporting
 from export.graph.graph import ExportError
-from train.segmentation.network import Network
+from train.segmentation.network import SegmentationNetwork
 from train.segmentation.settings import Settings
 
 SETTINGS = Settings(widths=(4, 8, 8))
@@ -27,7 +27,7 @@ SETTINGS = Settings(widths=(4, 8, 8))
 
 def _save(folder: Path, settings: Settings) -> Path:
     torch.manual_seed(3)
-    network = Network(settings.widths, settings.fine)
+    network = SegmentationNetwork(settings.widths, settings.fine)
     with torch.no_grad():
         network.head.weight.mul_(4)
         network.head.bias[:3] = 1.5  # cells wherever it looks
@@ -67,7 +67,7 @@ def test_fields_of_any_size_are_answered(find: Learned) -> None:
 
 def test_another_graph_is_found_out(exported: exporting.Segmenter) -> None:
     graph = exported.members[exporting.MEMBER]
-    other = Network(SETTINGS.widths).eval()
+    other = SegmentationNetwork(SETTINGS.widths).eval()
     with pytest.raises(ExportError, match="differs from the network"):
         exporting.parity(other, graph, np.full((64, 64, 3), 100, np.uint8))
 

@@ -16,7 +16,7 @@ from edge.optics.specimen import specimen
 from edge.runtimes import open_runtime
 from export.graph.graph import ExportError
 from export.published import detector as exporting
-from train.published.detection.network import Answers, Network
+from train.published.detection.network import Answers, DetectionNetwork
 from train.published.detection.settings import CLASSES
 from train.recipes.detection import Detection
 from train.recipes.recipe import Recipe
@@ -27,15 +27,15 @@ RECIPE = Recipe(
 )  # fmt: skip
 
 
-def _see_cells_everywhere(network: Network) -> None:
+def _see_cells_everywhere(network: DetectionNetwork) -> None:
     assert network.head.bias is not None
     torch.nn.init.constant_(network.head.bias[:1], 0.5)
 
 
 @pytest.fixture(scope="module")
-def network() -> Network:
+def network() -> DetectionNetwork:
     torch.manual_seed(1)
-    network = Network(RECIPE.detection, 3)
+    network = DetectionNetwork(RECIPE.detection, 3)
     with torch.no_grad():
         network.head.weight.mul_(4)
     _see_cells_everywhere(network)
@@ -45,7 +45,7 @@ def network() -> Network:
 
 
 @pytest.fixture(scope="module")
-def run(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(network: DetectionNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("detector")
     (folder / "settings.json").write_text(json.dumps({"recipe": asdict(RECIPE)}))
     (folder / "metrics.json").write_text(json.dumps({"operating_point": {"threshold": 0.3}}))
@@ -58,13 +58,15 @@ def exported(run: Path) -> exporting.Exported:
     return exporting.read(run)
 
 
-def test_the_graph_finds_what_the_network_finds(network: Network, exported: exporting.Exported) -> None:
+def test_the_graph_finds_what_the_network_finds(
+    network: DetectionNetwork, exported: exporting.Exported
+) -> None:
     assert exported.threshold == exported.find.threshold == 0.3
     assert exporting.parity(network, 100, exported.graph, exporting.drawn_field()) <= 1e-4
     assert len(exported.find.finds(exporting.drawn_field())) == 100
 
 
-def test_the_graph_is_the_same_every_time(network: Network, exported: exporting.Exported) -> None:
+def test_the_graph_is_the_same_every_time(network: DetectionNetwork, exported: exporting.Exported) -> None:
     assert exporting.to_onnx(network, 100) == exported.graph
     assert b"/train/" not in exported.graph
 
@@ -92,13 +94,13 @@ def test_fields_of_any_size_and_batches_are_answered(exported: exporting.Exporte
 
 def test_another_graph_is_found_out(exported: exporting.Exported) -> None:
     torch.manual_seed(9)
-    other = Network(RECIPE.detection, 3).eval()
+    other = DetectionNetwork(RECIPE.detection, 3).eval()
     _see_cells_everywhere(other)
     with pytest.raises(ExportError, match=r"differs from the network|finds \d+ cells where the network"):
         exporting.parity(other, 100, exported.graph, exporting.drawn_field())
 
 
-def test_both_ways_give_the_same_cells(network: Network, exported: exporting.Exported) -> None:
+def test_both_ways_give_the_same_cells(network: DetectionNetwork, exported: exporting.Exported) -> None:
     view = exporting.drawn_field()
     ways = Detector(Answers(network, 100), 0.55), Detector.of(exported.graph, 0.55)
     first, second = (way(view) for way in ways)

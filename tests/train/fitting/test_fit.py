@@ -18,7 +18,7 @@ from train.data.classes import CLASSES
 from train.data.split import split_of
 from train.data.windows import Windows
 from train.fitting import checkpoint, classifier, fit, loop
-from train.fitting.checkpoint import State
+from train.fitting.checkpoint import RunState
 from train.fitting.classifier import Classifier, loss_of
 from train.fitting.distributed import Process, ProcessError
 from train.fitting.loop import precision_of
@@ -117,7 +117,7 @@ def test_wherever_a_run_stops_it_ends_the_same(
     whole = _fit(SMALL, data, tmp_path / "whole")
     save, seen = checkpoint.save, []
 
-    def stop(state: State, out: Path) -> None:
+    def stop(state: RunState, out: Path) -> None:
         save(state, out)
         seen.append((state.epoch, state.step))
         raise PowerCutError

@@ -12,10 +12,10 @@ import torch
 
 from train.data.augment import varied
 from train.fitting import loop
-from train.fitting.checkpoint import State
+from train.fitting.checkpoint import RunState
 from train.fitting.provenance import SettingsError
 from train.segmentation.fit import fit, load_network
-from train.segmentation.network import Network, loss_of, outlines
+from train.segmentation.network import SegmentationNetwork, loss_of, outlines
 from train.segmentation.settings import SegmenterError, Settings
 
 TINY = Settings(
@@ -58,7 +58,7 @@ def test_an_interrupted_run_ends_the_same(
 ) -> None:
     step = loop._step
 
-    def interrupted(state: State, *rest: object) -> float:
+    def interrupted(state: RunState, *rest: object) -> float:
         if (state.epoch, state.step) == (1, 1):
             raise KeyboardInterrupt
         return step(state, *rest)  # type: ignore[arg-type]
@@ -129,4 +129,4 @@ def test_a_right_answer_costs_less_than_a_wrong_one() -> None:
 
 
 def test_the_network_takes_any_multiple_of_eight() -> None:
-    assert Network((4, 4, 4))(torch.zeros(1, 3, 40, 64)).shape == (1, 5, 20, 32)
+    assert SegmentationNetwork((4, 4, 4))(torch.zeros(1, 3, 40, 64)).shape == (1, 5, 20, 32)

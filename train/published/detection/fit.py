@@ -19,7 +19,7 @@ from train.fitting.task import Batch, NetworkTask, Plan, Run
 from train.published.detection.boxes import Scene, scenes
 from train.published.detection.evaluate import average_precisions, best_threshold, found_in, judged
 from train.published.detection.matching import match
-from train.published.detection.network import Answers, Network, loss_of
+from train.published.detection.network import Answers, DetectionNetwork, loss_of
 from train.published.detection.patches import batch
 from train.published.detection.settings import CLASSES, DetectionError
 from train.recipes.recipe import Recipe
@@ -71,7 +71,7 @@ class DetectorTask(NetworkTask):
 
     def network(self) -> nn.Module:
         """As the recipe has it."""
-        return Network(self.recipe.detection, len(self.recipe.classes))
+        return DetectionNetwork(self.recipe.detection, len(self.recipe.classes))
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """Patches under other dyes, light and focus; see `train.fitting.task.NetworkTask`."""
@@ -125,7 +125,7 @@ class DetectorTask(NetworkTask):
         return Detector(Answers(network, self.recipe.detection.cells, self.run.process.device), 0.0)
 
 
-def load(run: Path) -> tuple[Network, Recipe, dict[str, Any]]:
+def load(run: Path) -> tuple[DetectionNetwork, Recipe, dict[str, Any]]:
     """The network of a finished run, its recipe and its metrics.
 
     Raises
@@ -135,7 +135,7 @@ def load(run: Path) -> tuple[Network, Recipe, dict[str, Any]]:
     again = DetectionError(f"run {run}: not finished; run edge-train fit again to go on")
     weights, metrics = finished(run, again)
     recipe, _ = settings_of(run)
-    network = Network(recipe.detection, len(recipe.classes))
+    network = DetectionNetwork(recipe.detection, len(recipe.classes))
     network.load_state_dict(weights)
     return network.eval(), recipe, metrics
 

@@ -47,7 +47,7 @@ class Block(nn.Module):
         return torch.relu(x + self.second(torch.relu(self.first(x))))
 
 
-class Network(nn.Module):
+class DetectionNetwork(nn.Module):
     """(n, 3, H, W) float32 grey levels -> maps (n, 5 + C, H / 2, W / 2), H and W multiples of 8.
 
     The maps are the logit of a cell's middle, the logarithms of the distances to the left, upper, right and

@@ -13,13 +13,13 @@ import torch
 from edge.cells.detector import Detector
 from tests.train.published.detection.conftest import make
 from train.fitting import loop
-from train.fitting.checkpoint import State
+from train.fitting.checkpoint import RunState
 from train.fitting.fit import fit as fit_recipe
 from train.fitting.provenance import SettingsError
 from train.published.detection.boxes import scenes
 from train.published.detection.evaluate import evaluate
 from train.published.detection.fit import detector_of, load
-from train.published.detection.network import Answers, DeviceGraph, Network, loss_of
+from train.published.detection.network import Answers, DetectionNetwork, DeviceGraph, loss_of
 from train.published.detection.settings import CLASSES, DetectionError
 from train.recipes.detection import Detection
 from train.recipes.recipe import Input, Recipe, RecipeError, Training, parse
@@ -77,7 +77,7 @@ def test_an_interrupted_run_ends_the_same(
 ) -> None:
     step = loop._step
 
-    def interrupted(state: State, *rest: object) -> float:
+    def interrupted(state: RunState, *rest: object) -> float:
         if (state.epoch, state.step) == (1, 1):
             raise KeyboardInterrupt
         return step(state, *rest)  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ def test_a_right_answer_costs_less_than_a_wrong_one(bccd: Path) -> None:
 
 
 def test_the_network_takes_any_multiple_of_eight() -> None:
-    network = Network(DETECTION, 3).eval()
+    network = DetectionNetwork(DETECTION, 3).eval()
     assert network(torch.zeros(1, 3, 40, 64)).shape == (1, 8, 20, 32)
     found = Answers(network, 16)(np.zeros((64, 72, 3), np.uint8))
     assert {name: part.shape for name, part in found.items()} == {
