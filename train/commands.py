@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,6 +161,7 @@ def _tell(arguments: argparse.Namespace, found: dict[str, Any], lines: Iterable[
 def evaluate(arguments: argparse.Namespace) -> int:
     """A bundle's figures."""
     from edge.bundle import bundle
+    from train.fitting import provenance
     from train.judging import contestants, evaluate, evaluation_plots, report
 
     given = arguments.bundle
@@ -175,7 +177,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
         model, sources, arguments.data, split=arguments.split, limit=arguments.limit, notice=_notice
     )
     found = _found_in_fields(arguments, sources, model.path)
-    told = result.as_json() | {"fields": {each.dataset: each.as_json() for each in found}}
+    origin = {"measured": datetime.now(UTC).date().isoformat(), "program": provenance.source()}
+    told = origin | result.as_json() | {"fields": {each.dataset: each.as_json() for each in found}}
     lines = (line for each in found for line in ("", *each.lines()))
     _tell(arguments, told, chain(report.of_evaluation(result), lines))
     if arguments.pictures:
