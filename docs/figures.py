@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ def page() -> str:
     found = {
         path.stem: json.loads(path.read_text("utf-8")) for path in sorted((HERE / "figures").glob("*.json"))
     }
+    found["precisions"] = _precisions()
     parts, used = [_HEAD], set()
     for title, patterns in SECTIONS.items():
         names = [name for pattern in patterns for name in found if Path(name).match(pattern)]
@@ -112,11 +114,10 @@ def _measured(figure: Mapping[str, Any]) -> str:
 
 def _short(value: float) -> str:
     """As many digits as the intervals bear."""
-    return (
-        f"{value:,.0f}"
-        if abs(value) >= 100 or isinstance(value, int)
-        else f"{value:.3f}".rstrip("0").ljust(4, "0")
-    )
+    if isinstance(value, int) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    digits = 4 if 0 < abs(value) < 0.01 else 3 if abs(value) <= 1 else 2 if abs(value) < 10 else 1
+    return f"{value:.{digits}f}"
 
 
 def _falls_short(figure: Mapping[str, Any]) -> bool:
@@ -148,11 +149,34 @@ def _evaluation(run: Mapping[str, Any]) -> Mapping[str, Any]:
     rows.append(
         {**about, "name": "left out, abstaining", "value": run["abstained"], "low": None, "high": None}
     )
+    name, dataset = run["bundle"]["name"], run["dataset"]
     return {
-        "command": f"edge-train evaluate --bundle {run['bundle']['name']} --dataset {run['dataset']} --data DATA",
+        "command": f"edge-train evaluate --bundle {name} --dataset {dataset} --data DATA",
         "measured": run["measured"],
         "commit": (run["program"] or {}).get("commit"),
         "note": "figures of calls are of the cells counted, areas and calibration of all",
+        "figures": rows,
+    }
+
+
+def _precisions() -> Mapping[str, Any]:
+    """What the manifest of the shipped bundle says its faster graphs lose against FP32, in the same shape."""
+    with zipfile.ZipFile(HERE.parent / "edge/bundles/leukocytes.bundle") as bundle:
+        manifest = json.loads(bundle.read("manifest.json"))
+    rows = []
+    for variant, about in manifest["precisions"].items():
+        rest = {"what": variant, "low": None, "high": None, "unit": "", "n": about["cells"], "of": "cells"}
+        worst = f"worst recall of a class ({about['worst_recall_class']})"
+        for name, key, wanted in (
+            ("sensitivity", "sensitivity_change", "≥ -0.005"),
+            ("ROC area", "roc_area_change", "≥ -0.005"),
+            (worst, "worst_recall_change", "≥ -0.02"),
+        ):
+            rows.append({**rest, "name": f"{name}, change", "value": float(about[key]), "wanted": wanted})
+    return {
+        "command": "edge-export bundle --run RUN --out OUT --quantize int8 --calibrate DATA",
+        "measured": manifest["version"].replace(".", "-"),
+        "note": "validation cells; graphs for TensorRT as ONNX Runtime computes them; told by the bundle",
         "figures": rows,
     }
 
