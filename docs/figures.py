@@ -139,7 +139,7 @@ def _origin(run: Mapping[str, Any]) -> str:
 def _evaluation(run: Mapping[str, Any]) -> Mapping[str, Any]:
     """What `edge-train evaluate --json` wrote, in the shape of benchmarks/results.py."""
     drawn = run["interval"].removeprefix("95%, bootstrap by ")
-    about = {"what": f"{run['dataset']}, {run['split']} part", "unit": "", "n": run["cells"]}
+    about = {"what": f"{run['dataset']}, {run['split']} part", "unit": "", "n": sum(run["cells"].values())}
     about |= {"of": f"cells, {run['groups']} groups ({drawn})", "wanted": ""}
     rows = [
         {**about, "name": title, **run["figures"][name], "wanted": WANTED.get((run["dataset"], name), "")}
