@@ -85,7 +85,7 @@ def page() -> str:
 
 def _table(run: Mapping[str, Any]) -> Iterator[str]:
     """One file's figures, and below them where they come from."""
-    run = _evaluation(run) if "operating_point" in run else run
+    run = _evaluation(run) if "operating_point" in run else _bench(run) if run.get("kind") == "bench" else run
     figures = run["figures"]
     wanted = any(figure["wanted"] for figure in figures)
     yield "| what | " + ("wanted | " if wanted else "") + "measured | of |"
@@ -155,6 +155,43 @@ def _evaluation(run: Mapping[str, Any]) -> Mapping[str, Any]:
         "measured": run["measured"],
         "commit": (run["program"] or {}).get("commit"),
         "note": "figures of calls are of the cells counted, areas and calibration of all",
+        "figures": rows,
+    }
+
+
+def _bench(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `edge-device bench --json` wrote, in the same shape."""
+    line, video, cells, process = (run[part] for part in ("line", "video", "cells", "process"))
+    field = f"a 1080p field with {line['cells_per_field']:.0f} cells, records on"
+    named = [
+        ("the whole line, median", field, line["median_ms"], "ms", "≤ 12"),
+        ("the whole line, 95%", field, line["p95_ms"], "ms", ""),
+        *((f"{name}, median", field, stage["median_ms"], "ms", "") for name, stage in line["stages"].items()),
+        ("by decoding alone", "MJPEG file to reading", video["ratio"], "", "≥ 0.5"),
+        ("each", "a further cell in a field", cells["ms_per_cell"], "ms", "≤ 0.5"),
+        ("after the command is given", "first reading", process["first_reading_s"], "s", "≤ 1.5"),
+    ]
+    if long := run.get("long_run"):
+        named += [
+            (
+                "memory at most",
+                f"edge-run --headless, {long['frames']:,} fields",
+                long["peak_mb"],
+                "MB",
+                "≤ 200",
+            ),
+            ("growth after 500", "the same", long["growth_after_500"], "", "≤ 0.01"),
+        ]
+    rows = [
+        {"name": name, "what": what, "value": value, "low": None, "high": None, "unit": unit, "n": None}
+        | {"of": "", "wanted": wanted}
+        for name, what, value, unit, wanted in named
+    ]
+    return {
+        "command": "edge-device bench" + (f" --long {long['frames']}" if long else ""),
+        "measured": run["measured"],
+        "machine": run["machine"],
+        "note": f"{run['machine']['cpu']}, {run['machine']['cores']} cores, {run['runtime']['variant']}",
         "figures": rows,
     }
 

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def measure(rigged: Rig, extent: Extent, tell: Tell) -> dict[str, Any]:
                 rigged.options, store, extent.long, extent.starts, tell
             )
         figures: dict[str, Any] = {"kind": "bench", "format": FORMAT, "version": __version__}
-        figures |= {"quick": extent.quick, "machine": machine.describe(), "runtime": rigged.describe()}
+        figures |= {"measured": datetime.now(UTC).date().isoformat(), "quick": extent.quick}
+        figures |= {"machine": machine.describe(), "runtime": rigged.describe()}
         for part, of in parts.items():
             tell(f"measuring: {part.replace('_', ' ')}")
             figures[part] = of()
