@@ -6,7 +6,8 @@ in one run, or runs on a quiet machine.
 
 The JSON of `--json` is one object. Fields may be added to it; those listed here stay.
 
-- `kind` "bench", `format` 1, `version` of the program, `quick` whether `--quick` was given.
+- `kind` "bench", `format` 1, `version` of the program, `measured` the date, `quick` whether `--quick` was
+  given.
 - `machine`: `name`, `cpu`, `architecture`, `cores` it may use, `memory_mb`, `system`, `python`.
 - `runtime`: `variant` as the records show it ("ort-int8"), `version` of its library, `threads` of one graph
   run, `image_threads` of OpenCV, `opencv`, `numpy`, `profile`, `bundle`, `bundle_sha256`.
