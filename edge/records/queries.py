@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from edge.records.boots import TrueTimes
 from edge.records.rows import Row, decoded, decoded_cell
 
 
-class Queries:
+class Queries(ABC):
     """What a record store is asked; the store itself says how rows are got."""
 
+    @abstractmethod
     def _rows(self, sql: str, *values: object) -> list[Row]:
         """The rows that a statement with these values gives."""
-        raise NotImplementedError
 
     def slides(self) -> list[Row]:
         """Every slide, the oldest first: the columns of table `slides`, `classes` and `tally` decoded.

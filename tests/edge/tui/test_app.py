@@ -207,7 +207,7 @@ def test_a_camera_that_goes_away_during_a_pause_is_told_at_once_and_so_is_its_re
         await until(pilot, lambda: not pilot.app.query_one("Trouble").display)
         await pilot.press("q")
 
-    drive(screening, script)
+    assert drive(screening, script).failure is None
 
 
 def test_a_camera_that_never_came_closes_the_screen() -> None:
