@@ -13,7 +13,9 @@ from edge.types.cells import CellsInFrame
 from edge.types.taken import Frame, Waiting
 
 ScaleSource = Literal["given", "calibration", "red-cells", "nominal"]
-FindingKind = Literal["refer", "no-blasts-seen", "keep-scanning", "not-readable"]
+FindingKind = Literal["refer", "read-film", "no-blasts-seen", "keep-scanning", "not-readable"]
+Positive = Literal["refer", "read-film"]
+"""The findings that, once given, stand for a slide until a person says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -45,33 +47,48 @@ class Finding:
 
     Attributes
     ----------
-    kind : 'refer', 'no-blasts-seen', 'keep-scanning' or 'not-readable'.
-    reason : the same in words for a health worker.
+    kind : one of `FindingKind`.
+    headline : the same in a few words that never contradict the counts: 'REFER', '1 suspicious cell among
+        384: look at it'.
+    reason : why, in words for a health worker.
+    advice : what to do, whom to tell and how soon; empty while there is nothing to do but scan.
     blast_fraction : counted blasts / counted leukocytes, None before the first leukocyte.
-    interval : lower and upper end of the Wilson interval, None before the first leukocyte.
-    level : confidence level of `interval`.
+    interval : lower and upper end of the Wilson interval of it, None before the first leukocyte.
+    level : confidence level of both intervals.
     cells_needed : how many more leukocytes would decide, None when decided or unknown.
+    corrected : `blast_fraction` corrected for the network's errors; None where these are not known.
+    corrected_interval : of it, valid at any look while the slide is scanned.
     """
 
     kind: FindingKind
+    headline: str
     reason: str
+    advice: str
     blast_fraction: float | None
     interval: tuple[float, float] | None
     level: float
     cells_needed: int | None = None
+    corrected: float | None = None
+    corrected_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Tally:
     """Counts over a slide. Immutable: the line makes a new one for every reading.
 
+    What a person said of a cell stands above what the machine called it, everywhere in here.
+
     Attributes
     ----------
     counts : class name -> counted cells of that class, every class of the bundle present.
     leukocytes : counted cells of leukocyte classes, the denominator of the differential.
     positives : counted cells of positive classes (blasts).
-    certain_positives : those of them that the bundle's `certain` threshold calls beyond doubt.
-    uncertain : cells seen and left out because the classifier abstained.
+    candidates : those of them that no person has looked at yet.
+    confirmed : class name -> cells of that class by the word of people who do not differ; only classes with
+        any.
+    overruled : cells that the machine called positive and people did not.
+    standing : the strongest positive finding that the evidence has reached at any moment, None without one.
+    uncertain : cells seen and left out because the classifier abstained and no person has named them.
     frames : frames read. rejected : frames turned down. repeated : frames that showed nothing new.
     unit, sign : what is counted, and what one of a positive class is called; no sign where the bundle knows
         none. A bundle that names whole fields counts fields.
@@ -80,7 +97,10 @@ class Tally:
     counts: Mapping[str, int]
     leukocytes: int = 0
     positives: int = 0
-    certain_positives: int = 0
+    candidates: int = 0
+    confirmed: Mapping[str, int] = field(default_factory=dict)
+    overruled: int = 0
+    standing: Positive | None = None
     uncertain: int = 0
     frames: int = 0
     rejected: int = 0
