@@ -16,6 +16,7 @@ from typing import Any, Self
 from edge.machine import clock, processes
 from edge.records.boots import BootClock, iso
 from edge.records.database import RecordsError, connect, connect_to_read, explain
+from edge.records.glances import Glances
 from edge.records.identifiers import checked, initials, shortened
 from edge.records.people import SEXES, People, Signature, Word
 from edge.records.rows import Row, finding_of, finding_row, insert
@@ -29,7 +30,7 @@ LONGEST_NOTE = 2000
 _OLDEST = 130
 
 
-class Book(SlideList, Views, People):
+class Book(SlideList, Glances, Views, People):
     """The record store under people's hands. Used by one thread at a time; a context manager.
 
     Parameters
