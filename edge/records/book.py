@@ -7,7 +7,6 @@ said is only ever added to; nothing is taken out.
 from __future__ import annotations
 
 import sqlite3
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,17 +16,13 @@ from edge.machine import clock, processes
 from edge.records.boots import BootClock, iso
 from edge.records.database import RecordsError, connect, connect_to_read, explain
 from edge.records.glances import Glances
-from edge.records.identifiers import checked, initials, shortened
-from edge.records.people import SEXES, People, Signature, Word
+from edge.records.identifiers import initials, shortened
+from edge.records.noted import noted
+from edge.records.people import People, Signature, Word
 from edge.records.rows import Row, finding_of, finding_row, insert
 from edge.records.slidelist import SlideList
 from edge.records.views import Views
 from edge.types import Finding, Tally
-
-LONGEST_NOTE = 2000
-"""Characters."""
-
-_OLDEST = 130
 
 
 class Book(SlideList, Glances, Views, People):
@@ -103,7 +98,7 @@ class Book(SlideList, Glances, Views, People):
                 self._unsigned(slide)
             row = {"slide": self.found(slide)["id"], "initials": initials(by)} | moment
             for field, value in fields.items():
-                insert(self._database, "notes", row | {"field": field, "value": _noted(field, value)})
+                insert(self._database, "notes", row | {"field": field, "value": noted(field, value)})
 
     def finding(self, slide: str) -> Finding | None:
         """What the slide says after all that people said of it; None while there is nothing."""
@@ -235,27 +230,3 @@ class Book(SlideList, Glances, Views, People):
                 raise
         except sqlite3.Error as error:
             raise RecordsError(explain(self.path, error)) from error
-
-
-def _noted(field: str, value: str | int | None) -> str | int | None:
-    """What may be written down in a field."""
-    if field not in ("patient", "age", "sex", "note"):
-        raise RecordsError(f"{field}: is nothing that is noted of a slide; note patient, age, sex or note")
-    if value is None and field != "note":
-        return None
-    if field == "patient":
-        return checked(str(value), "patient")
-    text = unicodedata.normalize("NFC", "" if value is None else str(value)).strip()
-    if field == "age":
-        if not text.isdecimal() or len(text) > 3 or int(text) > _OLDEST:
-            raise RecordsError(f"age {shortened(text)}: is not a number of years from 0 to {_OLDEST}")
-        return int(text)
-    if field == "sex" and text.casefold() not in SEXES:
-        raise RecordsError(f"sex {shortened(text)}: is none of {', '.join(SEXES)}")
-    if field == "sex":
-        return text.casefold()
-    if not text or len(text) > LONGEST_NOTE or not text.replace("\n", "").isprintable():
-        raise RecordsError(
-            f"note {shortened(text)}: is not 1 to {LONGEST_NOTE} characters that can be seen; shorten it"
-        )
-    return text

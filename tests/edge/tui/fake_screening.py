@@ -10,6 +10,7 @@ from threading import Condition
 import cv2
 import numpy as np
 
+from edge.records.people import UNKNOWN, About
 from edge.types import Cells, Finding, Frame, LeukoscopeError, Reading, Tally, Waiting
 
 CLASSES = (
@@ -173,8 +174,8 @@ class FakeScreening:
             self.pauses.append(on)
             self.changed.notify_all()
 
-    def new_slide(self) -> str:
+    def new_slide(self, slide: str | None = None, about: About = UNKNOWN) -> str:
         with self.changed:
-            self.next = "S-0043"
+            self.next = slide or "S-0043"
             self.changed.notify_all()
         return self.next
