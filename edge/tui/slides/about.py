@@ -51,7 +51,7 @@ class SlideScreen(Form[str]):
         except LeukoscopeError as error:
             self.tell(str(error))
             return
-        self.fill(**{name: "" if value is None else str(value) for name, value in _patient(known).items()})
+        self.fill(**{name: _text(value) for name, value in _patient(known).items()})
         self.remind([_noted(note) for note in known.notes[-_NOTES:]])
 
     def save(self, given: dict[str, str]) -> None:
@@ -72,16 +72,15 @@ class SlideScreen(Form[str]):
             raise RecordsError(f"slide {self._slide}: begins with its first field; write this down then")
 
     def _not_meanwhile(self, now: About, changed: dict[str, str | int | None]) -> None:
-        """Say so once where another person wrote into these fields since this form shows them."""
-        others = {
-            name: value for name, value in _patient(now).items() if value != _patient(self._known)[name]
-        }
-        self._known = now
-        if both := others.keys() & changed.keys():
-            what = ", ".join(f"{name} is {isolated(str(others[name]))}" for name in sorted(both))
+        """Say so once where another person wrote into the same fields since this form was opened."""
+        shown, self._known = _patient(self._known), now
+        others = {name: value for name, value in _patient(now).items() if value != shown[name]}
+        self.fill(**{name: _text(value) for name, value in others.items() if name not in changed})
+        if both := sorted(others.keys() & changed.keys()):
+            what = " and ".join(f"{name} is {isolated(_text(others[name]) or 'not known')}" for name in both)
             raise RecordsError(
-                f"slide {self._slide}: another person wrote meanwhile that {what}; ctrl+s once more writes yours, "
-                "and theirs is kept in the records"
+                f"slide {self._slide}: another person wrote meanwhile that {what}; ctrl+s once more writes "
+                "yours, and theirs stays in the records"
             )
 
 
@@ -94,7 +93,7 @@ class Beginning:
 
 
 class BeginScreen(Form[Beginning]):
-    """Asks for the identifier of a new slide, and for its patient; gives them, None where it is to be as before.
+    """Asks for the identifier of a new slide, and for its patient; gives them, None for no new slide.
 
     Parameters
     ----------
@@ -102,15 +101,17 @@ class BeginScreen(Form[Beginning]):
     newest : see `Form`. closing : what becomes of the slide under way, in words.
     """
 
+    DONE = "begin it"
+
     def __init__(
         self, path: str | Path | None, newest: Callable[[], U8 | None] | None = None, closing: str = ""
     ) -> None:
         slide = Field("slide", "empty: this machine makes one", scanned=True)
         super().__init__("New slide", (slide, *_PATIENT), newest)
-        self._path, self._closing = path, closing
+        self._path, self._end = path, closing
 
     def on_mount(self) -> None:
-        self.remind([self._closing] if self._closing else [])
+        self.remind([self._end] if self._end else [])
 
     def save(self, given: dict[str, str]) -> None:
         slide = checked(given["slide"]) if given["slide"] else None
@@ -120,8 +121,8 @@ class BeginScreen(Form[Beginning]):
                 if book.holds(slide):
                     free = next(name for n in count(2) if not book.holds(name := f"{slide}-{n}"))
                     raise RecordsError(
-                        f"slide {isolated(slide)}: is in the records already; choose another identifier, such as "
-                        f"{isolated(free)}"
+                        f"slide {isolated(slide)}: is in the records already; choose another identifier, "
+                        f"such as {isolated(free)}"
                     )
         self.dismiss(Beginning(slide, about))
 
@@ -136,6 +137,10 @@ def _checked(given: dict[str, str]) -> dict[str, str | int | None]:
     sex = next((one for one in SEXES if text and one.startswith(text)), given["sex"])
     typed = {"patient": given["patient"], "age": given["age"], "sex": sex}
     return {name: noted(name, value or None) for name, value in typed.items()}
+
+
+def _text(value: str | int | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _noted(note: Note) -> str:

@@ -1,4 +1,4 @@
-"""Words in columns: what people typed may be wide, long, or run from right to left."""
+"""Words in columns, and lines to type in: what people type may be wide, long, or run from right to left."""
 
 from __future__ import annotations
 
@@ -6,16 +6,28 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 from textual.content import Content
+from textual.widgets import Input
 
 from edge.records.identifiers import isolated
 from edge.tui.panel import Panel
+
+_OPEN, _CLOSE = "\u2068", "\u2069"  # as `isolated` writes them, which what is cut must not leave open
 
 
 def column(text: str, width: int) -> str:
     """`text` in exactly `width` columns; one that runs from right to left does not turn its neighbours."""
     if cell_len(text) > width:
         text = Content(text).truncate(max(width - 2, 0)).plain + ".."[:width]
+        text += _CLOSE * (text.count(_OPEN) - text.count(_CLOSE))
     return isolated(text) + " " * (width - cell_len(text))
+
+
+class Entry(Input):
+    """A line to type in, one row high, its cursor at rest."""
+
+    def __init__(self, hint: str = "", name: str | None = None) -> None:
+        super().__init__(placeholder=hint, compact=True, id=name)
+        self.cursor_blink = False
 
 
 class Hints(Panel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,7 +15,6 @@ from textual.screen import Screen
 
 from edge.line.rules import Rules
 from edge.records.book import Book
-from edge.records.identifiers import isolated
 from edge.records.rows import Row, finding_of
 from edge.review.cells import cells_of, rules_of
 from edge.tui.colours import class_colours
@@ -24,8 +23,8 @@ from edge.tui.finding import FindingPanel
 from edge.tui.gallery import Gallery
 from edge.tui.latest import SeenCell
 from edge.tui.panel import Panel
-from edge.tui.slides.columns import Hints
-from edge.tui.slides.words import became, began, whose
+from edge.tui.slides.columns import Hints, column
+from edge.tui.slides.words import began, share, whose
 from edge.tui.wording import fit
 from edge.types import Finding, LeukoscopeError, Tally
 
@@ -49,12 +48,14 @@ class CompareScreen(Screen[None]):
         Horizontal { height: 1fr; }
         Side { width: 1fr; }
         #right { margin-left: 1; }
-        Head { height: 2; background: $panel; }
+        Head { height: 3; background: $panel; }
         FindingPanel { height: 1fr; }
         Counts { height: 8; }
-        Gallery { height: 7; }
+        Gallery { height: 6; }
         Hints { height: 1; background: $panel; }
         &.-low Gallery { display: none; }
+        &.-low Counts { height: 7; }
+        &.-tall Head { height: 2; }
         &.-tall FindingPanel { height: 14; }
         &.-tall Counts { height: 12; }
         &.-tall Gallery { height: 1fr; }
@@ -100,7 +101,10 @@ class Side(Vertical):
 
     def on_mount(self) -> None:
         tally = tally_of(self._row, self._rules)
-        self._finding.show(finding_of(self._row) or _none_yet(self._row), tally)
+        finding = finding_of(self._row) or _none_yet(self._row)
+        if finding.kind != "no-blasts-seen":  # what to do stands in the review; what is not said must be said
+            finding = replace(finding, advice="")
+        self._finding.show(finding, tally)
         self._counts.show(tally)
         self._gallery.show_cells(self._cells)
         if self.app.console.color_system not in ("truecolor", "256"):
@@ -108,15 +112,17 @@ class Side(Vertical):
 
 
 class Head(Panel):
-    """Which slide, and whose."""
+    """Which slide, whose, and how many blasts, where the finding below has no room for that."""
 
     def __init__(self, row: Row) -> None:
         super().__init__()
         self._row = row
 
     def lay_out(self, width: int, height: int) -> list[Content]:
-        slide = Content.styled(isolated(fit(self._row["id"], width)), "bold")
-        return [slide, Content(" · ".join([*whose(self._row), began(self._row)])).truncate(width)]
+        row = self._row
+        lines = [" · ".join([*whose(row), began(row)]), share(row)]
+        slide = Content.styled(column(fit(row["id"], width), width), "bold")
+        return [slide, *(Content(column(line, width)) for line in lines)][:height]
 
 
 class Told(Panel):
@@ -141,7 +147,8 @@ def tally_of(row: Row, rules: Rules) -> Tally:
 
 def _none_yet(row: Row) -> Finding:
     """What stands where a finding would."""
-    return Finding("keep-scanning", f"{row['state'].upper()}: NO FINDING", became(row), "", None, None, 0.95)
+    reason = "What its cells come to stands in the review."
+    return Finding("keep-scanning", f"{row['state'].upper()}: NO FINDING", reason, "", None, None, 0.95)
 
 
 def _suspicious(book: Book, row: Row, rules: Rules) -> list[SeenCell]:

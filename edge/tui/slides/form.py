@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 
 from edge.records.identifiers import isolated
 from edge.records.scanned import Scanned, scanned
-from edge.tui.slides.columns import Hints
+from edge.tui.slides.columns import Entry, Hints
 from edge.tui.slides.picture import PictureScreen
 from edge.tui.wording import fit
 from edge.types import U8, LeukoscopeError
@@ -61,6 +61,8 @@ class Form(ModalScreen[Result]):
         Binding("down", "app.focus_next", "Down"),
         *(Binding(f"f{i + 1}", f"take({i})", "Take the code") for i in range(MOST)),
     ]
+    DONE = "save"
+    """What ctrl+s does, in a word or two."""
     DEFAULT_CSS = """
     Form { align: center middle; }
     Form > Vertical {
@@ -69,7 +71,8 @@ class Form(ModalScreen[Result]):
     }
     Form Horizontal { height: 1; }
     Form Horizontal Static { width: 10; }
-    Form Input { width: 1fr; }
+    Form Input { width: 1fr; background: $panel; }
+    Form Input:focus { background: $primary-muted; }
     Form #title { text-style: bold; }
     Form #told { height: auto; max-height: 4; }
     Form Hints { height: 2; }
@@ -87,9 +90,12 @@ class Form(ModalScreen[Result]):
     ) -> None:
         super().__init__()
         self._heading, self._fields, self._newest = title, fields, newest
-        self._inputs = {field.name: Input(placeholder=field.hint, compact=True) for field in fields}
+        self._inputs = {field.name: Entry(field.hint) for field in fields}
         self._hints = Hints(
-            ("enter", "next field"), ("ctrl+s", "save"), ("esc", "back"), ("ctrl+o", "code in a picture file")
+            ("enter", "next field"),
+            ("ctrl+s", self.DONE),
+            ("esc", "back"),
+            ("ctrl+o", "code in a picture file"),
         )
         self._notes = Static(markup=False)
         self._codes = Static(markup=False)
@@ -200,7 +206,7 @@ class Form(ModalScreen[Result]):
         which = "Code" if alone else "Which code?"
         self._codes.update(f"{which}  " + "   ".join(offered))
 
-    def _places(self) -> list[Input]:
+    def _places(self) -> list[Entry]:
         """Fields that a code may go into, the one to be filled in next first."""
         places = [self._inputs[field.name] for field in self._fields if field.scanned]
         return sorted(places, key=lambda place: (not place.has_focus, bool(place.value)))

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 
 from edge.files import pictures
 from edge.records.scanned import Scanned, scanned
+from edge.tui.slides.columns import Entry
 from edge.types import LeukoscopeError
 
 
@@ -41,7 +42,7 @@ class PictureScreen(ModalScreen["Scanned | None"]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static("Picture of a label with a code: which file?", markup=False)
-            yield Input(placeholder="such as /media/stick/label.jpg", compact=True)
+            yield Entry("such as /media/stick/label.jpg")
             yield Static("enter  read it     esc  back", id="told", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -22,7 +22,7 @@ from edge.records.identifiers import isolated
 from edge.records.rows import Row
 from edge.tui.panel import Panel
 from edge.tui.slides.about import SlideScreen
-from edge.tui.slides.columns import Hints
+from edge.tui.slides.columns import Entry, Hints, column
 from edge.tui.slides.compare import CompareScreen
 from edge.tui.slides.table import PAIR, SlideTable
 from edge.tui.slides.words import became, began, whose
@@ -31,10 +31,7 @@ from edge.types import LeukoscopeError
 FIRST = 200
 """Slides that are there when the screen opens; the others follow while it is looked at."""
 
-_KEYS = (
-    ("enter", "look at the cells"), ("/", "search"), ("i", "patient, notes"), ("space", "mark"),
-    ("c", "compare two"), ("esc", "back"),
-)  # fmt: skip
+_KEYS = (("enter", "cells"), ("i", "patient"), ("space", "mark"), ("c", "compare"), ("esc", "back"))
 _SEARCHING = (("enter", "to the slides"), ("esc", "all slides"))
 
 
@@ -86,9 +83,7 @@ class SlidesScreen(Screen[None]):
         self._table = SlideTable()
         self._lines = SlideLines()
         self._hints = Hints(*_KEYS)
-        self._search = Input(
-            id="search", placeholder="/ to search: slide, patient, finding, initials", compact=True
-        )
+        self._search = Entry("/ to search: slide, patient, finding, initials", "search")
 
     def compose(self) -> ComposeResult:
         yield self._search
@@ -138,12 +133,11 @@ class SlidesScreen(Screen[None]):
         self._show_here()
 
     def _show_here(self) -> None:
-        here = self._table.here
-        if here is None or self._book is None:
-            self._lines.show(None)
+        if self._book is None:  # why, stands there already
             return
+        here = self._table.here
         try:
-            self._lines.show(self._book.found(here.slide))
+            self._lines.show(None if here is None else self._book.found(here.slide))
         except LeukoscopeError as error:
             self._lines.tell(str(error))
 
@@ -191,7 +185,7 @@ class SlidesScreen(Screen[None]):
             self.app.push_screen(SlideScreen(self._path, self._table.here.slide))
 
     def action_compare(self) -> None:
-        """Lay the two marked slides side by side; with fewer marks the others of the same patient are offered."""
+        """Lay the two marked slides side by side; with fewer marks offer the others of the same patient."""
         marked, here = self._table.marked, self._table.here
         if len(marked) == PAIR:
             self._compare(marked)
@@ -199,24 +193,22 @@ class SlidesScreen(Screen[None]):
         first = next((one for one in self._slides if [one.slide] == marked), here)
         if first is None:
             return
+        whose = f"patient {isolated(first.patient)}" if first.patient else ""
         others = [one for one in self._slides if one.patient == first.patient and one.slide != first.slide]
-        if first.patient is None or not others:
-            whose = (
-                f"no other slide of patient {isolated(first.patient)}"
-                if first.patient
-                else "no patient noted"
-            )
-            self._lines.tell(f"{whose}: mark another slide with space, then press c")
-        elif len(others) == 1:
+        if whose and len(others) == 1:
             self._compare([first.slide, others[0].slide])
-        else:
+        elif whose and others:
             self._table.marked = [first.slide]
-            with self.prevent(Input.Changed):
-                self._search.value = first.patient
-            self._filter()
-            self._lines.tell(
-                f"slides of patient {isolated(first.patient)}: mark another with space, then press c"
-            )
+            self._look_for(first.patient or "")
+            self._lines.tell(f"slides of {whose}: mark another with space, then press c")
+        else:
+            why = f"no other slide of {whose}" if whose else "no patient is noted for this slide"
+            self._lines.tell(f"{why}: mark two slides with space, then press c")
+
+    def _look_for(self, text: str) -> None:
+        with self.prevent(Input.Changed):
+            self._search.value = text
+        self._filter()
 
     def _compare(self, pair: Sequence[str]) -> None:
         """The older of the two to the left."""
@@ -244,10 +236,9 @@ class SlideLines(Panel):
         if self._row is None:
             return []
         reason = wrap(self._row["reason"] or "", width)[: height - 2]
+        head = " · ".join([isolated(self._row["id"]), *whose(self._row), began(self._row)])
         return [
-            Content.styled(
-                " · ".join([isolated(self._row["id"]), *whose(self._row), began(self._row)]), "bold"
-            ),
+            Content.styled(column(head, width), "bold"),
             *map(Content, reason),
             *map(Content, wrap(became(self._row), width)[: height - 1 - len(reason)]),
         ]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from textual.content import Content
 
 from edge.records.glances import Glance
+from edge.tui.colours import css, ink_on
+from edge.tui.finding import BANDS
 from edge.tui.panel import Panel
 from edge.tui.slides.columns import column
 from edge.tui.wording import fit
+from edge.types import Positive
 
 MARK = "■"
 PAIR = 2
@@ -83,18 +87,38 @@ class SlideTable(Panel):
             "slide": fit(slide.slide, widths["slide"]),
             "patient": fit(slide.patient or "", widths["patient"]),
             "began": ("" if clock in ("set", "corrected") else "~") + began[:16].replace("T", " "),
-            "finding": slide.headline or (slide.finding or "").replace("-", " ").upper(),
+            "finding": _finding(slide),
             "cells": "" if slide.cells is None else str(slide.cells).rjust(widths.get("cells", 0)),
             "state": slide.state if slide.signed_by is None else f"signed {slide.signed_by}",
         }
-        line = " ".join(column(texts[name], wide) for name, wide in widths.items())
-        return Content.styled(line, "reverse" if at == self.at else "")
+        cells = {name: column(texts[name], wide) for name, wide in widths.items()}
+        if at == self.at:
+            return Content.styled(" ".join(cells.values()), "reverse")
+        finding = cells["finding"].rstrip()
+        parts = {name: Content(text) for name, text in cells.items()}
+        parts["finding"] = Content.assemble((finding, _style(slide)), cells["finding"][len(finding) :])
+        return Content(" ").join(parts.values())
+
+
+def _finding(slide: Glance) -> str:
+    if slide.finding is None:
+        return ""
+    headline = slide.headline or slide.finding.replace("-", " ").upper()
+    return f"{BANDS[slide.finding][0]} {headline}"
+
+
+def _style(slide: Glance) -> str:
+    """Only what somebody must act on stands out."""
+    if slide.finding is None or slide.finding not in get_args(Positive):
+        return ""
+    paper = BANDS[slide.finding][1]
+    return f"bold {css(ink_on(paper))} on {css(paper)}"
 
 
 def _widths(width: int) -> dict[str, int]:
     """Columns of the table by name, those that there is room for."""
     if width < 76:
-        fixed = {"mark": 1, "patient": 9, "finding": 14, "state": 9}
+        fixed = {"mark": 1, "patient": 9, "finding": 16, "state": 9}
     elif width < 110:
         fixed = {"mark": 1, "patient": 12, "finding": 24, "state": 12}
     else:
