@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +79,11 @@ def cells_of(views: list[Row], rules: Rules) -> list[Cell]:
         )
         for view, suspicion, doubt in zip(views, suspicions, doubts, strict=True)
     ]
+
+
+def ranked(cells: Iterable[Cell], positives: Sequence[str]) -> list[Cell]:
+    """In the order in which a person should look: called positive, the most suspicious, the most doubtful."""
+    return sorted(cells, key=lambda cell: (cell.named not in positives, -cell.suspicion, -cell.doubt))
 
 
 def rules_of(slide: Row) -> Rules:
