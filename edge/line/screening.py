@@ -126,6 +126,7 @@ class Screening:
             bundle_sha256=bundle.sha256,
             trusted=bundle.trusted,
             classes=self.classes,
+            rules=self._rules.record(),
         )
         self.recorded = isinstance(store, Store)
         warnings = [
