@@ -96,6 +96,7 @@ class Line:
             ids=placed.ids,
             new=placed.new,
             counted=settled & self.rules.in_differential(calls.classes),
+            settled=settled,
             problems=problems,
             repeated=placed.repeated,
             sharpness=seen.sharpness,
