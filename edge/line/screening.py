@@ -129,7 +129,7 @@ class Screening:
             bundle_sha256=self.bundle_sha256,
             trusted=bundle.trusted,
             classes=self.classes,
-            rules=self._rules.record(),
+            rules=self.rules.record(),
         )
         self.recorded = isinstance(store, Store)
         self.records = store.path.absolute() if isinstance(store, Store) else None
