@@ -73,9 +73,11 @@ class Screening:
     classes : of the bundle, in the order of `Reading.probabilities`' columns.
     positives, leukocytes : those that count as positive (blasts); the differential's, positives included.
     referral_fraction : the blast fraction, 0 to 1, that the interval is held against.
-    camera, runtime, bundle : what to call them.
+    camera, runtime, bundle : what to call them. bundle_sha256 : the bundle's hash.
+    rules : what the finding reckons with.
     warning : something to keep in sight (an unsigned bundle), None without it.
     recorded : False when nothing is written down.
+    records, records_folder : the records' file and where it lies; None when nothing is written down.
     waiting : what keeps the camera from giving pictures, None while it does; the slide goes on afterwards.
 
     Parameters
@@ -103,7 +105,7 @@ class Screening:
         site: ErrorRates | None = None,
     ) -> None:
         self._find = find
-        self._rules = Rules.of(classifier.manifest, site)
+        self.rules = Rules.of(classifier.manifest, site)
         self._classifier, self._scales, self._store = classifier, scales, store
         self._options, self._sinks, self._throttle = options, sinks, throttle
         self._stopped, self._go_on, self._woken = threading.Event(), threading.Event(), threading.Event()
@@ -115,6 +117,7 @@ class Screening:
         self.leukocytes = classifier.manifest.leukocytes
         self.referral_fraction = classifier.manifest.finding.refer_fraction
         self._camera, self.runtime = camera, classifier.runtime
+        self.bundle_sha256 = bundle.sha256
         self.bundle = f"{classifier.manifest.name} {classifier.manifest.version}"
         # of the bundle itself nothing is kept: its graphs are megabytes
         self._header = SlideHeader(
@@ -123,12 +126,14 @@ class Screening:
             camera=camera.name,
             runtime=self.runtime,
             bundle=self.bundle,
-            bundle_sha256=bundle.sha256,
+            bundle_sha256=self.bundle_sha256,
             trusted=bundle.trusted,
             classes=self.classes,
-            rules=self._rules.record(),
+            rules=self.rules.record(),
         )
         self.recorded = isinstance(store, Store)
+        self.records = store.path.absolute() if isinstance(store, Store) else None
+        self.records_folder = self.records.parent if self.records else None
         warnings = [
             *(["unsigned model: not for patients"] if not bundle.trusted else []),
             *([classifier.note] if classifier.note else []),
@@ -265,7 +270,7 @@ class Screening:
         self.slide = self._store.begin_slide(slide, self._header, generated=generated)
         self._line = Line(
             self._classifier, self._scales.for_slide(), find=self._find,
-            rules=self._rules, single_cell=self._options.single_cell, mapped=not self._options.independent,
+            rules=self.rules, single_cell=self._options.single_cell, mapped=not self._options.independent,
         )  # fmt: skip
         self._heard = self._line
         for sink in self._sinks:
