@@ -9,6 +9,7 @@ from textual.app import App
 
 from edge.tui.review.dialogs import InitialsScreen
 from edge.tui.review.screen import Explainer, ReviewScreen
+from edge.tui.review.still import ask_terminal
 
 if TYPE_CHECKING:
     from edge.review.review import Review
@@ -31,6 +32,7 @@ class ReviewApp(App[None]):
         review: Review | Callable[[str], Review],
         why: Explainer | None = None,
     ) -> None:
+        ask_terminal()
         super().__init__()
         self._review, self._why = review, why
 

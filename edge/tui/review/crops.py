@@ -1,8 +1,9 @@
-"""Crops of a slide's cells, got when they are first asked for and kept small."""
+"""Crops of a slide's cells: got a page at a time when they are first asked for, and some of them kept."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from edge.tui.picture import shrink
@@ -22,17 +23,21 @@ class Crops:
         self._review = review
         self._kept: OrderedDict[int, U8 | None] = OrderedDict()
 
-    def __contains__(self, cell: int) -> bool:
-        return cell in self._kept
-
     def of(self, cell: int) -> U8 | None:
         """(S, S, 3) uint8, None where none was kept."""
-        if cell not in self._kept:
-            self._kept[cell] = self._review.crop(cell)
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+        self.fetch([cell])
         self._kept.move_to_end(cell)
         return self._kept[cell]
+
+    def fetch(self, cells: Iterable[int]) -> None:
+        """Get those of these cells' crops that are not at hand, all at once."""
+        missing = [cell for cell in cells if cell not in self._kept]
+        if not missing:
+            return
+        found = self._review.crops(missing)
+        self._kept |= {cell: found.get(cell) for cell in missing}
+        while len(self._kept) > max(KEPT, len(missing)):
+            self._kept.popitem(last=False)
 
 
 def inner(crop: U8, side: int) -> U8:

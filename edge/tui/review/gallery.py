@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual import events
+from textual.timer import Timer
 
 from edge.tui.colours import ink_on
 from edge.tui.halfblock import RGB, Blocks
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
 _ENOUGH, _FEW = 12, 4  # cells on a page: larger pictures rather than more than that; never fewer for their sake
 _SMALL = 16  # pixels a side, which tell a cell by its nucleus
-_AHEAD = 4  # crops got at a time while no key is pressed
-_AHEAD_S = 0.01
+_AHEAD_S = 0.02  # without a key, after which the next page is got ready
 _INK: RGB = (225, 225, 225)
 _EMPTY: RGB = (60, 60, 60)
 NO_CELLS = "no cells here: f shows others"
@@ -38,6 +38,7 @@ class CellGallery(PictureView):
         super().__init__()
         self._review, self._crops, self._colours = review, crops, colours
         self._walk = Walk(())
+        self._rest: Timer | None = None
 
     @property
     def columns(self) -> int:
@@ -88,7 +89,9 @@ class CellGallery(PictureView):
             blocks = self._words()
         else:
             blocks = self._pictures()
-            self.set_timer(_AHEAD_S, self._fetch_ahead)
+            if self._rest is not None:
+                self._rest.stop()
+            self._rest = self.set_timer(_AHEAD_S, self._fetch_ahead)
         self.show(blocks)
 
     def _pictures(self) -> Blocks:
@@ -96,6 +99,7 @@ class CellGallery(PictureView):
         column, line = self.size.width // columns, self.size.height // lines
         rows = -(-side // 2)
         canvas, here = self.canvas(), self._walk.here
+        self._crops.fetch(cell.id for cell in self.on_page)
         shown = [(cell, i // columns * line, i % columns * column) for i, cell in enumerate(self.on_page)]
         for cell, y, x in shown:
             square = canvas[2 * y : 2 * y + side, x : x + side]
@@ -134,15 +138,10 @@ class CellGallery(PictureView):
         blocks.write(name + (sure if fits else ""), row, column + len(number), named_in, paper)
 
     def _fetch_ahead(self) -> None:
-        """Get crops of the next page, then of the one before, some at a time, for keys come first."""
+        """Get the crops of the page after this one and of the one before."""
         start = self._walk.at // self.page * self.page
-        cells = self._walk.cells
-        near = cells[start + self.page : start + 2 * self.page] + cells[max(start - self.page, 0) : start]
-        missing = [cell.id for cell in near if cell.id not in self._crops]
-        for cell in missing[:_AHEAD]:
-            self._crops.of(cell)
-        if len(missing) > _AHEAD:
-            self.set_timer(_AHEAD_S, self._fetch_ahead)
+        near = self._walk.cells[max(start - self.page, 0) : start + 2 * self.page]
+        self._crops.fetch(cell.id for cell in near)
 
 
 def _frame(square: U8, *, here: bool, selected: bool) -> None:

@@ -18,6 +18,7 @@ from edge.tui.review.classes import ClassTable
 from edge.tui.review.crops import Crops
 from edge.tui.review.dialogs import FilterScreen, Question, ReviewHelp
 from edge.tui.review.gallery import CellGallery
+from edge.tui.review.heading import Heading
 from edge.tui.review.keys import KeyLine, letters
 from edge.tui.review.large import LargeView, box_in_field
 from edge.tui.review.marks import mark
@@ -25,7 +26,6 @@ from edge.tui.review.result import ResultScreen, Then
 from edge.tui.review.told import Told
 from edge.tui.review.verdict import Verdict
 from edge.tui.review.walk import Walk
-from edge.tui.status import TitleBar
 from edge.tui.wording import title
 from edge.types import LeukoscopeError
 
@@ -85,7 +85,7 @@ class ReviewScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     ReviewScreen {
         layout: vertical; background: $background;
-        TitleBar { height: 1; background: $panel; }
+        Heading { height: 1; background: $panel; }
         Verdict { height: 3; }
         #body { height: 1fr; layout: grid; grid-size: 2 1; grid-columns: 1fr 34; grid-gutter: 0 1; }
         ClassTable { height: auto; }
@@ -119,7 +119,7 @@ class ReviewScreen(ModalScreen[None]):
         self._named = {letter: name for name, letter in self._letters.items() if letter}
         colours = class_colours(review.classes, review.positives, review.leukocytes)
         self._crops = Crops(review)
-        self._title = TitleBar()
+        self._heading = Heading()
         self._verdict = Verdict()
         self._gallery = CellGallery(review, self._crops, colours)
         self._large = LargeView()
@@ -128,7 +128,7 @@ class ReviewScreen(ModalScreen[None]):
         self._told = Told()
 
     def compose(self) -> ComposeResult:
-        yield self._title
+        yield self._heading
         yield self._verdict
         with Container(id="body"):
             yield self._gallery
@@ -155,7 +155,9 @@ class ReviewScreen(ModalScreen[None]):
     def _show_slide(self) -> None:
         """Everything that a word can change."""
         review = self.review
-        self._title.show(f"slide {review.slide}", f"read by {review.by}", f"reading {review.reading}")
+        signature = review.signature
+        signed_by = None if signature is None else signature.by
+        self._heading.show(review.slide, review.by, review.reading, review.others, signed_by)
         self._verdict.show(review.finding, review.counted_left)
         self._table.show(review.tally, self._only)
         self._show_cell()
@@ -254,7 +256,7 @@ class ReviewScreen(ModalScreen[None]):
             act()
         except LeukoscopeError as error:
             self._told.show(str(error), wrong=True)
-            self.notify(str(error), severity="warning", timeout=10)
+            self.notify(str(error), severity="warning", timeout=10, markup=False)
             return False
         return True
 

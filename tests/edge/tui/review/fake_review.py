@@ -33,6 +33,11 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Signature:
+    by: str
+
+
+@dataclass(frozen=True)
 class Agreement:
     other: str
     both: int
@@ -77,12 +82,13 @@ class FakeReview:
     by: str = "AB"
     reading: int = 1
     slide: str = "S-0042"
-    others: dict[str, dict[int, str]] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+    words: dict[str, dict[int, str]] = field(default_factory=dict)
     classes = CLASSES
     positives = ("blast",)
     leukocytes = LEUKOCYTES
     finished = False
-    signed = False
+    signature: Signature | None = None
 
     def __post_init__(self) -> None:
         self.cells = cells(self.count)
@@ -96,10 +102,10 @@ class FakeReview:
         return next((step[cell] for step in reversed(self._steps) if cell in step), None)
 
     def theirs(self, cell: int) -> dict[str, str]:
-        return {by: said[cell] for by, said in self.others.items() if cell in said} if self.finished else {}
+        return {by: said[cell] for by, said in self.words.items() if cell in said} if self.finished else {}
 
     def say(self, cells: Sequence[int], named: str | None) -> None:
-        if self.signed:
+        if self.signature:
             raise LeukoscopeError(f"slide {self.slide}: is signed by {self.by}; nothing can be added to it")
         self._steps.append(dict.fromkeys(cells, named))
 
@@ -115,9 +121,9 @@ class FakeReview:
         self.finished = True
 
     def agreement(self) -> Agreement | None:
-        if not self.finished or not self.others:
+        if not self.finished or not self.words:
             return None
-        ((other, said),) = self.others.items()
+        ((other, said),) = self.words.items()
         both = [cell for cell in said if self.mine(cell)]
         differing = tuple((c, str(self.mine(c)), said[c]) for c in both if self.mine(c) != said[c])
         return Agreement(other, len(both), 0.73, differing)
@@ -149,10 +155,13 @@ class FakeReview:
         )
 
     def sign(self) -> None:
-        self.signed = True
+        self.signature = Signature(self.by)
 
     def crop(self, cell: int) -> np.ndarray | None:
         return drawn(self._by_id[cell])
+
+    def crops(self, cells: Sequence[int]) -> dict[int, np.ndarray]:
+        return {cell: drawn(self._by_id[cell]) for cell in cells}
 
     def surroundings(self, cell: int) -> np.ndarray | None:
         found = self._by_id[cell]
