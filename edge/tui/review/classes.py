@@ -52,7 +52,7 @@ class ClassTable(Panel):
     def _titled(self, name: str, width: int) -> Content:
         """The key, a pointer where only this class is shown, the name."""
         return Content.assemble(
-            (self._letters[name], "bold reverse"),
+            (self._letters[name] or " ", "bold reverse"),
             ("►" if name == self._only else " ", "bold"),
             (f"{title(name, width - 3):<{width - 2}}", css(self._colours[name])),
         )

@@ -58,11 +58,11 @@ def drawn(cell: Cell, side: int = 96, radius: int = 30) -> np.ndarray:
     return image
 
 
-def cells(count: int) -> tuple[Cell, ...]:
+def cells(count: int, suspicious: int) -> tuple[Cell, ...]:
     rng = np.random.default_rng(5)
     made = []
     for i in range(count):
-        k = 0 if i < 12 else int(rng.choice([2, 2, 4, 4, 4, 3, 5, 1, 8, 9]))
+        k = 0 if i < suspicious else int(rng.choice([2, 2, 4, 4, 4, 3, 5, 1, 8, 9]))
         largest = 0.97 - 0.04 * (i % 10) if k == 0 else 0.9
         p = np.full(len(CLASSES), (1 - largest) / (len(CLASSES) - 1), np.float32)
         p[k] = largest
@@ -79,6 +79,7 @@ def cells(count: int) -> tuple[Cell, ...]:
 @dataclass
 class FakeReview:
     count: int = 60
+    suspicious: int = 12
     by: str = "AB"
     reading: int = 1
     slide: str = "S-0042"
@@ -91,7 +92,7 @@ class FakeReview:
     signature: Signature | None = None
 
     def __post_init__(self) -> None:
-        self.cells = cells(self.count)
+        self.cells = cells(self.count, self.suspicious)
         self._by_id = {cell.id: cell for cell in self.cells}
         self._steps: list[dict[int, str | None]] = []
 
@@ -166,3 +167,29 @@ class FakeReview:
     def surroundings(self, cell: int) -> np.ndarray | None:
         found = self._by_id[cell]
         return drawn(found, 224, 26) if found.suspicion > 0.05 else None
+
+
+@dataclass(frozen=True)
+class Why:
+    heat: np.ndarray
+    decided: str
+    nucleus_um2: float
+    nucleus_share: float
+    roundness: float
+    likest: list[tuple[str, np.ndarray, str]]
+
+
+class Whys:
+    """Explains every cell by its middle."""
+
+    def of(self, cell: Cell) -> Why:
+        y, x = np.mgrid[-1:1:96j, -1:1:96j]
+        known = cells(60, 12)
+        return Why(
+            np.exp(-4 * (x * x + y * y)).astype(np.float32),
+            f"the middle of the nucleus of {cell.id}",
+            98.0,
+            0.76,
+            0.93,
+            [(known[i].named, drawn(known[i]), "drawn") for i in (0, 14, 18)],
+        )

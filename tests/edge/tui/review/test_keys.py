@@ -1,0 +1,397 @@
+"""The review driven by keys: every action, and what it leaves in the review and on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from threading import Event
+from typing import ClassVar
+
+import pytest
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.pilot import Pilot
+
+from edge.tui.review.dialogs import FilterScreen, Question, ReviewHelp
+from edge.tui.review.keys import COMMANDS, letters
+from edge.tui.review.result import ResultScreen
+from edge.tui.review.screen import ReviewScreen
+from edge.types import LeukoscopeError
+from tests.conftest import CLASSES
+from tests.edge.tui.review.driver import SIZES, drive, gallery_of, here, large_of, press, screen_of, text_of, until
+from tests.edge.tui.review.fake_review import FakeReview, Why, Whys
+
+at_both_sizes = pytest.mark.parametrize("size", SIZES)
+
+
+@at_both_sizes
+def test_enter_confirms_and_goes_on(size: tuple[int, int]) -> None:
+    review = FakeReview()
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "enter")
+        assert review.mine(1) == "blast"
+        assert here(pilot) == 4
+        assert "√1 blast" in gallery_of(pilot)
+        assert "cell 1: as the machine says" in text_of(pilot, "Told")
+        assert "11 suspicious left" in text_of(pilot, "Verdict")
+
+    drive(review, script, size)
+
+
+@at_both_sizes
+def test_a_letter_names_another_class_and_goes_on(size: tuple[int, int]) -> None:
+    review = FakeReview()
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "l", "N")
+        assert (review.mine(1), review.mine(4)) == ("lymphocyte", "neutrophil")
+        assert here(pilot) == 7
+        assert "→1 lymphocyte" in gallery_of(pilot)
+        assert "cell 4: neutrophil" in text_of(pilot, "Told")
+
+    drive(review, script, size)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_class_has_its_key_beside_it(name: str) -> None:
+    review = FakeReview()
+
+    async def script(pilot: Pilot[None]) -> None:
+        key = letters(CLASSES)[name]
+        assert f"{key} {name.replace('-', ' ')[:9]}" in text_of(pilot, "ClassTable")
+        await press(pilot, key)
+        assert review.mine(1) == name
+
+    drive(review, script)
+
+
+def test_keys_of_classes_are_their_own() -> None:
+    many = [*CLASSES, *(f"class-{i}" for i in range(17))]
+    keys = letters(many)
+    assert len(set(keys.values())) == len(many)
+    assert not set("".join(keys.values())) & set(COMMANDS)
+    assert letters(["benign", "malignant"]) == {"benign": "1", "malignant": "2"}
+    assert letters(["lymphocyte", "hairy-cell"]) == {"lymphocyte": "l", "hairy-cell": "1"}
+
+
+@at_both_sizes
+def test_forty_candidates_take_forty_keys(size: tuple[int, int]) -> None:
+    review = FakeReview(2000, suspicious=40)
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, *["enter"] * 40)
+        assert review.counted_left == 0
+        assert "all suspicious seen" in text_of(pilot, "Verdict")
+
+    drive(review, script, size)
+
+
+@at_both_sizes
+@pytest.mark.parametrize("keys", [["space", "space", "x"], ["shift+right", "shift+right"]])
+def test_several_are_selected_and_named_at_once(size: tuple[int, int], keys: list[str]) -> None:
+    review = FakeReview()
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, *keys)
+        assert "3 selected" in text_of(pilot, "Told")
+        assert "■1 blast" in gallery_of(pilot)
+        await press(pilot, "l")
+        assert [review.mine(cell) for cell in (1, 4, 7, 10)] == ["lymphocyte"] * 3 + [None]
+        assert here(pilot) == 10
+        assert "3 cells: lymphocyte" in text_of(pilot, "Told")
+        await press(pilot, "u")
+        assert review.mine(7) is None
+
+    drive(review, script, size)
+
+
+@at_both_sizes
+def test_a_page_is_confirmed_with_two_keys(size: tuple[int, int]) -> None:
+    review = FakeReview()
+
+    async def script(pilot: Pilot[None]) -> None:
+        page = [cell.id for cell in screen_of(pilot)._gallery.on_page]
+        await press(pilot, "l", "ctrl+a", "enter")
+        assert [review.mine(cell) for cell in page] == ["lymphocyte"] + ["blast"] * (len(page) - 1)
+        assert here(pilot) not in page
+
+    drive(review, script, size)
+
+
+def test_escape_lets_a_selection_go_and_then_leaves() -> None:
+    review = FakeReview()
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "space", "escape", "l")
+        assert (review.mine(1), review.mine(4)) == (None, "lymphocyte")
+        await press(pilot, "escape")
+        assert not pilot.app.is_running or not isinstance(pilot.app.screen, ReviewScreen)
+
+    drive(review, script)
+
+
+@at_both_sizes
+def test_undo_has_no_end_and_goes_back_to_the_cell(size: tuple[int, int]) -> None:
+    review = FakeReview()
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "enter", "l", "l", "end")
+        for cell in (7, 4, 1):
+            await press(pilot, "u")
+            assert review.mine(cell) is None
+            assert here(pilot) == cell
+        await press(pilot, "u")
+        assert "nothing to undo" in text_of(pilot, "Told")
+
+    drive(review, script, size)
+
+
+@at_both_sizes
+def test_the_cursor_goes_where_it_is_sent_and_no_further(size: tuple[int, int]) -> None:
+    review = FakeReview()
+    last = review.cells[-1].id
+
+    async def script(pilot: Pilot[None]) -> None:
+        gallery = screen_of(pilot)._gallery
+        for key, place in (
+            ("right", 1),
+            ("left", 0),
+            ("left", 0),
+            ("down", gallery.columns),
+            ("up", 0),
+            ("pagedown", gallery.page),
+            ("pageup", 0),
+        ):
+            await press(pilot, key)
+            assert here(pilot) == review.cells[place].id, key
+        await press(pilot, "end", "right")
+        assert here(pilot) == last
+        assert str(last) in gallery_of(pilot)
+        await press(pilot, "home")
+        assert here(pilot) == 1
+
+    drive(review, script, size)
+
+
+@at_both_sizes
+def test_a_class_is_shown_alone(size: tuple[int, int]) -> None:
+    review = FakeReview()
+    monocytes = [cell.id for cell in review.cells if cell.named == "monocyte"]
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "f")
+        assert isinstance(pilot.app.screen, FilterScreen)
+        await press(pilot, "m")
+        assert [cell.id for cell in screen_of(pilot)._walk.cells] == monocytes
+        assert f"1 of {len(monocytes)}, monocyte" in text_of(pilot, "CellPanel")
+        await press(pilot, "b")
+        assert here(pilot) == monocytes[1], "a cell stays in its place though it has another name now"
+        await press(pilot, "f", "escape")
+        assert len(screen_of(pilot)._walk.cells) == len(monocytes)
+        await press(pilot, "f", "enter")
+        assert len(screen_of(pilot)._walk.cells) == len(review.cells)
+        assert here(pilot) == monocytes[1]
+        await press(pilot, "tab")
+        assert monocytes[0] in [cell.id for cell in screen_of(pilot)._walk.cells], "it is a blast now"
+        await press(pilot, "shift+tab")
+        assert len(screen_of(pilot)._walk.cells) == len(review.cells)
+
+    drive(review, script, size)
+
+
+def test_a_class_without_cells_says_so() -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "f", "o")
+        assert "no cells here" in gallery_of(pilot)
+        await press(pilot, "enter", "l", "space", "right", "v", "u")
+        assert not review._steps
+
+    review = FakeReview()
+    drive(review, script)
+
+
+@at_both_sizes
+def test_a_cell_is_shown_larger_then_its_field_then_all_again(size: tuple[int, int]) -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        gallery, large = screen_of(pilot)._gallery, large_of(pilot)
+        assert gallery.display
+        for _, field in enumerate((False, True)):
+            await press(pilot, "v")
+            assert large.display
+            assert not gallery.display
+            assert (large._box is not None) == field
+            assert large._blocks.blocks is not None
+        await press(pilot, "enter")
+        assert here(pilot) == 4, "words are said there as everywhere"
+        await press(pilot, "v")
+        assert gallery.display
+
+    drive(FakeReview(), script, size)
+
+
+def test_a_cell_without_a_field_is_shown_without() -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "end", "v")
+        assert large_of(pilot)._box is None
+        await press(pilot, "v")
+        assert screen_of(pilot)._gallery.display
+
+    drive(FakeReview(), script)
+
+
+@at_both_sizes
+def test_why_is_told_when_asked(size: tuple[int, int]) -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "w")
+        await until(pilot, lambda: "the middle of the nucleus of 1" in text_of(pilot, "CellPanel"))
+        told = text_of(pilot, "CellPanel")
+        for words in ("nucleus 98 µm²", "76% of the cell", "roundness 93%", "blast (drawn)"):
+            assert words in told
+        await press(pilot, "w")
+        assert "why" not in text_of(pilot, "CellPanel")
+
+    drive(FakeReview(), script, size, Whys())
+
+
+def test_why_of_a_cell_that_was_left_is_dropped() -> None:
+    asked: list[int] = []
+    go_on = Event()
+
+    class Slow(Whys):
+        def of(self, cell: object) -> Why:
+            asked.append(cell.id)  # type: ignore[attr-defined]
+            go_on.wait(60)
+            return super().of(cell)
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "w")
+        await until(pilot, lambda: asked == [1])
+        await press(pilot, "right", "right")
+        assert "looking" in text_of(pilot, "CellPanel")
+        go_on.set()
+        await until(pilot, lambda: "the nucleus of 7" in text_of(pilot, "CellPanel"))
+        assert asked == [1, 7]
+
+    drive(FakeReview(), script, why=Slow())
+
+
+def test_why_that_cannot_be_told_says_so() -> None:
+    class Failing(Whys):
+        def of(self, cell: object) -> Why:
+            raise LeukoscopeError("bundle x: is not here any more; install it again")
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "w")
+        await until(pilot, lambda: "is not here any more" in text_of(pilot, "Told"))
+        await press(pilot, "enter")
+        assert here(pilot) == 4
+
+    drive(FakeReview(), script, why=Failing())
+
+
+def test_without_anything_that_explains_the_key_says_so() -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "w")
+        assert "cannot say" in text_of(pilot, "Told")
+
+    drive(FakeReview(), script)
+
+
+@at_both_sizes
+def test_readers_are_compared_once_both_have_finished(size: tuple[int, int]) -> None:
+    review = FakeReview(words={"CD": {1: "blast", 4: "blast", 7: "lymphocyte"}})
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "enter", "l", "enter", "home")
+        assert "CD" not in text_of(pilot), "the other's words are hidden until then"
+        await press(pilot, "d")
+        assert isinstance(pilot.app.screen, Question)
+        await press(pilot, "enter", "n")
+        assert not review.finished
+        await press(pilot, "d", "y")
+        assert isinstance(pilot.app.screen, ResultScreen)
+        await press(pilot, "enter")
+        assert [cell.id for cell in screen_of(pilot)._walk.cells] == [4, 7]
+        assert "↔4" in gallery_of(pilot)
+        assert "CD: blast" in text_of(pilot, "CellPanel")
+        await press(pilot, "d")
+        assert isinstance(pilot.app.screen, ResultScreen), "a reading is finished once"
+
+    drive(review, script, size)
+
+
+def test_nobody_to_compare_with_is_said() -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "d", "y", "enter")
+        assert not isinstance(pilot.app.screen, ResultScreen)
+
+    drive(FakeReview(), script)
+
+
+@at_both_sizes
+def test_a_slide_is_signed_after_a_question(size: tuple[int, int]) -> None:
+    review = FakeReview()
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "exclamation_mark")
+        assert isinstance(pilot.app.screen, Question)
+        await press(pilot, "enter", "escape")
+        assert review.signature is None
+        await press(pilot, "exclamation_mark", "y")
+        assert review.signature is not None
+        assert "signed by AB" in text_of(pilot, "Heading")
+        await press(pilot, "l")
+        assert "is signed by AB" in text_of(pilot, "Told")
+        assert here(pilot) == 1
+        assert review.mine(1) is None
+
+    drive(review, script, size)
+
+
+@pytest.mark.parametrize("key", ["h", "question_mark"])
+def test_help_opens_and_closes(key: str) -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, key)
+        assert isinstance(pilot.app.screen, ReviewHelp)
+        await press(pilot, "escape")
+        assert isinstance(pilot.app.screen, ReviewScreen)
+
+    drive(FakeReview(), script)
+
+
+def test_over_another_app_the_keys_are_the_reviews() -> None:
+    pressed: list[str] = []
+
+    class Host(App[None]):
+        BINDINGS: ClassVar[list[BindingType]] = [Binding(key, f"note('{key}')") for key in "nsq"]
+
+        def action_note(self, key: str) -> None:
+            pressed.append(key)
+
+    async def run() -> None:
+        app = Host()
+        async with app.run_test(size=(80, 24)) as pilot:
+            review = FakeReview()
+            await app.push_screen(ReviewScreen(review))  # type: ignore[arg-type]
+            await press(pilot, "n", "s")
+            assert (review.mine(1), review.mine(4)) == ("neutrophil", "smudge-cell")
+            assert not pressed
+            await press(pilot, "q")
+            assert not isinstance(app.screen, ReviewScreen)
+            await press(pilot, "n")
+            assert pressed == ["n"]
+
+    asyncio.run(run())
+
+
+def test_an_error_with_brackets_is_told_as_it_is() -> None:
+    class Full(FakeReview):
+        def confirm(self, cells: object) -> None:
+            raise LeukoscopeError("records [x]: no space left; delete [/] something")
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "enter")
+        assert "records [x]: no space left" in text_of(pilot, "Told")
+        assert here(pilot) == 1
+
+    drive(Full(), script)
