@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from edge.machine import clock
-from edge.records.database import MIGRATIONS, RecordsError
+from edge.records.database import RecordsError
 from edge.records.identifiers import new_slide_id
+from edge.records.migrations import MIGRATIONS
 from edge.records.store import WAITING, Store, Unrecorded
 from tests.edge.records.example import CLASSES, FINDING, HEADER, TALLY, reading
 
@@ -188,7 +189,7 @@ def test_a_slide_is_not_begun_twice(store: Store) -> None:
     with pytest.raises(RecordsError, match=r"slide A 1: is in the records .* already; .*--slide"):
         store.begin_slide(" A 1 ", HEADER)
     for bad in ("", "  ", "a\nb"):
-        with pytest.raises(RecordsError, match="printable"):
+        with pytest.raises(RecordsError, match="that can be seen"):
             store.begin_slide(bad, HEADER)
     assert [s["id"] for s in store.slides()] == ["A 1"]
 
