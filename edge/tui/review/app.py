@@ -20,8 +20,9 @@ class ReviewApp(App[None]):
 
     Parameters
     ----------
-    open_review : opens the slide for a person's initials; raises LeukoscopeError, which the screen tells.
-    review : what is open already, for somebody whose initials are known.
+    review : what is shown; or what opens it for a person's initials, which are asked for then. Where that raises
+        LeukoscopeError, the person is told and may try again.
+    why : see `ReviewScreen`.
     """
 
     TITLE = "Leukoscope"

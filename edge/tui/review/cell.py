@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-import numpy as np
 from textual.content import Content
 
 from edge.tui.panel import Panel
@@ -15,10 +14,11 @@ from edge.tui.wording import title
 
 if TYPE_CHECKING:
     from edge.line.explain import Why
-    from edge.review.review import Cell, Review
+    from edge.review.cells import Cell
+    from edge.review.review import Review
 
-_WORDS = ((0.95, "almost certainly"), (0.8, "probably"), (0.5, "perhaps"), (0.0, "hardly"))
-_RIVAL = 0.1  # a second class as likely as that is told
+_WORDS = ((0.95, "surely"), (0.8, "probably"), (0.5, "perhaps"), (0.0, "hardly"))
+_RIVAL = 0.1  # from which a second class is told
 _NAME = 20
 
 
@@ -42,13 +42,14 @@ class CellPanel(Panel):
         cell = self._cell
         if cell is None:
             return []
-        told = by_machine(cell, self._review.classes)
         said = f"you: {self._mine(cell)}"
         if height < 2:
             return [Content(f"{cell.id} {said}"[:width])]
         lines = [Content.styled(f"── cell {cell.id}, {self._place} {'─' * width}"[:width], "bold")]
+        told, rival = by_machine(cell, self._review.classes)
         words = [*_wrapped(f"machine: {told}", width), said]
         words += [f"{by}: {title(named, _NAME)}" for by, named in self._review.theirs(cell.id).items()]
+        words += [rival] if rival else []
         words += self._reasons(width) if self._asked else _wrapped(f"{size(cell)}{_apart(cell)}", width)
         return [*lines, *(Content(line[:width]) for line in words[: height - 1])]
 
@@ -74,14 +75,14 @@ class CellPanel(Panel):
         ]
 
 
-def by_machine(cell: Cell, classes: Sequence[str]) -> str:
-    """The machine's word and how sure it is: 'blast, probably (83%), or lymphocyte (12%)'."""
-    order = np.argsort(-cell.probabilities)
+def by_machine(cell: Cell, classes: Sequence[str]) -> tuple[str, str]:
+    """The machine's word and how sure it is, 'blast, probably (83%)'; what else it may be, where that is likely."""
     likely = float(cell.probabilities[list(classes).index(cell.named)])
-    word = next(word for least, word in _WORDS if likely >= least)
-    told = f"{title(cell.named, _NAME)}, {'unsure' if cell.uncertain else word} ({likely:.0%})"
-    rivals = [i for i in order[:2] if classes[i] != cell.named and cell.probabilities[i] >= _RIVAL]
-    return told + "".join(f", or {title(classes[i], _NAME)} ({cell.probabilities[i]:.0%})" for i in rivals)
+    word = "unsure" if cell.uncertain else next(word for least, word in _WORDS if likely >= least)
+    others = sorted(zip(cell.probabilities.tolist(), classes, strict=True), reverse=True)
+    rivals = [(p, name) for p, name in others if name != cell.named and p >= _RIVAL]
+    rival = f"or {title(rivals[0][1], _NAME)} ({rivals[0][0]:.0%})" if rivals else ""
+    return f"{title(cell.named, _NAME)}, {word} ({likely:.0%})", rival
 
 
 def size(cell: Cell) -> str:

@@ -9,15 +9,16 @@ from textual.timer import Timer
 
 from edge.tui.colours import ink_on
 from edge.tui.halfblock import RGB, Blocks
-from edge.tui.picture import PictureView
-from edge.tui.review.crops import Crops, inner
+from edge.tui.picture import PictureView, shrink
+from edge.tui.review import sixteen
 from edge.tui.review.marks import CHOSEN, CURSOR, SELECTED, mark
 from edge.tui.review.walk import Walk
 from edge.tui.wording import title
 from edge.types import U8
 
 if TYPE_CHECKING:
-    from edge.review.review import Cell, Review
+    from edge.review.cells import Cell
+    from edge.review.review import Review
 
 _ENOUGH, _FEW = 12, 4  # cells on a page: larger pictures rather than more than that; never fewer for their sake
 _SMALL = 16  # pixels a side, which tell a cell by its nucleus
@@ -25,7 +26,6 @@ _AHEAD_S = 0.02  # without a key, after which the next page is got ready
 _INK: RGB = (225, 225, 225)
 _EMPTY: RGB = (60, 60, 60)
 NO_CELLS = "no cells here: f shows others"
-GREY = "This screen has 16 colours: cells cannot be shown on it, words and counts can."
 
 
 class CellGallery(PictureView):
@@ -34,9 +34,9 @@ class CellGallery(PictureView):
     With 16 colours a crop is noise, and each cell has a line of words instead.
     """
 
-    def __init__(self, review: Review, crops: Crops, colours: dict[str, RGB]) -> None:
+    def __init__(self, review: Review, colours: dict[str, RGB]) -> None:
         super().__init__()
-        self._review, self._crops, self._colours = review, crops, colours
+        self._review, self._colours = review, colours
         self._walk = Walk(())
         self._rest: Timer | None = None
 
@@ -65,8 +65,8 @@ class CellGallery(PictureView):
     def _grid(self) -> tuple[int, int, int]:
         """Columns, lines, and the side of a picture in pixels."""
         width, height = self.size.width, self.size.height
-        if self._in_words:
-            return 1, max(height - 3, 1), 0
+        if sixteen.shows_no_cells(self):
+            return 1, max(height - len(sixteen.told(width)), 1), 0
         found = (1, 1, max(min(width - 1, 2 * height - 2), 2))
         for side in range(found[2], 3, -1):
             columns, lines = max(width // (side + 1), 1), max(height // (-(-side // 2) + 1), 1)
@@ -75,23 +75,19 @@ class CellGallery(PictureView):
                 break
         return found
 
-    @property
-    def _in_words(self) -> bool:
-        return self.app.console.color_system not in ("truecolor", "256")
-
     def _draw(self) -> None:
         if not self.size.width or not self.size.height:
             return
         if not self._walk.cells:
             blocks = Blocks.of(self.canvas())
             blocks.write(NO_CELLS, 0, 0, _INK, self.paper)
-        elif self._in_words:
+        elif sixteen.shows_no_cells(self):
             blocks = self._words()
         else:
             blocks = self._pictures()
             if self._rest is not None:
                 self._rest.stop()
-            self._rest = self.set_timer(_AHEAD_S, self._fetch_ahead)
+            self._rest = self.set_timer(_AHEAD_S, self._read_ahead)
         self.show(blocks)
 
     def _pictures(self) -> Blocks:
@@ -99,12 +95,12 @@ class CellGallery(PictureView):
         column, line = self.size.width // columns, self.size.height // lines
         rows = -(-side // 2)
         canvas, here = self.canvas(), self._walk.here
-        self._crops.fetch(cell.id for cell in self.on_page)
+        self._review.read_crops(cell.id for cell in self.on_page)
         shown = [(cell, i // columns * line, i % columns * column) for i, cell in enumerate(self.on_page)]
         for cell, y, x in shown:
             square = canvas[2 * y : 2 * y + side, x : x + side]
-            crop = self._crops.of(cell.id)
-            square[:] = _EMPTY if crop is None else inner(crop, side)
+            crop = self._review.crop(cell.id)
+            square[:] = _EMPTY if crop is None else _inner(crop, side)
             _frame(square, here=cell is here, selected=cell.id in self._walk.selected)
         blocks = Blocks.of(canvas)
         for cell, y, x in shown:
@@ -113,10 +109,11 @@ class CellGallery(PictureView):
 
     def _words(self) -> Blocks:
         blocks = Blocks.of(self.canvas())
-        for row, start in enumerate(range(0, len(GREY), self.size.width)):
-            blocks.write(GREY[start : start + self.size.width], row, 0, CURSOR, self.paper)
-        for i, cell in enumerate(self.on_page):
-            self._label(blocks, cell, 3 + i, 0, self.size.width)
+        told = sixteen.told(self.size.width)
+        for row, line in enumerate(told):
+            blocks.write(line, row, 0, CURSOR, self.paper)
+        for row, cell in enumerate(self.on_page, len(told)):
+            self._label(blocks, cell, row, 0, self.size.width)
         return blocks
 
     def _label(self, blocks: Blocks, cell: Cell, row: int, column: int, width: int) -> None:
@@ -137,11 +134,17 @@ class CellGallery(PictureView):
         named_in = ink if here else self._colours.get(stands.named, _INK)
         blocks.write(name + (sure if fits else ""), row, column + len(number), named_in, paper)
 
-    def _fetch_ahead(self) -> None:
+    def _read_ahead(self) -> None:
         """Get the crops of the page after this one and of the one before."""
         start = self._walk.at // self.page * self.page
         near = self._walk.cells[max(start - self.page, 0) : start + 2 * self.page]
-        self._crops.fetch(cell.id for cell in near)
+        self._review.read_crops(cell.id for cell in near)
+
+
+def _inner(crop: U8, side: int) -> U8:
+    """The crop without its rim, which is mostly neighbours, (side, side, 3)."""
+    rim = crop.shape[0] // 8
+    return shrink(crop[rim : crop.shape[0] - rim, rim : crop.shape[1] - rim], side, side)
 
 
 def _frame(square: U8, *, here: bool, selected: bool) -> None:

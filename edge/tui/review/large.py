@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import pi, sqrt
 from typing import TYPE_CHECKING
 
 import cv2
@@ -11,18 +10,18 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from edge.records.rows import CONTEXT_UM
 from edge.tui.halfblock import RGB, Blocks
 from edge.tui.picture import PictureView, shrink
-from edge.tui.review import still
+from edge.tui.review import sixteen, still
 from edge.tui.review.marks import CURSOR
 from edge.tui.wording import title
 from edge.types import F32, U8
 
 if TYPE_CHECKING:
     from edge.line.explain import Why
-    from edge.review.review import Cell
+    from edge.review.cells import Cell
 
-CONTEXT_UM = 56.0
 Box = tuple[int, int, int, int]
 Label = tuple[str, int, int]
 _INK: RGB = (225, 225, 225)
@@ -78,6 +77,8 @@ class LargeView(Container):
         """An image of the view, `fine` pixels for one of half blocks; and words to lay over it, by row and column."""
         width, height = self.size.width, self.size.height
         canvas = np.full((2 * height * fine, width * fine, 3), self.background_colors[1].rgb, np.uint8)
+        if self._still is None and sixteen.shows_no_cells(self):
+            return canvas, [(line, row, 0) for row, line in enumerate(sixteen.told(width))]
         if self._why is not None and self._crop is not None:
             return canvas, _explain(canvas, fine, self._crop, self._why)
         if self._picture is None:
@@ -87,16 +88,11 @@ class LargeView(Container):
 
 
 def box_in_field(cell: Cell, side: int) -> Box:
-    """Where the cell lies in the square field of `side` pixels that was kept round it.
-
-    The field is so many µm wide, and the pitch of the cell's box follows from its area: a cell fills as much
-    of its box as a disc does.
-    """
-    width, height = cell.box_px[2] - cell.box_px[0], cell.box_px[3] - cell.box_px[1]
-    pitch_um = sqrt(4 / pi * cell.area_um2 / max(width * height, 1))
-    reach = [extent * pitch_um / CONTEXT_UM * side / 2 for extent in (width, height)]
-    x0, y0, x1, y1 = (round(side / 2 + way * half) for way in (-1, 1) for half in reach)
-    return x0, y0, x1, y1
+    """Where the cell lies in the square field of `side` pixels that was kept round it, in whose middle it is."""
+    x0, y0, x1, y1 = cell.box_px
+    half = [extent * cell.um_per_px / CONTEXT_UM * side / 2 for extent in (x1 - x0, y1 - y0)]
+    left, top, right, bottom = (round(side / 2 + way * reach) for way in (-1, 1) for reach in half)
+    return left, top, right, bottom
 
 
 def heated(picture: U8, heat: F32) -> U8:

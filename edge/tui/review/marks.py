@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from edge.tui.halfblock import RGB
 
 if TYPE_CHECKING:
-    from edge.review.review import Cell, Review
+    from edge.review.cells import Cell
+    from edge.review.review import Review
 
 CONFIRMED, RELABELLED, OTHERS, DIFFERING, SELECTED = "√", "→", "•", "↔", "■"
 CURSOR: RGB = (255, 230, 60)
@@ -29,7 +30,7 @@ class Mark:
     Attributes
     ----------
     symbol : one of those above; '?' where the machine is unsure, a blank where only it has spoken.
-    named : the class by the person at the screen, else by others if they agree, else by the machine.
+    named : the class by the person at the screen, else by others who agree, else by the machine.
     """
 
     symbol: str
@@ -43,10 +44,12 @@ class Mark:
 def mark(review: Review, cell: Cell) -> Mark:
     """How a cell stands; what others said counts only once it may be seen."""
     mine, theirs = review.mine(cell.id), set(review.theirs(cell.id).values())
-    if theirs and len(theirs | ({mine} if mine else set())) > 1:
-        return Mark(DIFFERING, mine or cell.named)
-    if mine is not None:
-        return Mark(CONFIRMED if mine == cell.named else RELABELLED, mine)
-    if theirs:
-        return Mark(OTHERS, theirs.pop())
-    return Mark("?" if cell.uncertain else " ", cell.named)
+    if len(theirs | ({mine} if mine else set())) > 1:
+        symbol = DIFFERING
+    elif mine is not None:
+        symbol = CONFIRMED if mine == cell.named else RELABELLED
+    elif theirs:
+        symbol = OTHERS
+    else:
+        symbol = "?" if cell.uncertain else " "
+    return Mark(symbol, review.named(cell.id))

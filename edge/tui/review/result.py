@@ -13,7 +13,8 @@ from textual.widgets import Static
 from edge.tui.wording import title
 
 if TYPE_CHECKING:
-    from edge.review.review import Agreement, Review
+    from edge.review.agreement import Agreement
+    from edge.review.review import Review
 
 Then = Literal["differing", "sign"]
 # Landis and Koch 1977, table 2
@@ -44,28 +45,29 @@ class ResultScreen(ModalScreen["Then | None"]):
     def compose(self) -> ComposeResult:
         review, agreement = self._review, self._review.agreement()
         lines = ["Your reading is finished.", "", review.finding.headline, review.tally.summary, ""]
-        keys = "! sign     escape  back to the cells"
+        keys = "!  sign     escape  back"
         if agreement is None:
             lines.append("No other reader has finished yet: there is nothing to compare with.")
         else:
-            lines += compared(agreement)
+            lines += compared(agreement, review.by)
             if agreement.differing:
-                keys = f"enter  look at these cells     {keys}"
+                keys = f"enter  see these cells     {keys}"
         with VerticalScroll():
             yield Static("\n".join([*lines, "", keys]), markup=False)
 
 
-def compared(agreement: Agreement) -> list[str]:
-    """Two readers, in words and by cell."""
+def compared(agreement: Agreement, by: str) -> list[str]:
+    """Two readers, in words and by cell; the one `by` is you."""
+    one, other = ("you" if reader == by else reader for reader in agreement.readers)
     same = agreement.both - len(agreement.differing)
-    lines = [f"You and {agreement.other} say the same of {same} of {agreement.both} cells."]
+    lines = [f"Of {agreement.both} cells {one} and {other} say the same of {same}."]
     if agreement.kappa is not None:
         strength = next((word for least, word in _STRENGTH if agreement.kappa >= least), "worse than by chance")
         lines.append(f"Beyond chance: {strength} (Cohen's kappa {agreement.kappa:.2f}).")
     if agreement.differing:
-        lines += ["", f"{'cell':<8} {'you':<{_NAME}} {agreement.other}"]
+        lines += ["", f"{'cell':<8} {one:<{_NAME}} {other}"]
     lines += [
-        f"{cell:<8} {title(mine, _NAME):<{_NAME}} {title(theirs, _NAME)}"
-        for cell, mine, theirs in agreement.differing
+        f"{cell:<8} {title(first, _NAME):<{_NAME}} {title(second, _NAME)}"
+        for cell, first, second in agreement.differing
     ]
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from textual import events, work
@@ -15,13 +16,11 @@ from textual.screen import ModalScreen
 from edge.tui.colours import class_colours
 from edge.tui.review.cell import CellPanel
 from edge.tui.review.classes import ClassTable
-from edge.tui.review.crops import Crops
 from edge.tui.review.dialogs import FilterScreen, Question, ReviewHelp
 from edge.tui.review.gallery import CellGallery
 from edge.tui.review.heading import Heading
 from edge.tui.review.keys import KeyLine, letters
 from edge.tui.review.large import LargeView, box_in_field
-from edge.tui.review.marks import mark
 from edge.tui.review.result import ResultScreen, Then
 from edge.tui.review.told import Told
 from edge.tui.review.verdict import Verdict
@@ -31,10 +30,12 @@ from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:
     from edge.line.explain import Why
-    from edge.review.review import Cell, Review
+    from edge.review.cells import Cell
+    from edge.review.review import Review
 
 View = Literal["cells", "cell", "field"]
 _NAME = 24
+_WATCH_S = 5.0  # between two looks at who else has the slide open
 
 
 class Explainer(Protocol):
@@ -48,7 +49,7 @@ class ReviewScreen(ModalScreen[None]):
 
     Parameters
     ----------
-    review : of the slide, by the person at the screen.
+    review : of the slide, by the person at the screen; closed with the screen.
     why : what tells why a cell is called what it is; without it the key says so.
     """
 
@@ -81,12 +82,13 @@ class ReviewScreen(ModalScreen[None]):
         Binding("q,ctrl+c", "dismiss"),
     ]
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-tiny"), (80, "-narrow"), (120, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (24, "-medium")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-short"), (24, "-medium"), (40, "-tall")]
     DEFAULT_CSS = """
     ReviewScreen {
         layout: vertical; background: $background;
         Heading { height: 1; background: $panel; }
-        Verdict { height: 3; }
+        Verdict { height: 4; }
+        &.-short Verdict, &.-wide Verdict { height: 3; }
         #body { height: 1fr; layout: grid; grid-size: 2 1; grid-columns: 1fr 34; grid-gutter: 0 1; }
         ClassTable { height: auto; }
         CellPanel { height: 1fr; }
@@ -97,11 +99,11 @@ class ReviewScreen(ModalScreen[None]):
         &.-large LargeView { display: block; }
         &.-large CellGallery { display: none; }
         &.-tiny #body { grid-columns: 1fr 28; }
-        &.-wide #body { grid-columns: 1fr 50; grid-size: 2 2; grid-rows: 1fr 20; }
-        &.-wide CellGallery { row-span: 2; }
-        &.-wide LargeView { display: block; }
-        &.-wide.-large #body { grid-size: 2 1; grid-rows: 1fr; }
         &.-wide KeyLine { height: 1; }
+        &.-wide.-tall #body { grid-columns: 1fr 50; grid-size: 2 2; grid-rows: 1fr 20; }
+        &.-wide.-tall CellGallery { row-span: 2; }
+        &.-wide.-tall LargeView { display: block; }
+        &.-wide.-tall.-large #body { grid-size: 2 1; grid-rows: 1fr; }
     }
     """
 
@@ -112,16 +114,16 @@ class ReviewScreen(ModalScreen[None]):
         self._why: tuple[int, Why] | None = None
         self._asked = self._explaining = False
         self._only: str | None = None
-        self._shown_of = ""
+        self._differing = False
+        self._kept: tuple[int | None, str | None] | None = None
         self._view: View = "cells"
         self._walk = Walk(review.only(None))
         self._letters = letters(review.classes)
         self._named = {letter: name for name, letter in self._letters.items() if letter}
         colours = class_colours(review.classes, review.positives, review.leukocytes)
-        self._crops = Crops(review)
         self._heading = Heading()
         self._verdict = Verdict()
-        self._gallery = CellGallery(review, self._crops, colours)
+        self._gallery = CellGallery(review, colours)
         self._large = LargeView()
         self._table = ClassTable(self._letters, colours, review.leukocytes)
         self._cell = CellPanel(review)
@@ -140,7 +142,43 @@ class ReviewScreen(ModalScreen[None]):
         yield KeyLine()
 
     def on_mount(self) -> None:
+        self._resume()
+        self._show_heading()
+        self.set_interval(_WATCH_S, self._watch)
         self._show_slide()
+
+    def on_unmount(self) -> None:
+        self._keep_place()
+        self.review.close()
+
+    def _resume(self) -> None:
+        """Go where this person was last, and on from there to the first cell that he has not named."""
+        review, place = self.review, self.review.place
+        if place is not None and place.only in review.classes:
+            self._only = place.only
+            self._walk.show(review.only(place.only))
+        if place is not None and place.cell is not None:
+            self._walk.find(place.cell)
+        fresh = (cell.id for cell in self._walk.cells[self._walk.at :] if review.mine(cell.id) is None)
+        self._walk.find(next(fresh, -1))
+
+    def _watch(self) -> None:
+        self._keep_place()
+        self._show_heading()
+
+    def _keep_place(self) -> None:
+        here = self._walk.here
+        place = (here.id if here else None, self._only)
+        if place != self._kept:
+            with suppress(LeukoscopeError):  # the words are what matters, and they are kept
+                self.review.keep_place(*place)
+                self._kept = place
+
+    def _show_heading(self) -> None:
+        review = self.review
+        signature = review.signature
+        signed_by = None if signature is None else signature.by
+        self._heading.show(review.slide, review.by, review.reading, review.beside(), signed_by)
 
     def on_resize(self, _event: events.Resize) -> None:
         self._arrange()
@@ -148,16 +186,13 @@ class ReviewScreen(ModalScreen[None]):
     def _arrange(self) -> None:
         """Give the classes a line each, or, where room is short, two to a line."""
         classes, short = len(self._letters), self.size.height < 24
-        crowded = self._asked and self.size.width < 120
+        crowded = self._asked and self.size.height < 40
         self._table.styles.height = -(-classes // 2) if crowded else classes + (not short)
         self._table.styles.max_height = "75%" if crowded else "95%"
 
     def _show_slide(self) -> None:
         """Everything that a word can change."""
         review = self.review
-        signature = review.signature
-        signed_by = None if signature is None else signature.by
-        self._heading.show(review.slide, review.by, review.reading, review.others, signed_by)
         self._verdict.show(review.finding, review.counted_left)
         self._table.show(review.tally, self._only)
         self._show_cell()
@@ -168,7 +203,8 @@ class ReviewScreen(ModalScreen[None]):
         if self._asked:
             self._ask_why()
         why = self._why[1] if self._asked and cell and self._why and self._why[0] == cell.id else None
-        place = f"{walk.at + 1} of {len(walk.cells):,}{self._shown_of}"
+        among = ", differing" if self._differing else f", {title(self._only, _NAME)}" if self._only else ""
+        place = f"{walk.at + 1} of {len(walk.cells):,}{among}"
         self._gallery.show_walk(walk)
         self._cell.show(cell, place, asked=self._asked, why=why)
         if cell is not None and self._large.display:
@@ -178,7 +214,7 @@ class ReviewScreen(ModalScreen[None]):
     def _enlarge(self, cell: Cell, why: Why | None) -> None:
         """The cell as large as it can be, or small amid the field round it where that was kept."""
         field = self.review.surroundings(cell.id) if self._view == "field" else None
-        crop = self._crops.of(cell.id)
+        crop = self.review.crop(cell.id)
         if field is None:
             self._large.show_cell(crop, None, crop, why)
         else:
@@ -263,8 +299,11 @@ class ReviewScreen(ModalScreen[None]):
     # what is shown
 
     def action_filter(self) -> None:
-        cells = Counter(mark(self.review, cell).named for cell in self.review.cells)
-        self.app.push_screen(FilterScreen(self._letters, cells), self._filter)
+        self.app.push_screen(FilterScreen(self._letters, self._called()), self._filter)
+
+    def _called(self) -> Counter[str]:
+        """How many cells of each class there are to see, counted or not."""
+        return Counter(self.review.named(cell.id) for cell in self.review.cells)
 
     def _filter(self, chosen: str | None) -> None:
         if chosen is not None:
@@ -272,14 +311,13 @@ class ReviewScreen(ModalScreen[None]):
 
     def action_next_class(self, by: int) -> None:
         """The next class that has any cells; after the last all of them."""
-        found = [name for name in self.review.classes if self.review.only(name)]
-        ring = [None, *found]
+        called = self._called()
+        ring = [None, *(name for name in self.review.classes if called[name])]
         at = ring.index(self._only) if self._only in ring else 0
         self._show_only(ring[(at + by) % len(ring)])
 
     def _show_only(self, only: str | None) -> None:
-        self._only = only
-        self._shown_of = f", {title(only, _NAME)}" if only else ""
+        self._only, self._differing = only, False
         self._walk.show(self.review.only(only))
         self._told.show(f"only {title(only, _NAME)}: f shows others" if only else "all cells")
         self._show_slide()
@@ -369,7 +407,7 @@ class ReviewScreen(ModalScreen[None]):
             self.action_sign()
         elif then == "differing" and (agreement := self.review.agreement()) is not None:
             differing = {cell for cell, _, _ in agreement.differing}
-            self._only, self._shown_of = None, ", differing"
+            self._only, self._differing = None, True
             self._walk.show([cell for cell in self.review.cells if cell.id in differing])
             self._told.show("only cells that you and the other reader differ in: f shows all")
             self._show_slide()
@@ -384,4 +422,5 @@ class ReviewScreen(ModalScreen[None]):
     def _sign(self, sure: bool | None) -> None:
         if sure and self._done(self.review.sign):
             self._told.show(f"signed by {self.review.by}: the slide is closed")
+            self._show_heading()
             self._show_slide()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge.review.review import Cell
+    from edge.review.cells import Cell
 
 
 class Walk:

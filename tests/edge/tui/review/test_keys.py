@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from threading import Event
 from typing import ClassVar
 
@@ -11,6 +12,10 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 
+from edge.records.book import Book
+from edge.records.database import RecordsError
+from edge.review.cells import Cell
+from edge.review.review import Review
 from edge.tui.review.dialogs import FilterScreen, Question, ReviewHelp
 from edge.tui.review.keys import COMMANDS, letters
 from edge.tui.review.result import ResultScreen
@@ -18,19 +23,19 @@ from edge.tui.review.screen import ReviewScreen
 from edge.types import LeukoscopeError
 from tests.conftest import CLASSES
 from tests.edge.tui.review.driver import SIZES, drive, gallery_of, here, large_of, press, screen_of, text_of, until
-from tests.edge.tui.review.fake_review import FakeReview, Why, Whys
+from tests.edge.tui.review.explaining import Why, Whys
+from tests.edge.tui.review.slides import SLIDE, screened
 
 at_both_sizes = pytest.mark.parametrize("size", SIZES)
 
 
 @at_both_sizes
-def test_enter_confirms_and_goes_on(size: tuple[int, int]) -> None:
-    review = FakeReview()
+def test_enter_confirms_and_goes_on(review: Review, size: tuple[int, int]) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "enter")
         assert review.mine(1) == "blast"
-        assert here(pilot) == 4
+        assert here(pilot) == 2
         assert "√1 blast" in gallery_of(pilot)
         assert "cell 1: as the machine says" in text_of(pilot, "Told")
         assert "11 suspicious left" in text_of(pilot, "Verdict")
@@ -39,22 +44,20 @@ def test_enter_confirms_and_goes_on(size: tuple[int, int]) -> None:
 
 
 @at_both_sizes
-def test_a_letter_names_another_class_and_goes_on(size: tuple[int, int]) -> None:
-    review = FakeReview()
+def test_a_letter_names_another_class_and_goes_on(review: Review, size: tuple[int, int]) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "l", "N")
-        assert (review.mine(1), review.mine(4)) == ("lymphocyte", "neutrophil")
-        assert here(pilot) == 7
+        assert (review.mine(1), review.mine(2)) == ("lymphocyte", "neutrophil")
+        assert here(pilot) == 3
         assert "→1 lymphocyte" in gallery_of(pilot)
-        assert "cell 4: neutrophil" in text_of(pilot, "Told")
+        assert "cell 2: neutrophil" in text_of(pilot, "Told")
 
     drive(review, script, size)
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_every_class_has_its_key_beside_it(name: str) -> None:
-    review = FakeReview()
+def test_every_class_has_its_key_beside_it(review: Review, name: str) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         key = letters(CLASSES)[name]
@@ -75,39 +78,38 @@ def test_keys_of_classes_are_their_own() -> None:
 
 
 @at_both_sizes
-def test_forty_candidates_take_forty_keys(size: tuple[int, int]) -> None:
-    review = FakeReview(2000, suspicious=40)
+def test_forty_candidates_take_forty_keys(tmp_path: Path, size: tuple[int, int]) -> None:
+    screened(tmp_path / "many.db", 200, suspicious=40)
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, *["enter"] * 40)
         assert review.counted_left == 0
         assert "all suspicious seen" in text_of(pilot, "Verdict")
 
-    drive(review, script, size)
+    with Book(tmp_path / "many.db") as book, Review(book, SLIDE, "AB") as review:
+        drive(review, script, size)
 
 
 @at_both_sizes
 @pytest.mark.parametrize("keys", [["space", "space", "x"], ["shift+right", "shift+right"]])
-def test_several_are_selected_and_named_at_once(size: tuple[int, int], keys: list[str]) -> None:
-    review = FakeReview()
+def test_several_are_selected_and_named_at_once(review: Review, size: tuple[int, int], keys: list[str]) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, *keys)
         assert "3 selected" in text_of(pilot, "Told")
         assert "■1 blast" in gallery_of(pilot)
         await press(pilot, "l")
-        assert [review.mine(cell) for cell in (1, 4, 7, 10)] == ["lymphocyte"] * 3 + [None]
-        assert here(pilot) == 10
+        assert [review.mine(cell) for cell in (1, 2, 3, 4)] == ["lymphocyte"] * 3 + [None]
+        assert here(pilot) == 4
         assert "3 cells: lymphocyte" in text_of(pilot, "Told")
         await press(pilot, "u")
-        assert review.mine(7) is None
+        assert review.mine(3) is None
 
     drive(review, script, size)
 
 
 @at_both_sizes
-def test_a_page_is_confirmed_with_two_keys(size: tuple[int, int]) -> None:
-    review = FakeReview()
+def test_a_page_is_confirmed_with_two_keys(review: Review, size: tuple[int, int]) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         page = [cell.id for cell in screen_of(pilot)._gallery.on_page]
@@ -118,12 +120,11 @@ def test_a_page_is_confirmed_with_two_keys(size: tuple[int, int]) -> None:
     drive(review, script, size)
 
 
-def test_escape_lets_a_selection_go_and_then_leaves() -> None:
-    review = FakeReview()
+def test_escape_lets_a_selection_go_and_then_leaves(review: Review) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "space", "escape", "l")
-        assert (review.mine(1), review.mine(4)) == (None, "lymphocyte")
+        assert (review.mine(1), review.mine(2)) == (None, "lymphocyte")
         await press(pilot, "escape")
         assert not pilot.app.is_running or not isinstance(pilot.app.screen, ReviewScreen)
 
@@ -131,12 +132,11 @@ def test_escape_lets_a_selection_go_and_then_leaves() -> None:
 
 
 @at_both_sizes
-def test_undo_has_no_end_and_goes_back_to_the_cell(size: tuple[int, int]) -> None:
-    review = FakeReview()
+def test_undo_has_no_end_and_goes_back_to_the_cell(review: Review, size: tuple[int, int]) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "enter", "l", "l", "end")
-        for cell in (7, 4, 1):
+        for cell in (3, 2, 1):
             await press(pilot, "u")
             assert review.mine(cell) is None
             assert here(pilot) == cell
@@ -147,8 +147,7 @@ def test_undo_has_no_end_and_goes_back_to_the_cell(size: tuple[int, int]) -> Non
 
 
 @at_both_sizes
-def test_the_cursor_goes_where_it_is_sent_and_no_further(size: tuple[int, int]) -> None:
-    review = FakeReview()
+def test_the_cursor_goes_where_it_is_sent_and_no_further(review: Review, size: tuple[int, int]) -> None:
     last = review.cells[-1].id
 
     async def script(pilot: Pilot[None]) -> None:
@@ -174,9 +173,8 @@ def test_the_cursor_goes_where_it_is_sent_and_no_further(size: tuple[int, int]) 
 
 
 @at_both_sizes
-def test_a_class_is_shown_alone(size: tuple[int, int]) -> None:
-    review = FakeReview()
-    monocytes = [cell.id for cell in review.cells if cell.named == "monocyte"]
+def test_a_class_is_shown_alone(review: Review, size: tuple[int, int]) -> None:
+    monocytes = [cell.id for cell in review.only("monocyte")]
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "f")
@@ -199,19 +197,18 @@ def test_a_class_is_shown_alone(size: tuple[int, int]) -> None:
     drive(review, script, size)
 
 
-def test_a_class_without_cells_says_so() -> None:
+def test_a_class_without_cells_says_so(book: Book, review: Review) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "f", "o")
         assert "no cells here" in gallery_of(pilot)
         await press(pilot, "enter", "l", "space", "right", "v", "u")
         assert not review._steps
 
-    review = FakeReview()
     drive(review, script)
 
 
 @at_both_sizes
-def test_a_cell_is_shown_larger_then_its_field_then_all_again(size: tuple[int, int]) -> None:
+def test_a_cell_is_shown_larger_then_its_field_then_all_again(review: Review, size: tuple[int, int]) -> None:
     async def script(pilot: Pilot[None]) -> None:
         gallery, large = screen_of(pilot)._gallery, large_of(pilot)
         assert gallery.display
@@ -222,25 +219,25 @@ def test_a_cell_is_shown_larger_then_its_field_then_all_again(size: tuple[int, i
             assert (large._box is not None) == field
             assert large._blocks.blocks is not None
         await press(pilot, "enter")
-        assert here(pilot) == 4, "words are said there as everywhere"
+        assert here(pilot) == 2, "words are said there as everywhere"
         await press(pilot, "v")
         assert gallery.display
 
-    drive(FakeReview(), script, size)
+    drive(review, script, size)
 
 
-def test_a_cell_without_a_field_is_shown_without() -> None:
+def test_a_cell_without_a_field_is_shown_without(review: Review) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "end", "v")
         assert large_of(pilot)._box is None
         await press(pilot, "v")
         assert screen_of(pilot)._gallery.display
 
-    drive(FakeReview(), script)
+    drive(review, script)
 
 
 @at_both_sizes
-def test_why_is_told_when_asked(size: tuple[int, int]) -> None:
+def test_why_is_told_when_asked(review: Review, size: tuple[int, int]) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "w")
         await until(pilot, lambda: "the middle of the nucleus of 1" in text_of(pilot, "CellPanel"))
@@ -250,16 +247,16 @@ def test_why_is_told_when_asked(size: tuple[int, int]) -> None:
         await press(pilot, "w")
         assert "why" not in text_of(pilot, "CellPanel")
 
-    drive(FakeReview(), script, size, Whys())
+    drive(review, script, size, Whys())
 
 
-def test_why_of_a_cell_that_was_left_is_dropped() -> None:
+def test_why_of_a_cell_that_was_left_is_dropped(review: Review) -> None:
     asked: list[int] = []
     go_on = Event()
 
     class Slow(Whys):
-        def of(self, cell: object) -> Why:
-            asked.append(cell.id)  # type: ignore[attr-defined]
+        def of(self, cell: Cell) -> Why:
+            asked.append(cell.id)
             go_on.wait(60)
             return super().of(cell)
 
@@ -269,37 +266,42 @@ def test_why_of_a_cell_that_was_left_is_dropped() -> None:
         await press(pilot, "right", "right")
         assert "looking" in text_of(pilot, "CellPanel")
         go_on.set()
-        await until(pilot, lambda: "the nucleus of 7" in text_of(pilot, "CellPanel"))
-        assert asked == [1, 7]
+        await until(pilot, lambda: "the nucleus of 3" in text_of(pilot, "CellPanel"))
+        assert asked == [1, 3]
 
-    drive(FakeReview(), script, why=Slow())
+    drive(review, script, why=Slow())
 
 
-def test_why_that_cannot_be_told_says_so() -> None:
+def test_why_that_cannot_be_told_says_so(review: Review) -> None:
     class Failing(Whys):
-        def of(self, cell: object) -> Why:
+        def of(self, cell: Cell) -> Why:
             raise LeukoscopeError("bundle x: is not here any more; install it again")
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "w")
         await until(pilot, lambda: "is not here any more" in text_of(pilot, "Told"))
         await press(pilot, "enter")
-        assert here(pilot) == 4
+        assert here(pilot) == 2
 
-    drive(FakeReview(), script, why=Failing())
+    drive(review, script, why=Failing())
 
 
-def test_without_anything_that_explains_the_key_says_so() -> None:
+def test_without_anything_that_explains_the_key_says_so(review: Review) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "w")
         assert "cannot say" in text_of(pilot, "Told")
 
-    drive(FakeReview(), script)
+    drive(review, script)
 
 
 @at_both_sizes
-def test_readers_are_compared_once_both_have_finished(size: tuple[int, int]) -> None:
-    review = FakeReview(words={"CD": {1: "blast", 4: "blast", 7: "lymphocyte"}})
+def test_readers_are_compared_once_both_have_finished(
+    book: Book, review: Review, size: tuple[int, int]
+) -> None:
+    with Review(book, SLIDE, "CD") as other:
+        other.say([1, 2], "blast")
+        other.say([3], "lymphocyte")
+        other.finish()
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "enter", "l", "enter", "home")
@@ -311,8 +313,8 @@ def test_readers_are_compared_once_both_have_finished(size: tuple[int, int]) -> 
         await press(pilot, "d", "y")
         assert isinstance(pilot.app.screen, ResultScreen)
         await press(pilot, "enter")
-        assert [cell.id for cell in screen_of(pilot)._walk.cells] == [4, 7]
-        assert "↔4" in gallery_of(pilot)
+        assert [cell.id for cell in screen_of(pilot)._walk.cells] == [2, 3]
+        assert "↔2" in gallery_of(pilot)
         assert "CD: blast" in text_of(pilot, "CellPanel")
         await press(pilot, "d")
         assert isinstance(pilot.app.screen, ResultScreen), "a reading is finished once"
@@ -320,17 +322,16 @@ def test_readers_are_compared_once_both_have_finished(size: tuple[int, int]) -> 
     drive(review, script, size)
 
 
-def test_nobody_to_compare_with_is_said() -> None:
+def test_nobody_to_compare_with_is_said(review: Review) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "d", "y", "enter")
         assert not isinstance(pilot.app.screen, ResultScreen)
 
-    drive(FakeReview(), script)
+    drive(review, script)
 
 
 @at_both_sizes
-def test_a_slide_is_signed_after_a_question(size: tuple[int, int]) -> None:
-    review = FakeReview()
+def test_a_slide_is_signed_after_a_question(review: Review, size: tuple[int, int]) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "exclamation_mark")
@@ -341,7 +342,7 @@ def test_a_slide_is_signed_after_a_question(size: tuple[int, int]) -> None:
         assert review.signature is not None
         assert "signed by AB" in text_of(pilot, "Heading")
         await press(pilot, "l")
-        assert "is signed by AB" in text_of(pilot, "Told")
+        assert "signed it" in text_of(pilot, "Told")
         assert here(pilot) == 1
         assert review.mine(1) is None
 
@@ -349,17 +350,17 @@ def test_a_slide_is_signed_after_a_question(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("key", ["h", "question_mark"])
-def test_help_opens_and_closes(key: str) -> None:
+def test_help_opens_and_closes(review: Review, key: str) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, key)
         assert isinstance(pilot.app.screen, ReviewHelp)
         await press(pilot, "escape")
         assert isinstance(pilot.app.screen, ReviewScreen)
 
-    drive(FakeReview(), script)
+    drive(review, script)
 
 
-def test_over_another_app_the_keys_are_the_reviews() -> None:
+def test_over_another_app_the_keys_are_the_reviews(review: Review) -> None:
     pressed: list[str] = []
 
     class Host(App[None]):
@@ -371,10 +372,9 @@ def test_over_another_app_the_keys_are_the_reviews() -> None:
     async def run() -> None:
         app = Host()
         async with app.run_test(size=(80, 24)) as pilot:
-            review = FakeReview()
-            await app.push_screen(ReviewScreen(review))  # type: ignore[arg-type]
+            await app.push_screen(ReviewScreen(review))
             await press(pilot, "n", "s")
-            assert (review.mine(1), review.mine(4)) == ("neutrophil", "smudge-cell")
+            assert (review.mine(1), review.mine(2)) == ("neutrophil", "smudge-cell")
             assert not pressed
             await press(pilot, "q")
             assert not isinstance(app.screen, ReviewScreen)
@@ -384,14 +384,18 @@ def test_over_another_app_the_keys_are_the_reviews() -> None:
     asyncio.run(run())
 
 
-def test_an_error_with_brackets_is_told_as_it_is() -> None:
-    class Full(FakeReview):
-        def confirm(self, cells: object) -> None:
-            raise LeukoscopeError("records [x]: no space left; delete [/] something")
+def test_a_word_that_the_records_refuse_is_told_and_leaves_everything_as_it_is(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RecordsError("records [x]: no space left on the disk; delete [/] something")
+
+    monkeypatch.setattr(Book, "say_each", full)
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "enter")
         assert "records [x]: no space left" in text_of(pilot, "Told")
         assert here(pilot) == 1
+        assert "√" not in gallery_of(pilot)
 
-    drive(Full(), script)
+    drive(review, script)
