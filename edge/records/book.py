@@ -6,9 +6,10 @@ said is only ever added to; nothing is taken out.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -49,7 +50,7 @@ class Book(SlideList, Views, People):
             raise RecordsError(f"records {path}: there is no such file; choose another with --records")
         self._database = (connect_to_read if reads_only else connect)(self.path, busy_s)
         self._boot: BootClock | None = None
-        self._known: tuple[str, set[int]] = "", set()  # cells of the slide asked for last
+        self._moment: dict[str, Any] | None = None  # of the transaction under way
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +61,12 @@ class Book(SlideList, Views, People):
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What is added within reaches the disk together when it ends, or none of it does."""
+        with self._writing():
+            yield
 
     def say(self, slide: str, cells: Iterable[int], named: str | None, by: str) -> list[Word]:
         """Add one person's word on these cells, all at once; None takes back what the person had said."""
@@ -78,7 +85,7 @@ class Book(SlideList, Views, People):
         """
         with self._writing() as moment:
             found = self._writable(slide)
-            self._check_cells(slide, names)
+            self._check_cells(slide, names.keys())
             if wrong := {name for name in names.values() if name is not None} - set(found["classes"]):
                 raise RecordsError(
                     f"class {shortened(min(wrong))}: the bundle of slide {slide} has no such class; it has "
@@ -131,7 +138,7 @@ class Book(SlideList, Views, People):
         slide: str,
         by: str,
         *,
-        other: str | None = None,
+        readers: Sequence[str] = (),
         kappa: float | None = None,
         both: int | None = None,
     ) -> Signature:
@@ -148,7 +155,7 @@ class Book(SlideList, Views, People):
             if found["finding"] is None:
                 raise RecordsError(f"slide {slide}: has no finding that could be signed; review it first")
             row = {"slide": slide, "initials": initials(by), "finding": found["finding"]}
-            row |= {"other": other, "kappa": kappa, "both": both}
+            row |= {"readers": json.dumps(list(readers)), "kappa": kappa, "both": both}
             insert(self._database, "signatures", row | moment)
         signature = self.signature(slide)
         assert signature is not None
@@ -176,15 +183,19 @@ class Book(SlideList, Views, People):
                 (slide, initials(by), cell, only),
             )
 
-    def _writable(self, slide: str) -> Row:
-        """The slide, if this person's program may add to what is said of it."""
-        found = self._unsigned(slide)
+    def at_hand(self, slide: str) -> Row:
+        """The slide as `found` gives it, unless another program screens it now."""
+        found = self.found(slide)
         if found["state"] == "under way" and found["process"] != processes.name():
             raise RecordsError(
-                f"slide {slide}: is being screened by another program on this machine; review it there, or "
-                "here once it is finished"
+                f"slide {found['id']}: is being screened by another program on this machine; review it "
+                "there, or here once it is finished"
             )
         return found
+
+    def _writable(self, slide: str) -> Row:
+        self._unsigned(slide)
+        return self.at_hand(slide)
 
     def _unsigned(self, slide: str) -> Row:
         found = self.found(slide)
@@ -195,12 +206,10 @@ class Book(SlideList, Views, People):
             )
         return found
 
-    def _check_cells(self, slide: str, cells: Iterable[int]) -> None:
-        known, wanted = self._known, set(cells)
-        if known[0] != slide or not wanted <= known[1]:
-            known = self._known = slide, self.known_cells(slide)
-        if missing := wanted - known[1]:
-            has = f"it has {min(known[1])} to {max(known[1])}" if known[1] else "it has none"
+    def _check_cells(self, slide: str, cells: Collection[int]) -> None:
+        known = self._seen(slide, cells)
+        if missing := set(cells) - known.keys():
+            has = f"it has {min(known)} to {max(known)}" if known else "it has none"
             raise RecordsError(
                 f"cell {min(missing)}: slide {slide} has no such cell; {has} (see edge-slides show)"
             )
@@ -217,6 +226,9 @@ class Book(SlideList, Views, People):
 
         What is checked in it still holds when it ends: nobody else writes meanwhile.
         """
+        if self._moment is not None:
+            yield self._moment
+            return
         moment = clock.now()
         try:
             self._database.execute("BEGIN IMMEDIATE")
@@ -225,13 +237,16 @@ class Book(SlideList, Views, People):
                     self._boot = BootClock(self._database, moment)
                 else:
                     self._boot.note(moment)
-                yield {"at": iso(moment.utc), "boot": self._boot.number, "at_s": moment.boot_s}
+                self._moment = {"at": iso(moment.utc), "boot": self._boot.number, "at_s": moment.boot_s}
+                yield self._moment
                 self._database.execute("COMMIT")
             except BaseException:
                 self._boot = None
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
+            finally:
+                self._moment = None
         except sqlite3.Error as error:
             raise RecordsError(explain(self.path, error)) from error
 

@@ -162,7 +162,7 @@ MIGRATIONS = (
             slide TEXT NOT NULL UNIQUE REFERENCES slides (id),
             initials TEXT NOT NULL,
             finding TEXT NOT NULL,          -- the one signed
-            other TEXT,                     -- initials of the other reader, NULL without one
+            readers TEXT NOT NULL,          -- JSON list: initials of the two who read it blind, or fewer
             kappa REAL, both INTEGER,       -- agreement of the two, and over how many cells
             at TEXT NOT NULL, boot INTEGER NOT NULL REFERENCES boots (number), at_s REAL NOT NULL
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,14 +71,14 @@ class Signature:
     ----------
     by, at : who did, and when (UTC, ISO 8601).
     finding : the kind of finding signed.
-    other : initials of the other reader, None where one read alone.
+    readers : initials of the two who read it blind to each other, empty where nobody did.
     kappa, both : Cohen's kappa of the two, and over how many cells; None where it means nothing.
     """
 
     by: str
     at: str
     finding: FindingKind
-    other: str | None = None
+    readers: tuple[str, ...] = ()
     kappa: float | None = None
     both: int | None = None
 
@@ -137,7 +138,7 @@ class People(Queries):
                 by=row["initials"],
                 at=_at(row, self._times()),
                 finding=row["finding"],
-                other=row["other"],
+                readers=tuple(json.loads(row["readers"])),
                 kappa=row["kappa"],
                 both=row["both"],
             )

@@ -45,6 +45,15 @@ class Queries(ABC):
             row["captured_at"], row["clock"] = times.of(row["boot"], row["captured_at"], row["captured_s"])
         return [decoded(row, "problems", "ms") for row in found]
 
+    def fields(self, slide: str) -> Row:
+        """How many of its fields were read (`frames`), turned down (`rejected`), and showed nothing new."""
+        (row,) = self._rows(
+            "SELECT count(*) AS frames, ifnull(sum(problems != '[]'), 0) AS rejected, "
+            "ifnull(sum(repeated), 0) AS repeated FROM readings WHERE slide = ?",
+            slide,
+        )
+        return row
+
     def cells(self, slide: str) -> list[Row]:
         """The slide's cells, frame by frame: the columns of table `cells` and the reading's `frame`.
 

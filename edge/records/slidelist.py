@@ -29,6 +29,7 @@ class SlideList(Queries):
 
         The columns of table `slides`, those of the finding the newest ones there are, and
 
+        - `machine`: the finding's columns as the screening left them;
         - `patient`, `age`, `sex`: as noted last, None where nobody did;
         - `counts`, `cells_counted`, `confirmed`: of the tally, or as far as a slide that was cut off came;
         - `signed_by`, `signed_at`: None while it is open;
@@ -59,7 +60,8 @@ class SlideList(Queries):
         slides = self._slides(which, *values)
         among = f"slide IN (SELECT id FROM slides {which})"
         newest = f"id IN (SELECT max(id) FROM findings WHERE {among} GROUP BY slide)"
-        judged = {row["slide"]: row for row in self._rows(f"SELECT * FROM findings WHERE {newest}", *values)}
+        found = self._rows(f"SELECT * FROM findings WHERE {newest}", *values)
+        judged = {row["slide"]: decoded(row, "tally") for row in found}
         signed = {row["slide"]: row for row in self._rows(f"SELECT * FROM signatures WHERE {among}", *values)}
         about: dict[str, Row] = {}
         for row in self._rows(f"SELECT * FROM notes WHERE {among} AND field != 'note' ORDER BY id", *values):
@@ -72,8 +74,9 @@ class SlideList(Queries):
         times = self._times()
         for slide in slides:
             name = slide["id"]
+            slide["machine"] = {column: slide[column] for column in _JUDGED}
             if name in judged:
-                slide |= {column: decoded(judged[name], "tally")[column] for column in _JUDGED}
+                slide |= {column: judged[name][column] for column in _JUDGED}
             slide |= {"patient": None, "age": None, "sex": None} | about.get(name, {})
             signature = signed.get(name)
             slide["signed_by"] = signature and signature["initials"]

@@ -7,7 +7,7 @@ first, which is the other one with a picture.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 
 from edge.records.queries import Queries
 from edge.records.rows import Row, decoded_cell, picture
@@ -19,6 +19,8 @@ _FROM = "FROM readings CROSS JOIN cells ON cells.reading = readings.id WHERE rea
 
 class Views(Queries):
     """Asks a record store for cells and their pictures."""
+
+    _last: tuple[str, dict[int, int]] = "", {}  # slide asked for last: cell -> number of its row
 
     def views(self, slide: str) -> list[Row]:
         """One row a cell, in the order in which they entered the tally, then the others as they were seen.
@@ -37,6 +39,7 @@ class Views(Queries):
         for row in rows:
             if row["cell"] not in chosen or row["settled"]:
                 chosen[row["cell"]] = row
+        self._last = slide, {cell: row["id"] for cell, row in chosen.items()}
         ordered = sorted(chosen.values(), key=lambda row: (not row["settled"], row["id"]))
         return [decoded_cell(row) | {"settled": bool(row["settled"])} for row in ordered]
 
@@ -44,7 +47,7 @@ class Views(Queries):
         """(S, S, 3) uint8 RGB, what the classifier saw of a cell; None where none was kept."""
         return self.crops(slide, [cell]).get(cell)
 
-    def crops(self, slide: str, cells: Iterable[int]) -> dict[int, U8]:
+    def crops(self, slide: str, cells: Collection[int]) -> dict[int, U8]:
         """The crops of several cells, those that were kept."""
         return self._pictures("crop", slide, cells)
 
@@ -52,15 +55,17 @@ class Views(Queries):
         """(S, S, 3) uint8 RGB, the field round a cell worth a second look; None where it was not kept."""
         return self._pictures("context", slide, [cell]).get(cell)
 
-    def _pictures(self, column: str, slide: str, cells: Iterable[int]) -> dict[int, U8]:
+    def _pictures(self, column: str, slide: str, cells: Collection[int]) -> dict[int, U8]:
+        known = self._seen(slide, cells)
         rows = self._rows(
-            f"SELECT cell, {column} AS jpeg {_FROM} AND cell IN (SELECT value FROM json_each(?)) "
-            f"AND (new OR counted) AND {column} IS NOT NULL ORDER BY counted, cells.id DESC",
-            slide,
-            json.dumps([int(cell) for cell in cells]),
+            f"SELECT cell, {column} AS jpeg FROM cells WHERE id IN (SELECT value FROM json_each(?)) "
+            f"AND {column} IS NOT NULL",
+            json.dumps([known[cell] for cell in cells if cell in known]),
         )
-        return {cell: picture(jpeg) for cell, jpeg in {row["cell"]: row["jpeg"] for row in rows}.items()}
+        return {row["cell"]: picture(row["jpeg"]) for row in rows}
 
-    def known_cells(self, slide: str) -> set[int]:
-        """The identities of the slide's cells."""
-        return {row["cell"] for row in self._rows(f"SELECT cell {_FROM} AND new", slide)}
+    def _seen(self, slide: str, cells: Collection[int]) -> Mapping[int, int]:
+        """The slide's cells, these among them if it has them, and the rows of their views."""
+        if self._last[0] != slide or not self._last[1].keys() >= set(cells):
+            self.views(slide)
+        return self._last[1]

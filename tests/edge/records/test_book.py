@@ -162,9 +162,9 @@ def test_a_note_that_cannot_be_so_is_refused(book: Book, field_: str, value: str
 
 
 def test_a_signed_slide_is_closed_but_for_notes(book: Book) -> None:
-    signature = book.sign("s", "MK", other="AB", kappa=0.8, both=12)
+    signature = book.sign("s", "MK", readers=("AB", "MK"), kappa=0.8, both=12)
     assert book.signature("s") == signature
-    assert (signature.by, signature.other, signature.kappa, signature.both) == ("MK", "AB", 0.8, 12)
+    assert (signature.by, signature.readers, signature.kappa, signature.both) == ("MK", ("AB", "MK"), 0.8, 12)
     for add in (
         lambda: book.say("s", [1], "blast", "AB"),
         lambda: book.note("s", "AB", patient="7"),

@@ -169,6 +169,7 @@ def test_a_really_full_disk(tmp_path: Path) -> None:
         pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.decode().strip()}")
     try:
         shown: list[int] = []
+        (tmp_path / "other").write_bytes(bytes(1 << 16))
         store = Store(tmp_path / "records.db")
         store.begin_slide("s", HEADER)
         with pytest.raises(RecordsError, match="disk"):  # noqa: PT012
@@ -176,6 +177,7 @@ def test_a_really_full_disk(tmp_path: Path) -> None:
                 store.add(reading(index))
                 shown.extend(r.frame.index for r in store.committed())
         store.close()
+        (tmp_path / "other").unlink()  # to open them anew takes a page
         with Store(tmp_path / "records.db") as after:
             kept = [r["frame"] for r in after.readings("s")]
         assert len(shown) > 5
