@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from edge.tui.panel import Panel
-from edge.tui.review.marks import CONFIRMED, RELABELLED, mark
+from edge.tui.review.marks import CONFIRMED, RELABELLED
 from edge.tui.wording import title
 
 if TYPE_CHECKING:

@@ -140,7 +140,9 @@ class FilterScreen(ModalScreen["str | None"]):
 class ReviewHelp(ModalScreen[None]):
     """Keys and how to read the screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("h,question_mark,escape,enter,space,q", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("h,question_mark,escape,enter,space,q", "dismiss", "Close")
+    ]
     DEFAULT_CSS = """
     ReviewHelp { align: center middle; }
     ReviewHelp VerticalScroll {

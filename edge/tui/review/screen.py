@@ -251,7 +251,9 @@ class ReviewScreen(ModalScreen[None]):
 
     def _tell_selected(self) -> None:
         count = len(self._walk.selected)
-        self._told.show(f"{count} selected: the next key names them all, escape lets them go" if count else "")
+        self._told.show(
+            f"{count} selected: the next key names them all, escape lets them go" if count else ""
+        )
         self._show_cell()
 
     # saying what cells are
@@ -391,7 +393,9 @@ class ReviewScreen(ModalScreen[None]):
             return
         left = self.review.counted_left
         still = f" {left} suspicious cells are still to be looked at." if left else ""
-        question = f"Finish your reading of slide {self.review.slide}?{still}\n\nYou then see what others said."
+        question = (
+            f"Finish your reading of slide {self.review.slide}?{still}\n\nYou then see what others said."
+        )
         self.app.push_screen(Question(question, "yes, I have finished"), self._finish)
 
     def _finish(self, sure: bool | None) -> None:

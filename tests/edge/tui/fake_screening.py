@@ -18,6 +18,7 @@ from edge.line.finding import judge
 from edge.line.ledger import Ledger
 from edge.line.rules import Rules
 from edge.line.weighing import reached
+from edge.records.people import UNKNOWN, About
 from edge.types import Cells, Finding, Frame, LeukoscopeError, Reading, Said, Tally, Waiting
 
 CLASSES = (
@@ -204,8 +205,8 @@ class FakeScreening:
         tally = ledger.tally(frames=81)
         return tally, judge(tally, self.rules)
 
-    def new_slide(self) -> str:
+    def new_slide(self, slide: str | None = None, about: About = UNKNOWN) -> str:
         with self.changed:
-            self.next = "S-0043"
+            self.next = slide or "S-0043"
             self.changed.notify_all()
         return self.next
