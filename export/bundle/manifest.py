@@ -33,6 +33,11 @@ FINDING_OF_FIELDS = FINDING | {
 """The same where fields are counted."""
 
 
+def finding_of(task: str) -> dict[str, Any]:
+    """The finding table of a bundle with this task."""
+    return FINDING_OF_FIELDS if task == "field" else FINDING
+
+
 def manifest_of(
     recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisions, segmenter: Segmenter | None = None
 ) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def manifest_of(
         },
         "precisions": dict(precisions.figures),
         "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
-        "finding": FINDING_OF_FIELDS if recipe.task == "field" else FINDING,
+        "finding": finding_of(recipe.task),
         "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
         "training": {
             "recipe": asdict(recipe),
