@@ -10,6 +10,7 @@ from edge.bundle.manifest import FORMAT, INTERPOLATION, SCALE, FindingRule
 from export.bundle import card
 from export.graph.precisions import MEMBERS, Precisions
 from export.graph.segmenter import Segmenter
+from train.data.dataset import OF_ONE_PERSON
 from train.data.registry import dataset
 from train.recipes.recipe import Recipe
 
@@ -111,6 +112,6 @@ def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _told(validation: list[str] | int, groups: str) -> list[str] | int:
     """Groups kept from training: patients are worth naming; blocks of file numbers are not."""
-    if isinstance(validation, int) or groups in ("patient", "slide", "subject"):
+    if isinstance(validation, int) or groups in OF_ONE_PERSON:
         return validation
     return len(validation)
