@@ -10,6 +10,7 @@ from edge.bundle.manifest import FORMAT, INTERPOLATION, SCALE, FindingRule
 from export.bundle import card
 from export.graph.precisions import MEMBERS, Precisions
 from export.graph.segmenter import Segmenter
+from train.data.dataset import OF_ONE_PERSON
 from train.data.registry import dataset
 from train.recipes.recipe import Recipe
 
@@ -31,6 +32,11 @@ FINDING_OF_FIELDS = FINDING | {
     "convention of this program; not validated on patients",
 }
 """The same where fields are counted."""
+
+
+def finding_of(task: str) -> dict[str, Any]:
+    """The finding table of a bundle with this task."""
+    return FINDING_OF_FIELDS if task == "field" else FINDING
 
 
 def manifest_of(
@@ -62,7 +68,7 @@ def manifest_of(
         },
         "precisions": dict(precisions.figures),
         "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
-        "finding": FINDING_OF_FIELDS if recipe.task == "field" else FINDING,
+        "finding": finding_of(recipe.task),
         "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
         "training": {
             "recipe": asdict(recipe),
@@ -106,6 +112,6 @@ def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _told(validation: list[str] | int, groups: str) -> list[str] | int:
     """Groups kept from training: patients are worth naming; blocks of file numbers are not."""
-    if isinstance(validation, int) or groups in ("patient", "slide", "subject"):
+    if isinstance(validation, int) or groups in OF_ONE_PERSON:
         return validation
     return len(validation)
