@@ -27,8 +27,8 @@ RECOMMENDS = "console-setup-linux, kbd"
 """The kiosk's font, and what loads it."""
 
 SUGGESTS = "python3-picamera2, python3-gi, gir1.2-gst-plugins-base-1.0, cage, foot, seatd"
-"""For cameras on a ribbon cable: picamera2 on a Raspberry Pi, GStreamer on a Jetson. The last three for a screen
-with all colours; recommended, they would keep a box without a network from installing the package."""
+"""For cameras on a ribbon cable: picamera2 on a Raspberry Pi, GStreamer on a Jetson. The last three for a
+screen with all colours; recommended, they would keep a box without a network from installing the package."""
 
 PARTS = ("user", "service", "kiosk", "udev")
 """Parts of a box (`firmware_config/parts`) that suit every machine and change nothing of the system."""

@@ -1,8 +1,8 @@
 """The parts a box is made of: folders of `firmware_config/parts`, data only, filled in for one machine.
 
 Each holds `part.toml` and the files that it names. In those, `{{profile}}`, `{{program}}`, `{{etc}}`,
-`{{watchdog_s}}` and `{{max_mb}}` stand for the machine's values, and `{{user/sandbox.conf}}`, with a slash, for
-another file of `firmware_config/parts`, so that what two units share stands in one place.
+`{{watchdog_s}}` and `{{max_mb}}` stand for the machine's values, and `{{user/sandbox.conf}}`, with a slash,
+for another file of `firmware_config/parts`, so that what two units share stands in one place.
 """
 
 from __future__ import annotations
