@@ -174,8 +174,12 @@ def manifest(**changes: Any) -> dict[str, Any]:
         "precisions": {},
         "thresholds": {"positive": 0.5, "confidence": 0.1, "certain": 0.9},
         "finding": {
-            "refer_fraction": 0.05, "interval_level": 0.95, "certain_cells": 3, "certain_within": 100,
-            "rejected_fraction": 0.5, "source": "test",
+            "refer_fraction": 0.05, "interval_level": 0.95, "rejected_fraction": 0.5, "source": "test",
+        },
+        "operation": {
+            "sensitivity": {"mean": 0.85, "low": 0.8, "high": 0.9},
+            "false_blasts": {"mean": 0.003, "low": 0.0, "high": 0.01},
+            "source": "test",
         },
     } | changes  # fmt: skip
 

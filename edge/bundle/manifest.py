@@ -9,6 +9,7 @@ from typing import Any
 
 from edge.bundle.archive import is_member_name
 from edge.bundle.model_input import ModelInput
+from edge.bundle.operation import ErrorRates
 from edge.files import strictjson
 from edge.files.strictjson import Table, shown
 
@@ -52,21 +53,52 @@ class Thresholds:
 class FindingRule:
     """When a slide is referred, and when scanning may stop. See `edge.line.finding`.
 
+    A manifest gives the first four; what it leaves out of the others is as here.
+
     Attributes
     ----------
     refer_fraction : blasts among leukocytes above which a slide is referred.
-    interval_level : confidence level of the interval that is compared with it.
-    certain_cells, certain_within : that many certain blasts among fewer leukocytes refer at once.
+    interval_level : confidence level of the intervals.
     rejected_fraction : share of rejected frames above which a slide is not readable.
     source : where these figures come from.
+    alpha : chance at most that a slide is called positive by evidence, or negative, and is not.
+    missed_fraction : the lowest share of blasts that must not be missed.
+    least_cells, least_cells_with_candidates : no negative before so many leukocytes; the second where any
+        was called positive.
+    least_positives : no positive by the machine's word from fewer positive cells.
+    confirmed_cells : blasts confirmed by people that are enough to have the film read.
+    confirmed_fraction : share of confirmed blasts from which a slide is referred.
+    reader_sensitivity, reader_specificity : of a person who is shown a cell.
     """
 
     refer_fraction: float
     interval_level: float
-    certain_cells: int
-    certain_within: int
     rejected_fraction: float
     source: str
+    alpha: float = 0.01
+    missed_fraction: float = 0.05
+    least_cells: int = 200
+    least_cells_with_candidates: int = 400
+    least_positives: int = 3
+    confirmed_cells: int = 2
+    confirmed_fraction: float = 0.2
+    reader_sensitivity: float = 0.95
+    reader_specificity: float = 0.999
+
+    @classmethod
+    def of(cls, table: Table) -> FindingRule:
+        """What such an object of JSON says; ValueError names the field that is wrong."""
+        given: dict[str, Any] = {
+            name: table.number(name, 0.0001, 0.9999) for name in _SHARES if name in table
+        }
+        given |= {name: table.whole(name, 1, 100_000) for name in _COUNTS if name in table}
+        for name in ("refer_fraction", "interval_level", "rejected_fraction"):
+            given[name] = table.number(name, 0.001, 0.9999)
+        return cls(**given, source=table.text("source", longest=2000))
+
+
+_COUNTS = ("least_cells", "least_cells_with_candidates", "least_positives", "confirmed_cells")
+_SHARES = ("alpha", "missed_fraction", "confirmed_fraction", "reader_sensitivity", "reader_specificity")
 
 
 @dataclass(frozen=True)
@@ -86,6 +118,7 @@ class Manifest:
     graphs : variant ('ort-int8') -> member name of the model's graph.
     segmenters : the same of the segmenter's; empty where the bundle leaves cells to the classical way.
     usable : variants that may be used: FP32, and those that passed the gate of the export.
+    operation : what the model errs elsewhere; None where nobody left a laboratory out to see.
     files : member -> sha256.
     everything : the manifest as it stands in the file, for what is shown but not acted on.
     """
@@ -103,6 +136,7 @@ class Manifest:
     usable: frozenset[str]
     thresholds: Thresholds
     finding: FindingRule
+    operation: ErrorRates | None
     files: Mapping[str, str]
     everything: Mapping[str, Any]
 
@@ -113,6 +147,11 @@ class Manifest:
     @property
     def size_px(self) -> int:
         return self.model_input.size_px
+
+    @property
+    def network(self) -> str:
+        """What a site's figures are about: the graph in full precision, and from where on it says blast."""
+        return f"{self.files[self.graphs['ort-fp32']]}@{self.thresholds.positive:g}"
 
     @property
     def unit(self) -> str:
@@ -180,7 +219,8 @@ def read(content: bytes) -> Manifest:
         segmenters=_graphs(top.table("graphs"), "segmenter", files) if has_segmenter else {},
         usable=_usable(top.table("precisions"), graphs),
         thresholds=_thresholds(top.table("thresholds")),
-        finding=_finding(top.table("finding")),
+        finding=FindingRule.of(top.table("finding")),
+        operation=ErrorRates.of(top.table("operation")) if "operation" in top else None,
         files=files,
         everything=top.values,
     )
@@ -233,17 +273,6 @@ def _usable(table: Table, graphs: Mapping[str, str]) -> frozenset[str]:
 
 def _thresholds(table: Table) -> Thresholds:
     return Thresholds(**{name: table.number(name, 0, 1) for name in ("positive", "confidence", "certain")})
-
-
-def _finding(table: Table) -> FindingRule:
-    return FindingRule(
-        refer_fraction=table.number("refer_fraction", 0.001, 0.999),
-        interval_level=table.number("interval_level", 0.5, 0.9999),
-        certain_cells=table.whole("certain_cells", 1),
-        certain_within=table.whole("certain_within", 1),
-        rejected_fraction=table.number("rejected_fraction", 0.001, 0.999),
-        source=table.text("source", longest=2000),
-    )
 
 
 def _sha256(member: str, value: Any) -> str:

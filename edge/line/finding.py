@@ -1,124 +1,128 @@
-"""Tally → blast fraction with its interval, stop rule, finding in words."""
+"""Tally → finding: one of five outcomes, in words for a health worker that never contradict the counts."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-from statistics import NormalDist
+from edge.line.evidence import wilson_interval
+from edge.line.rules import Rules
+from edge.line.weighing import Weight, weighed
+from edge.types import Finding, FindingKind, Tally
 
-import numpy as np
+_WHOLE_FILM = 100
+"""Fields with hardly a leukocyte after which the words ask for the whole film: of slides with leukopenia and
+blasts a count of 200 cells found 9 of 17, the whole film all (PMC12619778)."""
 
-from edge.bundle.bundle import FindingRule, Manifest
-from edge.types import I32, Bools, Finding, FindingKind, Tally
+_KEEP = "Keep the slide."
+_LOOK = "Look at the suspicious cells in the review."
+_NOT_OUT = "This does not rule out leukemia; refer if the patient is ill."
 
-_FURTHEST = 2000  # leukocytes: beyond this a count by eye would not decide either
+_ADVICE: dict[FindingKind, str] = {
+    "refer": f"Tell the doctor in charge now: the patient needs a haematologist today. {_KEEP} {_LOOK}",
+    "read-film": f"Have an expert read the film today: blasts in blood are a same-day call. {_KEEP} {_LOOK}",
+    "no-blasts-seen": _NOT_OUT,
+    "keep-scanning": "",
+    "not-readable": "Check focus, light and the smear, then start again.",
+}
+"""Blasts in blood are a same-day call: Optimal Care Pathway for people with acute myeloid leukaemia, 2.2."""
 
 
-def wilson_interval(successes: int, total: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a binomial proportion.
+def judge(tally: Tally, rules: Rules) -> Finding:
+    """The finding that the tally supports, in the words of what it counts.
 
-    Parameters
-    ----------
-    successes, total : counts, 0 <= successes <= total, total > 0.
-    level : confidence level.
-
-    Notes
-    -----
-    Wilson, J Am Stat Assoc 1927;22:209-212. It keeps its coverage for small counts and proportions near 0,
-    where a slide with few blasts lies.
+    What people confirmed comes first, then the strongest positive finding that the evidence reached at any
+    moment (`Tally.standing`), then whether the counts rule blasts out.
     """
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    p = successes / total
-    centre = (p + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
-
-
-def in_differential(classes: I32, manifest: Manifest) -> Bools:
-    """(n,) class indices → (n,) bool: leukocytes, the differential's denominator."""
-    leukocytes = [manifest.classes.index(name) for name in manifest.leukocytes]
-    return np.isin(classes, leukocytes)
-
-
-def count(tally: Tally, manifest: Manifest, classes: I32, certain: Bools) -> Tally:
-    """The tally with these cells added.
-
-    Parameters
-    ----------
-    classes, certain : (n,) decisions for cells that are whole, sure and were not counted before.
-    """
-    counts = dict(tally.counts)
-    for i in classes:
-        counts[manifest.classes[i]] += 1
-    positive = np.isin(classes, manifest.positive_indices)
-    return replace(
-        tally,
-        counts=counts,
-        leukocytes=tally.leukocytes + int(in_differential(classes, manifest).sum()),
-        positives=tally.positives + int(positive.sum()),
-        certain_positives=tally.certain_positives + int((positive & certain).sum()),
+    n, k, rule = tally.leukocytes, tally.positives, rules.rule
+    told = bool(n and tally.sign)
+    looked = tally.overruled + k - tally.candidates
+    share = looked / (looked + tally.candidates) if looked else 0.0
+    weight = weighed(k, n, share, rule, rules.rates) if told and rules.rates is not None else None
+    kind, reason = _outcome(tally, rules, weight)
+    needed = weight.more if weight is not None and kind == "keep-scanning" else None
+    return Finding(
+        kind=kind,
+        headline=_headline(kind, tally, rules),
+        reason=reason,
+        advice=_LOOK if kind == "keep-scanning" and tally.candidates else _advice(kind, tally),
+        blast_fraction=k / n if told else None,
+        interval=wilson_interval(k, n, rule.interval_level) if told else None,
+        level=rule.interval_level,
+        cells_needed=needed,
+        corrected=weight.fraction if weight else None,
+        corrected_interval=weight.interval if weight else None,
     )
 
 
-def judge(tally: Tally, rule: FindingRule) -> Finding:
-    """The finding that the tally supports under the bundle's rule, in the words of what it counts."""
-    unit, sign = tally.unit, tally.sign
-    n, k, limit = tally.leukocytes, tally.positives, rule.refer_fraction
-    told = bool(n and sign)
-    fraction = k / n if told else None
-    interval = wilson_interval(k, n, rule.interval_level) if told else None
-    low, high = interval or (0.0, 1.0)
-    counted = f"{_many(k, sign)} among {_many(n, unit)}"
-
-    def finding(kind: FindingKind, reason: str, needed: int | None = None) -> Finding:
-        return Finding(kind, reason, fraction, interval, rule.interval_level, needed)
-
-    if low > limit:
-        return finding(
-            "refer", f"{counted}: clearly more than {limit:.0%}. Refer the patient; keep the slide."
-        )
-    if tally.certain_positives >= rule.certain_cells and n < rule.certain_within:
-        return finding(
+def _outcome(tally: Tally, rules: Rules, weight: Weight | None) -> tuple[FindingKind, str]:
+    n, rule = tally.leukocytes, rules.rule
+    confirmed = sum(tally.confirmed.get(name, 0) for name in rules.positive)
+    counted = f"{_many(tally.positives, tally.sign)} among {_many(n, tally.unit)}"
+    seen = f"{_many(confirmed, tally.sign)} confirmed by people among {_many(n, tally.unit)}"
+    if confirmed >= max(rule.least_positives, rule.confirmed_fraction * n):
+        return "refer", f"{seen}: {rule.confirmed_fraction:.0%} or more."
+    if tally.standing == "refer":
+        return (
             "refer",
-            f"{tally.certain_positives} certain {sign}s in only {_many(n, unit)}. "
-            "Refer the patient; keep the slide.",
+            f"{counted}: clearly more than {rule.refer_fraction:.0%}, errors allowed for.",
         )
-    if high < limit:
-        return finding(
-            "no-blasts-seen",
-            f"{counted}: clearly fewer than {limit:.0%}. "
-            "This does not rule out leukemia; refer if the patient is ill.",
-        )
+    if confirmed >= rule.confirmed_cells:
+        return "read-film", f"{seen}."
+    if tally.standing == "read-film":
+        return "read-film", f"{counted}: more than the model calls falsely."
+    if weight is not None and weight.clear and not confirmed:
+        return "no-blasts-seen", f"{counted}: clearly fewer than {rule.missed_fraction:.0%}."
     if tally.rejected > rule.rejected_fraction * tally.frames:
-        return finding(
-            "not-readable",
-            f"{tally.rejected} of {tally.frames} fields could not be read. "
-            "Check focus, light and the smear, then start again.",
-        )
-    if not sign:
-        return finding("keep-scanning", "This model finds and counts cells; it does not tell blasts apart.")
-    needed = cells_needed(k, n, rule)
-    more = f"{needed} more" if needed is not None else "many more"
+        return "not-readable", f"{tally.rejected} of {tally.frames} fields could not be read."
+    return "keep-scanning", _undecided(tally, rules, weight, confirmed)
+
+
+def _undecided(tally: Tally, rules: Rules, weight: Weight | None, confirmed: int) -> str:
+    """Why nothing is said yet."""
+    n, unit, sign = tally.leukocytes, tally.unit, tally.sign
     few = "fields" if unit == "field" else "cells"
-    return finding("keep-scanning", f"Too few {few} to say: about {more} {unit}s are needed.", needed)
+    if not sign:
+        return "This model finds and counts cells; it does not tell blasts apart."
+    counted = f"{_many(tally.positives, sign)} among {_many(n, unit)}"
+    if confirmed:
+        return f"{_many(confirmed, sign)} confirmed by people. One more decides."
+    if rules.rates is None:
+        return f"{counted}. Nobody measured how often this model errs elsewhere: it counts, people judge."
+    fields = tally.frames - tally.rejected - tally.repeated
+    if unit != "field" and n < rules.rule.least_cells and fields >= max(_WHOLE_FILM, n):
+        return f"Only {_many(n, unit)} in {fields} fields: scan the whole film, few can hide blasts."
+    if weight is None or n < rules.rule.least_cells:
+        return f"Too few {few} to say." if not tally.positives else f"{counted}: too few {few} to say."
+    if weight.more is None:
+        return f"{counted}: in an unknown laboratory this model errs too often to say more."
+    return f"{counted}: not decided yet."
+
+
+def _headline(kind: FindingKind, tally: Tally, rules: Rules) -> str:
+    """The finding in a few words that hold beside the counts."""
+    if kind == "no-blasts-seen" and tally.positives:
+        them = "it" if tally.positives == 1 else "them"
+        suspicious = "suspicious " + ("field" if tally.unit == "field" else "cell")
+        return f"{_many(tally.positives, suspicious)} among {tally.leukocytes}: look at {them}"
+    if kind == "no-blasts-seen" and tally.sign != "blast":
+        return "NONE POSITIVE"
+    if kind == "keep-scanning" and (rules.rates is None or not tally.sign):
+        return "COUNTS ONLY"
+    return _HEADLINES[kind]
+
+
+_HEADLINES: dict[FindingKind, str] = {
+    "refer": "REFER",
+    "read-film": "HAVE THE FILM READ TODAY",
+    "no-blasts-seen": "NO BLASTS SEEN",
+    "keep-scanning": "KEEP SCANNING",
+    "not-readable": "NOT READABLE",
+}
+
+
+def _advice(kind: FindingKind, tally: Tally) -> str:
+    if kind == "no-blasts-seen" and tally.candidates:
+        return f"{_LOOK} {_NOT_OUT}"
+    return _ADVICE[kind]
 
 
 def _many(n: int, noun: str) -> str:
     return f"{n} {noun}" + ("" if n == 1 else "s")
-
-
-def cells_needed(positives: int, total: int, rule: FindingRule) -> int | None:
-    """How many more leukocytes decide, if the blast fraction stays as it is; None beyond reach."""
-    fraction = positives / total if total else 0.0
-
-    def decided(n: int) -> bool:
-        low, high = wilson_interval(round(fraction * n), n, rule.interval_level)
-        return low > rule.refer_fraction or high < rule.refer_fraction
-
-    low, high = total + 1, _FURTHEST
-    if not decided(high):
-        return None
-    while low < high:  # decided() holds from some n on, but for rounding
-        middle = (low + high) // 2
-        low, high = (low, middle) if decided(middle) else (middle + 1, high)
-    return low - total

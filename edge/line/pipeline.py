@@ -6,8 +6,9 @@ it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 from functools import partial
+from threading import Lock
 from time import monotonic, perf_counter
 
 import numpy as np
@@ -17,11 +18,13 @@ from edge.cells.classify import Calls, Classifier, decide
 from edge.cells.segment import Segmenter
 from edge.line import finding, quality
 from edge.line.focus import FocusMeter
+from edge.line.ledger import Ledger
+from edge.line.rules import Rules
 from edge.line.slidemap import Placement, Separate, SlideMap
 from edge.optics import specimen
 from edge.optics.scale import ScaleKeeper
 from edge.optics.specimen import Specimen
-from edge.types import F32, Bools, Cells, Frame, Reading, Tally
+from edge.types import F32, Bools, Cells, Finding, Frame, Reading, Said, Tally
 
 
 class Line:
@@ -31,6 +34,7 @@ class Line:
     ----------
     classifier : the bundle's classifier, ready to run.
     scale : physical scale of a frame.
+    rules : what the slide's finding reckons with; None takes the bundle's own.
     single_cell : each frame is one leukocyte in its middle, never rejected.
     find : how cells are found; see `edge.cells.segment.segmenter`.
     mapped : lay overlapping frames on one map; False where frames have nothing to do with each other.
@@ -42,6 +46,7 @@ class Line:
         scale: ScaleKeeper,
         *,
         find: Segmenter = segment.segment,
+        rules: Rules | None = None,
         single_cell: bool = False,
         mapped: bool = True,
     ) -> None:
@@ -53,11 +58,9 @@ class Line:
         self._map = SlideMap() if mapped and not single_cell else Separate()
         self._focus = FocusMeter()
         self._note: str | None = None
-        self.tally = Tally(
-            counts=dict.fromkeys(self._manifest.classes, 0),
-            unit=self._manifest.unit,
-            sign=self._manifest.sign,
-        )
+        self.rules = rules or Rules.of(self._manifest)
+        self._ledger, self._writing = Ledger(self.rules), Lock()
+        self.tally = self._ledger.tally()
 
     def read(self, frame: Frame) -> Reading:
         """What this frame shows and what the slide says after it."""
@@ -79,13 +82,7 @@ class Line:
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um)
         settled = self._settled(cells, calls, placed)
         clock.end("map")
-        self.tally = replace(
-            finding.count(self.tally, about, calls.classes[settled], calls.certain[settled]),
-            uncertain=self._map.undecided,
-            frames=self.tally.frames + 1,
-            rejected=self.tally.rejected + bool(problems),
-            repeated=self.tally.repeated + placed.repeated,
-        )
+        tally, said = self._count(placed, calls, settled, turned_down=bool(problems))
         return Reading(
             frame=frame,
             cells=cells.in_frame(frame.height, frame.width),
@@ -98,14 +95,14 @@ class Line:
             certain=calls.certain,
             ids=placed.ids,
             new=placed.new,
-            counted=settled & finding.in_differential(calls.classes, about),
+            counted=settled & self.rules.in_differential(calls.classes),
             problems=problems,
             repeated=placed.repeated,
             sharpness=seen.sharpness,
             brightness=seen.brightness,
             focus=self._focus.see(seen),
-            tally=self.tally,
-            finding=finding.judge(self.tally, about.finding),
+            tally=tally,
+            finding=said,
             ms=clock.total(),
             t_s=monotonic(),
             note=scale.note or self._news(frame.note),
@@ -123,6 +120,34 @@ class Line:
         settled = fresh & ~calls.uncertain
         self._map.mark(placed.ids[settled], placed.ids[fresh & calls.uncertain])
         return settled
+
+    def _count(
+        self, placed: Placement, calls: Calls, settled: Bools, *, turned_down: bool
+    ) -> tuple[Tally, Finding]:
+        """The slide with this frame's cells, and what it says."""
+        with self._writing:
+            before = self.tally
+            self._ledger.count(placed.ids[settled], calls.classes[settled])
+            self.tally = self._ledger.tally(
+                uncertain=self._map.undecided,
+                frames=before.frames + 1,
+                rejected=before.rejected + turned_down,
+                repeated=before.repeated + placed.repeated,
+            )
+            return self.tally, finding.judge(self.tally, self.rules)
+
+    def hear(self, said: Iterable[Said]) -> tuple[Tally, Finding]:
+        """Take what people said of the slide's cells; what it says then. May be called from any thread."""
+        with self._writing:
+            self._ledger.hear(said)
+            now = self.tally
+            self.tally = self._ledger.tally(
+                uncertain=self._map.undecided,
+                frames=now.frames,
+                rejected=now.rejected,
+                repeated=now.repeated,
+            )
+            return self.tally, finding.judge(self.tally, self.rules)
 
     def _news(self, note: str | None) -> str | None:
         """A camera's note when it is another than the one told last."""

@@ -14,16 +14,17 @@ from typing import Protocol
 
 from edge import __version__
 from edge.bundle.bundle import Bundle
+from edge.bundle.operation import ErrorRates
 from edge.cameras import Camera, CameraError
 from edge.cameras.feed import Feed
 from edge.cameras.livefeed import feed_for
 from edge.cells.classify import Classifier
 from edge.cells.segment import Segmenter, segment
-from edge.line import finding
 from edge.line.pipeline import Line
+from edge.line.rules import Rules
 from edge.optics.scale import Scales
 from edge.records.store import Store, Unrecorded
-from edge.types import Frame, Reading, Sink, SlideHeader, Waiting
+from edge.types import Finding, Frame, Reading, Said, Sink, SlideHeader, Tally, Waiting
 
 _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
@@ -82,6 +83,7 @@ class Screening:
     throttle : slows the line down; None lets it run.
     feed : of the camera, entered or not; None makes one.
     find : how cells are found; see `edge.cells.segment.segmenter`.
+    site : how often the model errs at this site, where that was measured; see `edge.bundle.operation`.
     """
 
     def __init__(
@@ -98,8 +100,10 @@ class Screening:
         throttle: Throttle | None = None,
         feed: Feed | None = None,
         find: Segmenter = segment,
+        site: ErrorRates | None = None,
     ) -> None:
         self._find = find
+        self._rules = Rules.of(classifier.manifest, site)
         self._classifier, self._scales, self._store = classifier, scales, store
         self._options, self._sinks, self._throttle = options, sinks, throttle
         self._stopped, self._go_on, self._woken = threading.Event(), threading.Event(), threading.Event()
@@ -132,6 +136,7 @@ class Screening:
         self.warning = "; ".join(warnings) or None
         self.waiting: Waiting | None = None
         self._line: Line | None = None  # of the slide in the records that is not finished
+        self._heard: Line | None = None  # of the slide that people can be asked about, finished or not
         self._last: Reading | None = None
         self._feed = feed or feed_for(camera)
 
@@ -158,6 +163,13 @@ class Screening:
         self._asked.append(slide)
         self._woken.set()
         return slide
+
+    def hear(self, said: Sequence[Said]) -> tuple[Tally, Finding] | None:
+        """Take what people said of the cells of the slide under way, or of the last where none is.
+
+        Returns what the slide says then, None before the first frame. The records have it already.
+        """
+        return self._heard.hear(said) if self._heard else None
 
     def readings(self) -> Iterator[Reading]:
         """Readings as they come, each stored before it is given.
@@ -252,17 +264,20 @@ class Screening:
         self.slide = self._store.begin_slide(slide, self._header, generated=generated)
         self._line = Line(
             self._classifier, self._scales.for_slide(), find=self._find,
-            single_cell=self._options.single_cell, mapped=not self._options.independent,
+            rules=self._rules, single_cell=self._options.single_cell, mapped=not self._options.independent,
         )  # fmt: skip
+        self._heard = self._line
         for sink in self._sinks:
             sink.start(self.slide, self._header, self._scales.expected)
 
     def _finish(self) -> None:
         self._store.flush()
         line, last, self._line, self._last = self._line, self._last, None, None
-        if line is not None:  # what broke down in its first frame is finished too, with nothing counted
-            rule = self._classifier.manifest.finding
-            self._store.finish_slide(finding.judge(line.tally, rule), line.tally)
+        if line is None:
+            return
+        # of what broke down in its first frame too, with nothing counted
+        tally, said = line.hear(())  # what people said since the last frame included
+        self._store.finish_slide(said, tally)
         if last is not None:
             for sink in self._sinks:
-                sink.finding(last)
+                sink.finding(replace(last, tally=tally, finding=said))

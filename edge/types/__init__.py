@@ -22,5 +22,6 @@ from edge.types.taken import Frame, Light, Waiting
 
 __all__ = [
     "F32", "F64", "I32", "U8", "Bools", "Cells", "CellsInFrame", "Finding", "FindingKind", "Frame",
-    "LeukoscopeError", "Light", "Positive", "Reading", "Said", "ScaleSource", "Sink", "SlideHeader", "Tally", "Waiting",
+    "LeukoscopeError", "Light", "Positive", "Reading", "Said", "ScaleSource", "Sink",
+    "SlideHeader", "Tally", "Waiting",
 ]  # fmt: skip

@@ -6,31 +6,29 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from edge.bundle.manifest import FORMAT, INTERPOLATION, SCALE
+from edge.bundle.manifest import FORMAT, INTERPOLATION, SCALE, FindingRule
 from export.bundle import card
 from export.graph.precisions import MEMBERS, Precisions
 from export.graph.segmenter import Segmenter
 from train.data.registry import dataset
 from train.recipes.recipe import Recipe
 
-FINDING = {
-    "refer_fraction": 0.05,
-    "interval_level": 0.95,
-    "certain_cells": 3,
-    "certain_within": 100,
-    "rejected_fraction": 0.5,
-    "source": "blasts do not belong in peripheral blood, and fewer than 5% of them (in marrow) defines "
-    "morphological remission (ELN 2022); three certain ones in fewer than 100 cells refer without waiting; "
-    "not validated on patients",
-}
+FINDING = asdict(
+    FindingRule(
+        refer_fraction=0.05,
+        interval_level=0.95,
+        rejected_fraction=0.5,
+        source="5 to 19% blasts in blood are MDS-IB2, 20% acute leukemia (WHO 2022); any blasts in blood are "
+        "a same-day call (Optimal Care Pathway AML, 2.2); 200 and 400 leukocytes are the counts of one and two "
+        "readers (CLSI H20); the rest is a convention of this program; not validated on patients",
+    )
+)
 """When a slide is referred; see `edge.bundle.bundle.FindingRule`."""
 
 FINDING_OF_FIELDS = FINDING | {
     "refer_fraction": 0.1,
-    "certain_cells": 3,
-    "certain_within": 20,
-    "source": "a model of whole fields has no differential: that a tenth of them are positive, or three of "
-    "the first twenty beyond doubt, is a convention of this program; not validated on patients",
+    "source": "a model of whole fields has no differential: that a tenth of them are positive is a convention "
+    "of this program; not validated on patients",
 }
 """The same where fields are counted."""
 

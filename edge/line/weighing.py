@@ -1,0 +1,130 @@
+"""What counts mean where it is known how often the model errs: positive, clear of blasts, how many blasts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from edge.bundle.manifest import FindingRule
+from edge.bundle.operation import ErrorRates, Spread
+from edge.line.evidence import confidence_sequence, log_evidence_above, log_evidence_below
+from edge.types import F64, I32, Bools, Positive
+
+_LOOKS = np.concatenate([np.arange(10, 400, 10), np.arange(400, 1000, 50), np.arange(1000, 2001, 100)])
+"""Leukocytes at which it is tried whether so many would decide; beyond, a count by eye would not either."""
+
+
+def reached(positives: I32, totals: I32, rule: FindingRule, rates: ErrorRates) -> Positive | None:
+    """The strongest positive finding that the counts reach at any of these looks.
+
+    Parameters
+    ----------
+    positives, totals : (n,) positive cells, and leukocytes, at each look.
+
+    Notes
+    -----
+    'read-film' when the evidence that blasts are called more often than false ones on a slide can be,
+    `rates.false_blasts.high`, reaches 1 / `rule.alpha`; 'refer' when the corrected fraction's lower end also
+    lies above `rule.refer_fraction`.
+    """
+    enough = positives >= rule.least_positives
+    k, n = positives[enough], totals[enough]
+    above = log_evidence_above(k, n, _proper(rates.false_blasts.high)) >= -math.log(rule.alpha)
+    if not above.any():
+        return None
+    k, n = k[above], n[above]
+    called, _ = confidence_sequence(k, n, rule.interval_level)
+    low = corrected_ends(called, called, rates)[0]
+    return "refer" if (low > rule.refer_fraction).any() else "read-film"
+
+
+def corrected_ends(low: F64, high: F64, rates: ErrorRates) -> tuple[F64, F64]:
+    """Ends of the true blast fraction from those of the fraction called, by the worst that the rates allow.
+
+    Rogan and Gladen, Am J Epidemiol 1978;107:71-76, at the corners of sensitivity and false blasts as they
+    differ between slides and laboratories; where a network tells nothing apart the answer is everything.
+    """
+    blasts, false = rates.sensitivity, rates.false_blasts
+    return (
+        _rogan_gladen(np.asarray(low), blasts.high, false.high, 0.0),
+        _rogan_gladen(np.asarray(high), blasts.low, false.low, 1.0),
+    )
+
+
+def _rogan_gladen(called: F64, sensitivity: float, false: float, otherwise: float) -> F64:
+    if sensitivity <= false:
+        return np.full(called.shape, otherwise)
+    return np.clip((called - false) / (sensitivity - false), 0.0, 1.0)
+
+
+def _proper(rate: float) -> float:
+    """A rate that likelihood ratios can be taken to."""
+    return min(max(rate, 1e-4), 0.99)
+
+
+def _may_be_clear(positives: F64, totals: F64, reviewed: bool, rule: FindingRule, rates: ErrorRates) -> Bools:
+    """(n,) bool: whether counts rule out that `rule.missed_fraction` of the leukocytes are blasts.
+
+    Of a slide with so many, positives come at least as often as the least sensitivity finds them, by a person
+    who may overlook one too where cells were looked at.
+    """
+    seen = rates.sensitivity.low * (rule.reader_sensitivity if reviewed else 1.0)
+    lowest = _proper(rule.missed_fraction * seen)
+    least = np.where(positives > 0, rule.least_cells_with_candidates, rule.least_cells)
+    enough = log_evidence_below(positives, totals, lowest) >= -math.log(rule.alpha)
+    return np.asarray(enough & (totals >= least))
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What counts mean where it is known how often the model errs.
+
+    Attributes
+    ----------
+    fraction, interval : of blasts among the leukocytes, corrected; the interval holds at every look.
+    clear : the counts rule out the lowest fraction that must not be missed.
+    more : how many more leukocytes would decide, if positives come as often as so far; None beyond reach.
+    """
+
+    fraction: float
+    interval: tuple[float, float]
+    clear: bool
+    more: int | None
+
+
+@lru_cache(maxsize=64)  # most frames add no cell, and the last one is asked for twice
+def weighed(k: int, n: int, reviewed: float, rule: FindingRule, rates: ErrorRates) -> Weight:
+    """What `k` positives among `n` leukocytes, at least one, mean.
+
+    `reviewed` is the share of what the machine called positive that people have looked at.
+    """
+    now = _as_reviewed(rates, reviewed, rule)
+    low, high = confidence_sequence(k, n, rule.interval_level)
+    ends = [float(end) for end in corrected_ends(low, high, now)]
+    best = float(_rogan_gladen(np.asarray(k / n), now.sensitivity.mean, now.false_blasts.mean, 0.0))
+    clear = bool(_may_be_clear(np.asarray(k), np.asarray(n), reviewed > 0, rule, rates))
+    looks = _LOOKS[n < _LOOKS].astype(np.float64)
+    then = np.round(looks * k / n)
+    above = log_evidence_above(then, looks, _proper(rates.false_blasts.high)) >= -math.log(rule.alpha)
+    decided = (above & (then >= rule.least_positives)) | _may_be_clear(then, looks, reviewed > 0, rule, rates)
+    more = int(looks[decided.argmax()]) - n if decided.any() else None
+    return Weight(min(max(best, ends[0]), ends[1]), (ends[0], ends[1]), clear, more)
+
+
+def _as_reviewed(rates: ErrorRates, share: float, rule: FindingRule) -> ErrorRates:
+    """The rates where people have looked at this share of the positives: what is false falls out there."""
+
+    def mixed(machine: float, person: float) -> float:
+        return machine * ((1 - share) + share * person)
+
+    def spread(of: Spread, person: float) -> Spread:
+        return Spread(mixed(of.mean, person), mixed(of.low, person), mixed(of.high, person))
+
+    return replace(
+        rates,
+        sensitivity=spread(rates.sensitivity, rule.reader_sensitivity),
+        false_blasts=spread(rates.false_blasts, 1 - rule.reader_specificity),
+    )
