@@ -132,8 +132,10 @@ def _check_recipe(run: LeftOut, recipe: Recipe) -> None:
             )
 
 
-def asked(run: LeftOut, data: Path, cache: Path, notice: Notice) -> Iterator[Unseen]:
-    """What a finished run says of each data set that it left out.
+def asked(
+    run: LeftOut, data: Path, cache: Path, notice: Notice, others: Sequence[str] = ()
+) -> Iterator[Unseen]:
+    """What a finished run says of each data set that it left out, and of others that it did not learn from.
 
     What it says is kept in `cache`, beside the windows, until the weights or the cells change.
 
@@ -144,7 +146,7 @@ def asked(run: LeftOut, data: Path, cache: Path, notice: Notice) -> Iterator[Uns
     threads = torch.get_num_threads()
     model = of_run(run.path)
     torch.set_num_threads(threads)  # judging runs takes one, and torch keeps that for the process
-    for name in run.names:
+    for name in (*run.names, *others):
         windows = cached(dataset(name), data, run.recipe.window, notice, 0, cache)
         yield Unseen(dataset(name), windows.labels, windows.groups, _kept(model, windows, name, cache))
 
