@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,20 +148,20 @@ def _review(arguments: argparse.Namespace) -> int:
         )
     from edge.records.book import Book
     from edge.review.review import Review
-    from edge.tui.review.app import ReviewApp  # type: ignore[import-not-found, unused-ignore]
+    from edge.tui.review.app import ReviewApp
     from edge.tui.terminal import own_terminal
 
-    with Book(records_path(arguments.records)) as book:
-        book.at_hand(arguments.slide)  # before anybody is asked
-        by = arguments.by if arguments.by is not None else _asked("your initials: ")
-        with Review(book, arguments.slide, by) as review, own_terminal():
-            ReviewApp(review).run()
-    return command.DONE
+    with Book(records_path(arguments.records)) as book, ExitStack() as held:
 
+        def opened(by: str) -> Review:
+            return held.enter_context(Review(book, arguments.slide, by))
 
-def _asked(question: str) -> str:
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline()
+        book.at_hand(arguments.slide)  # what is wrong with it is told before anybody is asked
+        review = opened if arguments.by is None else opened(arguments.by)
+        with own_terminal():
+            app = ReviewApp(review)
+            app.run()
+    return command.FAILED if app.return_code else command.DONE
 
 
 def _confirm(arguments: argparse.Namespace) -> int:

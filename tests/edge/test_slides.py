@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from fcntl import ioctl
 from pathlib import Path
+from select import select
+from struct import pack
+from termios import TIOCSWINSZ
 from typing import Any
 
 import pytest
@@ -230,6 +236,37 @@ def test_who_has_the_slide_open_too_is_named(run: Run, path: Path) -> None:
     with Book(path) as book, book.open_by("s", "MK"):
         status, _, err = run("confirm", "s", "--cell", 1, "--as", "blast", "--by", "AB")
         assert (status, err) == (0, "edge-slides: MK has slide s open too; what each says is kept\n")
+
+
+def on_a_terminal(*arguments: object, keys: Sequence[tuple[str, bytes]]) -> int:
+    """Runs the command on a terminal of 80×24, where each key is pressed once what it waits for is shown."""
+    master, slave = pty.openpty()
+    ioctl(slave, TIOCSWINSZ, pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-m", "edge.slides", *map(str, arguments)]
+    environment = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env=environment
+    ) as process:
+        os.close(slave)
+        waiting, shown = list(keys), ""
+        while process.poll() is None:
+            if select([master], [], [], 0.1)[0]:
+                with suppress(OSError):  # the other end is closed
+                    shown += os.read(master, 65536).decode(errors="replace")
+            if waiting and waiting[0][0] in shown:
+                os.write(master, waiting.pop(0)[1])
+                shown = ""
+        os.close(master)
+        assert not waiting, shown[-500:]
+        return process.returncode
+
+
+def test_the_review_screen_opens_and_what_is_said_there_is_kept(path: Path) -> None:
+    assert on_a_terminal("review", "s", keys=[("initials", b"ab\r"), ("lympho", b"\rq")]) == 0
+    assert on_a_terminal("review", "s", "--by", "MK", keys=[("lympho", b"q")]) == 0
+    with Book(path) as book:
+        assert [(word.cell, word.by, word.named) for word in book.said("s")] == [(1, "AB", "blast")]
+        assert book.beside("s", "AB") == []
 
 
 def test_the_services_records_are_taken_where_there_is_one(
