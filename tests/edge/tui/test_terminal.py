@@ -109,7 +109,7 @@ def test_the_field_comes_in_the_colours_the_terminal_has(
 ) -> None:
     with terminal(tmp_path, TERM=term, COLORTERM=colour) as screen:
         shown = screen.read_until(sequence)
-        os.write(screen.master, b"q")
+        os.write(screen.master, b"qy")
         shown += screen.read_until("Good-bye")
         assert "Corrupt" not in shown, "what libraries complain of must not reach the screen"
         screen.drain_until_exit()
