@@ -75,6 +75,7 @@ def _parser() -> command.Parser:
     add("--independent", action="store_true", help="each frame is a slide of its own, one finding each")
     add("--truth", type=Path, metavar="PATH", help="with demo: write what the drawn slide holds, as JSON")
     add("--slide", metavar="ID", help="identifier of the slide (default: a generated one)")
+    add("--patient", metavar="ID", help="identifier of its patient, for the records (optional)")
     add("--headless", action="store_true", help="no terminal screen")
     add("--json", metavar="PATH or -", help="write JSON lines")
     add("--labels", type=Path, metavar="DIR", help="write cells and nuclei of each frame as label images")
@@ -166,7 +167,12 @@ def _screening(
     """Everything that the arguments ask for, opened; what must be closed again is in `held`."""
     from edge.cameras.livefeed import feed_for
     from edge.machine.profile import data_folder, load_profile
+    from edge.records.identifiers import checked
 
+    slide, patient = (
+        None if given is None else checked(given, what)
+        for what, given in (("slide", arguments.slide), ("patient", arguments.patient))
+    )
     profile = load_profile(arguments.profile)
     camera = _camera(arguments, profile)
     again = partial(_camera, arguments, profile)
@@ -186,7 +192,8 @@ def _screening(
     store = _store(arguments)
     held.callback(store.close)
     options = ScreeningOptions(
-        slide=arguments.slide,
+        slide=slide,
+        patient=patient,
         single_cell=arguments.single_cell,
         independent=arguments.independent,
         max_frames=arguments.max_frames,
