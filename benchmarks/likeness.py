@@ -169,7 +169,9 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with the data sets")
     parser.add_argument("--cache", type=Path, required=True, metavar="DIR", help="of cut cells")
-    parser.add_argument("--limit", type=int, default=0, metavar="N", help="pictures of each set to learn from")
+    parser.add_argument(
+        "--limit", type=int, default=0, metavar="N", help="pictures of each set to learn from"
+    )
     parser.add_argument("--healthy", type=int, default=12, metavar="N", help="drawn slides (default: 12)")
     arguments = parser.parse_args()
     results = Results("likeness", parser, arguments)
@@ -187,7 +189,9 @@ def main() -> None:
     known, reader, costs = ranges(), Reader(), []
     print(f"{'told of':28}{'':24}{'slides':>8}{'too few cells':>15}{'told':>7}   of which features")
 
-    def tell(what: str, how: str, read: list[Slide], held: Mapping[str, tuple[float, float]], wanted: str) -> None:
+    def tell(
+        what: str, how: str, read: list[Slide], held: Mapping[str, tuple[float, float]], wanted: str
+    ) -> None:
         judged = [slide for slide in read if slide.looked]
         strange = [slide.strange(held) for slide in judged]
         told = sum(map(bool, strange))
@@ -195,7 +199,9 @@ def main() -> None:
         words = ", ".join(f"{name} {n}" for name, n in why.items() if n)
         print(f"{what:28}{how:24}{len(read):>8}{len(read) - len(judged):>15}{told:>7}   {words}", flush=True)
         share = told / len(judged) if judged else None
-        results.add("told to be unlike", share, what=f"{what}, {how}", n=len(judged), of="slides", wanted=wanted)
+        results.add(
+            "told to be unlike", share, what=f"{what}, {how}", n=len(judged), of="slides", wanted=wanted
+        )
 
     for name in (*SINGLE, *FIELDS):
         if not dataset(name).there(arguments.data):
@@ -209,10 +215,14 @@ def main() -> None:
             tell(name, shift, read, known, "0" if plain and trained in TRAINED else "")
             if plain and trained in TRAINED:
                 tell(name, "left out of the ranges", read, ranges(without=trained), "")
-    read = [reader.read(drawn(seed), "as it is", alone=False) for seed in islice(healthy(), arguments.healthy)]
+    read = [
+        reader.read(drawn(seed), "as it is", alone=False) for seed in islice(healthy(), arguments.healthy)
+    ]
     costs += [ms for slide in read for ms in slide.ms]
     tell("healthy demo slides", "as it is", read, known, "0")
-    results.add("a reading takes", float(np.median(costs)), unit="ms", n=len(costs), of="readings", wanted="≤ 0.2")
+    results.add(
+        "a reading takes", float(np.median(costs)), unit="ms", n=len(costs), of="readings", wanted="≤ 0.2"
+    )
     print(f"a reading takes {np.median(costs):.3f} ms, nine of ten up to {np.percentile(costs, 90):.3f} ms")
     results.write({"familiar": known})
 

@@ -110,11 +110,8 @@ class Explainer:
         self._probabilities = classifier.probabilities
         self._discs = _discs(about.size_px)
         self._references = tuple(references)
-        self._known = np.zeros((0, len(about.classes) + len(_NO_NUCLEUS)), np.float32)
-        if references:
-            crops = np.stack([reference.crop for reference in references])
-            rows = zip(crops, self._probabilities(crops), strict=True)
-            self._known = np.stack([_traits(row, self._parts(crop)) for crop, row in rows])
+        known = [self.traits(reference.crop) for reference in references]
+        self._known = np.array(known, np.float32).reshape(len(known), -1)
 
     def of(self, crop: U8, named: str) -> Why:
         """Why the cell in a crop was called so, or what speaks for calling it so.
@@ -131,7 +128,7 @@ class Explainer:
         classes, positive = self._about.classes, self._about.positive
         if named not in classes:
             raise ExplainError(f"class {named!r}: the model has none of that name, only {', '.join(classes)}")
-        check("crop", crop, self._discs.shape[1:] + (3,), np.uint8)
+        check("crop", crop, (*self._discs.shape[1:], 3), np.uint8)
         glass = _glass(crop)
         covered = np.where(self._discs[..., None], glass, crop)
         answers = self._probabilities(np.concatenate([crop[None], covered]))
@@ -150,6 +147,10 @@ class Explainer:
             likest=self._likest(_traits(answers[0], parts)),
         )
 
+    def traits(self, crop: U8) -> F32:
+        """What cells are compared by, (C + 4,) float32: the less two differ, the more alike the cells."""
+        return _traits(self._probabilities(crop[None])[0], self._parts(crop))
+
     def _parts(self, crop: U8) -> _Parts:
         pitch_um = self._about.model_input.shown_pitch_um
         white = np.full(3, BACKGROUND, np.float32)
@@ -165,6 +166,8 @@ class Explainer:
         return _Parts(nucleus, cell, measures, cell_um2)
 
     def _likest(self, traits: F32) -> tuple[Reference, ...]:
+        if not self._references:
+            return ()
         away = ((self._known - traits) ** 2).sum(axis=1)
         return tuple(self._references[i] for i in np.argsort(away, kind="stable")[:_LIKEST])
 

@@ -1,4 +1,4 @@
-"""What slides of the laboratories that a model learns from look like: the ranges a device holds a slide against.
+"""What slides of the laboratories that a model learns from look like: ranges to hold another slide against.
 
 A slide may hold one kind of cell (lymphocytes of a chronic, blasts of an acute leukemia) and is familiar all
 the same. So the range of a feature spans the medians of each laboratory's cells, of each of its classes and
@@ -21,6 +21,7 @@ from edge.types import F32, U8, Bools
 from train.data.classes import admitted
 from train.data.windows import Windows
 
+_ENOUGH = 10  # cells of a group or class, to tell their median by
 _STANDARD_ERROR = 1.4826 * np.sqrt(np.pi / 2 / LEAST_CELLS)
 """Of the median of so many cells, by their median absolute deviation, where they are spread normally."""
 
@@ -37,16 +38,16 @@ def familiar(windows: Windows, counted: Sequence[str], pitch_um: float) -> dict[
     cells = windows.pick(np.isin(windows.labels, labels) & (windows.masks == 2).any(axis=(1, 2)))
     pairs = zip(cells.pixels, cells.masks, strict=True)
     seen = np.concatenate([_looks(pixels, mask, pitch_um) for pixels, mask in pairs])
-    ends = np.stack([_range(seen[part]) for part in _parts(cells)])
+    ends = np.stack([_range(seen, cells, cells.datasets == name) for name in np.unique(cells.datasets)])
     low, high = np.nanmin(ends[:, 0], axis=0).tolist(), np.nanmax(ends[:, 1], axis=0).tolist()
     return {name: (round(a, 4), round(b, 4)) for name, a, b in zip(FEATURES, low, high, strict=True)}
 
 
-def _range(seen: F32) -> F32:
-    """(2, `FEATURES`): between which the median of `LEAST_CELLS` of these cells lies nearly always."""
-    middle = medians(seen)
-    stray = 2 * _STANDARD_ERROR * medians(np.abs(seen - middle))
-    return np.stack([middle - stray, middle + stray])
+def _range(seen: F32, cells: Windows, here: Bools) -> F32:
+    """(2, `FEATURES`): between which the medians of slides of one laboratory lie."""
+    middles = [medians(seen[part]) for part in _parts(cells, here)]
+    stray = 2 * _STANDARD_ERROR * medians(np.abs(seen[here] - middles[0]))
+    return np.stack([np.nanmin(middles, axis=0) - stray, np.nanmax(middles, axis=0) + stray])
 
 
 def _admits(label: str, counted: Sequence[str]) -> bool:
@@ -64,13 +65,11 @@ def _looks(pixels: U8, mask: U8, pitch_um: float) -> F32:
     return looks(view, measured(labels, mask == 2, everywhere, pitch_um), np.zeros(1, np.int32))
 
 
-def _parts(cells: Windows) -> Iterator[Bools]:
-    """Which cells could make up a slide: of a laboratory all, those of a class, those of a group."""
-    for name in np.unique(cells.datasets):
-        here = cells.datasets == name
-        yield here
-        for column in (cells.labels, cells.groups):
-            for value in np.unique(column[here]):
-                part = here & (column == value)
-                if np.count_nonzero(part) >= LEAST_CELLS:
-                    yield part
+def _parts(cells: Windows, here: Bools) -> Iterator[Bools]:
+    """Which cells could make up a slide of a laboratory: all, those of a class, those of a group."""
+    yield here
+    for column in (cells.labels, cells.groups):
+        for value in np.unique(column[here]):
+            part = here & (column == value)
+            if np.count_nonzero(part) >= _ENOUGH:
+                yield part
