@@ -22,8 +22,8 @@ from edge.types import F32, U8, Bools, LeukoscopeError
 from edge.types.arrays import check
 
 NUCLEUS, CYTOPLASM, CELL = "the nucleus", "the cytoplasm", "nucleus and cytoplasm together"
-MIDDLE, BESIDE = "what lies in the middle", "what lies beside the cell"
-SPREAD = "nothing by itself: it is spread out"
+MIDDLE, AROUND, BESIDE = "what lies in the middle", "what lies round the middle", "what lies beside the cell"
+SPREAD = "no one part: it is spread out"
 
 _ACROSS = 11
 """Places covered, across and down. A disc is twice as wide as they lie apart, 4.4 µm in a crop of 24 µm: a
@@ -110,8 +110,7 @@ class Explainer:
         self._probabilities = classifier.probabilities
         self._discs = _discs(about.size_px)
         self._references = tuple(references)
-        known = [self.traits(reference.crop) for reference in references]
-        self._known = np.array(known, np.float32).reshape(len(known), -1)
+        self._known = [self.traits(reference.crop) for reference in references]
 
     def of(self, crop: U8, named: str) -> Why:
         """Why the cell in a crop was called so, or what speaks for calling it so.
@@ -166,9 +165,7 @@ class Explainer:
         return _Parts(nucleus, cell, measures, cell_um2)
 
     def _likest(self, traits: F32) -> tuple[Reference, ...]:
-        if not self._references:
-            return ()
-        away = ((self._known - traits) ** 2).sum(axis=1)
+        away = [float(((known - traits) ** 2).sum()) for known in self._known]
         return tuple(self._references[i] for i in np.argsort(away, kind="stable")[:_LIKEST])
 
 
@@ -203,10 +200,10 @@ def _decided(falls: F32, discs: Bools, ink: F32, parts: _Parts) -> str:
     hidden = discs.reshape(len(discs), -1).astype(np.float32) @ of_regions
     shares = falls @ (hidden / np.maximum(hidden.sum(axis=1, keepdims=True), 1e-6)) / falls.sum()
     nucleus, cytoplasm, beside = shares.tolist()
+    if parts.measures is None:
+        return AROUND if beside >= _MAINLY else MIDDLE
     if beside >= _MAINLY:
         return BESIDE
-    if parts.measures is None:
-        return MIDDLE if nucleus + cytoplasm >= _MAINLY else SPREAD
     if max(nucleus, cytoplasm) >= _MAINLY:
         return NUCLEUS if nucleus > cytoplasm else CYTOPLASM
     return CELL if nucleus + cytoplasm >= _NEARLY_ALL else SPREAD

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from edge.bundle.bundle import Bundle
 from edge.bundle.references import MEMBER
 from edge.cells.classify import Classifier
+from edge.files.pictures import decode
 from edge.line.explain import Explainer
 from edge.types import F32, U8
 from export.bundle import card
@@ -32,14 +33,14 @@ from train.fitting.gather import gather
 from train.recipes import recipe as recipes
 from train.recipes.recipe import Recipe
 
-MAY_BE_PASSED_ON = ("pbc", "chula", "simulated")
-"""Data sets whose cells may travel in a bundle, those preferred first: CC BY 4.0, MIT, and drawn ones."""
+MAY_BE_PASSED_ON = ("pbc", "simulated")
+"""Data sets whose cells may travel in a bundle, real ones first: CC BY 4.0, and this program's own."""
 
 PER_CLASS = 4
-_QUALITY = 75  # of the WebP; 44 cells take 45 kB, as PNG they would take 650
+_QUALITY = 65  # of the WebP: 44 cells take 45 kB, as PNG they would take 650
 _BLURRED = 0.3  # of a class's cells: the least sharp ones
-_FAR_OUT = 0.15  # and of those left the least typical ones
-_CANDIDATES = 80  # of a class that are looked at
+_FAR_OUT = 0.3  # and of those left the least typical ones
+_CANDIDATES = 40  # of a class that are looked at
 
 Indices = NDArray[np.int64]
 
@@ -124,11 +125,11 @@ def _chosen(bundle: Bundle, windows: Windows, recipe: Recipe) -> Indices:
 
 
 def _typical(crops: U8, classifier: Classifier, of_class: int) -> Indices:
-    """The sharp ones that the model knows for what they are, the surest first."""
+    """The sharp ones that the model knows for what they are as the bundle shows them, the surest first."""
     if not len(crops):
         return np.zeros(0, np.int64)
     sharpness = np.array([cv2.Laplacian(crop[..., 1], cv2.CV_32F).var() for crop in crops])
-    said = classifier.probabilities(crops)
+    said = classifier.probabilities(np.stack([decode(_webp(crop[None])) for crop in crops]))
     good = (said.argmax(axis=1) == of_class) & (sharpness >= np.quantile(sharpness, _BLURRED))
     surest = np.argsort(-said[:, of_class], kind="stable")
     return np.asarray(surest[good[surest]][:_CANDIDATES], np.int64)
