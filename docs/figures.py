@@ -21,7 +21,7 @@ PAGE = HERE / "figures.md"
 
 SECTIONS = {
     "What it sees": ("evaluate-*", "detection-*", "masks", "demo", "scale", "quality"),
-    "Laboratories that it never saw": ("leftout", "away"),
+    "Laboratories that it never saw": ("leftout", "leftout_slides", "away"),
     "What the camera and the box withstand": ("system-*", "focus", "flatfield", "arm64"),
     "How fast, and how much memory": ("bench", "long", "peers", "rivals-costs", "architectures"),
     "What a precision costs and buys": ("precisions",),

@@ -159,7 +159,7 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
         **graphs,
         **(finder.members if finder else {}),
         **golden.expected(drawn, draft, graphs),
-        "MODEL_CARD.md": described.encode(),
+        card.MEMBER: described.encode(),
         "LICENSE": card.LICENCE.encode(),
     }
     content = pack(manifest, members, options.signer, large=options.large)
