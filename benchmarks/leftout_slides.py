@@ -237,8 +237,8 @@ def laboratory(
     by = {"table": table.rates, "site": site_rates(here, about, table)}
     details: dict[str, Any] = {which: rates.record() for which, rates in by.items()}
     print(
-        f"{name}: {len(here.others)} other cells for slides, {sum(map(len, here.dealt))} for the site's rate, "
-        f"blasts of {len(here.blasts)} patients"
+        f"{name}: {len(here.others)} other cells for slides, {sum(map(len, here.dealt))} for the site's "
+        f"rate, blasts of {len(here.blasts)} patients"
     )
     for which, rates in by.items():
         seen, false = rates.sensitivity, rates.false_blasts

@@ -74,7 +74,7 @@ def records(subject: Subject) -> Check:
 
 
 def _whole(database: sqlite3.Connection, path: Path, mend: str) -> Check:
-    from edge.records.database import MIGRATIONS
+    from edge.records.migrations import MIGRATIONS
 
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):

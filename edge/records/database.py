@@ -1,4 +1,4 @@
-"""The file behind the records: its tables, its versions, and what can be wrong with it."""
+"""The file behind the records: opening it, bringing it up to date, and what can be wrong with it."""
 
 from __future__ import annotations
 
@@ -9,103 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge.files import atomic
+from edge.records.migrations import MIGRATIONS
 from edge.types import LeukoscopeError
-
-MIGRATIONS = (
-    (
-        """
-        CREATE TABLE slides (
-            id TEXT PRIMARY KEY,
-            started_at TEXT NOT NULL,       -- UTC, ISO 8601
-            finished_at TEXT,               -- NULL while under way, and for ever if the power went
-            version TEXT NOT NULL,          -- of the program
-            profile TEXT NOT NULL,
-            camera TEXT NOT NULL,
-            runtime TEXT NOT NULL,
-            bundle TEXT NOT NULL,           -- name and version
-            bundle_sha256 TEXT NOT NULL,
-            trusted INTEGER NOT NULL,       -- 0 for a bundle neither shipped nor signed by a trusted key
-            classes TEXT NOT NULL,          -- JSON list, in the order of cells.probabilities
-            finding TEXT,
-            reason TEXT,
-            blast_fraction REAL,
-            interval_low REAL,
-            interval_high REAL,
-            interval_level REAL,
-            tally TEXT                      -- JSON object
-        )
-        """,
-        """
-        CREATE TABLE readings (
-            id INTEGER PRIMARY KEY,
-            slide TEXT NOT NULL REFERENCES slides (id),
-            frame INTEGER NOT NULL,         -- index of the frame
-            source TEXT NOT NULL,
-            captured_at TEXT NOT NULL,      -- UTC, ISO 8601
-            t_s REAL NOT NULL,              -- monotonic clock
-            width INTEGER NOT NULL,
-            height INTEGER NOT NULL,
-            exposure_ms REAL,
-            um_per_px REAL NOT NULL,
-            um_per_px_from TEXT NOT NULL,
-            sharpness REAL NOT NULL,
-            brightness REAL NOT NULL,
-            problems TEXT NOT NULL,         -- JSON list, empty for an accepted field
-            repeated INTEGER NOT NULL,      -- 1 when the field showed nothing new
-            fault TEXT,                     -- why there was no picture
-            ms TEXT NOT NULL                -- JSON object, milliseconds by stage
-        )
-        """,
-        "CREATE INDEX readings_of_slide ON readings (slide, frame)",
-        """
-        CREATE TABLE cells (
-            id INTEGER PRIMARY KEY,
-            reading INTEGER NOT NULL REFERENCES readings (id),
-            cell INTEGER NOT NULL,          -- identity on the slide
-            x0 INTEGER NOT NULL, y0 INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL,
-            area_um2 REAL NOT NULL,
-            nucleus_area_um2 REAL NOT NULL,
-            class TEXT NOT NULL,
-            probabilities BLOB NOT NULL,    -- little-endian float32, one a class of the slide
-            uncertain INTEGER NOT NULL,
-            certain INTEGER NOT NULL,
-            cut INTEGER NOT NULL,
-            new INTEGER NOT NULL,
-            counted INTEGER NOT NULL,
-            crop BLOB                       -- JPEG; NULL where a cell already kept is seen again
-        )
-        """,
-        "CREATE INDEX cells_of_reading ON cells (reading)",
-    ),
-    (
-        """
-        CREATE TABLE boots (
-            number INTEGER PRIMARY KEY AUTOINCREMENT,
-            boot_id TEXT NOT NULL UNIQUE,   -- what the kernel calls it
-            first_seen_at TEXT NOT NULL,    -- by the wall clock of that moment, right or wrong
-            first_seen_s REAL NOT NULL      -- seconds since the boot, sleep included
-        )
-        """,
-        """
-        CREATE TABLE clock (                -- added to when a boot's clock becomes set or jumps
-            id INTEGER PRIMARY KEY,
-            boot INTEGER NOT NULL REFERENCES boots (number),
-            utc TEXT NOT NULL,              -- what the wall clock said, ISO 8601
-            boot_s REAL NOT NULL,           -- at so many seconds since the boot, sleep included
-            voucher TEXT NOT NULL           -- who says so: 'ntp', 'rtc', 'hand', or '' for nobody
-        )
-        """,
-        "CREATE INDEX clock_of_boot ON clock (boot)",
-        # NULL in all of these: written before they were there
-        "ALTER TABLE slides ADD COLUMN boot INTEGER REFERENCES boots (number)",
-        "ALTER TABLE slides ADD COLUMN started_s REAL",  # seconds since the boot, sleep included
-        "ALTER TABLE slides ADD COLUMN finished_s REAL",
-        "ALTER TABLE slides ADD COLUMN clock_set INTEGER",  # 1 when something vouched for started_at
-        "ALTER TABLE readings ADD COLUMN captured_s REAL",  # seconds since the boot, sleep included
-        "ALTER TABLE readings ADD COLUMN focus REAL",  # sharpness by the best of the slide, 0 to 1
-    ),
-)
-"""The statements that lead from schema version i to i + 1. A file's version is its PRAGMA user_version."""
 
 ENDINGS = ("", "-wal", "-shm", "-journal")
 """Of the store's file and of those that SQLite lays beside it."""
@@ -154,6 +59,61 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
         raise
     database.row_factory = sqlite3.Row
     return database
+
+
+def connect_to_read(path: Path, busy_s: float) -> sqlite3.Connection:
+    """Open a record store that is there, to be read: on a read-only disk too, and beside who writes.
+
+    A store of an older version is brought up to this program's schema first, where it can be written.
+
+    Raises
+    ------
+    RecordsError : no such file, or none that this program can read.
+    """
+    if not path.exists():
+        raise RecordsError(f"records {path}: there is no such file; choose another with --records")
+    if path.is_dir():
+        raise RecordsError(f"records {path}: is a folder; name a file in it, as in {path / 'records.db'}")
+    real = Path(os.path.realpath(path))
+    address = f"{real.as_uri()}?mode=ro"
+    try:
+        try:
+            database, version = _opened(address, busy_s)
+        except sqlite3.OperationalError:
+            # WAL wants a file beside the store; who cannot make it is alone with a store at rest
+            if Path(f"{real}-wal").exists():
+                raise
+            database, version = _opened(f"{address}&immutable=1", busy_s)
+    except sqlite3.Error as error:
+        raise RecordsError(explain(path, error)) from error
+    if version == len(MIGRATIONS):
+        return database
+    database.close()
+    try:
+        return connect(path, busy_s)
+    except RecordsError as error:
+        if not 0 < version < len(MIGRATIONS):
+            raise
+        raise RecordsError(
+            f"records {path}: written by an older version of this program (schema {version}, this one needs "
+            f"{len(MIGRATIONS)}), and cannot be brought up to date where it is: copy it to a disk that can "
+            "be written and name the copy with --records"
+        ) from error
+
+
+def _opened(address: str, busy_s: float) -> tuple[sqlite3.Connection, int]:
+    """A connection that writes nothing, and the schema's version."""
+    database = sqlite3.connect(
+        address, uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
+    )
+    try:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        database.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error:
+        database.close()
+        raise
+    database.row_factory = sqlite3.Row
+    return database, int(version)
 
 
 def _make(path: Path) -> None:

@@ -16,15 +16,19 @@ class Queries(ABC):
         """The rows that a statement with these values gives."""
 
     def slides(self) -> list[Row]:
-        """Every slide, the oldest first: the columns of table `slides`, `classes` and `tally` decoded.
+        """Every slide, the oldest first: columns of table `slides`, `classes`, `rules` and `tally` decoded.
 
         `started_at` and `finished_at` are true times as far as they are known, and `clock` says what they
         are: 'set', 'corrected', 'not set' or 'unknown' (see `edge.records.boots`).
         """
+        return self._slides()
+
+    def _slides(self, which: str = "", *values: object) -> list[Row]:
+        """The slides that a WHERE clause leaves."""
         # boots and their seconds are in order whatever the wall clock showed; older slides have neither
-        found = self._rows("SELECT * FROM slides ORDER BY boot, started_s, started_at, id")
+        found = self._rows(f"SELECT * FROM slides {which} ORDER BY boot, started_s, started_at, id", *values)
         times = self._times()
-        return [_in_time(decoded(row, "classes", "tally"), times) for row in found]
+        return [_in_time(decoded(row, "classes", "rules", "tally"), times) for row in found]
 
     def readings(self, slide: str) -> list[Row]:
         """The slide's readings in order: the columns of table `readings`, `problems` and `ms` decoded.
@@ -41,10 +45,20 @@ class Queries(ABC):
             row["captured_at"], row["clock"] = times.of(row["boot"], row["captured_at"], row["captured_s"])
         return [decoded(row, "problems", "ms") for row in found]
 
+    def fields(self, slide: str) -> Row:
+        """How many of its fields were read (`frames`), turned down (`rejected`), and showed nothing new."""
+        (row,) = self._rows(
+            "SELECT count(*) AS frames, ifnull(sum(problems != '[]'), 0) AS rejected, "
+            "ifnull(sum(repeated), 0) AS repeated FROM readings WHERE slide = ?",
+            slide,
+        )
+        return row
+
     def cells(self, slide: str) -> list[Row]:
         """The slide's cells, frame by frame: the columns of table `cells` and the reading's `frame`.
 
-        `probabilities` is (C,) float32; `crop` is (S, S, 3) uint8 RGB, None where the cell is not new.
+        `probabilities` is (C,) float32; `crop` is (S, S, 3) uint8 RGB, None where a cell is only seen again;
+        `context`, the field round it, is kept for fewer still (see `edge.records.rows.cell_rows`).
         """
         found = self._rows(
             "SELECT cells.*, readings.frame FROM cells JOIN readings ON readings.id = cells.reading "

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from edge.machine import clock
-from edge.types import U8, Reading
+from edge.optics.illumination import resample
+from edge.types import U8, Finding, Reading, Tally
 
 Row = dict[str, Any]
 
@@ -21,6 +22,15 @@ JPEG = (
 )
 """Crops: a tenth of the time and a third of the room of PNG. Colour is kept at full resolution, for it is
 what tells granules apart."""
+
+CONTEXT_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 85)
+CONTEXT_UM = 56.0
+"""Side of the field that is kept round a cell worth a second look: what a person sees of its neighbours."""
+CONTEXT_UM_PER_PX = 0.25
+"""The finest that it is kept at."""
+
+SUSPICIOUS = 0.05
+"""Probability of the positive classes together from which a cell is worth a second look."""
 
 
 def insert(database: sqlite3.Connection, table: str, row: Mapping[str, object]) -> int:
@@ -54,12 +64,16 @@ def reading_row(reading: Reading) -> Row:
     }
 
 
-def cell_rows(reading: Reading, classes: Sequence[str]) -> Iterator[Row]:
+def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str]) -> Iterator[Row]:
     """The columns of table `cells` for each cell, all but the reading.
 
-    The crop is kept where a cell is first seen and where it is counted, not each time it is seen again.
+    The crop is kept where a cell is first seen and where it is counted, not each time it is seen again; so is
+    the field round a cell that a person may want to look at.
     """
     cells = reading.cells
+    columns = [classes.index(name) for name in positive]
+    suspicious = reading.probabilities[:, columns].sum(axis=1) >= SUSPICIOUS
+    doubtful = suspicious | reading.uncertain | np.isin(reading.classes, columns)
     for i, (x0, y0, x1, y1) in enumerate(cells.boxes_px.tolist()):
         row: Row = {"cell": int(reading.ids[i]), "x0": x0, "y0": y0, "x1": x1, "y1": y1}
         row["area_um2"] = float(cells.area_um2[i])
@@ -69,8 +83,75 @@ def cell_rows(reading: Reading, classes: Sequence[str]) -> Iterator[Row]:
         row["cut"] = bool(cells.cut[i])
         for flag in ("uncertain", "certain", "new", "counted"):
             row[flag] = bool(getattr(reading, flag)[i])
-        row["crop"] = _jpeg(reading.crops[i]) if row["new"] or row["counted"] else None
+        row["settled"] = None if reading.settled is None else bool(reading.settled[i])
+        kept = row["new"] or row["counted"]
+        row["crop"] = _jpeg(reading.crops[i], JPEG) if kept else None
+        row["context"] = _jpeg(context(reading, i), CONTEXT_JPEG) if kept and doubtful[i] else None
         yield row
+
+
+def context(reading: Reading, i: int) -> U8:
+    """(224, 224, 3) uint8 RGB or smaller, the field round the i-th cell, which is in its middle.
+
+    As the camera gave it, white where the field ends.
+    """
+    half = CONTEXT_UM / reading.um_per_px / 2
+    low = np.round(reading.cells.centres_px[i] - half).astype(int)
+    scale = min(reading.um_per_px / CONTEXT_UM_PER_PX, 1.0)
+    (x0, y0), (x1, y1) = low.clip(0), np.round(low + 2 * half).astype(int).clip(0)
+    inside = reading.frame.pixels[y0:y1, x0:x1]
+    side = max(round(2 * half * scale), 1)
+    field = np.full((side, side, 3), 255, np.uint8)
+    left, top = np.minimum(np.round((-low).clip(0) * scale).astype(int), side - 1).tolist()
+    if inside.size:
+        small = resample(inside, scale)
+        part = field[top : top + small.shape[0], left : left + small.shape[1]]
+        part[:] = small[: part.shape[0], : part.shape[1]]
+    return field
+
+
+def finding_row(finding: Finding, tally: Tally) -> Row:
+    """The columns of a finding and what it rests on, in tables `slides` and `findings`."""
+    low, high = finding.interval or (None, None)
+    corrected_low, corrected_high = finding.corrected_interval or (None, None)
+    return {
+        "finding": finding.kind,
+        "headline": finding.headline,
+        "reason": finding.reason,
+        "advice": finding.advice,
+        "blast_fraction": finding.blast_fraction,
+        "interval_low": low,
+        "interval_high": high,
+        "interval_level": finding.level,
+        "corrected": finding.corrected,
+        "corrected_low": corrected_low,
+        "corrected_high": corrected_high,
+        "cells_needed": finding.cells_needed,
+        "tally": json.dumps(vars(tally) | {"counts": dict(tally.counts), "confirmed": dict(tally.confirmed)}),
+    }
+
+
+def finding_of(row: Row) -> Finding | None:
+    """The finding in such columns; None where there is none yet. Older ones have no words but the reason."""
+    if row["finding"] is None:
+        return None
+    return Finding(
+        kind=row["finding"],
+        headline=row["headline"] or row["finding"].replace("-", " ").upper(),
+        reason=row["reason"],
+        advice=row["advice"] or "",
+        blast_fraction=row["blast_fraction"],
+        interval=_ends(row, "interval"),
+        level=row["interval_level"],
+        cells_needed=row["cells_needed"],
+        corrected=row["corrected"],
+        corrected_interval=_ends(row, "corrected"),
+    )
+
+
+def _ends(row: Row, name: str) -> tuple[float, float] | None:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return None if low is None or high is None else (low, high)
 
 
 def decoded(row: Row, *columns: str) -> Row:
@@ -79,19 +160,20 @@ def decoded(row: Row, *columns: str) -> Row:
 
 
 def decoded_cell(row: Row) -> Row:
-    """A row of table `cells` with probabilities (C,) float32 and crop (S, S, 3) uint8 RGB or None."""
+    """A row of table `cells` with probabilities (C,) float32; its pictures (S, S, 3) uint8 RGB or None."""
     flags = {name: bool(row[name]) for name in ("uncertain", "certain", "cut", "new", "counted")}
+    pictures = {name: picture(row[name]) for name in ("crop", "context") if row.get(name) is not None}
     probabilities = np.frombuffer(row["probabilities"], "<f4").astype(np.float32)
-    crop = None if row["crop"] is None else _pixels(row["crop"])
-    return row | flags | {"probabilities": probabilities, "crop": crop}
+    return row | flags | {"probabilities": probabilities} | pictures
 
 
-def _jpeg(crop: U8) -> bytes:
-    return cv2.imencode(".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), JPEG)[1].tobytes()
-
-
-def _pixels(jpeg: bytes) -> U8:
+def picture(jpeg: bytes) -> U8:
+    """A picture as it was kept, (S, S, 3) uint8 RGB."""
     pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ValueError("a stored crop cannot be decoded")
+        raise ValueError("a stored picture cannot be decoded")
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _jpeg(pixels: U8, settings: Sequence[int]) -> bytes:
+    return cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), settings)[1].tobytes()

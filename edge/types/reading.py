@@ -29,6 +29,7 @@ class SlideHeader:
     bundle, bundle_sha256 : the model bundle's name and version, and its hash.
     trusted : False for a bundle that is neither shipped nor signed by a trusted key.
     classes : the bundle's classes, in the order of `Reading.probabilities`.
+    rules : what its finding reckons with, as JSON keeps it, so that it can be judged again.
     """
 
     version: str
@@ -39,6 +40,7 @@ class SlideHeader:
     bundle_sha256: str
     trusted: bool
     classes: tuple[str, ...]
+    rules: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,13 @@ class Reading:
     classes : (n,) int32, index of the decided class at the bundle's operating point.
     uncertain, certain : (n,) bool, the classifier abstains; the call is beyond doubt.
     ids : (n,) int32, identity of the cell on the slide, the same in every frame that shows it.
-    new, counted : (n,) bool, first seen in this frame; entered the tally in this frame.
+    new, counted : (n,) bool, first seen in this frame; entered the differential in this frame.
+    settled : (n,) bool, entered the tally in this frame, of whatever class; None where nobody says.
     problems : why the frame was rejected, empty for an accepted one.
     repeated : the frame shows a place already counted and nothing beyond.
     sharpness, brightness : focus and exposure measures of `edge.line.quality`, 0 to 1.
     focus : sharpness by the best seen on this slide, 0 to 1; None before there was an edge to judge by.
+    focus_needed : the focus that a field which can be read has at the least.
     tally, finding : of the slide, this frame included.
     ms : milliseconds by stage ('quality', 'segment', 'classify', 'total', ...).
     t_s : monotonic seconds at the end of the reading.
@@ -161,6 +165,8 @@ class Reading:
     t_s: float = 0.0
     note: str | None = None
     focus: float | None = None
+    focus_needed: float = 1.0
+    settled: Bools | None = None
 
     def __post_init__(self) -> None:
         n = len(self.cells)
@@ -170,6 +176,8 @@ class Reading:
         check("Reading.ids", self.ids, (n,), np.int32)
         for name in ("uncertain", "certain", "new", "counted"):
             check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)
+        if self.settled is not None:
+            check("Reading.settled", self.settled, (n,), np.bool_)
 
 
 class Sink:

@@ -20,16 +20,16 @@ FINDING = asdict(
         interval_level=0.95,
         rejected_fraction=0.5,
         source="5 to 19% blasts in blood are MDS-IB2, 20% acute leukemia (WHO 2022); any blasts in blood are "
-        "a same-day call (Optimal Care Pathway AML, 2.2); 200 and 400 leukocytes are the counts of one and two "
-        "readers (CLSI H20); the rest is a convention of this program; not validated on patients",
+        "a same-day call (Optimal Care Pathway AML, 2.2); 200 and 400 leukocytes are what one and two "
+        "readers count (CLSI H20); the rest is a convention of this program; not validated on patients",
     )
 )
 """When a slide is referred; see `edge.bundle.bundle.FindingRule`."""
 
 FINDING_OF_FIELDS = FINDING | {
     "refer_fraction": 0.1,
-    "source": "a model of whole fields has no differential: that a tenth of them are positive is a convention "
-    "of this program; not validated on patients",
+    "source": "a model of whole fields has no differential: that a tenth of them are positive is a "
+    "convention of this program; not validated on patients",
 }
 """The same where fields are counted."""
 

@@ -7,10 +7,23 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from edge.bundle.manifest import FindingRule
+from edge.bundle.operation import ErrorRates, Spread
+from edge.line.rules import Rules
 from edge.records.store import Store
 from edge.types import Cells, Finding, Frame, Reading, SlideHeader, Tally
 
 CLASSES = ("blast", "lymphocyte", "artefact")
+
+RULES = Rules(
+    classes=CLASSES,
+    leukocytes=("blast", "lymphocyte"),
+    positive=("blast",),
+    unit="leukocyte",
+    sign="blast",
+    rule=FindingRule(refer_fraction=0.05, interval_level=0.95, rejected_fraction=0.5, source="a test"),
+    rates=ErrorRates(Spread(0.85, 0.8, 0.9), Spread(0.003, 0.0, 0.01), "a test"),
+)
 
 HEADER = SlideHeader(
     version="1.2.3",
@@ -21,9 +34,20 @@ HEADER = SlideHeader(
     bundle_sha256="ab" * 32,
     trusted=True,
     classes=CLASSES,
+    rules=RULES.record(),
 )
 
-FINDING = Finding("refer", "many blasts", 0.43, (0.35, 0.51), 0.95)
+FINDING = Finding(
+    kind="refer",
+    headline="REFER",
+    reason="many blasts",
+    advice="tell the doctor",
+    blast_fraction=0.43,
+    interval=(0.35, 0.51),
+    level=0.95,
+    corrected=0.5,
+    corrected_interval=(0.3, 0.7),
+)
 TALLY = Tally(counts={"blast": 3, "lymphocyte": 4, "artefact": 1}, leukocytes=7, positives=3, frames=9)
 
 
