@@ -202,6 +202,7 @@ class ScreeningApp(App[Reading]):
             self.notify("no cells on this slide yet", timeout=4)
             return
         from edge.records.book import Book
+        from edge.review.reasons import Reasons
         from edge.review.review import Review
         from edge.tui.review.dialogs import InitialsScreen
         from edge.tui.review.screen import ReviewScreen
@@ -213,7 +214,9 @@ class ScreeningApp(App[Reading]):
                 review = await self.push_screen_wait(InitialsScreen(opens))
                 if review is not None:
                     with review:
-                        await self.push_screen_wait(ReviewScreen(review))
+                        explainer = self.screening.explainer
+                        why = Reasons(explainer, review) if explainer else None
+                        await self.push_screen_wait(ReviewScreen(review, why))
         except LeukoscopeError as error:
             self.notify(str(error), severity="error", timeout=10, markup=False)
         self._hear(())  # a frame that was in hand may have come late, counted as before the first word

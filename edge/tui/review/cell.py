@@ -63,16 +63,16 @@ class CellPanel(Panel):
         why = self._why
         if why is None:
             return ["why: looking .."]
-        shape = (
-            f"nucleus {why.nucleus_um2:.0f} µm², {why.nucleus_share:.0%} of the cell, "
-            f"roundness {why.roundness:.0%}"
-        )
-        likest = ", ".join(f"{title(name, _NAME)} ({source})" for name, _, source in why.likest)
-        return [
-            *_wrapped(f"why: {why.decided}", width),
-            *_wrapped(shape, width),
-            *_wrapped(f"likest known cells: {likest}", width),
-        ]
+        words = [f"why: {why.decided}"]
+        if why.nucleus_um2 is not None:
+            words.append(
+                f"nucleus {why.nucleus_um2:.0f} µm², {why.nucleus_share:.0%} of the cell, "
+                f"roundness {why.roundness:.0%}"
+            )
+        if why.likest:
+            likest = ", ".join(f"{title(known.named, _NAME)} ({known.source})" for known in why.likest)
+            words.append(f"likest known cells: {likest}")
+        return [line for each in words for line in _wrapped(each, width)]
 
 
 def by_machine(cell: Cell, classes: Sequence[str]) -> tuple[str, str]:

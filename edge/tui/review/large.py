@@ -126,10 +126,10 @@ def _explain(canvas: U8, fine: int, crop: U8, why: Why) -> list[Label]:
     below = max(min(height - upper - 1, (third - 1) // 2), 1)
     small = 2 * below * fine
     labels: list[Label] = []
-    for i, (name, reference, _) in enumerate(why.likest[:3]):
+    for i, known in enumerate(why.likest[:3]):
         x = i * third * fine
-        canvas[side : side + small, x : x + small] = shrink(reference, small, small)
-        labels.append((title(name, third - 1), upper + below, i * third))
+        canvas[side : side + small, x : x + small] = shrink(known.crop, small, small)
+        labels.append((title(known.named, third - 1), upper + below, i * third))
     return labels
 
 
