@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from edge.tui.panel import Panel
-from edge.tui.review.marks import CONFIRMED, RELABELLED, mark
+from edge.tui.review.marks import CONFIRMED, RELABELLED
 from edge.tui.wording import title
 
 if TYPE_CHECKING:
@@ -63,20 +63,18 @@ class CellPanel(Panel):
         why = self._why
         if why is None:
             return ["why: looking .."]
-        shape = (
-            f"nucleus {why.nucleus_um2:.0f} µm², {why.nucleus_share:.0%} of the cell, "
-            f"roundness {why.roundness:.0%}"
-        )
-        likest = ", ".join(f"{title(name, _NAME)} ({source})" for name, _, source in why.likest)
-        return [
-            *_wrapped(f"why: {why.decided}", width),
-            *_wrapped(shape, width),
-            *_wrapped(f"likest known cells: {likest}", width),
-        ]
+        words = _wrapped(f"why: {why.decided}", width)
+        if why.nucleus_um2 is not None:
+            shape = f"nucleus {why.nucleus_um2:.0f} µm², {why.nucleus_share:.0%} of the cell"
+            words += _wrapped(f"{shape}, roundness {why.roundness:.0%}", width)
+        if why.likest:
+            likest = [f"{title(known.named, _NAME)} ({known.source})" for known in why.likest]
+            words += _wrapped(f"likest known cells: {', '.join(likest)}", width)
+        return words
 
 
 def by_machine(cell: Cell, classes: Sequence[str]) -> tuple[str, str]:
-    """The machine's word and how sure it is, 'blast, probably (83%)'; what else it may be, where that is likely."""
+    """The machine's word and how sure it is, 'blast, probably (83%)'; and what else is likely, if anything."""
     likely = float(cell.probabilities[list(classes).index(cell.named)])
     word = "unsure" if cell.uncertain else next(word for least, word in _WORDS if likely >= least)
     others = sorted(zip(cell.probabilities.tolist(), classes, strict=True), reverse=True)

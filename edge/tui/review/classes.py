@@ -16,7 +16,7 @@ _COUNTED, _BY_EYE = 8, 7  # characters of the counts
 
 
 class ClassTable(Panel):
-    """A line a class, those outside the count dim; where there is no room for that, two a line without counts."""
+    """A line a class, those outside the count dim; where there is no room, two a line without counts."""
 
     def __init__(
         self, letters: Mapping[str, str], colours: dict[str, RGB], leukocytes: Sequence[str]
@@ -35,7 +35,9 @@ class ClassTable(Panel):
         if len(names) > height:
             rows = -(-len(names) // 2)
             pairs = [names[i::rows] for i in range(rows)]
-            return [Content.assemble(*(self._titled(name, width // 2) for name in pair)) for pair in pairs][:height]
+            return [Content.assemble(*(self._titled(name, width // 2) for name in pair)) for pair in pairs][
+                :height
+            ]
         head = f"{self._tally.leukocytes} {self._tally.unit}s"
         head = f"{head:<{width - _COUNTED - _BY_EYE}}{'counted':>{_COUNTED}}{'by eye':>{_BY_EYE}}"
         rows_ = [self._row(name, width) for name in names]

@@ -35,7 +35,7 @@ _HELP = """\
  [b]space[/b] [b]x[/b]        select and move on; then one key names them all
  [b]shift+arrows[/b]   select a row of cells; [b]ctrl+a[/b] the whole page
  [b]f[/b]              show one class only; [b]tab[/b] the next class
- [b]v[/b]              the cell large; once more for all cells
+ [b]v[/b]              the cell larger; then the field round it; then all cells
  [b]w[/b]              why the machine says so; once more to close it
  [b]d[/b]              I have read this slide: compare with the other reader
  [b]![/b]              sign the slide: nobody can change it then
@@ -140,7 +140,9 @@ class FilterScreen(ModalScreen["str | None"]):
 class ReviewHelp(ModalScreen[None]):
     """Keys and how to read the screen."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("h,question_mark,escape,enter,space,q", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("h,question_mark,escape,enter,space,q", "dismiss", "Close")
+    ]
     DEFAULT_CSS = """
     ReviewHelp { align: center middle; }
     ReviewHelp VerticalScroll {

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from edge.review.cells import Cell
     from edge.review.review import Review
 
-_ENOUGH, _FEW = 12, 4  # cells on a page: larger pictures rather than more than that; never fewer for their sake
+_ENOUGH, _FEW = (
+    12,
+    4,
+)  # cells on a page: larger pictures rather than more than that; never fewer for their sake
 _SMALL = 16  # pixels a side, which tell a cell by its nucleus
 _AHEAD_S = 0.02  # without a key, after which the next page is got ready
 _INK: RGB = (225, 225, 225)
@@ -29,7 +32,7 @@ NO_CELLS = "no cells here: f shows others"
 
 
 class CellGallery(PictureView):
-    """A page of cells: each with its number, its class and who says so; a frame round the one under the cursor.
+    """A page of cells: each with its number, its class and who says so; the cursor is a frame.
 
     With 16 colours a crop is noise, and each cell has a line of words instead.
     """

@@ -9,6 +9,7 @@ from textual.content import Content
 from edge.tui.panel import Panel
 from edge.tui.wording import fit
 
+_NOTICE = "research use only "
 _ORDINALS = ("first", "second", "third")
 
 
@@ -28,4 +29,7 @@ class Heading(Panel):
 
     def lay_out(self, width: int, height: int) -> list[Content]:
         slide = fit(self._slide, width)
-        return [Content.assemble((slide, "bold"), fit(self._rest, width - len(slide)))]
+        rest = fit(self._rest, width - len(slide))
+        room = width - len(slide + rest)
+        notice = f"{_NOTICE:>{room}}" if room > len(_NOTICE) else ""
+        return [Content.assemble((slide, "bold"), rest, (notice, "dim"))]

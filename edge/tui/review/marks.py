@@ -1,4 +1,4 @@
-"""What stands beside a cell's name: who says so. A shape and a colour each, in the fonts of the Linux console."""
+"""What stands beside a cell's name: who says so, by a shape of the Linux console's fonts and a colour."""
 
 from __future__ import annotations
 

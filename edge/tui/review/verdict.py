@@ -37,10 +37,10 @@ class Verdict(Panel):
             return []
         band = self._band(self._finding, width, max(height - 1, 1))
         room = max(height - len(band), 0)
-        words = wrap(_words(self._finding), width - 2)
+        words = _words(self._finding, width - 2)
         if len(words) > room > 0:
-            words = [*words[: room - 1], words[room - 1][: width - 5] + " .."]
-        return [*band, *(Content(f" {line}") for line in words[:room])]
+            words = [*words[: room - 1], Content.assemble(words[room - 1][: width - 5], " ..")]
+        return [*band, *(Content.assemble(" ", line) for line in words[:room])]
 
     def _band(self, finding: Finding, width: int, height: int) -> list[Content]:
         symbol, colour = _BANDS[finding.kind]
@@ -57,10 +57,11 @@ class Verdict(Panel):
         ]
 
 
-def _words(finding: Finding) -> str:
-    """Reason, advice, and the fraction as it is with the machine's errors allowed for."""
+def _words(finding: Finding, width: int) -> list[Content]:
+    """The reason, what to do, and the fraction with the machine's errors allowed for."""
     corrected = ""
     if finding.corrected is not None and finding.corrected_interval is not None:
         low, high = finding.corrected_interval
-        corrected = f"The machine's errors allowed for: {finding.corrected:.1%} ({low:.1%} to {high:.1%})."
-    return " ".join(text for text in (finding.reason, finding.advice, corrected) if text)
+        corrected = f"The machine's errors allowed for: {finding.corrected:.0%} ({low:.0%} to {high:.0%})."
+    told = ((finding.reason, ""), (finding.advice, "bold"), (corrected, "dim"))
+    return [Content.styled(line, style) for text, style in told for line in wrap(text, width)]
