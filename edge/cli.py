@@ -18,6 +18,8 @@ from edge.machine.allocator import give_back_pictures
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
+    from edge.bundle.bundle import Bundle
+    from edge.bundle.operation import ErrorRates
     from edge.cameras import Camera
     from edge.line.screening import Screening
     from edge.machine.profile import Profile
@@ -73,8 +75,11 @@ def _parser() -> command.Parser:
         help="micrometres per pixel on the slide (default: auto, measured from red cells)")  # fmt: skip
     add("--single-cell", action="store_true", help="each image is one leukocyte, in its middle")
     add("--independent", action="store_true", help="each frame is a slide of its own, one finding each")
+    add("--site", type=Path, metavar="PATH",
+        help="how often the model errs in this laboratory (default: what was measured here)")  # fmt: skip
     add("--truth", type=Path, metavar="PATH", help="with demo: write what the drawn slide holds, as JSON")
     add("--slide", metavar="ID", help="identifier of the slide (default: a generated one)")
+    add("--patient", metavar="ID", help="identifier of its patient, for the records (optional)")
     add("--headless", action="store_true", help="no terminal screen")
     add("--json", metavar="PATH or -", help="write JSON lines")
     add("--labels", type=Path, metavar="DIR", help="write cells and nuclei of each frame as label images")
@@ -166,7 +171,12 @@ def _screening(
     """Everything that the arguments ask for, opened; what must be closed again is in `held`."""
     from edge.cameras.livefeed import feed_for
     from edge.machine.profile import data_folder, load_profile
+    from edge.records.identifiers import checked
 
+    slide, patient = (
+        None if given is None else checked(given, what)
+        for what, given in (("slide", arguments.slide), ("patient", arguments.patient))
+    )
     profile = load_profile(arguments.profile)
     camera = _camera(arguments, profile)
     again = partial(_camera, arguments, profile)
@@ -183,10 +193,12 @@ def _screening(
     from edge.records.summary import Summary
 
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large)
+    site = _site(arguments, camera, model)
     store = _store(arguments)
     held.callback(store.close)
     options = ScreeningOptions(
-        slide=arguments.slide,
+        slide=slide,
+        patient=patient,
         single_cell=arguments.single_cell,
         independent=arguments.independent,
         max_frames=arguments.max_frames,
@@ -211,7 +223,7 @@ def _screening(
         camera=camera, bundle=model, classifier=engine.classifier, scales=scales, store=store,
         profile=profile.name, options=options, sinks=sinks, feed=feed,
         throttle=heat.ThermalThrottle(profile.thermal),
-        find=engine.find,
+        find=engine.find, site=site,
     )  # fmt: skip
     return screening, camera, summary
 
@@ -225,6 +237,34 @@ def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
     if arguments.truth is not None and not hasattr(camera, "truth"):
         raise LeukoscopeError(f"--truth {arguments.truth}: only --camera demo knows the truth; leave it out")
     return camera
+
+
+def _site(arguments: argparse.Namespace, camera: Camera, model: Bundle) -> ErrorRates | None:
+    """How often the model errs where the pictures come from, if that was measured.
+
+    The simulated microscope is a site of its own, whose figures ship; pictures in files come from anywhere.
+    """
+    from edge.bundle import operation
+    from edge.machine.profile import data_folder
+
+    path = data_folder() / operation.SITE_FILE if camera.live else None
+    if hasattr(camera, "truth"):
+        path = operation.DEMO_FILE
+    path = arguments.site or path
+    if path is None:
+        return None
+    try:
+        if arguments.site is not None and not path.is_file():
+            raise ValueError("is no file")
+        rates = operation.of_site(path, model.manifest.network, model.manifest.operation)
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise LeukoscopeError(f"site {path}: {told}; measure it anew, or leave it away") from None
+    if arguments.site is not None and rates is None:
+        raise LeukoscopeError(
+            f"--site {path}: was measured with another model; measure it anew with this one"
+        )
+    return rates
 
 
 def _with_saved_light(camera: Camera) -> None:

@@ -15,6 +15,7 @@ from statistics import median
 
 from edge.line.quality import BLUR_LIMIT_UM, COARSE_UM, OWN_UM2, Quality
 
+_LIMIT_UM = sqrt(BLUR_LIMIT_UM**2 + OWN_UM2)
 _NEAR_UM, _FAR_UM = 1.2, 2.0  # the width of edges tells itself up to the one, steepness alone from the other
 _MARGIN_UM2 = 1.0  # beyond the model, so that the needle does not turn back where the one takes over
 _HIGH_CONTRAST = 90.0  # (grey levels per µm) × µm; the strongest stains reach it, so it never flatters
@@ -29,8 +30,13 @@ class FocusMeter:
     def __init__(self) -> None:
         self._contrasts: deque[float] = deque(maxlen=_REMEMBERED)
         self._widths: deque[float] = deque(maxlen=_AROUND)
-        self._best_um = sqrt(BLUR_LIMIT_UM**2 + OWN_UM2)
+        self._best_um = _LIMIT_UM
         self._shown: float | None = None
+
+    @property
+    def needed(self) -> float:
+        """The focus, 0 to 1, that a field which can be read has at the least."""
+        return self._best_um / _LIMIT_UM
 
     def see(self, quality: Quality) -> float | None:
         """Focus of a frame: width of the edges at their best on this slide over their width now.

@@ -102,6 +102,7 @@ class Line:
             sharpness=seen.sharpness,
             brightness=seen.brightness,
             focus=self._focus.see(seen),
+            focus_needed=self._focus.needed,
             tally=tally,
             finding=said,
             ms=clock.total(),

@@ -45,6 +45,9 @@ _BURNT = 253
 _BURNT_SHARE = 0.95  # cameras often burn out clear glass, but not cells
 _FLAT = 0.5  # grey levels: any lit field varies more than this by its noise alone
 
+LIGHT_RANGE = (_DARK_GLASS / 255, _BURNT / 255)
+"""Between which `Quality.brightness` of a field that can be read lies."""
+
 
 @dataclass(frozen=True)
 class Quality:

@@ -23,6 +23,7 @@ from edge.cells.segment import Segmenter, segment
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
 from edge.optics.scale import Scales
+from edge.records.people import UNKNOWN, About
 from edge.records.store import Store, Unrecorded
 from edge.types import Finding, Frame, Reading, Said, Sink, SlideHeader, Tally, Waiting
 
@@ -48,12 +49,14 @@ class ScreeningOptions:
     Attributes
     ----------
     slide : identifier of the first slide, None for a generated one.
+    patient : whose it is, and every slide where each frame is one; None where nobody said.
     single_cell : each frame is one leukocyte in its middle.
     independent : each frame is a slide of its own.
     max_frames, max_seconds : stop after so much, None without a limit.
     """
 
     slide: str | None = None
+    patient: str | None = None
     single_cell: bool = False
     independent: bool = False
     max_frames: int | None = None
@@ -73,9 +76,11 @@ class Screening:
     classes : of the bundle, in the order of `Reading.probabilities`' columns.
     positives, leukocytes : those that count as positive (blasts); the differential's, positives included.
     referral_fraction : the blast fraction, 0 to 1, that the interval is held against.
-    camera, runtime, bundle : what to call them.
+    camera, runtime, bundle : what to call them. bundle_sha256 : the bundle's hash.
+    rules : what the finding reckons with.
     warning : something to keep in sight (an unsigned bundle), None without it.
     recorded : False when nothing is written down.
+    records, records_folder : the records' file and where it lies; None when nothing is written down.
     waiting : what keeps the camera from giving pictures, None while it does; the slide goes on afterwards.
 
     Parameters
@@ -103,18 +108,21 @@ class Screening:
         site: ErrorRates | None = None,
     ) -> None:
         self._find = find
-        self._rules = Rules.of(classifier.manifest, site)
+        self.rules = Rules.of(classifier.manifest, site)
         self._classifier, self._scales, self._store = classifier, scales, store
         self._options, self._sinks, self._throttle = options, sinks, throttle
         self._stopped, self._go_on, self._woken = threading.Event(), threading.Event(), threading.Event()
         self._go_on.set()
         self.slide = options.slide or store.new_slide_id()
-        self._asked = deque([self.slide], maxlen=1)  # the slide to begin with the next frame, if any
+        self._patient = About(patient=options.patient)
+        # the slide to begin with the next frame, if any, and what is known of it
+        self._asked = deque([(self.slide, self._patient)], maxlen=1)
         self.classes = classifier.manifest.classes
         self.positives = classifier.manifest.positive
         self.leukocytes = classifier.manifest.leukocytes
         self.referral_fraction = classifier.manifest.finding.refer_fraction
         self._camera, self.runtime = camera, classifier.runtime
+        self.bundle_sha256 = bundle.sha256
         self.bundle = f"{classifier.manifest.name} {classifier.manifest.version}"
         # of the bundle itself nothing is kept: its graphs are megabytes
         self._header = SlideHeader(
@@ -123,12 +131,14 @@ class Screening:
             camera=camera.name,
             runtime=self.runtime,
             bundle=self.bundle,
-            bundle_sha256=bundle.sha256,
+            bundle_sha256=self.bundle_sha256,
             trusted=bundle.trusted,
             classes=self.classes,
-            rules=self._rules.record(),
+            rules=self.rules.record(),
         )
         self.recorded = isinstance(store, Store)
+        self.records = store.path.absolute() if isinstance(store, Store) else None
+        self.records_folder = self.records.parent if self.records else None
         warnings = [
             *(["unsigned model: not for patients"] if not bundle.trusted else []),
             *([classifier.note] if classifier.note else []),
@@ -139,6 +149,7 @@ class Screening:
         self._line: Line | None = None  # of the slide in the records that is not finished
         self._heard: Line | None = None  # of the slide that people can be asked about, finished or not
         self._last: Reading | None = None
+        self._note: str | None = None  # what a user must know of the slide that begins
         self._feed = feed or feed_for(camera)
 
     @property
@@ -158,10 +169,14 @@ class Screening:
         (self._go_on.clear if on else self._go_on.set)()
         self._woken.set()
 
-    def new_slide(self) -> str:
-        """Close the slide and start another, from the next frame on; its identifier."""
-        slide = self._store.new_slide_id()
-        self._asked.append(slide)
+    def new_slide(self, slide: str | None = None, about: About = UNKNOWN) -> str:
+        """Close the slide and start another, from the next frame on; its name, a generated one for None.
+
+        Whoever names it has seen that the records have no such slide. If another program takes the name
+        before the next frame, the slide gets a generated one, and a reading's note says so.
+        """
+        slide = slide or self._store.new_slide_id()
+        self._asked.append((slide, about))
         self._woken.set()
         return slide
 
@@ -226,9 +241,11 @@ class Screening:
     def _read(self, frame: Frame) -> Reading:
         assert self._line is not None
         reading = self._line.read(frame)
-        if self._throttle is None or reading.note or self._throttle.note is None:
-            return reading
-        return replace(reading, note=self._throttle.note)
+        note = "; ".join(filter(None, (self._note, reading.note))) or None
+        self._note = None
+        if note is None and self._throttle is not None:
+            note = self._throttle.note
+        return reading if note == reading.note else replace(reading, note=note)
 
     def _rest(self, reading: Reading, end: float) -> None:
         """Let a hot processor cool; the camera's newest frame is taken afterwards, so nothing waits."""
@@ -260,12 +277,14 @@ class Screening:
 
     def _begin(self) -> None:
         self._header = replace(self._header, camera=self.camera)
-        slide = self._asked.pop() if self._asked else None
+        slide, about = self._asked.pop() if self._asked else (None, self._patient)
         generated = slide != self._options.slide
-        self.slide = self._store.begin_slide(slide, self._header, generated=generated)
+        self.slide = self._store.begin_slide(slide, self._header, generated=generated, about=about)
+        if slide not in (None, self.slide):
+            self._note = f"slide {slide}: another program took that name; this slide is called {self.slide}"
         self._line = Line(
             self._classifier, self._scales.for_slide(), find=self._find,
-            rules=self._rules, single_cell=self._options.single_cell, mapped=not self._options.independent,
+            rules=self.rules, single_cell=self._options.single_cell, mapped=not self._options.independent,
         )  # fmt: skip
         self._heard = self._line
         for sink in self._sinks:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,20 +16,17 @@ from typing import Any, Self
 from edge.machine import clock, processes
 from edge.records.boots import BootClock, iso
 from edge.records.database import RecordsError, connect, connect_to_read, explain
-from edge.records.identifiers import checked, initials, shortened
-from edge.records.people import SEXES, People, Signature, Word
+from edge.records.glances import Glances
+from edge.records.identifiers import initials, shortened
+from edge.records.noted import noted
+from edge.records.people import People, Signature, Word
 from edge.records.rows import Row, finding_of, finding_row, insert
 from edge.records.slidelist import SlideList
 from edge.records.views import Views
 from edge.types import Finding, Tally
 
-LONGEST_NOTE = 2000
-"""Characters."""
 
-_OLDEST = 130
-
-
-class Book(SlideList, Views, People):
+class Book(SlideList, Glances, Views, People):
     """The record store under people's hands. Used by one thread at a time; a context manager.
 
     Parameters
@@ -109,7 +105,7 @@ class Book(SlideList, Views, People):
                 self._unsigned(slide)
             row = {"slide": self.found(slide)["id"], "initials": initials(by)} | moment
             for field, value in fields.items():
-                insert(self._database, "notes", row | {"field": field, "value": _noted(field, value)})
+                insert(self._database, "notes", row | {"field": field, "value": noted(field, value)})
 
     def finding(self, slide: str) -> Finding | None:
         """What the slide says after all that people said of it; None while there is nothing."""
@@ -249,27 +245,3 @@ class Book(SlideList, Views, People):
                 self._moment = None
         except sqlite3.Error as error:
             raise RecordsError(explain(self.path, error)) from error
-
-
-def _noted(field: str, value: str | int | None) -> str | int | None:
-    """What may be written down in a field."""
-    if field not in ("patient", "age", "sex", "note"):
-        raise RecordsError(f"{field}: is nothing that is noted of a slide; note patient, age, sex or note")
-    if value is None and field != "note":
-        return None
-    if field == "patient":
-        return checked(str(value), "patient")
-    text = unicodedata.normalize("NFC", "" if value is None else str(value)).strip()
-    if field == "age":
-        if not text.isdecimal() or len(text) > 3 or int(text) > _OLDEST:
-            raise RecordsError(f"age {shortened(text)}: is not a number of years from 0 to {_OLDEST}")
-        return int(text)
-    if field == "sex" and text.casefold() not in SEXES:
-        raise RecordsError(f"sex {shortened(text)}: is none of {', '.join(SEXES)}")
-    if field == "sex":
-        return text.casefold()
-    if not text or len(text) > LONGEST_NOTE or not text.replace("\n", "").isprintable():
-        raise RecordsError(
-            f"note {shortened(text)}: is not 1 to {LONGEST_NOTE} characters that can be seen; shorten it"
-        )
-    return text

@@ -54,6 +54,9 @@ class About:
     notes: tuple[Note, ...] = ()
 
 
+UNKNOWN = About()
+
+
 @dataclass(frozen=True)
 class Finished:
     """A person has read a slide: when, and which word was the last before (see `Word.number`)."""

@@ -37,7 +37,7 @@ class SlideList(Queries):
         - `state`: see `edge.records.people.State`.
         """
         wanted = unicodedata.normalize("NFC", search).casefold().strip()
-        return [row for row in reversed(self._listed()) if wanted in _searched(row)]
+        return [row for row in reversed(self._listed()) if wanted in searched(row)]
 
     def found(self, slide: str) -> Row:
         """One slide's row as `listed` gives it; RecordsError names those it may have been meant to be."""
@@ -82,7 +82,7 @@ class SlideList(Queries):
             slide["signed_by"] = signature and signature["initials"]
             slide["signed_at"] = signature and times.of(*(signature[k] for k in ("boot", "at", "at_s")))[0]
             slide["readers"] = readers.get(name, [])
-            slide["state"] = _state(slide, boots)
+            slide["state"] = state_of(slide, boots)
             slide |= self._counts(slide)
         return slides
 
@@ -100,7 +100,8 @@ class SlideList(Queries):
         return {"counts": counts, "cells_counted": sum(counts.values()), "confirmed": {}}
 
 
-def _state(slide: Row, boots: Mapping[int, str]) -> State:
+def state_of(slide: Row, boots: Mapping[int, str]) -> State:
+    """What became of it; `boots` names them by number."""
     if slide["signed_by"]:
         return "signed"
     if slide["finished_at"]:
@@ -109,7 +110,7 @@ def _state(slide: Row, boots: Mapping[int, str]) -> State:
     return "under way" if here and processes.runs(slide["process"] or "") else "cut off"
 
 
-def _searched(slide: Row) -> str:
+def searched(slide: Row) -> str:
     """What a search looks through."""
     texts = (slide["id"], slide["patient"], slide["finding"], slide["headline"], slide["signed_by"])
     return "\n".join([*(str(text) for text in texts if text), *slide["readers"]]).casefold()

@@ -11,15 +11,18 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self, cast
 
 from edge.machine import clock, processes
+from edge.machine.clock import Moment
 from edge.records.boots import BootClock, iso
 from edge.records.database import RecordsError, connect, explain
 from edge.records.identifiers import checked, new_slide_id
+from edge.records.noted import noted
+from edge.records.people import UNKNOWN, About
 from edge.records.queries import Queries
 from edge.records.rows import cell_rows, finding_row, insert, reading_row
 from edge.types import Finding, Reading, SlideHeader, Tally
@@ -46,7 +49,9 @@ class Unrecorded:
     def new_slide_id(self) -> str:
         return new_slide_id()
 
-    def begin_slide(self, slide: str | None, header: SlideHeader, *, generated: bool = False) -> str:
+    def begin_slide(
+        self, slide: str | None, header: SlideHeader, *, generated: bool = False, about: About = UNKNOWN
+    ) -> str:
         return slide or new_slide_id()
 
     def add(self, reading: Reading) -> None:
@@ -120,11 +125,14 @@ class Store(Queries):
         """A readable identifier that no other slide has, with the date or, without a set clock, the boot."""
         return new_slide_id(self._boot.number, self._boot.is_set)
 
-    def begin_slide(self, slide: str | None, header: SlideHeader, *, generated: bool = False) -> str:
+    def begin_slide(
+        self, slide: str | None, header: SlideHeader, *, generated: bool = False, about: About = UNKNOWN
+    ) -> str:
         """Start a slide and return its identifier, generated when `slide` is None.
 
         An identifier that is in the records already is refused: going on with it could count a cell twice.
-        Of one that was `generated` (by `new_slide_id`) another is taken instead.
+        Of one that was `generated` (by `new_slide_id`) another is taken instead. What is known `about` the
+        slide is noted with it, all but notes in words, which are somebody's.
         """
         generated = generated or slide is None
         self._drain()
@@ -133,7 +141,11 @@ class Store(Queries):
         row |= {"boot": self._boot.number, "started_at": iso(moment.utc), "started_s": moment.boot_s}
         row |= {"clock_set": moment.is_set, "process": processes.name()}
         row["id"] = self.new_slide_id() if slide is None else checked(slide)
+        known = {field: noted(field, getattr(about, field)) for field in ("patient", "age", "sex")}
         self._insert_slide(row, generated)
+        self._note(
+            str(row["id"]), {field: value for field, value in known.items() if value is not None}, moment
+        )
         self._slide, self._classes, self._kept = str(row["id"]), header.classes, 0
         self._positive = tuple(cast(Iterable[str], header.rules.get("positive", ())))
         return self._slide
@@ -157,6 +169,17 @@ class Store(Queries):
             f"records {self.path}: every identifier drawn for a new slide is in them already; name the slide "
             "with --slide, or choose another file with --records"
         )
+
+    def _note(self, slide: str, known: Mapping[str, str | int | None], moment: Moment) -> None:
+        """Write down what was known when the slide began; nobody's initials stand beside it."""
+        row = {"slide": slide, "initials": "", "at": iso(moment.utc), "boot": self._boot.number}
+        try:
+            for field, value in known.items():
+                if value is not None:
+                    now = {"at_s": moment.boot_s, "field": field, "value": value}
+                    insert(self._database, "notes", row | now)
+        except sqlite3.Error as error:
+            raise RecordsError(explain(self.path, error)) from error
 
     def add(self, reading: Reading) -> None:
         """Take a reading of the slide begun; waits only when the disk has fallen behind."""

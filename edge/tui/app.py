@@ -1,30 +1,26 @@
-"""The screen of `edge-run`: shows Readings as they come and passes keys on."""
+"""The screen of `edge-run`: takes Readings as they come, shows the newest and passes keys on."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, work
-from textual.app import App, ComposeResult
+from textual import work
+from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Static
 
 from edge.files import atomic
-from edge.tui.colours import class_colours
-from edge.tui.counts import Counts
-from edge.tui.dialogs import HelpScreen, NewSlideScreen
-from edge.tui.finding import FindingPanel
-from edge.tui.gallery import Gallery
+from edge.tui.details import DetailsScreen
+from edge.tui.dialogs import HelpScreen, NewSlideScreen, QuitScreen
 from edge.tui.latest import Latest
-from edge.tui.live import LiveView
-from edge.tui.meters import Details, Meters
+from edge.tui.main import MainScreen
 from edge.tui.snapshot import svg
-from edge.tui.status import StatusLine, TitleBar, Trouble
-from edge.types import LeukoscopeError, Reading, Tally, Waiting
+from edge.types import LeukoscopeError, Reading, Said, Waiting
 
 if TYPE_CHECKING:  # the screen shows what it is given, and can be tried without what gives it
     from edge.line.screening import Screening
@@ -34,7 +30,7 @@ REFRESHES_PER_S = 15
 
 
 class ScreeningApp(App[Reading]):
-    """Shows a screening until q is pressed; `run` returns the slide's last Reading, or None without one.
+    """Shows a screening until somebody quits; `run` returns the slide's last Reading, or None without one.
 
     What ended the screening before its time is in `failure`. When nothing was shown yet the screen closes
     at once, else it stays until q.
@@ -45,41 +41,16 @@ class ScreeningApp(App[Reading]):
 
     TITLE = "Leukoscope"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [
+    KEYS: ClassVar[list[Binding]] = [  # the most important first
         Binding("space", "pause", "Pause"),
-        Binding("n", "new_slide", "New slide"),
-        Binding("s", "save_picture", "Save picture"),
+        Binding("r", "review", "Review"),
+        Binding("n", "new_slide", "New"),
         Binding("h,question_mark", "help", "Help", key_display="h"),
         Binding("q,ctrl+c", "finish", "Quit", key_display="q", priority=False),
+        Binding("s", "save_picture", "Save"),
+        Binding("d", "details", "Details"),
     ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 (Textual's own annotation stands)
-        (0, "-short"),
-        (29, "-medium"),
-        (37, "-tall"),
-        (56, "-huge"),
-    ]
-    CSS = """
-    Screen { layout: vertical; }
-    TitleBar { height: 1; background: $panel; }
-    #body { height: 1fr; }
-    #left { width: 1fr; margin-right: 1; }
-    #right { width: 30%; min-width: 35; max-width: 60; }
-    #warning { height: auto; max-height: 2; color: black; background: yellow; }
-    LiveView { height: 1fr; }
-    StatusLine, Meters { height: 1; }
-    Gallery, Trouble { height: 6; }
-    FindingPanel { height: 1fr; }
-    Counts { height: 13; }
-    Details { height: 2; }
-    .-medium Details { height: 6; }
-    .-tall FindingPanel { height: 16; }
-    .-tall Details, .-huge Details { height: 1fr; }
-    .-huge FindingPanel { height: 18; }
-    .-huge Counts { height: 26; }
-    #foot { height: 1; background: $panel; }
-    Footer { dock: none; width: 1fr; background: $panel; }
-    #notice { width: auto; padding: 0 1; }
-    """
+    BINDINGS: ClassVar[list[BindingType]] = [*KEYS]
 
     def __init__(self, screening: Screening) -> None:
         super().__init__()
@@ -90,53 +61,23 @@ class ScreeningApp(App[Reading]):
         self.failure: LeukoscopeError | None = None
         self._waiting: Waiting | None = None
         self._left_slide: str | None = None  # the slide that readings may still come of
-        self._aspect = 0.625  # height / width of a frame; the true one comes with the first
+        self._told: list[str] = []  # notes of the slide `_told_of`, the newest first
+        self._told_of = screening.slide
+        self._main = MainScreen(screening, self.KEYS)
 
-        colours = class_colours(screening.classes, screening.positives, screening.leukocytes)
-        self._title = TitleBar()
-        self._live = LiveView(colours)
-        self._status = StatusLine()
-        self._meters = Meters()
-        self._gallery = Gallery(colours)
-        self._trouble = Trouble()
-        self._finding = FindingPanel(screening.positives, screening.referral_fraction)
-        self._counts = Counts(colours, screening.leukocytes)
-        self._details = Details(
-            {"camera": screening.camera, "bundle": screening.bundle, "runtime": screening.runtime}
-        )
-
-    def compose(self) -> ComposeResult:
-        yield self._title
-        with Horizontal(id="body"):
-            with Vertical(id="left"):
-                yield self._live
-                if self.screening.warning:
-                    yield Static(f"! {self.screening.warning}", id="warning", markup=False)
-                yield self._status
-                yield self._meters
-                yield self._gallery
-                yield self._trouble
-            with Vertical(id="right"):
-                yield self._finding
-                yield self._counts
-                yield self._details
-        with Horizontal(id="foot"):
-            yield Footer(show_command_palette=False)
-            yield Static("research use only", id="notice")
+    def get_default_screen(self) -> MainScreen:
+        return self._main
 
     def on_mount(self) -> None:
-        self._trouble.display = False
         self._show(None)
+        self._main.show_notes(self._notes)
         self.set_interval(1 / REFRESHES_PER_S, self._tick)
         for ending in (signal.SIGTERM, signal.SIGHUP):  # the second comes when the terminal is closed
-            asyncio.get_running_loop().add_signal_handler(ending, self.action_finish)
+            asyncio.get_running_loop().add_signal_handler(ending, self._leave)
         self._take_readings()
 
     def on_unmount(self) -> None:
         self.screening.stop()
-
-    def on_resize(self, event: events.Resize) -> None:
-        self._share_left(event.size.width, event.size.height)
 
     @work(thread=True)
     def _take_readings(self) -> None:
@@ -146,7 +87,7 @@ class ScreeningApp(App[Reading]):
                 if self.screening.slide != self._left_slide:
                     self._latest.reading(reading)
                 if reading.note:
-                    self.call_from_thread(self.notify, reading.note, severity="warning", timeout=30)
+                    self.call_from_thread(self._tell, reading.note)
         except LeukoscopeError as error:
             self.failure = error
             if reading is None:
@@ -159,47 +100,48 @@ class ScreeningApp(App[Reading]):
             self._show(reading)
         if self._ended or self.screening.waiting is not self._waiting:
             self._waiting = self.screening.waiting
-            self._show_state(self._latest.newest)
+            self._show_state()
 
     def _show(self, reading: Reading | None) -> None:
-        tally = reading.tally if reading else Tally(counts={})
-        self._show_title(self.screening.slide)
-        if reading is not None and reading.frame.pixels.size:
-            aspect = reading.frame.height / reading.frame.width
-            if abs(aspect - self._aspect) > 0.01:
-                self._aspect = aspect
-                self._share_left(*self.size)
-        self._live.show_reading(reading)
-        self._gallery.show_cells(self._latest.cells)
-        self._finding.show(reading.finding if reading else None, tally)
-        self._counts.show(tally)
-        self._meters.show(reading)
-        self._details.show(reading, self._latest.frames_per_s)
-        self._show_state(reading)
+        self._main.show_slide(self.screening.slide)
+        self._main.show_reading(reading, self._latest.cells)
+        if self.screening.slide != self._told_of:
+            self._forget()
+        if isinstance(self.screen, DetailsScreen):
+            self.screen.show(reading, self._latest.frames_per_s, self._notes)
+        self._show_state()
 
-    def _show_state(self, reading: Reading | None) -> None:
-        failed, waiting = self.failure is not None, self._waiting is not None
-        self._status.show(reading, paused=self._paused, ended=self._ended, failed=failed, waiting=waiting)
-        in_trouble = failed or (waiting and not self._ended)
-        self._gallery.display, self._trouble.display = not in_trouble, in_trouble
-        recorded = "All cells counted so far are recorded. " if self.screening.recorded else ""
-        if self.failure is not None:
-            self._trouble.show(str(self.failure), f"{recorded}Press q to finish, then start again.")
-        elif self._waiting is not None:
-            advice = f"{self._waiting.advice[:1].upper()}{self._waiting.advice[1:]}."
-            then = "Then press space to go on." if self._paused else "The slide goes on by itself."
-            self._trouble.show(self._waiting.reason, f"{advice} {then}")
+    def _show_state(self) -> None:
+        self._main.show_state(
+            self._latest.newest,
+            paused=self._paused,
+            ended=self._ended,
+            failure=self.failure,
+            waiting=self._waiting,
+        )
 
-    def _show_title(self, slide: str) -> None:
-        screening = self.screening
-        self._title.show(f"slide {slide}", screening.camera, screening.bundle, screening.runtime)
+    @property
+    def _notes(self) -> list[str]:
+        """What must stay in sight while this slide is read."""
+        return [*([self.screening.warning] if self.screening.warning else []), *self._told]
 
-    def _share_left(self, width: int, height: int) -> None:
-        """Give the picture the height its width asks for, and the small pictures the rest."""
-        left = width - min(max(width * 30 // 100, 35), 60) - 1
-        rows = height - 4 - round(left * self._aspect / 2)
-        for widget in (self._gallery, self._trouble):
-            widget.styles.height = min(max(rows, 6), 16)
+    def _tell(self, note: str) -> None:
+        """Keep a note in sight until the slide ends."""
+        before = self._told if self.screening.slide == self._told_of else []
+        self._told, self._told_of = [note, *(told for told in before if told != note)], self.screening.slide
+        self._main.show_notes(self._notes)
+
+    def _forget(self) -> None:
+        """Another slide, of which nothing was told yet."""
+        self._told, self._told_of = [], self.screening.slide
+        self._main.show_notes(self._notes)
+
+    def _counted(self) -> str | None:
+        """What was counted on this slide, in words; None where nothing was."""
+        reading = self._latest.newest
+        if reading is None or not any(reading.tally.counts.values()):
+            return None
+        return f"{reading.tally.leukocytes} {reading.tally.unit}s"
 
     def action_pause(self) -> None:
         """Hold the line or let it go on."""
@@ -208,17 +150,15 @@ class ScreeningApp(App[Reading]):
         self._paused = not self._paused
         self.screening.pause(self._paused)
         self._latest.restart_clock()
-        self._show_state(self._latest.newest)
+        self._show_state()
 
     def action_new_slide(self) -> None:
         """Start another slide, after a question when something was counted on this one."""
-        reading = self._latest.newest
         if self._ended:
             self.notify("no more fields for a new slide: press q to finish, then start again", timeout=4)
-        elif reading is None or not any(reading.tally.counts.values()):
+        elif (counted := self._counted()) is None:
             self._start_slide(True)
         else:
-            counted = f"{reading.tally.leukocytes} {reading.tally.unit}s"
             question = NewSlideScreen(self.screening.slide, counted, recorded=self.screening.recorded)
             self.push_screen(question, self._start_slide)
 
@@ -228,26 +168,83 @@ class ScreeningApp(App[Reading]):
         self._left_slide = self.screening.slide
         slide = self.screening.new_slide()
         self._latest.clear()
+        self._forget()
         self._show(None)
-        self._show_title(slide)
+        self._main.show_slide(slide)
         self.notify(f"new slide {slide}", timeout=2)
 
     def action_save_picture(self) -> None:
-        """Write the screen as SVG into the current folder."""
-        name = f"leukoscope-{datetime.now():%Y%m%d-%H%M%S}.svg"
+        """Write the screen as SVG into the records' folder."""
+        path = self._pictures() / f"leukoscope-{datetime.now():%Y%m%d-%H%M%S}.svg"
         try:
-            with open(name, "w", encoding="utf-8", opener=atomic.opener) as file:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "w", encoding="utf-8", opener=atomic.opener) as file:
                 file.write(svg(self))
         except OSError as error:
-            self.notify(f"could not save {name}: {error.strerror}", severity="error")
+            self.notify(f"could not save {path}: {error.strerror}", severity="error", markup=False)
         else:
-            self.notify(f"saved {name}", timeout=2)
+            self.notify(f"saved {path}", timeout=6, markup=False)
+
+    def _pictures(self) -> Path:
+        """Where pictures go: to the records, or where these would be."""
+        from edge.machine.profile import data_folder
+
+        return self.screening.records_folder or data_folder()
+
+    @work
+    async def action_review(self) -> None:
+        """Hold the line while a person looks at the slide's cells."""
+        records, slide = self.screening.records, self.screening.slide
+        if records is None:
+            self.notify("nothing is recorded (--no-records), so there are no cells to look at", timeout=6)
+            return
+        if self._counted() is None:
+            self.notify("no cells on this slide yet", timeout=4)
+            return
+        from edge.records.book import Book
+        from edge.review.review import Review
+        from edge.tui.review.dialogs import InitialsScreen
+        from edge.tui.review.screen import ReviewScreen
+
+        self.screening.pause(True)
+        try:
+            with Book(records) as book:
+                opens = partial(Review, book, slide, hear=self._hear)
+                review = await self.push_screen_wait(InitialsScreen(opens))
+                if review is not None:
+                    with review:
+                        await self.push_screen_wait(ReviewScreen(review))
+        except LeukoscopeError as error:
+            self.notify(str(error), severity="error", timeout=10, markup=False)
+        self.screening.pause(self._paused)
+        self._latest.restart_clock()
+
+    def _hear(self, said: Sequence[Said]) -> None:
+        """What people say holds for the slide under way at once."""
+        heard = self.screening.hear(said)
+        if heard is not None:
+            self._latest.revise(*heard)
+
+    def action_details(self) -> None:
+        """Show what engineers ask for."""
+        page = DetailsScreen(self.screening)
+        page.show(self._latest.newest, self._latest.frames_per_s, self._notes)
+        self.push_screen(page)
 
     def action_help(self) -> None:
         """Show the keys and how to read the screen."""
         self.push_screen(HelpScreen(recorded=self.screening.recorded))
 
     def action_finish(self) -> None:
+        """Leave, after a question when a slide with cells is under way."""
+        counted = None if self._ended else self._counted()
+        if counted is None:
+            self._leave()
+        else:
+            question = QuitScreen(self.screening.slide, counted, recorded=self.screening.recorded)
+            self.push_screen(question, lambda quits: self._leave() if quits else None)
+
+    def _leave(self) -> None:
         """Stop the line and leave, with the last Reading as the result."""
         self.screening.stop()
         self.exit(self._latest.newest)

@@ -14,12 +14,13 @@ _FONT = {
     "8": ("###", "# #", "###", "# #", "###"),
     "9": ("###", "# #", "###", "  #", "###"),
     ".": (" ", " ", " ", " ", "#"),
+    "<": ("  #", " # ", "#  ", " # ", "  #"),
     "%": ("#  #", "  # ", " #  ", "#  #", "    "),
 }
 
 
 def large(text: str) -> list[str]:
-    """`text` of digits, '.' and '%' in five lines, each character two columns a dot."""
+    """`text` of digits, '<', '.' and '%' in five lines, each character two columns a dot."""
     return [
         "  ".join("".join(dot.replace("#", "█") * 2 for dot in _FONT[character][row]) for character in text)
         for row in range(5)

@@ -19,6 +19,8 @@ _LEUKOCYTE: list[RGB] = [
 ]
 _OTHER: list[RGB] = [(190, 140, 100), (140, 165, 180), (135, 135, 165), (130, 130, 130)]
 UNCERTAIN: RGB = (150, 150, 150)
+GOOD: RGB = (95, 215, 95)
+"""All is as it should be, and nothing more: no finding."""
 
 
 def class_colours(

@@ -9,12 +9,14 @@ from textual.content import Content
 from edge.tui.colours import UNCERTAIN, css
 from edge.tui.halfblock import RGB
 from edge.tui.panel import Panel
-from edge.tui.wording import title
+from edge.tui.wording import CONFIRMED, title
 from edge.types import Tally
+
+_WIDE = 46  # columns, from which there is room for percentages
 
 
 class Counts(Panel):
-    """Leukocytes first, then, under a line and dim, what does not count among them."""
+    """Leukocytes first, beside each how many of them people confirmed; below, what does not count."""
 
     def __init__(self, colours: dict[str, RGB], leukocytes: Sequence[str]) -> None:
         super().__init__()
@@ -30,16 +32,9 @@ class Counts(Panel):
     def lay_out(self, width: int, height: int) -> list[Content]:
         counts = self._tally.counts
         top = max([counts.get(name, 0) for name in self._leukocytes], default=0)
-        rows = [
-            self._row(name, counts.get(name, 0), top, css(self._colours[name]), width)
-            for name in self._leukocytes
-        ]
+        rows = [self._row(name, top, width) for name in self._leukocytes]
         rows.append(Content.styled(f"── not in the count {'─' * width}"[:width], "dim"))
-        rows += [
-            self._row(name, counts.get(name, 0), top, css(self._colours[name]) + " dim", width)
-            for name in self._others
-        ]
-        rows.append(self._row("uncertain", self._tally.uncertain, top, css(UNCERTAIN) + " dim", width))
+        rows += self._apart(width)
         if len(rows) > height > 0:
             left_out = len(rows) - height + 1
             rows = [*rows[: height - 1], Content.styled(f"and {left_out} more in a taller window", "dim")]
@@ -47,15 +42,31 @@ class Counts(Panel):
             rows = [line for row in rows for line in (row, Content())]
         return rows
 
-    def _row(self, name: str, count: int, top: int, style: str, width: int) -> Content:
-        """Name, count, share of the leukocytes where there is room for it, and a bar."""
-        name_width = 20 if width >= 46 else 14
+    def _row(self, name: str, top: int, width: int) -> Content:
+        """Name, count, share of the leukocytes where there is room for it, confirmed, and a bar."""
+        tally = self._tally
+        count = tally.counts.get(name, 0)
+        name_width = 20 if width >= _WIDE else 14
         text = f"{title(name, name_width):<{name_width}} {count:>5} "
-        if width >= 46:
-            share = count / self._tally.leukocytes if self._tally.leukocytes else 0.0
-            text += f"{share:>4.0%} " if name in self._leukocytes else " " * 5
-        dim = "dim" if name not in self._leukocytes else ""
-        return Content.assemble((text, dim), (bar(count, top, width - len(text)), style))
+        if width >= _WIDE:
+            text += f"{count / tally.leukocytes if tally.leukocytes else 0.0:>4.0%} "
+        seen = ""
+        if tally.confirmed:
+            confirmed = tally.confirmed.get(name, 0)
+            seen = f"{f'{CONFIRMED}{confirmed}' if confirmed else '':<5} "
+        length = width - len(text + seen)
+        return Content.assemble(text, (seen, "bold"), (bar(count, top, length), css(self._colours[name])))
+
+    def _apart(self, width: int) -> list[Content]:
+        """What does not count, two to a line, without bars: there is nothing to compare it with."""
+        each = (width - 2) // 2
+        told = [(name, self._tally.counts.get(name, 0), self._colours[name]) for name in self._others]
+        told.append(("uncertain", self._tally.uncertain, UNCERTAIN))
+        cells = [
+            Content.assemble(("■ ", css(colour)), (f"{title(name, each - 7):<{each - 7}}{count:>5}", "dim"))
+            for name, count, colour in told
+        ]
+        return [Content("  ").join(cells[i : i + 2]) for i in range(0, len(cells), 2)]
 
 
 def bar(value: float, top: float, width: int) -> str:

@@ -1,4 +1,4 @@
-"""Screens that lie over the main one: help, and the question before a new slide."""
+"""Screens that lie over the main one: help, and the questions before a slide is left."""
 
 from __future__ import annotations
 
@@ -7,39 +7,67 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-_HELP = """\
-[b]Keys[/b]
- [b]space[/b]   pause, go on
- [b]n[/b]       new slide: close this one and count from zero
- [b]s[/b]       save a picture of the screen (SVG) in the current folder
- [b]h[/b] [b]?[/b]     this help; once more to close it
- [b]q[/b]       quit
+from edge.tui.colours import css, ink_on
+from edge.tui.finding import BANDS
+from edge.tui.wording import CONFIRMED
+from edge.types import FindingKind
+
+_KEYS = """\
+[b]Keys[/b]  (arrow keys: the rest of this page)
+ [b]space[/b]  pause, go on
+ [b]r[/b]      look at the cells: confirm what the machine says, or correct it
+ [b]n[/b]      new slide: close this one and count from zero
+ [b]s[/b]      save a picture of the screen (SVG) beside the records
+ [b]d[/b]      details for engineers
+ [b]h[/b] [b]?[/b]    this help; once more to close it
+ [b]q[/b]      quit
+
+[b]The finding[/b]"""
+
+_OUTCOMES: dict[FindingKind, tuple[str, str]] = {
+    "refer": ("refer", "Many blasts. Tell the doctor in charge now."),
+    "read-film": ("read the film", "More blasts than errors explain: an expert looks today."),
+    "no-blasts-seen": ("none seen", "Enough cells, hardly a blast. Leukemia is not ruled out."),
+    "keep-scanning": ("keep scanning", "Too early to say. Move on to unseen fields."),
+    "not-readable": ("not readable", "Blurred or dark fields. Mend that, then start again."),
+}
+
+_READING = f"""\
+
+ Once given, the first two stand for the slide until people say otherwise.
+ Suspicious cells are looked at with [b]r[/b]: a person's word counts above the
+ machine's. {CONFIRMED}3 beside a count: people confirmed three of these cells.
+ The percentage is corrected for the machine's errors where these are known.
+ The bar shows between what percentages the true value lies; the yellow mark
+ is the referral limit.
 
 [b]The picture[/b]
- A box in its class's colour, with a tag, is a cell that was recognised.
- A broken grey box with "?" is uncertain; a faint one is cut by the edge.
- Neither is counted.
+ A whole box in its class's colour, with the class's name: counted.
+ A broken grey box with "unsure" or "?": the machine is not sure.
+ Only the corners of a box, with "cut": the edge cuts the cell.
+ Neither of these two is counted.
+
+[b]Focus and light[/b]
+ Keep both marks between the brackets: there fields can be read.
 
 [b]The count[/b]
- Each field is counted once; move the stage to an unseen field. Cells under
- the line (platelets, smudge cells, ..) are not part of the percentage.
- The bar shows between what percentages the slide's true value lies; the
- yellow mark is the referral limit.
-
+ Each field is counted once; move the stage to an unseen field. What stands
+ below the line (platelets, smudge cells, ..) is not in the percentage.
 """
 
-_RECORDED = """\
+_RECORDED = """
 Everything was recorded before it was shown: closing the terminal loses
 nothing. """
-_UNRECORDED = "Nothing is recorded (--no-records). "
+_UNRECORDED = "\nNothing is recorded (--no-records). "
 _NOTICE = "For research use only; it does not replace a haematologist."
 
 
 class HelpScreen(ModalScreen[None]):
-    """Keys and how to read the screen."""
+    """Keys, what each finding means, and how to read the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("h,question_mark,escape,enter,space,q", "dismiss", "Close")
@@ -47,7 +75,7 @@ class HelpScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     HelpScreen { align: center middle; }
     HelpScreen VerticalScroll {
-        width: 78; max-width: 100%; height: auto; max-height: 100%;
+        width: 80; max-width: 100%; height: auto; max-height: 100%;
         background: $surface; padding: 0 1;
     }
     """
@@ -57,32 +85,59 @@ class HelpScreen(ModalScreen[None]):
         self._recorded = recorded
 
     def compose(self) -> ComposeResult:
+        recorded = _RECORDED if self._recorded else _UNRECORDED
         with VerticalScroll():
-            yield Static(_HELP + (_RECORDED if self._recorded else _UNRECORDED) + _NOTICE)
+            yield Static(
+                Content("\n").join(
+                    [Content.from_markup(_KEYS), *map(_outcome, _OUTCOMES), Content.from_markup(_READING)]
+                )
+                + Content(recorded + _NOTICE)
+            )
 
 
-class NewSlideScreen(ModalScreen[bool]):
-    """Asks before the count starts from zero."""
+def _outcome(kind: FindingKind) -> Content:
+    """A finding's band in small, and what it means."""
+    symbol, colour = BANDS[kind]
+    name, meaning = _OUTCOMES[kind]
+    return Content.assemble(
+        " ", (f" {symbol} {name:<13} ", f"bold {css(ink_on(colour))} on {css(colour)}"), f" {meaning}"
+    )
+
+
+class AskScreen(ModalScreen[bool]):
+    """Asks before something that cannot be taken back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "dismiss(True)", "Yes"),
         Binding("n,escape", "dismiss(False)", "No"),
     ]
     DEFAULT_CSS = """
-    NewSlideScreen { align: center middle; }
-    NewSlideScreen Static {
+    AskScreen { align: center middle; }
+    AskScreen Static {
         width: 52; max-width: 100%; height: auto; background: $surface; padding: 1 2;
         border: heavy $accent;
     }
     """
 
-    def __init__(self, slide: str, counted: str, *, recorded: bool) -> None:
+    def __init__(self, question: str, yes: str, *, recorded: bool) -> None:
         super().__init__()
-        self._records = "Its records are kept." if recorded else "It is not recorded (--no-records)."
-        self._slide = slide
-        self._counted = counted
+        records = "Its records are kept." if recorded else "It is not recorded (--no-records)."
+        self._text = f"{question}\n\n{records}\n\ny  yes, {yes}     n  no, go on"
 
     def compose(self) -> ComposeResult:
-        question = f"Close slide {self._slide} with {self._counted} and start a new one?"
-        keys = "y  yes, new slide     n  no, go on"
-        yield Static(f"{question}\n\n{self._records}\n\n{keys}", markup=False)
+        yield Static(self._text, markup=False)
+
+
+class NewSlideScreen(AskScreen):
+    """Asks before the count starts from zero."""
+
+    def __init__(self, slide: str, counted: str, *, recorded: bool) -> None:
+        question = f"Close slide {slide} with {counted} and start a new one?"
+        super().__init__(question, "new slide", recorded=recorded)
+
+
+class QuitScreen(AskScreen):
+    """Asks before a slide under way is left."""
+
+    def __init__(self, slide: str, counted: str, *, recorded: bool) -> None:
+        super().__init__(f"Finish slide {slide} with {counted} and quit?", "quit", recorded=recorded)

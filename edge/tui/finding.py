@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from textwrap import wrap
 
@@ -11,27 +12,35 @@ from edge.tui.bignum import large
 from edge.tui.colours import css, ink_on
 from edge.tui.halfblock import RGB
 from edge.tui.panel import Panel
-from edge.tui.wording import title
+from edge.tui.wording import CONFIRMED, first_fit
 from edge.types import Finding, FindingKind, Tally
 
-# A symbol, words and a colour each: no one of them alone carries the finding. The symbols are in the fonts of
-# the Linux console.
-_BANDS: dict[FindingKind, tuple[str, RGB]] = {
-    "refer": ("▲ REFER", (200, 30, 30)),
-    "no-blasts-seen": ("○ NO BLASTS SEEN", (30, 130, 60)),
-    "keep-scanning": ("► KEEP SCANNING", (40, 90, 180)),
-    "not-readable": ("■ NOT READABLE", (235, 180, 40)),
+# A symbol and a colour each beside the headline's words: no one of them alone carries the finding. The
+# symbols are in the console's fonts, and each colour is another of a console's sixteen.
+BANDS: dict[FindingKind, tuple[str, RGB]] = {
+    "refer": ("▲", (200, 30, 30)),
+    "read-film": ("♦", (150, 40, 160)),
+    "no-blasts-seen": ("•", (30, 130, 60)),
+    "keep-scanning": ("▶", (40, 90, 180)),
+    "not-readable": ("■", (235, 180, 40)),
 }
+_STILL_TO_SEE: RGB = (190, 190, 190)  # a negative is green only where no suspicious cell waits for an eye
 _WAITING: RGB = (80, 80, 80)
 _SCALES = (0.1, 0.2, 0.5, 1.0)
+_ROOMY = 15  # lines, from which the headline has air round it
 
 
 class FindingPanel(Panel):
-    """The finding, the fraction of positives and its interval."""
+    """The finding, and what it rests on.
 
-    def __init__(self, positives: Sequence[str], referral_fraction: float) -> None:
+    Where there is little room the words stay and the figures give way: first the large digits, then the
+    scale, then the fraction. The advice is cut before the reason, and what was counted never.
+    """
+
+    def __init__(self, positives: Sequence[str], referral_fraction: float, *, recorded: bool) -> None:
         super().__init__()
-        self._positives = " or ".join(title(name, 20) for name in positives)
+        self._recorded = recorded
+        self._positives = frozenset(positives)
         self._referral_fraction = referral_fraction
         self._finding: Finding | None = None
         self._tally = Tally(counts={})
@@ -41,67 +50,108 @@ class FindingPanel(Panel):
         self.update()
 
     def lay_out(self, width: int, height: int) -> list[Content]:
-        figures = self._figures(width, height)
-        band = self._band(width, 3 if height >= 9 else 1)
-        room = max(height - len(band) - len(figures), 0)
-        reason = wrap(self._finding.reason, width) if self._finding else []
-        if len(reason) > room and len(figures) == 3:
-            figures, room = figures[:2], room + 1  # the scale's labels give way to words
-        if len(reason) > room > 0:
-            reason = [*reason[: room - 1], reason[room - 1][: width - 3] + " .."]
-        shown = [Content(line) for line in reason[:room]]
-        gap = [Content()] * (room - len(shown)) if room > len(shown) else []
-        return [*band, *shown, *gap, *figures]
+        band, counted = self._band(width, height), self._counted(width)
+        room = max(height - len(band) - len(counted), 0)
+        words = self._words(width)
+        if len(words) > room > 0:
+            words = [*words[: room - 1], Content.assemble(words[room - 1][: width - 3], " ..")]
+        room -= len(words[:room])
+        digits, figures = self._figures(width)
+        figures = figures[:room]
+        digits = digits if len(digits) <= room - len(figures) else []
+        gap = [Content()] * (room - len(figures) - len(digits))
+        return [*band, *words, *gap, *digits, *counted, *figures][:height]
 
     def _band(self, width: int, height: int) -> list[Content]:
-        text, colour = "waiting for the first field", _WAITING
+        text, symbol, colour = "waiting for the first field", " ", _WAITING
         if self._finding is not None:
-            text, colour = _BANDS[self._finding.kind]
-            if self._finding.cells_needed:
-                few = "fields" if self._tally.unit == "field" else "cells"
-                text += f"  {self._finding.cells_needed} more {few}"
-            if self._finding.kind == "no-blasts-seen" and self._tally.sign != "blast":
-                text = "○ NONE POSITIVE"
+            text = self._finding.headline
+            symbol, colour = BANDS[self._finding.kind]
+            if self._finding.kind == "no-blasts-seen" and self._tally.candidates:
+                colour = _STILL_TO_SEE
+        lines = [f"   {line}" for line in wrap(text, width - 4)]
+        lines[0] = f" {symbol}{lines[0][2:]}"
+        if height >= _ROOMY:
+            lines = ["", *lines, ""]
         style = f"bold {css(ink_on(colour))} on {css(colour)}"
-        lines = [""] * height
-        lines[height // 2] = f" {text}"
         return [Content.styled(f"{line:<{width}}"[:width], style) for line in lines]
 
-    def _figures(self, width: int, height: int) -> list[Content]:
-        """Fraction and interval: three lines, five more with large digits where there is room."""
+    def _words(self, width: int) -> list[Content]:
+        """Why, and what to do, which stands out."""
+        if self._finding is None:
+            return []
+        reason, advice = wrap(self._finding.reason, width), wrap(self._finding.advice, width)
+        return [*map(Content, reason), *(Content.styled(line, "bold") for line in advice)]
+
+    def _counted(self, width: int) -> list[Content]:
+        """What was counted, what people confirmed of it and have still to see, how much more is needed."""
+        tally, finding = self._tally, self._finding
+        if not tally.leukocytes:
+            return [Content.styled(f"no {tally.unit}s yet", "dim")]
+        all_of_them = _many(tally.leukocytes, tally.unit)
+        texts = [all_of_them]
+        if tally.sign:
+            confirmed = sum(count for name, count in tally.confirmed.items() if name in self._positives)
+            also = f", {CONFIRMED}{confirmed} confirmed" if confirmed else ""
+            texts = [
+                f"{_many(tally.positives, tally.sign)} among {all_of_them}{also}",
+                f"{tally.positives} of {all_of_them}{also}",
+                f"{tally.positives} of {tally.leukocytes}{also}",
+            ]
+        counted = [Content.styled(first_fit(texts, width), "bold")]
+        if tally.candidates and self._recorded:
+            what = "suspicious " + ("field" if tally.unit == "field" else "cell")
+            counted.append(Content(f"press r to see {_many(tally.candidates, what)}"[:width]))
+        if finding is not None and finding.cells_needed:
+            counted.append(Content(f"about {_about(finding.cells_needed)} more {tally.unit}s needed"[:width]))
+        return counted
+
+    def _figures(self, width: int) -> tuple[list[Content], list[Content]]:
+        """The fraction in large digits; the same with its interval, and both on a scale."""
         finding = self._finding
         if finding is None or finding.blast_fraction is None or finding.interval is None:
-            nothing = Content.styled(f"no {self._tally.unit}s yet", "dim")
-            return [nothing, *_scale(None, None, self._referral_fraction, width)]
-        fraction, (low, high) = finding.blast_fraction, finding.interval
-        share, interval = f" {fraction:.1%}", f"  {low:.1%} to {high:.1%}"
-        if width >= 46:
-            interval = f"  {finding.level:.0%} interval {low:.1%} to {high:.1%}"
-        name = self._positives
-        if len(name + share + interval) > width:
-            name = "positive"
-        count = f"{self._tally.positives} of {self._tally.leukocytes} {self._tally.unit}s"
-        lines = [Content.assemble((name + share, "bold"), interval)]
-        if height >= 15:
-            digits = large(f"{fraction:.0%}" if fraction >= 0.1 else f"{fraction:.1%}")
-            lines = [Content(), *(Content.styled(line, "bold") for line in digits), Content(count), *lines]
-        return [*lines, *_scale(fraction, (low, high), self._referral_fraction, width)]
+            return [], []
+        fraction, interval, how = finding.blast_fraction, finding.interval, "as counted"
+        if finding.corrected is not None and finding.corrected_interval is not None:
+            fraction, interval, how = finding.corrected, finding.corrected_interval, "corrected"
+        digits = [Content.styled(line, "bold") for line in large(percent(fraction))]
+        share = f"{percent(fraction)}, {between(interval)}, {how}"
+        texts = [f"{percent(fraction)} {self._tally.sign}s, {between(interval)}, {how}", share]
+        scale = _scale(fraction, interval, self._referral_fraction, width)
+        return [Content(), *digits, Content()], [Content(first_fit(texts, width)), *scale]
 
 
-def _scale(
-    fraction: float | None, interval: tuple[float, float] | None, mark: float, width: int
-) -> list[Content]:
+def percent(share: float) -> str:
+    """In whole percent: what follows the point changes with every cell and means nothing yet."""
+    return "<1%" if 0 < share < 0.01 else f"{share:.0%}"
+
+
+def between(interval: tuple[float, float]) -> str:
+    """An interval in whole percent, never narrower than it is."""
+    low, high = math.floor(100 * interval[0] + 1e-6), math.ceil(100 * interval[1] - 1e-6)
+    return f"{low} to {high}%"
+
+
+def _about(needed: int) -> int:
+    """In tens, from where one more or less makes no difference to whoever scans."""
+    return needed if needed < 20 else math.ceil(needed / 10) * 10
+
+
+def _many(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")
+
+
+def _scale(fraction: float, interval: tuple[float, float], mark: float, width: int) -> list[Content]:
     """The interval on an axis that starts at 0, with the referral mark; below it what the marks mean."""
-    reach = max(interval[1] if interval else 0.0, 2 * mark)
+    reach = max(interval[1], 2 * mark)
     end = next((scale for scale in _SCALES if scale >= min(reach, 1.0)), 1.0)
 
     def at(value: float) -> int:
         return min(round(value / end * (width - 1)), width - 1)
 
-    low, high = (at(interval[0]), at(interval[1])) if interval else (width, width)
+    low, high = at(interval[0]), at(interval[1])
     line = [("█", "") if low <= x <= high else ("─", "dim") for x in range(width)]
-    if fraction is not None:
-        line[at(fraction)] = ("•", "bold reverse")
+    line[at(fraction)] = ("•", "bold reverse")
     line[at(mark)] = ("│", "bold yellow reverse" if low <= at(mark) <= high else "bold yellow")
     labels = [" "] * width
     for value in (0.0, end, mark):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import numpy as np
 
-from edge.types import U8, Reading, Sink
+from edge.types import U8, Finding, Reading, Sink, Tally
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,12 @@ class Latest(Sink):
                         bool(reading.uncertain[i]),
                     )
                 )
+
+    def revise(self, tally: Tally, finding: Finding) -> None:
+        """What the slide says now that people have spoken, to be shown with the newest reading."""
+        with self._lock:
+            if self.newest is not None:
+                self.newest, self._taken = replace(self.newest, tally=tally, finding=finding), False
 
     def take(self) -> Reading | None:
         """The newest reading, None if it was taken before."""

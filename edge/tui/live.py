@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from textual import events
 
@@ -13,13 +15,15 @@ from edge.types import I32, U8, Reading
 
 Box = tuple[int, int, int, int]
 
+_WIDE = 10  # pixels across a box whose upper side has room for its tag
+
 
 class LiveView(PictureView):
     """The newest frame, as large as fits; `shown` is the Reading it came with.
 
-    Boxes are drawn after the frame was made small, so that their lines stay one pixel wide: in the class's
-    colour, broken and grey for an uncertain cell, faint for one cut by the frame's edge. A tag names the
-    class, for colours alone do not reach everyone.
+    Boxes are drawn after the frame was made small, so that their lines stay one pixel wide. What is counted
+    has a whole box in its class's colour and a tag with the class; an uncertain cell a broken grey box and a
+    question; one cut by the frame's edge the corners of a box alone, faint, and the word.
     """
 
     def __init__(self, colours: dict[str, RGB]) -> None:
@@ -59,13 +63,28 @@ class LiveView(PictureView):
         self.show(blocks)
 
     def _colour(self, reading: Reading, i: int) -> RGB:
-        return UNCERTAIN if reading.uncertain[i] else self._colours[self._names[reading.classes[i]]]
+        colour = UNCERTAIN if reading.uncertain[i] else self._colours[self._names[reading.classes[i]]]
+        return mix(colour, (190, 190, 190), 0.6) if reading.cells.cut[i] else colour
+
+    def _word(self, reading: Reading, i: int, width: int) -> str:
+        """What a cell's tag says, in about the `width` of its box."""
+        if reading.cells.cut[i]:
+            return "cut"
+        if reading.uncertain[i]:
+            return "unsure" if width >= _WIDE else "?"
+        name = self._names[reading.classes[i]]
+        word = title(name, width + 2)
+        return word if width >= _WIDE or len(word) == len(name) else title(name, 3)
 
     def _draw_box(self, canvas: U8, box: Box, reading: Reading, i: int) -> None:
         x0, y0, x1, y1 = box
         colour = self._colour(reading, i)
         if reading.cells.cut[i]:
-            colour = mix(colour, (190, 190, 190), 0.6)
+            across, down = max((x1 - x0) // 4, 1) + 1, max((y1 - y0) // 4, 1) + 1
+            for y, x in product((y0, y1), (x0, x1)):
+                canvas[y, max(x - across + 1, x0) : min(x + across, x1 + 1)] = colour
+                canvas[max(y - down + 1, y0) : min(y + down, y1 + 1), x] = colour
+            return
         # two drawn, two left out, counted along each side
         step = 4 if reading.uncertain[i] else 1
         for part in range(2 if step > 1 else 1):
@@ -79,14 +98,10 @@ class LiveView(PictureView):
         rows, columns, _ = blocks.colours.shape
         free = np.ones((rows, columns), np.bool_)
         for i, (x0, y0, x1, _y1) in enumerate(boxes):
-            if reading.cells.cut[i]:
-                continue
-            name = self._names[reading.classes[i]]
             width = x1 - x0 + 1
-            wide = width >= 10
-            word = title(name, width + 2)
-            text = "?" if reading.uncertain[i] else word if wide or len(word) == len(name) else title(name, 3)
-            row, column = max(y0 // 2 - (0 if wide else 1), 0), max(min(x0, columns - len(text)), 0)
+            text = self._word(reading, i, width)
+            row = max(y0 // 2 - (0 if width >= _WIDE else 1), 0)
+            column = max(min(x0, columns - len(text)), 0)
             place = free[row, max(column - 1, 0) : column + len(text) + 1]
             if place.all():
                 place[:] = False

@@ -1,11 +1,14 @@
-"""The lines that say what is going on: the slide at the top, the field under the picture."""
+"""The lines that say what is going on: the slide at the top, the field under the picture, the keys below."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
 
+from textual.binding import Binding
 from textual.content import Content
 
+from edge.tui.colours import GOOD, css
 from edge.tui.panel import Panel
 from edge.tui.wording import fit, fit_all
 from edge.types import Reading
@@ -17,12 +20,12 @@ _ADVICE = {
     "too bright": "turn down the lamp",
     "no contrast": "move onto the smear",
 }
-
-_LEAST = 6  # characters, in which the name of a camera or a bundle can still be made out
+_FINE = css(GOOD)
+_LEAST = 6  # characters, in which what goes with a slide can still be made out
 
 
 class TitleBar(Panel):
-    """Which slide is screened, and with what."""
+    """Which slide it is about and what else goes with it, and what all of it is not for."""
 
     _parts: tuple[str, ...] = ()
 
@@ -31,9 +34,12 @@ class TitleBar(Panel):
         self.update()
 
     def lay_out(self, width: int, height: int) -> list[Content]:
-        name = " Leukoscope"
-        texts = _whole_slide(self._parts, width - len(name) - 3 * len(self._parts))
-        return [Content.assemble((name, "bold"), *(f" · {text}" for text in texts))]
+        name, notice = " Leukoscope · ", " research use only "
+        if len("".join(self._parts[:1])) > width - len(name + notice):
+            name = " "
+        room = width - len(name + notice)
+        text = " · ".join(_whole_slide(self._parts, room - 3 * (len(self._parts) - 1)))
+        return [Content.assemble((name, "bold"), f"{text:<{room}}", (notice, "dim"))]
 
 
 def _whole_slide(parts: tuple[str, ...], width: int) -> list[str]:
@@ -42,6 +48,52 @@ def _whole_slide(parts: tuple[str, ...], width: int) -> list[str]:
     if left < _LEAST * len(parts[1:]):
         return fit_all(parts, width)
     return [*parts[:1], *fit_all(parts[1:], left)]
+
+
+class Keys(Panel):
+    """What can be pressed, the most important first; what does not fit is left to the help."""
+
+    def __init__(self, bindings: Sequence[Binding]) -> None:
+        super().__init__()
+        self.auto_links = False  # they are pressed, and look it; a mouse may click them
+        self._offered = bindings
+
+    def lay_out(self, width: int, height: int) -> list[Content]:
+        shown, left = [Content(" ")], width - 1
+        for binding in self._offered:
+            key = binding.key_display or binding.key
+            text = f"{key} {binding.description} "
+            if len(text) > left:
+                break
+            action = f"[@click=app.{binding.action}]"
+            shown.append(Content.from_markup(f"{action}[b $accent]{key}[/] {binding.description} "))
+            left -= len(text)
+        return [Content.assemble(*shown)]
+
+
+class Notes(Panel):
+    """What must be kept in mind while this slide is read, in as few lines as it takes."""
+
+    _notes: tuple[str, ...] = ()
+
+    def show(self, notes: Sequence[str]) -> None:
+        self._notes = tuple(notes)
+        self.update()
+
+    def rows(self, width: int, most: int) -> int:
+        """How many lines it wants at this width."""
+        return min(sum(len(_wrapped(note, width)) for note in self._notes), most)
+
+    def lay_out(self, width: int, height: int) -> list[Content]:
+        lines = [line for note in self._notes for line in _wrapped(note, width)]
+        if len(lines) > height > 0:
+            more = " .. (d)"
+            lines = [*lines[: height - 1], lines[height - 1][: width - len(more)] + more]
+        return [Content(line) for line in lines]
+
+
+def _wrapped(note: str, width: int) -> list[str]:
+    return wrap(f"! {note}", max(width, 8), subsequent_indent="  ")
 
 
 class StatusLine(Panel):
@@ -67,7 +119,8 @@ class StatusLine(Panel):
         self.update()
 
     def lay_out(self, width: int, height: int) -> list[Content]:
-        return [Content.styled(fit(self._text, width), self._style)]
+        lines = wrap(self._text, width) if height > 1 else [fit(self._text, width)]
+        return [Content.styled(line, self._style) for line in lines[: max(height, 1)]]
 
 
 def _became(reading: Reading | None) -> tuple[str, str]:
@@ -83,10 +136,10 @@ def _became(reading: Reading | None) -> tuple[str, str]:
     counted = int(reading.counted.sum())
     if counted:
         kind = "field" if reading.tally.unit == "field" else "cell"
-        return f"○ {counted} new {kind}{'s' if counted > 1 else ''} counted", "#5fd75f"
+        return f"• {counted} new {kind}{'s' if counted > 1 else ''} counted", _FINE
     if reading.repeated:
-        return "○ seen before: move to an unseen field", "#5fd75f"
-    return f"○ no new {reading.tally.unit}s here: move on", "#5fd75f"
+        return "• seen before: move to an unseen field", _FINE
+    return f"• no new {reading.tally.unit}s here: move on", _FINE
 
 
 class Trouble(Panel):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+CONFIRMED = "√"
+"""Before a number: so many of the cells were confirmed by people."""
+
 
 def title(name: str, width: int) -> str:
     """A class name for people, in at most `width` characters: 'immature-granulocyte' → 'immature gran.'."""
@@ -37,3 +40,8 @@ def fit_all(texts: Sequence[str], width: int) -> list[str]:
         longest = max(range(len(limits)), key=limits.__getitem__)
         limits[longest] -= 1
     return [fit(text, limit) for text, limit in zip(texts, limits, strict=True)]
+
+
+def first_fit(texts: Sequence[str], width: int) -> str:
+    """The first of `texts` that has room in `width` characters, else what fits of the last."""
+    return next((text for text in texts if len(text) <= width), fit(texts[-1], width))

@@ -136,6 +136,7 @@ class Reading:
     repeated : the frame shows a place already counted and nothing beyond.
     sharpness, brightness : focus and exposure measures of `edge.line.quality`, 0 to 1.
     focus : sharpness by the best seen on this slide, 0 to 1; None before there was an edge to judge by.
+    focus_needed : the focus that a field which can be read has at the least.
     tally, finding : of the slide, this frame included.
     ms : milliseconds by stage ('quality', 'segment', 'classify', 'total', ...).
     t_s : monotonic seconds at the end of the reading.
@@ -164,6 +165,7 @@ class Reading:
     t_s: float = 0.0
     note: str | None = None
     focus: float | None = None
+    focus_needed: float = 1.0
     settled: Bools | None = None
 
     def __post_init__(self) -> None:

@@ -21,6 +21,8 @@ from edge import cli
 from edge.bundle.bundle import Bundle, load
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.machine.profile import data_folder, load_profile
+from edge.records.book import Book
+from edge.records.people import About
 from edge.runtimes.ort import OnnxRuntime
 from edge.selftest import selftest
 from tests.conftest import graph
@@ -283,6 +285,30 @@ def test_a_slide_that_exists_is_refused(
     screen("--camera", fields, "--slide", "S-9")
     assert cli.main(["--camera", str(fields), "--slide", "S-9", "--headless"]) == 1
     assert "S-9" in capsys.readouterr().err
+
+
+def test_the_patient_is_kept_with_the_slide(
+    screen: Callable[..., list[dict[str, Any]]], fields: Path, tmp_path: Path
+) -> None:
+    screen("--camera", fields, "--slide", "S-1", "--patient", " P-7 ", "--records", tmp_path / "r.db")
+    with Book(tmp_path / "r.db") as book:
+        assert book.about("S-1") == About(patient="P-7")
+
+
+@pytest.mark.parametrize("flag", ["--slide", "--patient"])
+@pytest.mark.parametrize(
+    "bad",
+    ["", "   ", "S\x1b[2J", "S\u202e1", "x" * 10_000],
+    ids=["empty", "spaces", "control", "turned", "long"],
+)
+def test_what_is_no_identifier_is_refused_before_anything_is_opened(
+    flag: str, bad: str, fields: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["--camera", str(fields), flag, bad, "--headless"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"edge-run: {flag[2:]} '")
+    assert told.rstrip().isprintable()
+    assert len(told) < 200
 
 
 @pytest.mark.usefixtures("tested")

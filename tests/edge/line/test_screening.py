@@ -19,8 +19,11 @@ from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
 from edge.line.screening import Screening, ScreeningOptions, Throttle
 from edge.optics.scale import Scales
+from edge.records.book import Book
+from edge.records.people import About
 from edge.records.store import Store, Unrecorded
 from edge.types import Frame, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
+from tests.edge.records.example import HEADER
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +149,42 @@ def test_a_new_slide_starts_from_nothing(
     assert [*kept["first"], *kept[started[0]]] == [0, 1, 2, 3]
     assert all(kept.values())
     assert [r.tally.frames for r in readings] == [n + 1 for rows in kept.values() for n in range(len(rows))]
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_new_slide_has_the_name_it_was_given_unless_another_program_took_it(
+    screening: Callable[..., Screening], frames: list[Frame], tmp_path: Path, taken: bool
+) -> None:
+    class Turning(_Frames):
+        def read(self) -> Frame | None:
+            frame = super().read()
+            if frame is not None and frame.index == 2:
+                work.new_slide("S-2", About(patient="P-7", age=4, sex="female"))
+                if taken:
+                    other.begin_slide("S-2", HEADER)
+            return frame
+
+    with Store(tmp_path / "r.db") as store, Store(tmp_path / "r.db") as other:
+        work = screening(Turning(frames), store, slide="S-1", patient="P-6")
+        readings = list(work.readings())
+    with Book(tmp_path / "r.db") as book:
+        slides = {row["id"]: book.about(row["id"]) for row in book.slides()}
+    notes = [reading.note for reading in readings if reading.note]
+    assert slides["S-1"] == About(patient="P-6")
+    assert slides[work.slide] == About(patient="P-7", age=4, sex="female")
+    assert (work.slide == "S-2") is not taken
+    assert notes == (
+        [f"slide S-2: another program took that name; this slide is called {work.slide}"] * taken
+    )
+
+
+def test_where_each_frame_is_a_slide_the_patient_has_them_all(
+    screening: Callable[..., Screening], frames: list[Frame], tmp_path: Path
+) -> None:
+    with Store(tmp_path / "r.db") as store:
+        list(screening(_Frames(frames), store, independent=True, patient="P-7").readings())
+    with Book(tmp_path / "r.db") as book:
+        assert [row["patient"] for row in book.listed()] == ["P-7"] * 4
 
 
 def test_slides_of_their_own_go_on_where_chance_repeats_itself(

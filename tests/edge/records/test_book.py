@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.records.book import LONGEST_NOTE, Book
+from edge.records.book import Book
 from edge.records.database import RecordsError
+from edge.records.noted import LONGEST_NOTE
 from edge.records.people import Place
 from edge.records.store import Store
 from tests.edge.records.example import FINDING, HEADER, TALLY

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Condition
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 
-from edge.types import Cells, Finding, Frame, LeukoscopeError, Reading, Tally, Waiting
+from edge.bundle.manifest import FindingRule
+from edge.bundle.operation import ErrorRates, Spread
+from edge.line.finding import judge
+from edge.line.ledger import Ledger
+from edge.line.rules import Rules
+from edge.line.weighing import reached
+from edge.records.people import UNKNOWN, About
+from edge.types import Cells, Finding, Frame, LeukoscopeError, Reading, Said, Tally, Waiting
 
 CLASSES = (
     "blast",
@@ -27,10 +36,13 @@ CLASSES = (
 )
 LEUKOCYTES = CLASSES[:7]
 COUNTS = (61, 4, 38, 9, 27, 3, 1, 2, 31, 6, 1)
+NEGATIVE = (0, 4, 238, 29, 127, 3, 1, 2, 31, 6, 1)
 NOTHING = tuple(0 for _ in COUNTS)
-REASON = "61 blasts among 143 leukocytes: more than 5% beyond doubt. Refer the patient; keep the slide."
-REFER = Finding("refer", REASON, 61 / 143, (0.348, 0.508), 0.95)
+RULE = FindingRule(0.05, 0.95, 0.5, "tests")
+RATES = ErrorRates(Spread(0.85, 0.7, 0.95), Spread(0.003, 0.0, 0.01), "slides of nine laboratories")
+RULES = Rules(CLASSES, LEUKOCYTES, ("blast",), "leukocyte", "blast", RULE, RATES)
 NO_PROBLEMS: tuple[str, ...] = ()
+NOBODY: Mapping[str, int] = MappingProxyType({})
 
 
 def field(width: int = 720, height: int = 450) -> np.ndarray:
@@ -48,11 +60,15 @@ def reading(
     *,
     problems: tuple[str, ...] = NO_PROBLEMS,
     counts: tuple[int, ...] = COUNTS,
-    finding: Finding = REFER,
+    finding: Finding | None = None,
+    confirmed: Mapping[str, int] = NOBODY,
     size: tuple[int, int] = (720, 450),
     repeated: bool = False,
 ) -> Reading:
-    """Six cells on a field: four sure ones, one uncertain, one cut by the edge; `size` is width, height."""
+    """Six cells on a field: four sure ones, one uncertain, one cut by the edge; `size` is width, height.
+
+    The finding is what the line would say of the counts and of what people `confirmed`.
+    """
     width, height = size
     pixels = field(width, height)
     centres = [(110, 120), (290, 80), (480, 150), (220, 320), (420, 330), (width - 12, 380)]
@@ -76,7 +92,9 @@ def reading(
         counts=dict(zip(CLASSES, counts, strict=True)),
         leukocytes=leukocytes,
         positives=counts[0],
-        certain_positives=counts[0],
+        candidates=counts[0] - confirmed.get("blast", 0),
+        confirmed=confirmed,
+        standing=reached(np.array([counts[0]]), np.array([max(leukocytes, 1)]), RULE, RATES),
         uncertain=5 if leukocytes else 0,
         frames=80 + index,
         rejected=6,
@@ -107,9 +125,10 @@ def reading(
         repeated=repeated,
         sharpness=0.31 if problems else 0.82,
         focus=0.31 if problems else 0.82,
+        focus_needed=0.6,
         brightness=0.57,
         tally=tally,
-        finding=finding,
+        finding=finding or judge(tally, RULES),
         ms={"scale": 0.0, "preprocess": 2.1, "quality": 0.6, "segment": 3.9, "classify": 2.2, "total": 8.8},
         t_s=index / 12.0,
     )
@@ -130,10 +149,14 @@ class FakeScreening:
     positives = ("blast",)
     leukocytes = LEUKOCYTES
     referral_fraction = 0.05
+    rules = RULES
     camera = "demo:1"
     runtime = "ort-int8"
     bundle = "leukocytes-1"
+    bundle_sha256 = 64 * "b"
     recorded = True
+    records: Path | None = None
+    records_folder: Path | None = None
 
     def __init__(
         self,
@@ -152,6 +175,7 @@ class FakeScreening:
         self.warning = warning
         self.slide = slide
         self.pauses: list[bool] = []
+        self.said: list[Said] = []
         self.stopped = False
         self.next: str | None = None
         self.changed = Condition()
@@ -173,8 +197,16 @@ class FakeScreening:
             self.pauses.append(on)
             self.changed.notify_all()
 
-    def new_slide(self) -> str:
+    def hear(self, said: Sequence[Said]) -> tuple[Tally, Finding] | None:
+        self.said += said
+        ledger = Ledger(self.rules)
+        ledger.count(np.arange(6, dtype=np.int32), self.given[-1].classes)
+        ledger.hear(self.said)
+        tally = ledger.tally(frames=81)
+        return tally, judge(tally, self.rules)
+
+    def new_slide(self, slide: str | None = None, about: About = UNKNOWN) -> str:
         with self.changed:
-            self.next = "S-0043"
+            self.next = slide or "S-0043"
             self.changed.notify_all()
         return self.next

@@ -14,12 +14,15 @@ from textual.widgets import Static
 
 from edge.line.screening import Screening
 from edge.tui.app import ScreeningApp
-from edge.tui.dialogs import HelpScreen, NewSlideScreen
+from edge.tui.dialogs import HelpScreen, NewSlideScreen, QuitScreen
+from edge.tui.main import MainScreen
 from edge.types import Reading, Waiting
 from tests.edge.tui.driver import drive, on_top, shown, text_of, until
-from tests.edge.tui.fake_screening import NOTHING, FakeScreening, reading
+from tests.edge.tui.fake_screening import COUNTS, NEGATIVE, NOTHING, FakeScreening, reading
 
 AWAY = Waiting("camera Microscope A: is gone", "plug it in again", 0.0)
+LOST = "camera 0: /dev/video0 was unplugged; plug it in again"
+SEEN = {"blast": 1, "lymphocyte": 3}
 
 
 def test_space_pauses_and_goes_on() -> None:
@@ -40,10 +43,37 @@ def test_quit_stops_the_line_and_returns_the_last_reading() -> None:
     screening = FakeScreening([reading(0), reading(1)])
 
     async def script(pilot: Pilot[Reading]) -> None:
-        await pilot.press("q")
+        await pilot.press("q", "y")
 
     assert drive(screening, script).return_value is screening.given[-1]
     assert screening.stopped
+
+
+@pytest.mark.parametrize("answer", ["n", "escape"])
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+def test_quitting_is_asked_for_while_a_slide_with_cells_is_under_way(key: str, answer: str) -> None:
+    screening = FakeScreening([reading()])
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        await pilot.press(key)
+        assert on_top(pilot) is QuitScreen
+        assert "143 leukocytes" in str(pilot.app.screen.query_one(Static).render())
+        await pilot.press(answer)
+        await pilot.pause()
+        assert pilot.app.is_running
+        assert on_top(pilot) is MainScreen
+        assert not screening.stopped
+
+    drive(screening, script)
+
+
+def test_quitting_is_not_asked_for_when_nothing_was_counted() -> None:
+    screening = FakeScreening([reading(counts=NOTHING)])
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        await pilot.press("q")
+
+    assert drive(screening, script).return_value is screening.given[-1]
 
 
 def test_quit_before_the_first_reading_returns_nothing() -> None:
@@ -70,7 +100,7 @@ def test_a_new_slide_is_asked_for_when_cells_were_counted(answer: str, slide: st
         assert (screening.next == "S-0043") == (answer == "y")
         assert slide in text_of(pilot, "TitleBar")
         assert ("61" in text_of(pilot, "Counts")) == (slide == "S-0042")
-        await pilot.press("q")
+        await pilot.press("q", "y")
 
     kept = screening.given[-1] if slide == "S-0042" else None
     assert drive(screening, script).return_value is kept
@@ -155,12 +185,11 @@ def test_readings_go_on_under_the_help() -> None:
 
 
 def test_a_lost_camera_is_told_and_the_screen_stays() -> None:
-    message = "camera 0: /dev/video0 was unplugged; plug it in again"
-    screening = FakeScreening([reading(0), reading(1)], failure=message)
+    screening = FakeScreening([reading(0), reading(1)], failure=LOST)
 
     async def script(pilot: Pilot[Reading]) -> None:
         told = " ".join(text_of(pilot, "Trouble").split())
-        assert message in told
+        assert LOST in told
         assert "Press q" in told
         assert "the screening stopped" in text_of(pilot, "StatusLine")
         assert "are recorded" in told
@@ -171,7 +200,7 @@ def test_a_lost_camera_is_told_and_the_screen_stays() -> None:
 
     app = drive(screening, script)
     assert app.return_value is screening.given[-1]
-    assert str(app.failure) == message
+    assert str(app.failure) == LOST
 
 
 def test_a_camera_that_is_away_is_told_and_so_is_its_return() -> None:
@@ -188,7 +217,7 @@ def test_a_camera_that_is_away_is_told_and_so_is_its_return() -> None:
         await until(pilot, lambda: "no pictures" not in text_of(pilot, "StatusLine"))
         await until(pilot, lambda: not pilot.app.query_one("Trouble").display)
         assert pilot.app.query_one("Gallery").display
-        await pilot.press("q")
+        await pilot.press("q", "y")
 
     assert drive(screening, script).failure is None
 
@@ -205,7 +234,7 @@ def test_a_camera_that_goes_away_during_a_pause_is_told_at_once_and_so_is_its_re
         screening.waiting = None
         await until(pilot, lambda: "paused: press space" in text_of(pilot, "StatusLine"))
         await until(pilot, lambda: not pilot.app.query_one("Trouble").display)
-        await pilot.press("q")
+        await pilot.press("q", "y")
 
     assert drive(screening, script).failure is None
 
@@ -239,8 +268,7 @@ def test_no_new_slide_after_the_last_field() -> None:
 
 
 def test_nothing_is_said_to_be_recorded_where_it_is_not() -> None:
-    message = "camera 0: /dev/video0 was unplugged; plug it in again"
-    screening = FakeScreening([reading(0)], failure=message)
+    screening = FakeScreening([reading(0)], failure=LOST)
     screening.recorded = False
 
     async def script(pilot: Pilot[Reading]) -> None:
@@ -267,25 +295,42 @@ def test_the_end_of_a_folder_is_told_and_the_screen_stays() -> None:
 # Against pictures that a person has looked at; `pytest --snapshot-update` makes new ones to look at.
 
 
+NOTED = "the slide's cells lie outside what the network was trained on: look at them all"
+
+
 @pytest.mark.parametrize(
-    ("size", "keys", "options"),
+    ("size", "keys", "given", "options"),
     [
-        pytest.param((80, 24), [], {}, id="running"),
-        pytest.param((80, 24), ["space"], {"warning": "unsigned bundle"}, id="paused"),
-        pytest.param((80, 24), ["n"], {}, id="new-slide"),
-        pytest.param((80, 24), ["h"], {}, id="help"),
+        pytest.param((80, 24), [], {}, {}, id="running"),
+        pytest.param((80, 24), [], {"counts": NEGATIVE}, {}, id="negative"),
+        pytest.param((80, 24), [], {"counts": (1, *NEGATIVE[1:])}, {}, id="suspicious"),
+        pytest.param((80, 24), [], {"counts": (9, *COUNTS[1:]), "confirmed": SEEN}, {}, id="confirmed"),
+        pytest.param((80, 24), [], {"counts": NOTHING, "problems": ("out of focus",)}, {}, id="blurred"),
+        pytest.param((80, 24), ["space"], {"note": NOTED}, {"warning": "unsigned bundle"}, id="paused"),
+        pytest.param((80, 24), ["n"], {}, {}, id="new-slide"),
+        pytest.param((80, 24), ["q"], {}, {}, id="quit"),
+        pytest.param((80, 24), ["h"], {}, {}, id="help"),
+        pytest.param((80, 24), ["d"], {}, {}, id="details"),
+        pytest.param((80, 24), [], {}, {"failure": LOST}, id="lost"),
+        pytest.param((80, 24), [], {}, {"waiting": AWAY}, id="away"),
+        pytest.param((60, 18), [], {"counts": (1, *NEGATIVE[1:])}, {}, id="suspicious-small"),
+        pytest.param((60, 18), [], {"note": NOTED}, {"warning": "unsigned bundle"}, id="noted-small"),
+        pytest.param((160, 48), [], {}, {}, id="running-large"),
         pytest.param(
-            (80, 24), [], {"failure": "camera 0: /dev/video0 was unplugged; plug it in again"}, id="lost"
+            (160, 48), [], {"counts": (9, *COUNTS[1:]), "confirmed": SEEN}, {}, id="confirmed-large"
         ),
-        pytest.param((80, 24), [], {"waiting": AWAY}, id="away"),
-        pytest.param((200, 60), [], {}, id="running-large"),
-        pytest.param((200, 60), ["n"], {}, id="new-slide-large"),
+        pytest.param((160, 48), ["n"], {}, {}, id="new-slide-large"),
     ],
 )
 def test_snapshot(
-    snap_compare: Callable[..., bool], size: tuple[int, int], keys: list[str], options: dict[str, Any]
+    snap_compare: Callable[..., bool],
+    size: tuple[int, int],
+    keys: list[str],
+    given: dict[str, Any],
+    options: dict[str, Any],
 ) -> None:
-    screening = FakeScreening([reading(0), reading(1)], **options)
+    note = given.pop("note", None)
+    screening = FakeScreening([reading(0, **given), replace(reading(1, **given), note=note)], **options)
 
     async def prepare(pilot: Pilot[Reading]) -> None:
         await shown(pilot, screening)
@@ -295,7 +340,7 @@ def test_snapshot(
 
 
 def test_the_screening_that_stands_in_for_the_real_one_has_its_face() -> None:
-    for name in ("readings", "stop", "pause", "new_slide"):
+    for name in ("readings", "stop", "pause", "new_slide", "hear"):
         assert signature(getattr(FakeScreening, name)) == signature(getattr(Screening, name)), name
     set_at_the_start = set(Screening.__init__.__code__.co_names)
     assert {name for name in vars(FakeScreening) if name[0] != "_"} <= set(vars(Screening)) | set_at_the_start
