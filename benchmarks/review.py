@@ -1,8 +1,8 @@
-"""The review of a slide of 2,000 cells: how long until it is open, until the next screenful, until a word is kept.
+"""The review of a slide of 2,000 cells: how long until it is open, the next screenful shown, a word kept.
 
 The slide is drawn, put into a record store by the store itself, and gone through as keys would: what is timed
-is everything from the key to the characters that go to the terminal. Each time stands beside what nobody could
-spare in the same run: decoding the screenful's crops, one write that reaches the disk.
+is everything from the key to the characters that go to the terminal. Each time stands beside what nobody
+could spare in the same run: decoding the screenful's crops, one write that reaches the disk.
 
     python benchmarks/review.py [--cells 2000] [--size 160x48] [--json out.json]
 """

@@ -12,12 +12,14 @@ _WHOLE_FILM = 100
 blasts a count of 200 cells found 9 of 17, the whole film all (PMC12619778)."""
 
 _KEEP = "Keep the slide."
-_LOOK = "Look at the suspicious cells in the review."
+LOOK = "Look at the suspicious cells in the review."
+"""What there is to do beside all else while suspicious cells wait for an eye."""
+
 _NOT_OUT = "This does not rule out leukemia; refer if the patient is ill."
 
 _ADVICE: dict[FindingKind, str] = {
-    "refer": f"Tell the doctor in charge now: the patient needs a haematologist today. {_KEEP} {_LOOK}",
-    "read-film": f"Have an expert read the film today: blasts in blood are a same-day call. {_KEEP} {_LOOK}",
+    "refer": f"Tell the doctor in charge now: the patient needs a haematologist today. {_KEEP} {LOOK}",
+    "read-film": f"Have an expert read the film today: blasts in blood are a same-day call. {_KEEP} {LOOK}",
     "no-blasts-seen": _NOT_OUT,
     "keep-scanning": "",
     "not-readable": "Check focus, light and the smear, then start again.",
@@ -42,7 +44,7 @@ def judge(tally: Tally, rules: Rules) -> Finding:
         kind=kind,
         headline=_headline(kind, tally, rules),
         reason=reason,
-        advice=_LOOK if kind == "keep-scanning" and tally.candidates else _advice(kind, tally),
+        advice=LOOK if kind == "keep-scanning" and tally.candidates else _advice(kind, tally),
         blast_fraction=k / n if told else None,
         interval=wilson_interval(k, n, rule.interval_level) if told else None,
         level=rule.interval_level,
@@ -120,7 +122,7 @@ _HEADLINES: dict[FindingKind, str] = {
 
 def _advice(kind: FindingKind, tally: Tally) -> str:
     if kind == "no-blasts-seen" and tally.candidates:
-        return f"{_LOOK} {_NOT_OUT}"
+        return f"{LOOK} {_NOT_OUT}"
     return _ADVICE[kind]
 
 

@@ -9,7 +9,7 @@ from textual.content import Content
 from edge.tui.colours import css
 from edge.tui.halfblock import RGB
 from edge.tui.panel import Panel
-from edge.tui.wording import title
+from edge.tui.wording import CONFIRMED, title
 from edge.types import Tally
 
 _COUNTED, _BY_EYE = 8, 7  # characters of the counts
@@ -48,7 +48,7 @@ class ClassTable(Panel):
         return Content.assemble(
             self._titled(name, width - _COUNTED - _BY_EYE),
             (f"{counted:>{_COUNTED}}", "" if name in self._leukocytes else "dim"),
-            (f"{by_eye or '':>{_BY_EYE}}", "bold"),
+            (f"{f'{CONFIRMED}{by_eye}' if by_eye else '':>{_BY_EYE}}", "bold"),
         )
 
     def _titled(self, name: str, width: int) -> Content:

@@ -13,12 +13,12 @@ from edge.tui.colours import class_colours
 from edge.tui.review.cell import CellPanel
 from edge.tui.review.classes import ClassTable
 from edge.tui.review.gallery import CellGallery
-from edge.tui.review.heading import Heading
 from edge.tui.review.keys import KeyLine
 from edge.tui.review.large import LargeView, box_in_field
 from edge.tui.review.told import Told
 from edge.tui.review.verdict import Verdict
 from edge.tui.review.walk import Walk
+from edge.tui.status import TitleBar
 
 if TYPE_CHECKING:
     from edge.line.explain import Why
@@ -35,7 +35,7 @@ class Panes(Container):
     DEFAULT_CSS = """
     Panes {
         layout: vertical;
-        Heading { height: 1; background: $panel; }
+        TitleBar { height: 1; background: $panel; }
         Verdict { height: 4; }
         #body { height: 1fr; layout: grid; grid-size: 2 1; grid-columns: 1fr 34; grid-gutter: 0 1; }
         CellPanel { height: 1fr; }
@@ -61,7 +61,7 @@ class Panes(Container):
         self._view: View = "cells"
         self._explains = False
         colours = class_colours(review.classes, review.positives, review.leukocytes)
-        self.heading = Heading()
+        self.heading = TitleBar()
         self.verdict = Verdict()
         self.gallery = CellGallery(review, colours)
         self.large = LargeView()
@@ -106,13 +106,16 @@ class Panes(Container):
 
     def show_heading(self) -> None:
         """Who reads which slide, and who else has it open."""
-        review, signature = self._review, self._review.signature
-        signed_by = None if signature is None else signature.by
-        self.heading.show(review.slide, review.by, review.reading, review.beside(), signed_by)
+        review, others = self._review, self._review.beside()
+        signature = review.signature
+        parts = [f"slide {review.slide}", f"{review.by}, reader {review.reading}"]
+        parts += [f"also open: {', '.join(others)}"] if others else []
+        parts += [f"signed by {signature.by}"] if signature is not None else []
+        self.heading.show(*parts)
 
     def show_slide(self, only: str | None) -> None:
         """What a word can change."""
-        self.verdict.show(self._review.finding, self._review.counted_left)
+        self.verdict.show(self._review.finding, self._review.tally, self._review.counted_left)
         self.table.show(self._review.tally, only)
 
     def show_walk(self, walk: Walk, among: str, why: Why | None) -> None:

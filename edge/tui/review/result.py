@@ -50,10 +50,10 @@ class ResultScreen(ModalScreen["Then | None"]):
 
     def compose(self) -> ComposeResult:
         review, agreement = self._review, self._review.agreement()
-        lines = ["Your reading is finished.", "", review.finding.headline, review.tally.summary, ""]
+        lines = ["You have read this slide.", "", review.finding.headline, review.tally.summary, ""]
         keys = "!  sign     escape  back"
         if agreement is None:
-            lines.append("No other reader has finished yet: there is nothing to compare with.")
+            lines.append("There are not two readers to compare yet.")
         else:
             lines += compared(agreement, review.by)
             if agreement.differing:

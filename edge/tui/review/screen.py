@@ -272,18 +272,17 @@ class ReviewScreen(ModalScreen[None]):
         else:
             self._show_walk()
 
-    # the end of a reading
+    # the end
 
     def action_done(self) -> None:
-        """Finish the reading, after a question; then show what it came to."""
+        """Others' words are shown from here on, after a question; then what all came to."""
         if self.review.finished:
             self._show_result()
             return
         left = self.review.counted_left
-        still = f" {left} suspicious cells are still to be looked at." if left else ""
-        question = f"Finish your reading of slide {self.review.slide}?{still}"
-        told = f"{question}\n\nYou then see what others said."
-        self.app.push_screen(Question(told, "yes, I have finished"), self._finish)
+        still = f"\n\n▲ {left} suspicious cells were not looked at." if left else ""
+        told = f"Are you done with slide {self.review.slide}?{still}\n\nYou then see what others said."
+        self.app.push_screen(Question(told, "yes, I am done"), self._finish)
 
     def _finish(self, sure: bool | None) -> None:
         if sure and self._done(self.review.finish):

@@ -29,6 +29,7 @@ from tests.edge.tui.review.driver import (
     large_of,
     press,
     screen_of,
+    shown,
     text_of,
     until,
 )
@@ -359,7 +360,7 @@ def test_a_slide_is_signed_after_a_question(review: Review, size: tuple[int, int
         assert review.signature is None
         await press(pilot, "exclamation_mark", "y")
         assert review.signature is not None
-        assert "signed by AB" in text_of(pilot, "Heading")
+        assert "signed by AB" in text_of(pilot, "TitleBar")
         await press(pilot, "l")
         assert "signed it" in text_of(pilot, "Told")
         assert here(pilot) == 1

@@ -19,9 +19,18 @@ from edge.tui.review import still
 from edge.tui.review.app import ReviewApp
 from edge.tui.review.dialogs import InitialsScreen
 from edge.tui.review.marks import CHOSEN, CURSOR
-from edge.tui.review.screen import ReviewScreen
 from tests.conftest import CLASSES
-from tests.edge.tui.review.driver import drive, gallery_of, here, large_of, press, screen_of, shown, text_of, until
+from tests.edge.tui.review.driver import (
+    drive,
+    gallery_of,
+    here,
+    large_of,
+    press,
+    screen_of,
+    shown,
+    text_of,
+    until,
+)
 from tests.edge.tui.review.explaining import Explained
 from tests.edge.tui.review.slides import SLIDE, drawn
 
@@ -177,7 +186,7 @@ def test_who_else_has_the_slide_open_is_told(store: Path, book: Book, review: Re
     with Book(store) as theirs, Review(theirs, SLIDE, "CD"):
 
         async def script(pilot: Pilot[None]) -> None:
-            assert "CD" in text_of(pilot, "Heading")
+            assert "CD" in text_of(pilot, "TitleBar")
 
         drive(review, script)
 
@@ -194,7 +203,7 @@ def test_initials_are_asked_for_and_what_is_wrong_with_them_told(book: Book) -> 
             assert "initials" in str(app.screen.query_one("#told").render())
             await press(pilot, "backspace", "c", "d", "enter")
             await shown(pilot)
-            assert "CD, first reading" in text_of(pilot, "Heading")
+            assert "CD, reader 1" in text_of(pilot, "TitleBar")
             await press(pilot, "q")
 
     asyncio.run(run())

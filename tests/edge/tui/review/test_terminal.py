@@ -57,7 +57,7 @@ def test_what_was_confirmed_outlives_the_program(store: Path, ending: signal.Sig
     try:
         read_until(master, "initials")
         os.write(master, b"ab\r")
-        read_until(master, "first reading")
+        read_until(master, "reader 1")
         for key, told in ((b"\r", "cell 1: as"), (b"\r", "cell 2: as"), (b"l", "cell 3: lymph")):
             os.write(master, key)
             read_until(master, told)
