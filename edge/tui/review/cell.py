@@ -63,7 +63,7 @@ class CellPanel(Panel):
         why = self._why
         if why is None:
             return ["why: looking .."]
-        words = _wrapped(f"why: {why.decided}", width)
+        words = _wrapped(f"what decided: {why.decided}", width)
         if why.nucleus_um2 is not None:
             shape = f"nucleus {why.nucleus_um2:.0f} µm², {why.nucleus_share:.0%} of the cell"
             words += _wrapped(f"{shape}, roundness {why.roundness:.0%}", width)

@@ -33,15 +33,14 @@ class ClassTable(Panel):
     def lay_out(self, width: int, height: int) -> list[Content]:
         names = list(self._letters)
         if len(names) > height:
-            rows = -(-len(names) // 2)
-            pairs = [names[i::rows] for i in range(rows)]
-            return [Content.assemble(*(self._titled(name, width // 2) for name in pair)) for pair in pairs][
-                :height
-            ]
-        head = f"{self._tally.leukocytes} {self._tally.unit}s"
-        head = f"{head:<{width - _COUNTED - _BY_EYE}}{'counted':>{_COUNTED}}{'by eye':>{_BY_EYE}}"
-        rows_ = [self._row(name, width) for name in names]
-        return rows_ if len(names) == height else [Content.styled(head, "bold"), *rows_]
+            half = -(-len(names) // 2)
+            pairs = [names[i::half] for i in range(half)]
+            return [Content.assemble(*(self._titled(name, width // 2) for name in pair)) for pair in pairs]
+        room = width - _COUNTED - _BY_EYE
+        total = f"{self._tally.leukocytes} {self._tally.unit}s"
+        head = f"{total:<{room}}{'counted':>{_COUNTED}}{'by eye':>{_BY_EYE}}"
+        lines = [Content.styled(head, "bold"), *(self._row(name, width) for name in names)]
+        return lines[-height:]
 
     def _row(self, name: str, width: int) -> Content:
         counted, by_eye = self._tally.counts.get(name, 0), self._tally.confirmed.get(name, 0)
@@ -55,6 +54,6 @@ class ClassTable(Panel):
         """The key, a pointer where only this class is shown, the name."""
         return Content.assemble(
             (self._letters[name] or " ", "bold reverse"),
-            ("►" if name == self._only else " ", "bold"),
+            ("▶" if name == self._only else " ", "bold"),
             (f"{title(name, width - 3):<{width - 2}}", css(self._colours[name])),
         )

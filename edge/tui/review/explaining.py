@@ -1,7 +1,8 @@
-"""Asks why a cell was called what it was, in a thread, one cell at a time."""
+"""Asks why a cell was called what it was: its slide's own model, in a thread, one cell at a time."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,26 @@ class Explainer(Protocol):
     """See `edge.line.explain.Explainer`."""
 
     def of(self, crop: U8, named: str) -> Why: ...
+
+
+def explainer_of(sha256: str) -> Explainer:
+    """What explains the calls of the bundle with this hash: the installed one, or one that ships.
+
+    Raises
+    ------
+    LeukoscopeError : it is not on this machine, or cannot be explained.
+    """
+    from edge.bundle import bundle, installed
+    from edge.line.engine import open_engine
+    from edge.line.explain import Explainer as Occluding
+    from edge.machine.profile import load_profile
+
+    shipped = sorted(bundle.shipped_path().parent.glob("*.bundle"))
+    for path in (installed.path_of(sha256), *shipped):
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+            engine = open_engine(load_profile(), bundle.load(path), None, lambda _line: None)
+            return Occluding(engine.classifier, engine.bundle.references(), engine.find)
+    raise LeukoscopeError("the model that named this slide's cells is not on this machine")
 
 
 class Explaining:

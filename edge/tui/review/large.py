@@ -120,7 +120,7 @@ def _put(canvas: U8, picture: U8, box: Box | None) -> None:
 def _explain(canvas: U8, fine: int, crop: U8, why: Why) -> list[Label]:
     """The crop as it is and where it was decided; below them the likest reference cells, and their names."""
     width, height = canvas.shape[1] // fine, canvas.shape[0] // fine // 2
-    upper = min(int(height * _UPPER), (width - 1) // 4)
+    upper = min(int(height * _UPPER) if why.likest else height, (width - 1) // 4)
     side, gap = 2 * upper * fine, fine
     canvas[:side, :side] = shrink(crop, side, side)
     canvas[:side, side + gap : 2 * side + gap] = heated(shrink(crop, side, side), why.heat)

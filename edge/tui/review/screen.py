@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -12,10 +13,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from edge.records.identifiers import isolated
 from edge.tui.review.dialogs import FilterScreen, Question, ReviewHelp
-from edge.tui.review.explaining import Explainer, Explaining
+from edge.tui.review.explaining import Explainer, Explaining, explainer_of
 from edge.tui.review.keys import letters
-from edge.tui.review.panes import Panes, View
+from edge.tui.review.panes import Panes, Shown
 from edge.tui.review.result import ResultScreen, Then
 from edge.tui.review.walk import Walk
 from edge.tui.wording import title
@@ -34,7 +36,7 @@ class ReviewScreen(ModalScreen[None]):
     Parameters
     ----------
     review : of the slide, by the person at the screen; closed with the screen.
-    why : opens what explains a cell's class, when that is first asked; without it the key says so.
+    why : opens what explains a cell's class, when that is first asked; without it the slide's own model does.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,7 +72,8 @@ class ReviewScreen(ModalScreen[None]):
     def __init__(self, review: Review, why: Callable[[], Explainer] | None = None) -> None:
         super().__init__()
         self.review = review
-        self._explaining = Explaining(self, why, self._answered) if why is not None else None
+        opens = why or partial(explainer_of, review.bundle_sha256)
+        self._explaining = Explaining(self, opens, self._answered)
         self._asked = False
         self._only: str | None = None
         self._differing = False
@@ -124,7 +127,7 @@ class ReviewScreen(ModalScreen[None]):
     def _show_walk(self) -> None:
         """Everything that a move of the cursor changes."""
         cell, why = self._walk.here, None
-        if self._asked and cell is not None and self._explaining is not None:
+        if self._asked and cell is not None:
             why = self._explaining.of(cell, self.review.crop(cell.id))
         among = ", differing" if self._differing else f", {title(self._only, _NAME)}" if self._only else ""
         self._panes.show_walk(self._walk, among, why)
@@ -238,11 +241,11 @@ class ReviewScreen(ModalScreen[None]):
         """All cells, then one, then the field round it where that was kept, then all again."""
         here = self._walk.here
         kept = here is not None and self.review.surroundings(here.id) is not None
-        after: dict[View, View] = {"cells": "cell", "cell": "field" if kept else "cells", "field": "cells"}
-        self._look(after[self._panes.view])
+        after: dict[Shown, Shown] = {"cells": "cell", "cell": "field" if kept else "cells", "field": "cells"}
+        self._look(after[self._panes.shown])
 
-    def _look(self, view: View) -> None:
-        self._panes.look(view, explains=self._asked)
+    def _look(self, shown: Shown) -> None:
+        self._panes.look(shown, explains=self._asked)
         self._show_walk()
 
     def action_help(self) -> None:
@@ -257,15 +260,12 @@ class ReviewScreen(ModalScreen[None]):
             self.dismiss()
 
     def action_why(self) -> None:
-        if self._explaining is None:
-            self._tell("why: this bundle cannot say", wrong=True)
-            return
         self._asked = not self._asked
         self._look("cell" if self._asked else "cells")
 
     def _answered(self) -> None:
         """Show why, or why not."""
-        if self._explaining is not None and self._explaining.failure is not None:
+        if self._explaining.failure is not None:
             self._asked = False
             self._tell(f"why: {self._explaining.failure}", wrong=True)
             self._look("cells")
@@ -281,7 +281,9 @@ class ReviewScreen(ModalScreen[None]):
             return
         left = self.review.counted_left
         still = f"\n\n▲ {left} suspicious cells were not looked at." if left else ""
-        told = f"Are you done with slide {self.review.slide}?{still}\n\nYou then see what others said."
+        told = (
+            f"Are you done with slide {isolated(self.review.slide)}?{still}\n\nYou then see what others said."
+        )
         self.app.push_screen(Question(told, "yes, I am done"), self._finish)
 
     def _finish(self, sure: bool | None) -> None:
@@ -307,7 +309,9 @@ class ReviewScreen(ModalScreen[None]):
         review, left = self.review, self.review.counted_left
         still = f"\n\n▲ {left} suspicious cells were not looked at." if left else ""
         says = f"{review.finding.headline}{still}\n\nNobody can change it afterwards."
-        question = Question(f"Sign slide {review.slide} as {review.by}?\n\n{says}", f"yes, {review.by} signs")
+        question = Question(
+            f"Sign slide {isolated(review.slide)} as {review.by}?\n\n{says}", f"yes, {review.by} signs"
+        )
         self.app.push_screen(question, self._sign)
 
     def _sign(self, sure: bool | None) -> None:

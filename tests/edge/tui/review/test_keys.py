@@ -12,6 +12,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 
+from edge.bundle import bundle
 from edge.records.book import Book
 from edge.records.database import RecordsError
 from edge.review.review import Review
@@ -48,7 +49,7 @@ def test_enter_confirms_and_goes_on(review: Review, size: tuple[int, int]) -> No
         assert here(pilot) == 2
         assert "√1 blast" in gallery_of(pilot)
         assert "cell 1: as the machine says" in text_of(pilot, "Told")
-        assert "11 suspicious left" in text_of(pilot, "Verdict")
+        assert "11 suspicious left" in text_of(pilot, "Headline")
 
     drive(review, script, size)
 
@@ -94,7 +95,7 @@ def test_forty_candidates_take_forty_keys(tmp_path: Path, size: tuple[int, int])
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, *["enter"] * 40)
         assert review.counted_left == 0
-        assert "all suspicious seen" in text_of(pilot, "Verdict")
+        assert "all suspicious seen" in text_of(pilot, "Headline")
 
     with Book(tmp_path / "many.db") as book, Review(book, SLIDE, "AB") as review:
         drive(review, script, size)
@@ -253,7 +254,7 @@ def test_a_cell_without_a_field_is_shown_without(review: Review) -> None:
 def test_why_is_told_when_asked(review: Review, size: tuple[int, int]) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "w")
-        await until(pilot, lambda: "why: the nucleus" in text_of(pilot, "CellPanel"))
+        await until(pilot, lambda: "what decided: the nucleus" in text_of(pilot, "CellPanel"))
         told = text_of(pilot, "CellPanel")
         for words in ("nucleus 98 µm²", "76% of the cell", "roundness 93%", "blast (drawn)"):
             assert words in told
@@ -279,7 +280,7 @@ def test_why_of_a_cell_that_was_left_is_dropped(review: Review) -> None:
         await until(pilot, lambda: asked == [1])
         await press(pilot, "right", "right")
         go_on.set()
-        await until(pilot, lambda: "why: the nucleus" in text_of(pilot, "CellPanel"))
+        await until(pilot, lambda: "what decided: the nucleus" in text_of(pilot, "CellPanel"))
         assert asked == [1, 3], "nobody waits for the second, over which the cursor went"
         assert "cell 3," in text_of(pilot, "CellPanel")
 
@@ -306,10 +307,21 @@ def test_why_that_cannot_be_told_says_so(review: Review, when: str) -> None:
     drive(review, script, why=Failing)
 
 
-def test_without_anything_that_explains_the_key_says_so(review: Review) -> None:
+def test_a_model_that_is_gone_cannot_say_why(review: Review) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "w")
-        assert "cannot say" in text_of(pilot, "Told")
+        await until(pilot, lambda: "not on this machine" in text_of(pilot, "Told"))
+
+    drive(review, script)
+
+
+def test_the_slides_own_model_says_why(tested: None, review: Review) -> None:
+    review.bundle_sha256 = bundle.load().sha256
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "w")
+        await until(pilot, lambda: "what decided: " in text_of(pilot, "CellPanel"))
+        assert "nucleus" in text_of(pilot, "CellPanel")
 
     drive(review, script)
 

@@ -150,7 +150,7 @@ def test_a_picture_of_the_terminal_is_taken_where_it_has_them(
         await press(pilot, "v")
         assert shown[-1].shape[0] > 300
         await press(pilot, "v", "w")
-        await until(pilot, lambda: "why: the nucleus" in text_of(pilot, "CellPanel"))
+        await until(pilot, lambda: "what decided: the nucleus" in text_of(pilot, "CellPanel"))
         assert len(shown) >= 3
 
     drive(review, script, why=Explained)

@@ -11,8 +11,8 @@ from edge.line.finding import LOOK
 from edge.review.agreement import Agreement
 from edge.review.cells import Cell
 from edge.tui.review.cell import by_machine
+from edge.tui.review.headline import Headline
 from edge.tui.review.result import compared
-from edge.tui.review.verdict import Verdict
 from edge.tui.review.walk import Walk
 from edge.types import Finding, Tally
 
@@ -130,9 +130,9 @@ def test_readers_without_a_kappa_are_compared_without() -> None:
 
 @pytest.mark.parametrize("size", [(60, 3), (80, 4), (160, 3)])
 def test_the_finding_and_what_to_do_are_in_sight_at_every_size(size: tuple[int, int]) -> None:
-    verdict = Verdict()
-    verdict.show(FINDING, Tally(counts={}, candidates=2), 2)
-    lines = [str(line) for line in verdict.lay_out(*size)]
+    headline = Headline()
+    headline.show(FINDING, Tally(counts={}, candidates=2), 2)
+    lines = [str(line) for line in headline.lay_out(*size)]
     assert len(lines) <= size[1]
     assert max(map(len, lines)) <= size[0]
     told = " ".join(lines)

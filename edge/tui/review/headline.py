@@ -16,7 +16,7 @@ from edge.types import Finding, Tally
 _NARROW = 80
 
 
-class Verdict(Panel):
+class Headline(Panel):
     """The headline and what is left to look at in a band; below it the reason and what to do."""
 
     _finding: Finding | None = None
@@ -36,7 +36,7 @@ class Verdict(Panel):
 
     def _band(self, finding: Finding, width: int, height: int) -> list[Content]:
         symbol, colour = band(finding, self._tally)
-        still = f" ► {self._left} suspicious left " if self._left else f" {CONFIRMED} all suspicious seen "
+        still = f" ▶ {self._left} suspicious left " if self._left else f" {CONFIRMED} all suspicious seen "
         if width < _NARROW:
             still = still.replace("suspicious ", "")
         style = f"bold {css(ink_on(colour))} on {css(colour)}"
