@@ -12,12 +12,14 @@ _WHOLE_FILM = 100
 blasts a count of 200 cells found 9 of 17, the whole film all (PMC12619778)."""
 
 _KEEP = "Keep the slide."
-_LOOK = "Look at the suspicious cells in the review."
+LOOK = "Look at the suspicious cells in the review."
+"""What there is to do beside all else while suspicious cells wait for an eye."""
+
 _ILL = "Have the film read by an expert if the patient is ill."
 
 _ADVICE: dict[FindingKind, str] = {
-    "refer": f"Tell the doctor in charge now: the patient needs a haematologist today. {_KEEP} {_LOOK}",
-    "read-film": f"Have an expert read the film today: blasts in blood are a same-day call. {_KEEP} {_LOOK}",
+    "refer": f"Tell the doctor in charge now: the patient needs a haematologist today. {_KEEP} {LOOK}",
+    "read-film": f"Have an expert read the film today: blasts in blood are a same-day call. {_KEEP} {LOOK}",
     "no-blasts-seen": f"This does not rule out leukemia. {_ILL}",
     "keep-scanning": "",
     "not-readable": "Check focus, light and the smear, then start again.",
@@ -126,7 +128,7 @@ _HEADLINES: dict[FindingKind, str] = {
 
 
 def _advice(kind: FindingKind, tally: Tally, rules: Rules, weight: Weight | None) -> str:
-    look = [_LOOK] if tally.candidates else []
+    look = [LOOK] if tally.candidates else []
     if kind == "keep-scanning":
         return " ".join(look + [_ILL] * _beyond(tally, rules, weight))
     if kind == "no-blasts-seen":
