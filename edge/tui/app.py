@@ -20,6 +20,7 @@ from edge.tui.dialogs import HelpScreen, NewSlideScreen, QuitScreen
 from edge.tui.latest import Latest
 from edge.tui.main import MainScreen
 from edge.tui.snapshot import svg
+from edge.tui.terminal import Colours
 from edge.types import LeukoscopeError, Reading, Said, Waiting
 
 if TYPE_CHECKING:  # the screen shows what it is given, and can be tried without what gives it
@@ -27,6 +28,8 @@ if TYPE_CHECKING:  # the screen shows what it is given, and can be tried without
 
 # The eye follows a stage that moves at this rate, and a small computer keeps its time for the line.
 REFRESHES_PER_S = 15
+
+_FEW_COLOURS = "16 colours only: look at cells on another screen"
 
 
 class ScreeningApp(App[Reading]):
@@ -37,6 +40,10 @@ class ScreeningApp(App[Reading]):
 
     A thread of its own takes the readings; a clock shows the newest. Readings that come faster than the
     screen is painted are dropped from the view only.
+
+    Parameters
+    ----------
+    colours : that the terminal has; see `edge.tui.terminal.colours`.
     """
 
     TITLE = "Leukoscope"
@@ -52,8 +59,9 @@ class ScreeningApp(App[Reading]):
     ]
     BINDINGS: ClassVar[list[BindingType]] = [*KEYS]
 
-    def __init__(self, screening: Screening) -> None:
+    def __init__(self, screening: Screening, colours: Colours = "true") -> None:
         super().__init__()
+        self._few_colours = colours == "16"
         self.screening = screening
         self._latest = Latest()
         self._paused = False
@@ -123,7 +131,8 @@ class ScreeningApp(App[Reading]):
     @property
     def _notes(self) -> list[str]:
         """What must stay in sight while this slide is read."""
-        return [*([self.screening.warning] if self.screening.warning else []), *self._told]
+        standing = [self.screening.warning, _FEW_COLOURS if self._few_colours else None]
+        return [*(note for note in standing if note), *self._told]
 
     def _tell(self, note: str) -> None:
         """Keep a note in sight until the slide ends."""
