@@ -110,6 +110,14 @@ def _add_amend(commands: command.Commands[command.Parser]) -> None:
         metavar="FILE",
         help="how often it errs elsewhere, from edge-train operation --json FILE",
     )
+    add(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder with the data sets it was trained on: adds reference cells, and what slides of its "
+        "laboratories look like",
+    )
+    add("--cache", type=Path, metavar="DIR", help="of cut cells, with --data (default: cache beside --out)")
     command.add_large(amend)
     add("--sign", type=Path, metavar="KEY", help="private key made by edge-export keygen")
 
@@ -191,9 +199,19 @@ def _bundle(arguments: argparse.Namespace) -> int:
 def _amend(arguments: argparse.Namespace) -> int:
     from export.bundle import amend
 
-    tables = {} if arguments.operation is None else {"operation": amend.operation(arguments.operation)}
+    tables, members = {}, {}
     signer = _signer(arguments.sign)
-    new = amend.amend(arguments.bundle, arguments.out, tables, signer=signer, large=arguments.large)
+    if arguments.operation is not None:
+        tables["operation"] = amend.operation(arguments.operation)
+    if arguments.data is not None:
+        from edge.bundle import bundle
+        from export.bundle import comparison
+
+        old = bundle.load(arguments.bundle, allow_unsigned=True, large=arguments.large)
+        cache = arguments.cache or arguments.out.parent / "cache"
+        added = comparison.of_bundle(old, arguments.data, cache, _notice)
+        tables, members = tables | dict(added.tables), dict(added.members)
+    new = amend.amend(arguments.bundle, arguments.out, tables, members, signer, large=arguments.large)
     print(f"{new.path}: {new.path.stat().st_size / 1e6:.2f} MB, sha256 {new.sha256}")
     return DONE
 

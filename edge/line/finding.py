@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.line.evidence import wilson_interval
 from edge.line.rules import Rules
-from edge.line.weighing import Weight, weighed
+from edge.line.weighing import Weight, looked_at, weighed
 from edge.types import Finding, FindingKind, Tally
 
 _WHOLE_FILM = 100
@@ -33,9 +33,7 @@ def judge(tally: Tally, rules: Rules) -> Finding:
     """
     n, k, rule = tally.leukocytes, tally.positives, rules.rule
     told = bool(n and tally.sign)
-    looked = tally.overruled + k - tally.candidates
-    share = looked / (looked + tally.candidates) if looked else 0.0
-    weight = weighed(k, n, share, rule, rules.rates) if told and rules.rates is not None else None
+    weight = weighed(k, n, looked_at(tally), rule, rules.rates) if told and rules.rates is not None else None
     kind, reason = _outcome(tally, rules, weight)
     needed = weight.more if weight is not None and kind == "keep-scanning" else None
     return Finding(

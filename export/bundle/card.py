@@ -24,6 +24,9 @@ card names every data set with its licence). The weights therefore go no further
 The program around the weights has a licence of its own (Apache-2.0), which does not extend to them.
 """
 
+_LICENCE_LINE = f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle)."
+_REFERENCES = "## Reference cells"
+
 
 def model_card(
     manifest: Mapping[str, Any],
@@ -46,10 +49,26 @@ def model_card(
             _precisions(manifest),
             _LIMITS if tuple(manifest["classes"]) == CLASSES else _LIMITS_OF_OTHERS,
             *notes,
-            f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
+            _LICENCE_LINE,
             "",
         )
     )
+
+
+def with_references(told: str, references: Mapping[str, Any]) -> str:
+    """A model card that names the reference cells of its bundle too, by the manifest's `references`."""
+    before, _, _ = told.partition(f"{_REFERENCES}\n")
+    cells = references["cells"]
+    lines = [
+        _REFERENCES,
+        "",
+        f"{len(cells)} cells to hold others against (references.webp), in no figure above:",
+        "",
+    ]
+    for name, source in references["sources"].items():
+        kinds = dict.fromkeys(cell["class"] for cell in cells if cell["source"] == name)
+        lines.append(f"- {', '.join(kinds)}: {source['title']} {source['licence']}")
+    return "\n".join((before.replace(_LICENCE_LINE, "").rstrip(), "", *lines, "", _LICENCE_LINE, ""))
 
 
 def _heading(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,7 +113,7 @@ def detector_card(
             "",
             _LIMITS_OF_OTHERS,
             *notes,
-            f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
+            _LICENCE_LINE,
             "",
         )
     )
