@@ -74,8 +74,8 @@ def _counts(slide: Row) -> Iterator[str]:
         low, high = slide[f"{ends}_low"], slide[f"{ends}_high"]
         if slide[value] is not None and low is not None:
             yield f"{what:22}  {slide[value]:5.1%}  between {low:.1%} and {high:.1%}"
-    if ends := interval_at_end(slide):
-        yield f"{'  as it ended':22}  {'':5}  between {ends[0]:.1%} and {ends[1]:.1%}"
+    if at_end := interval_at_end(slide):
+        yield f"{'  as it ended':22}  {'':5}  between {at_end[0]:.1%} and {at_end[1]:.1%}"
 
 
 def _cells(book: Book, slide: Row) -> Iterator[str]:
