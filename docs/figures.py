@@ -20,7 +20,8 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE / "figures.md"
 
 SECTIONS = {
-    "What it sees": ("evaluate-*", "detection-*", "masks", "demo", "scale", "quality"),
+    "What it sees": ("evaluate-*", "detection-*", "masks", "scale", "quality"),
+    "Whether the finding can be trusted": ("finding", "demo", "leftout_slides", "review", "why", "likeness"),
     "Laboratories that it never saw": ("leftout", "away"),
     "What the camera and the box withstand": ("system-*", "focus", "flatfield", "arm64"),
     "How fast, and how much memory": ("bench", "long", "peers", "rivals-costs", "architectures"),
@@ -50,9 +51,8 @@ _TAIL = """
 
 No Raspberry Pi, Jetson or other real aarch64 machine has run it yet, and the values in their profiles are
 reasoned, not measured. TensorRT has never run. No USB, Raspberry Pi or Jetson camera and no stage
-micrometer was at hand. The Jetson's package (`noble`) is built but was never installed. On a bare console
-the picture has 16 colours, and its font lacks `○` and `►`. A JPEG damaged without a trace in its
-structure is decoded all the same. One counted cell in a hundred is counted twice where fields overlap
+micrometer was at hand. The Jetson's package (`noble`) is built but was never installed. A JPEG damaged
+without a trace in its structure is decoded all the same. One counted cell in a hundred is counted twice where fields overlap
 only at a corner. Cells cut out and laid on black (C-NMC) of new people are misnamed. Red cells much
 smaller than 7.5 µm make the scale too large, by as much as they are smaller. What was tried and what
 harmed stands in [training](training.md).

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from edge.bundle import bundle
 from edge.cameras.demo.camera import SimulatedCamera
@@ -14,7 +15,7 @@ from edge.cells.classify import Classifier
 from edge.line.screening import Screening, ScreeningOptions
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
-from edge.records.store import Unrecorded
+from edge.records.store import Store
 from edge.records.summary import Summary
 from edge.tui.app import ScreeningApp
 from edge.tui.snapshot import svg
@@ -25,23 +26,28 @@ SIZE = (132, 42)
 
 async def draw(target: Path) -> None:
     """Screen the slide in a terminal that nobody sees, and keep its last picture."""
+    with TemporaryDirectory() as folder, Store(Path(folder) / "records.db") as store:
+        app, summary = _app(store)
+        async with app.run_test(size=SIZE) as pilot:
+            while not summary.line:
+                await pilot.pause(0.2)
+            await pilot.pause(1)
+            target.write_text(svg(app))
+
+
+def _app(store: Store) -> tuple[ScreeningApp, Summary]:
     profile, model, camera, summary = load_profile(), bundle.load(), SimulatedCamera(1), Summary()
     screening = Screening(
         camera=camera,
         bundle=model,
         classifier=Classifier(model, variant="ort-int8", threads=profile.runtime.threads),
         scales=Scales(asked="auto", nominal=0.1, camera=camera),
-        store=Unrecorded(),
+        store=store,
         profile=profile.name,
         options=ScreeningOptions(slide="demo", max_frames=FIELDS),
         sinks=[summary],
     )
-    app = ScreeningApp(screening)
-    async with app.run_test(size=SIZE) as pilot:
-        while not summary.line:
-            await pilot.pause(0.2)
-        await pilot.pause(1)
-        target.write_text(svg(app))
+    return ScreeningApp(screening), summary
 
 
 if __name__ == "__main__":

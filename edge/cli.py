@@ -18,6 +18,8 @@ from edge.machine.allocator import give_back_pictures
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
+    from edge.bundle.bundle import Bundle
+    from edge.bundle.operation import ErrorRates
     from edge.cameras import Camera
     from edge.line.screening import Screening
     from edge.machine.profile import Profile
@@ -73,6 +75,8 @@ def _parser() -> command.Parser:
         help="micrometres per pixel on the slide (default: auto, measured from red cells)")  # fmt: skip
     add("--single-cell", action="store_true", help="each image is one leukocyte, in its middle")
     add("--independent", action="store_true", help="each frame is a slide of its own, one finding each")
+    add("--site", type=Path, metavar="PATH",
+        help="how often the model errs in this laboratory (default: what was measured here)")  # fmt: skip
     add("--truth", type=Path, metavar="PATH", help="with demo: write what the drawn slide holds, as JSON")
     add("--slide", metavar="ID", help="identifier of the slide (default: a generated one)")
     add("--patient", metavar="ID", help="identifier of its patient, for the records (optional)")
@@ -149,16 +153,8 @@ def _run(arguments: argparse.Namespace) -> int:
             raise
         finally:
             if summary.line and arguments.json != "-":
-                _say(summary.line)
+                command.put(summary.line)
     return command.DONE
-
-
-def _say(line: str) -> None:
-    """Print on standard output; whoever went away or has no room for it did not want it."""
-    try:
-        print(line, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains while it shuts down
 
 
 def _screening(
@@ -189,6 +185,7 @@ def _screening(
     from edge.records.summary import Summary
 
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large)
+    site = _site(arguments, camera, model)
     store = _store(arguments)
     held.callback(store.close)
     options = ScreeningOptions(
@@ -218,7 +215,7 @@ def _screening(
         camera=camera, bundle=model, classifier=engine.classifier, scales=scales, store=store,
         profile=profile.name, options=options, sinks=sinks, feed=feed,
         throttle=heat.ThermalThrottle(profile.thermal),
-        find=engine.find,
+        find=engine.find, site=site,
     )  # fmt: skip
     return screening, camera, summary
 
@@ -232,6 +229,34 @@ def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
     if arguments.truth is not None and not hasattr(camera, "truth"):
         raise LeukoscopeError(f"--truth {arguments.truth}: only --camera demo knows the truth; leave it out")
     return camera
+
+
+def _site(arguments: argparse.Namespace, camera: Camera, model: Bundle) -> ErrorRates | None:
+    """How often the model errs where the pictures come from, if that was measured.
+
+    The simulated microscope is a site of its own, whose figures ship; pictures in files come from anywhere.
+    """
+    from edge.bundle import operation
+    from edge.machine.profile import data_folder
+
+    path = data_folder() / operation.SITE_FILE if camera.live else None
+    if hasattr(camera, "truth"):
+        path = operation.DEMO_FILE
+    path = arguments.site or path
+    if path is None:
+        return None
+    try:
+        if arguments.site is not None and not path.is_file():
+            raise ValueError("is no file")
+        rates = operation.of_site(path, model.manifest.network, model.manifest.operation)
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or error
+        raise LeukoscopeError(f"site {path}: {told}; measure it anew, or leave it away") from None
+    if arguments.site is not None and rates is None:
+        raise LeukoscopeError(
+            f"--site {path}: was measured with another model; measure it anew with this one"
+        )
+    return rates
 
 
 def _with_saved_light(camera: Camera) -> None:
@@ -270,10 +295,10 @@ def _sinks(arguments: argparse.Namespace, camera: Camera, held: ExitStack) -> li
 
 def _screen(screening: Screening) -> None:
     from edge.tui.app import ScreeningApp
-    from edge.tui.terminal import own_terminal
+    from edge.tui.terminal import colours, own_terminal
 
     with own_terminal():
-        app = ScreeningApp(screening)
+        app = ScreeningApp(screening, colours())
         app.run()
     if app.failure is not None:
         raise app.failure

@@ -15,6 +15,7 @@ from edge.bundle.archive import is_member_name
 from edge.command import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
+    from export.bundle.archive import Signer
     from export.bundle.verify import Verification
 
 
@@ -33,6 +34,7 @@ def _parser() -> command.Parser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     _add_bundle(commands)
+    _add_amend(commands)
     _add_compare(commands)
 
     _add_verify(commands)
@@ -95,6 +97,31 @@ def _add_bundle(commands: command.Commands[command.Parser]) -> None:
     add("--json", type=Path, metavar="FIGURES", help="write what was measured as JSON")
 
 
+def _add_amend(commands: command.Commands[command.Parser]) -> None:
+    summary = "copy a bundle with what was measured of it since, and the rules of findings as they are now"
+    example = "edge-export amend leukocytes.bundle --operation operation.json --out new.bundle"
+    amend = command.add(commands, "amend", summary, example, _amend)
+    add = amend.add_argument
+    add("bundle", type=Path, metavar="NAME.bundle")
+    add("--out", required=True, type=Path, metavar="NEW.bundle", help="the bundle to write")
+    add(
+        "--operation",
+        type=Path,
+        metavar="FILE",
+        help="how often it errs elsewhere, from edge-train operation --json FILE",
+    )
+    add(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder with the data sets it was trained on: adds reference cells, and what slides of its "
+        "laboratories look like",
+    )
+    add("--cache", type=Path, metavar="DIR", help="of cut cells, with --data (default: cache beside --out)")
+    command.add_large(amend)
+    add("--sign", type=Path, metavar="KEY", help="private key made by edge-export keygen")
+
+
 def _add_compare(commands: command.Commands[command.Parser]) -> None:
     summary = "edge-train compare of two bundles, or two precisions of one, on their validation cells"
     example = "edge-export compare old.bundle new.bundle --data ../data --variant ort-fp32,ort-int8"
@@ -132,13 +159,19 @@ def _notice(message: str) -> None:
     print(f"edge-export: {message}", file=sys.stderr, flush=True)
 
 
-def _bundle(arguments: argparse.Namespace) -> int:
+def _signer(key: Path | None) -> Signer | None:
+    """What signs with this key; a wrong one is told now, not after the long work."""
     from export.bundle import keys
+
+    if key is None:
+        return None
+    keys.sign(b"", key)
+    return lambda manifest: keys.sign(manifest, key)
+
+
+def _bundle(arguments: argparse.Namespace) -> int:
     from export.bundle.bundle import Options, build
 
-    key = arguments.sign
-    if key is not None:
-        keys.sign(b"", key)  # a wrong key is told now, not after the long work
     options = Options(
         int8=arguments.quantize == "int8",
         data=arguments.calibrate,
@@ -146,7 +179,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
         calibration_cells=arguments.cells,
         finetune=arguments.finetune,
         large=arguments.large,
-        signer=None if key is None else lambda manifest: keys.sign(manifest, key),
+        signer=_signer(arguments.sign),
         segmenter=arguments.segmenter,
     )
     built = build(arguments.folder, options, notice=_notice)
@@ -160,6 +193,26 @@ def _bundle(arguments: argparse.Namespace) -> int:
         arguments.json.write_text(json.dumps(built.as_json(), indent=1) + "\n")
     digest = hashlib.sha256(built.content).hexdigest()
     print(f"{arguments.out}: {len(built.content) / 1e6:.2f} MB, sha256 {digest}")
+    return DONE
+
+
+def _amend(arguments: argparse.Namespace) -> int:
+    from export.bundle import amend
+
+    tables, members = {}, {}
+    signer = _signer(arguments.sign)
+    if arguments.operation is not None:
+        tables["operation"] = amend.operation(arguments.operation)
+    if arguments.data is not None:
+        from edge.bundle import bundle
+        from export.bundle import comparison
+
+        old = bundle.load(arguments.bundle, allow_unsigned=True, large=arguments.large)
+        cache = arguments.cache or arguments.out.parent / "cache"
+        added = comparison.of_bundle(old, arguments.data, cache, _notice)
+        tables, members = tables | dict(added.tables), dict(added.members)
+    new = amend.amend(arguments.bundle, arguments.out, tables, members, signer, large=arguments.large)
+    print(f"{new.path}: {new.path.stat().st_size / 1e6:.2f} MB, sha256 {new.sha256}")
     return DONE
 
 

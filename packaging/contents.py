@@ -26,8 +26,9 @@ MAINTAINER = "The Leukoscope project <leukoscope@leukoscope.invalid>"
 RECOMMENDS = "console-setup-linux, kbd"
 """The kiosk's font, and what loads it."""
 
-SUGGESTS = "python3-picamera2, python3-gi, gir1.2-gst-plugins-base-1.0"
-"""For cameras on a ribbon cable: picamera2 on a Raspberry Pi, GStreamer on a Jetson."""
+SUGGESTS = "python3-picamera2, python3-gi, gir1.2-gst-plugins-base-1.0, cage, foot, seatd"
+"""For cameras on a ribbon cable: picamera2 on a Raspberry Pi, GStreamer on a Jetson. The last three for a
+screen with all colours; recommended, they would keep a box without a network from installing the package."""
 
 PARTS = ("user", "service", "kiosk", "udev")
 """Parts of a box (`firmware_config/parts`) that suit every machine and change nothing of the system."""
@@ -86,7 +87,7 @@ def add_box(tree: Path, target: Target) -> None:
     """
     (tree / "etc/leukoscope/keys").mkdir(parents=True)
     profile = load_profile(f"generic-{ARCHITECTURES[target.arch]}".replace("_", "-"))
-    filled = parts.values(profile, "/usr/bin", AUTO)
+    filled = parts.values(profile, "/usr/bin", AUTO, etc="/usr/lib")
     for name in PARTS:
         for file in parts.load(name, filled).files:
             path = tree / "usr/lib" / Path(file.path).relative_to("/etc")

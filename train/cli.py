@@ -58,6 +58,8 @@ def _parser() -> command.Parser:
         "(default: ort-fp32); differences are to the first",
     )
     _add_cells(compare)
+
+    _add_operation(commands)
     return parser
 
 
@@ -142,6 +144,29 @@ def _add_segment(commands: command.Commands[command.Parser]) -> None:
     add("--limit", type=_count, default=0, metavar="N", help="at most N pictures of each source")
     add("--without", nargs="+", default=[], metavar="SOURCE", help="leave laboratories out, to test on them")
     add("--cache", type=Path, metavar="DIR", help="of scenes (default: RUN_DIR/cache)")
+
+
+def _add_operation(commands: command.Commands[command.Parser]) -> None:
+    summary = "how often a bundle errs in laboratories that it did not learn from, for its manifest"
+    example = (
+        "edge-train operation --leftout runs/leftout --data ../data --json operation.json\n"
+        "then: edge-export amend leukocytes.bundle --operation operation.json --out new.bundle"
+    )
+    operation = command.add(commands, "operation", summary, example, run.operation)
+    add = operation.add_argument
+    add(
+        "--leftout",
+        required=True,
+        type=Path,
+        metavar="RUNS",
+        help="folder with runs of the bundle's recipe that left laboratories out: edge-train fit --leave-out "
+        "NAME --out RUNS/NAME, or python benchmarks/leftout.py --out RUNS",
+    )
+    add("--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets (default: .)")
+    add("--cache", type=Path, metavar="DIR", help="of cut cells (default: RUNS/cache)")
+    add("--bundle", type=Path, help="default: the one in use on this machine")
+    command.add_large(operation)
+    add("--json", metavar="OUT", help="write the table as JSON; - for standard output")
 
 
 def _add_cells(parser: command.Parser) -> None:

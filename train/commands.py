@@ -261,3 +261,21 @@ def compare(arguments: argparse.Namespace) -> int:
     )
     _tell(arguments, found.as_json(), report.of_comparison(found))
     return DONE
+
+
+def operation(arguments: argparse.Namespace) -> int:
+    """How often a bundle errs elsewhere."""
+    from edge.bundle import bundle
+    from train.judging import leftout
+    from train.judging import operation as judging
+
+    about = bundle.load(arguments.bundle, allow_unsigned=True, large=arguments.large).manifest
+    runs = leftout.runs_in(arguments.leftout, _notice)
+    leftout.check(runs, about)
+    cache = arguments.cache or arguments.leftout / "cache"
+    answers = [cells for run in runs for cells in leftout.asked(run, arguments.data, cache, _notice)]
+    found = judging.operation(
+        judging.laboratories(answers, about), about.finding, judging.source_of(runs, about)
+    )
+    _tell(arguments, found.as_json(), found.lines())
+    return DONE

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from edge.bundle import archive, installed, manifest, onnxfile, signature
 from edge.bundle.manifest import FORMAT, FindingRule, Manifest, Thresholds
+from edge.bundle.references import Reference
 from edge.types import LeukoscopeError
 
 __all__ = ["FORMAT", "Bundle", "BundleError", "FindingRule", "Manifest", "Thresholds", "load"]
@@ -60,6 +61,19 @@ class Bundle:
                 f"bundle {self.path}: has no graph for {variant}, only for {', '.join(self.manifest.graphs)}"
             )
         return self.members[self.manifest.graphs[variant]]
+
+    def references(self) -> tuple[Reference, ...]:
+        """The cells that it brings to hold others against; none where it brings none.
+
+        Raises
+        ------
+        BundleError : their picture is not what the manifest says.
+        """
+        listed = self.manifest.references
+        try:
+            return listed.read(self.members, self.manifest.size_px) if listed else ()
+        except ValueError as error:
+            raise BundleError(f"bundle {self.path}: {error}; get the bundle made anew") from None
 
 
 def shipped_path() -> Path:

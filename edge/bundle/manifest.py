@@ -10,6 +10,7 @@ from typing import Any
 from edge.bundle.archive import is_member_name
 from edge.bundle.model_input import ModelInput
 from edge.bundle.operation import ErrorRates
+from edge.bundle.references import References
 from edge.files import strictjson
 from edge.files.strictjson import Table, shown
 
@@ -119,6 +120,9 @@ class Manifest:
     segmenters : the same of the segmenter's; empty where the bundle leaves cells to the classical way.
     usable : variants that may be used: FP32, and those that passed the gate of the export.
     operation : what the model errs elsewhere; None where nobody left a laboratory out to see.
+    familiar : feature of a slide -> lowest and highest that the model's training laboratories show; see
+        `edge.line.likeness`.
+    references : cells to hold others against, None without any; `edge.bundle.bundle.Bundle.references`.
     files : member -> sha256.
     everything : the manifest as it stands in the file, for what is shown but not acted on.
     """
@@ -137,6 +141,8 @@ class Manifest:
     thresholds: Thresholds
     finding: FindingRule
     operation: ErrorRates | None
+    familiar: Mapping[str, tuple[float, float]]
+    references: References | None
     files: Mapping[str, str]
     everything: Mapping[str, Any]
 
@@ -221,6 +227,8 @@ def read(content: bytes) -> Manifest:
         thresholds=_thresholds(top.table("thresholds")),
         finding=FindingRule.of(top.table("finding")),
         operation=ErrorRates.of(top.table("operation")) if "operation" in top else None,
+        familiar=_familiar(top.table("familiar")) if "familiar" in top else {},
+        references=References.of(top.table("references"), classes, files) if "references" in top else None,
         files=files,
         everything=top.values,
     )
@@ -273,6 +281,16 @@ def _usable(table: Table, graphs: Mapping[str, str]) -> frozenset[str]:
 
 def _thresholds(table: Table) -> Thresholds:
     return Thresholds(**{name: table.number(name, 0, 1) for name in ("positive", "confidence", "certain")})
+
+
+def _familiar(table: Table) -> dict[str, tuple[float, float]]:
+    ranges = {}
+    for name in table.values:
+        low, high = table.numbers(name, 2, -1e6, 1e6)
+        if low >= high:
+            raise ValueError(f"familiar.{name} is from {low:g} to {high:g}; the lower end must come first")
+        ranges[name] = low, high
+    return ranges
 
 
 def _sha256(member: str, value: Any) -> str:

@@ -58,6 +58,16 @@ class ModelInput:
         return size
 
     @property
+    def shown_pitch_um(self) -> float:
+        """What a pixel of what the model sees measures, µm: the pitch, unless a step scales the crop."""
+        size, pitch_um = self.cut_px, self.pitch_um
+        for step in self.steps:
+            kind, amount = _named(step)
+            before, size = size, kind.size(size, amount)
+            pitch_um *= before / size if kind.scales else 1.0
+        return pitch_um
+
+    @property
     def plain(self) -> bool:
         """Whether it is a crop and nothing more, so that a wider one holds it in its middle."""
         return not self.whole and set(self.steps) <= {WHITE_BALANCE}
@@ -140,6 +150,7 @@ class Step:
     low, high : of its number, written after a colon ('median:3'); a step without them takes none.
     size : (S, its number) -> T; raises ValueError where S is too small.
     whole_number, odd : what the number must be beside.
+    scales : another size is the same picture in other pixels, rather than a part of it.
     """
 
     what: str
@@ -149,6 +160,7 @@ class Step:
     size: Callable[[int, float], int] = lambda side, _amount: side
     whole_number: bool = False
     odd: bool = False
+    scales: bool = False
 
 
 def _named(text: str) -> tuple[Step, float]:
@@ -246,7 +258,7 @@ STEPS: Mapping[str, Step] = {
     ),
     "resize": Step(
         "scaled to so many pixels", lambda picture, side: _scaled(picture, int(side)), 8, 1024,
-        size=lambda _side, amount: int(amount), whole_number=True,
+        size=lambda _side, amount: int(amount), whole_number=True, scales=True,
     ),
 }  # fmt: skip
 """Name -> the steps that a manifest may ask for."""

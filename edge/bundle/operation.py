@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from edge.files.strictjson import Table
 
 SITE_FILE = "site.json"
 """Of the site's own figures in the data folder, beside the calibrations."""
+
+DEMO_FILE = Path(str(resources.files("edge") / "bundles" / "demo-site.json"))
+"""Of the simulated microscope, which is a laboratory of its own; measured by `benchmarks/demo.py --site`."""
 
 _SITE_FORMAT = 1
 
@@ -46,7 +50,7 @@ class ErrorRates:
     Attributes
     ----------
     sensitivity : share of the slide's blasts that are called positive.
-    false_blasts : share of its other leukocytes that are.
+    false_blasts : share of its other leukocytes that are, of those that are counted.
     source : on what slides or cells that was measured, in words.
     place : 'laboratories', other than this one, or 'site', this one.
     """

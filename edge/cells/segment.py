@@ -97,7 +97,7 @@ def single(view: Specimen, find: Segmenter = segment) -> Cells:
     Exactly one cell, with a nucleus; none where `find` names cells and finds none in the middle.
     """
     cells = find(view)
-    i = _middle(cells.labels, view.pitch_um)
+    i = middle(cells.labels, view.pitch_um)
     named = cells.probabilities if cells.probabilities is None else cells.probabilities[max(i, 1) - 1 : i]
     if i:
         cell = cells.labels == i
@@ -110,8 +110,8 @@ def single(view: Specimen, find: Segmenter = segment) -> Cells:
     return replace(measured(cell.astype(np.int32), nucleus, [everywhere], view.pitch_um), probabilities=named)
 
 
-def _middle(labels: I32, pitch_um: float) -> int:
-    """Number of the label that lies nearest the middle, 0 when none does so within `MIDDLE_UM`."""
+def middle(labels: I32, pitch_um: float) -> int:
+    """Number of the label that lies nearest the picture's middle, 0 when none does so within `MIDDLE_UM`."""
     y, x = np.nonzero(labels)
     if not len(y):
         return 0
@@ -127,7 +127,7 @@ def _something(view: Specimen) -> tuple[Bools, Bools]:
     dark = 255 - smooth.mean(axis=2).astype(np.uint8)
     _, mask = cv2.threshold(dark, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     _, bodies, stats, _ = cv2.connectedComponentsWithStats(mask)
-    i = _middle(np.asarray(bodies, np.int32), view.pitch_um)
+    i = middle(np.asarray(bodies, np.int32), view.pitch_um)
     size = int(stats[i, cv2.CC_STAT_AREA])
     if i and MIN_NUCLEUS_UM2 <= size * view.pitch_um**2 <= 600 and size < 0.8 * dark.size:
         cell = bodies == i

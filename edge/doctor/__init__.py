@@ -89,7 +89,7 @@ def _examinations() -> list[Examination]:
     ):
         with suppress(ImportError):
             import_module(module)
-    from edge.doctor import calibration, camera, disk, machine, model
+    from edge.doctor import calibration, camera, disk, machine, model, screen
 
     return [
         Examination("program", machine.program),
@@ -108,4 +108,5 @@ def _examinations() -> list[Examination]:
         Examination("self-test", model.self_test, seconds=10.0),
         Examination("records", model.records, seconds=10.0),
         Examination("service", service.service),
+        Examination("screen", screen.screen, seconds=12.0),
     ]

@@ -46,7 +46,10 @@ class Ledger:
         added = dict(zip(ids.tolist(), classes.tolist(), strict=True))
         self._called |= added
         self._candidates |= {cell for cell, index in added.items() if self._positive[index]}
-        named = [self._index(cell) for cell in added]
+        if added.keys() & self._words.keys():  # a person was first, and it was counted by that word
+            self._recount()
+            return
+        named = list(added.values())
         self._counts.update(named)
         self._standing = _stronger(self._standing, self._reached(np.array(named, np.int32), *before))
 
@@ -62,9 +65,7 @@ class Ledger:
             for cell, people in self._said.items()
             if (name := agreed(people.values(), self._rules.positive))
         }
-        named = [self._index(cell) for cell in self._order()]
-        self._counts = Counter(named)
-        self._standing = self._reached(np.array(named, np.int32), 0, 0)
+        self._recount()
 
     def word(self, cell: int) -> str | None:
         """The class that people give a cell, None where nobody did or they differ."""
@@ -93,6 +94,12 @@ class Ledger:
             unit=rules.unit,
             sign=rules.sign,
         )
+
+    def _recount(self) -> None:
+        """Count from the start, with people's words in place of the machine's."""
+        named = [self._index(cell) for cell in self._order()]
+        self._counts = Counter(named)
+        self._standing = self._reached(np.array(named, np.int32), 0, 0)
 
     def _order(self) -> Iterable[int]:
         """The cells that count: those the machine counted, then those that only people did."""

@@ -19,6 +19,7 @@ from edge.cells.segment import Segmenter
 from edge.line import finding, quality
 from edge.line.focus import FocusMeter
 from edge.line.ledger import Ledger
+from edge.line.likeness import Likeness
 from edge.line.rules import Rules
 from edge.line.slidemap import Placement, Separate, SlideMap
 from edge.optics import specimen
@@ -56,7 +57,7 @@ class Line:
         self._find: Segmenter = partial(segment.single, find=find) if single_cell else find
         self._single_cell = single_cell
         self._map = SlideMap() if mapped and not single_cell else Separate()
-        self._focus = FocusMeter()
+        self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
         self._note: str | None = None
         self.rules = rules or Rules.of(self._manifest)
         self._ledger, self._writing = Ledger(self.rules), Lock()
@@ -82,6 +83,8 @@ class Line:
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um)
         settled = self._settled(cells, calls, placed)
         clock.end("map")
+        counted = settled & self.rules.in_differential(calls.classes)
+        self._likeness.see(view, cells, counted)
         tally, said = self._count(placed, calls, settled, turned_down=bool(problems))
         return Reading(
             frame=frame,
@@ -95,7 +98,7 @@ class Line:
             certain=calls.certain,
             ids=placed.ids,
             new=placed.new,
-            counted=settled & self.rules.in_differential(calls.classes),
+            counted=counted,
             settled=settled,
             problems=problems,
             repeated=placed.repeated,
@@ -107,7 +110,7 @@ class Line:
             finding=said,
             ms=clock.total(),
             t_s=monotonic(),
-            note=scale.note or self._news(frame.note),
+            note=scale.note or self._news(frame.note) or self._likeness.note(),
         )
 
     def _centres(self, cells: Cells, view: Specimen, frame: Frame) -> F32:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -88,6 +88,7 @@ class JsonLines(Sink):
 def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str, Any]:
     """The line before the first reading; `um_per_px` is what is assumed until something better is known.
 
+    `rates` is how often the model is reckoned to err, here or elsewhere (`edge.bundle.operation.ErrorRates`).
     `boot` names the boot whose clock `t_s` is, in this line and those of the readings; `started_at` is the
     wall clock at that moment, and `clock_set` whether anything vouches for it (see `edge.machine.clock`).
     """
@@ -105,6 +106,7 @@ def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str,
             "trusted": header.trusted,
             "classes": list(header.classes),
         },
+        "rates": header.rules.get("rates"),
         "runtime": header.runtime,
         "camera": header.camera,
         "profile": header.profile,
@@ -148,12 +150,12 @@ def _cell(reading: Reading, i: int, classes: tuple[str, ...]) -> dict[str, Any]:
         "nucleus_area_um2": round(float(cells.nucleus_area_um2[i]), 1),
         "cut": bool(cells.cut[i]),
         "class": classes[int(reading.classes[i])],
-        "probabilities": _probabilities(reading.probabilities[i].tolist(), classes),
+        "probabilities": probabilities_record(reading.probabilities[i].tolist(), classes),
         "uncertain": bool(reading.uncertain[i]),
     }
 
 
-def _probabilities(row: list[float], classes: tuple[str, ...]) -> dict[str, float]:
+def probabilities_record(row: list[float], classes: Sequence[str]) -> dict[str, float]:
     """Five decimals that still sum to 1: the largest takes up what rounding left."""
     rounded = [round(p, 5) for p in row]
     top = max(range(len(row)), key=row.__getitem__)
@@ -184,15 +186,24 @@ def finding_record(slide: str, last: Reading) -> dict[str, Any]:
         "counts": dict(tally.counts),
         "uncertain": tally.uncertain,
         "blast_fraction": _rounded(finding.blast_fraction),
-        "blast_interval": [_rounded(end) for end in finding.interval] if finding.interval else None,
+        "blast_interval": _ends(finding.interval),
+        "blast_fraction_corrected": _rounded(finding.corrected),
+        "blast_interval_corrected": _ends(finding.corrected_interval),
         "interval_level": finding.level,
+        "confirmed": dict(tally.confirmed),
         "finding": finding.kind,
+        "headline": finding.headline,
         "reason": finding.reason,
+        "advice": finding.advice,
         "cells_needed": finding.cells_needed,
         "frames": tally.frames,
         "rejected": tally.rejected,
         "repeated": tally.repeated,
     }
+
+
+def _ends(interval: tuple[float, float] | None) -> list[float | None] | None:
+    return [_rounded(end) for end in interval] if interval else None
 
 
 def _rounded(value: float | None) -> float | None:

@@ -17,7 +17,7 @@ from edge.files.kernel import text
 from edge.machine.profile import load_profile
 from edge.setup import parts as parts_
 from edge.setup.box import Box
-from edge.setup.install import carry_out, check
+from edge.setup.install import carry_out, check, missing
 from edge.setup.ledger import FOLDER, Ledger, held
 from edge.setup.parts import File, Part, SetupError
 from edge.setup.plan import Plan, plan
@@ -159,6 +159,8 @@ def _shown(box: Box, todo: Plan, *, undo: bool, whole: bool) -> list[str]:
             lines.append(f"  run        {' '.join(now)}")
         elif not step.undoes:
             lines.append(f"  run later  {' '.join(step.ran.run)}")
+    for want, paths in missing(box, todo):
+        lines.append(f"  missing    {', '.join(paths)}: without, {want.without}; {want.advice}")
     return lines
 
 
@@ -192,6 +194,10 @@ def _described(box: Box, todo: Plan, *, done: bool, failures: list[str]) -> dict
             }
             for step in steps
             if step.ran.undo or not step.undoes
+        ],
+        "missing": [
+            {"paths": paths, "without": want.without, "advice": want.advice}
+            for want, paths in missing(box, todo)
         ],
         "done": done,
         "failures": failures,

@@ -8,7 +8,7 @@ from shutil import which
 
 from edge.setup.box import Box
 from edge.setup.ledger import Entry, Ledger, digest
-from edge.setup.parts import SetupError
+from edge.setup.parts import SetupError, Want
 from edge.setup.plan import Change, Plan, Step
 
 
@@ -31,6 +31,16 @@ def check(box: Box, plan: Plan) -> None:
                 f"part {step.part}: the program {step.ran.run[0]} is not on this machine; install it, or "
                 f"leave the part out with --without {step.part}"
             )
+
+
+def missing(box: Box, plan: Plan) -> list[tuple[Want, list[str]]]:
+    """What parts would work better with, and which of its paths are not there."""
+    found = (
+        (want, [path for path in want.paths if not box.exists(path)])
+        for part in plan.parts
+        for want in part.wants
+    )
+    return [(want, paths) for want, paths in found if paths]
 
 
 def carry_out(box: Box, ledger: Ledger, plan: Plan, step: Callable[[str], None]) -> list[str]:

@@ -1,8 +1,8 @@
 """The parts a box is made of: folders of `firmware_config/parts`, data only, filled in for one machine.
 
-Each holds `part.toml` and the files that it names. In those, `{{profile}}`, `{{program}}`, `{{watchdog_s}}`
-and `{{max_mb}}` stand for the machine's values, and `{{user/sandbox.conf}}`, with a slash, for another file
-of `firmware_config/parts`, so that what two units share stands in one place.
+Each holds `part.toml` and the files that it names. In those, `{{profile}}`, `{{program}}`, `{{etc}}`,
+`{{watchdog_s}}` and `{{max_mb}}` stand for the machine's values, and `{{user/sandbox.conf}}`, with a slash,
+for another file of `firmware_config/parts`, so that what two units share stands in one place.
 """
 
 from __future__ import annotations
@@ -77,6 +77,20 @@ class Need:
 
 
 @dataclass(frozen=True)
+class Want:
+    """Paths without which a part works, but not as well.
+
+    Attributes
+    ----------
+    paths : of what belongs together. without : what is then missed. advice : how to come by them.
+    """
+
+    paths: tuple[str, ...]
+    without: str
+    advice: str
+
+
+@dataclass(frozen=True)
 class Part:
     """One part of a box.
 
@@ -88,6 +102,7 @@ class Part:
     note : what the user should know once it is installed.
     files, blocks, words : what it writes.
     commands, needs : what it runs, and what must be there before.
+    wants : what it does better with.
     """
 
     name: str
@@ -100,6 +115,7 @@ class Part:
     words: tuple[Words, ...] = ()
     commands: tuple[Command, ...] = ()
     needs: tuple[Need, ...] = ()
+    wants: tuple[Want, ...] = ()
 
 
 def names() -> list[str]:
@@ -107,7 +123,7 @@ def names() -> list[str]:
     return sorted(folder.name for folder in _folder().iterdir() if (folder / "part.toml").is_file())
 
 
-def values(profile: Profile, program: str, named: str | None = None) -> dict[str, str]:
+def values(profile: Profile, program: str, named: str | None = None, etc: str = "/etc") -> dict[str, str]:
     """What the placeholders stand for.
 
     Parameters
@@ -115,10 +131,12 @@ def values(profile: Profile, program: str, named: str | None = None) -> dict[str
     profile : of the machine.
     program : folder of `edge-run`, as the box sees it.
     named : what the service passes to `--profile`; None takes the profile's own name.
+    etc : the folder in which the parts' files are found, where they do not lie in /etc.
     """
     return {
         "profile": named or profile.name,
         "program": program,
+        "etc": etc,
         "watchdog_s": str(profile.service.watchdog_s),
         "max_mb": str(profile.memory.max_mb),
     }

@@ -31,7 +31,7 @@ class MainScreen(Screen[None]):
     """The field and the last cells on the left, what they come to on the right, keys below."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_NARROW, "-wide")]  # noqa: RUF012 (Textual's own annotation)
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-medium"), (37, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-medium"), (46, "-tall")]  # noqa: RUF012
     DEFAULT_CSS = """
     MainScreen {
         layout: vertical;

@@ -1,11 +1,17 @@
-"""The terminal for the screen alone, while libraries complain to nobody."""
+"""The terminal: for the screen alone, while libraries complain to nobody, and what it can show."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Literal
+
+from rich.console import Console
+from textual import constants
+
+Colours = Literal["true", "256", "16"]
 
 
 @contextmanager
@@ -32,3 +38,15 @@ def own_terminal() -> Iterator[None]:
         sys.__stderr__ = shown  # type: ignore[misc]
         with suppress(OSError):  # a terminal that was closed takes no last words
             screen.close()
+
+
+def colours(environment: Mapping[str, str] = os.environ) -> Colours:
+    """How many colours the terminal has, by COLORTERM and TERM; with 16 a field is grey and a crop is noise.
+
+    Notes
+    -----
+    Rich answers it, which draws the screen: what is told here is what is shown.
+    """
+    console = Console(color_system=constants.COLOR_SYSTEM, force_terminal=True, _environ=environment)  # type: ignore[arg-type]
+    names: dict[str | None, Colours] = {"truecolor": "true", "256": "256"}
+    return names.get(console.color_system, "16")

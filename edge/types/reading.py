@@ -165,8 +165,8 @@ class Reading:
     t_s: float = 0.0
     note: str | None = None
     focus: float | None = None
-    settled: Bools | None = None
     focus_needed: float = 1.0
+    settled: Bools | None = None
 
     def __post_init__(self) -> None:
         n = len(self.cells)

@@ -16,7 +16,7 @@ from edge.bundle.bundle import Bundle
 from edge.cells.classify import Classifier
 from edge.cells.segment import segment, whole_field
 from edge.types import U8
-from export.bundle import card, golden
+from export.bundle import card, comparison, golden
 from export.bundle.archive import Signer, pack
 from export.bundle.golden import DrawnField
 from export.bundle.manifest import manifest_of
@@ -26,6 +26,7 @@ from export.graph.graph import PARITY, ExportError, deployed, parity, to_onnx
 from export.graph.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
 from train.data.dataset import Notice
 from train.data.registry import dataset
+from train.data.windows import Windows
 from train.fitting.fit import load_network, settings_of
 from train.fitting.gather import gather
 from train.fitting.task import at
@@ -150,31 +151,49 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     difference = _one_digit(parity(network, temperature, graph, examples))
     metrics["parity"] = {"limit": PARITY, "largest_difference": difference, "cells": len(examples)}
     draft = _draft(recipe, metrics, graph, options.large)
-    precisions = _precisions(run, options, draft, device, notice)
+    windows = _windows(run, options, notice) if isinstance(device, Folded) else None
+    precisions = _precisions(options, draft, device, windows, recipe, notice)
+    added = comparison.of_windows(draft, recipe, windows) if windows is not None else comparison.Additions()
     graphs = {MEMBERS[variant]: content for variant, content in precisions.graphs.items()}
-    manifest = manifest_of(recipe, metrics, precisions, finder)
+    manifest = {**manifest_of(recipe, metrics, precisions, finder), **added.tables}
     notes = [path.read_text(encoding="utf-8") for path in run.glob("notes.md")]
     described = card.model_card(manifest, [dataset(n) for n in recipe.shares], metrics, notes)
+    if "references" in manifest:
+        described = card.with_references(described, manifest["references"])
     members = {
         **graphs,
         **(finder.members if finder else {}),
         **golden.expected(drawn, draft, graphs),
-        "MODEL_CARD.md": described.encode(),
+        **added.members,
+        card.MEMBER: described.encode(),
         "LICENSE": card.LICENCE.encode(),
     }
     content = pack(manifest, members, options.signer, large=options.large)
     return Built(content, precisions, _milliseconds(content, examples))
 
 
-def _precisions(run: Path, options: Options, draft: Bundle, network: nn.Module, notice: Notice) -> Precisions:
-    """Every precision that the options ask for, measured if the data sets are at hand."""
+def _windows(run: Path, options: Options, notice: Notice) -> Windows | None:
+    """The run's cells, test parts excepted, if the data sets are at hand."""
+    if options.data is None:
+        return None
+    recipe, settings = settings_of(run)
+    return gather(recipe, options.data, settings["limit"], options.cache or run / "cache", notice)
+
+
+def _precisions(
+    options: Options,
+    draft: Bundle,
+    network: nn.Module,
+    windows: Windows | None,
+    recipe: Recipe,
+    notice: Notice,
+) -> Precisions:
+    """Every precision that the options ask for, measured if there are cells to measure on."""
     graph = draft.graph()
     if not isinstance(network, Folded):
         return float_only(graph)
-    if options.data is None:
+    if windows is None:
         return without_cells(graph)
-    recipe, settings = settings_of(run)
-    windows = gather(recipe, options.data, settings["limit"], options.cache or run / "cache", notice)
     bench = Bench(draft, graph, windows, recipe)
     try:
         return measured(

@@ -8,6 +8,9 @@ from typing import Any
 from train.data.classes import CLASSES
 from train.data.dataset import DataSet
 
+MEMBER = "MODEL_CARD.md"
+"""Where it lies in a bundle."""
+
 LICENCE_NAME = "Leukoscope weights, research use"
 
 LICENCE = """Leukoscope weights: research use
@@ -23,6 +26,9 @@ card names every data set with its licence). The weights therefore go no further
 
 The program around the weights has a licence of its own (Apache-2.0), which does not extend to them.
 """
+
+_LICENCE_LINE = f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle)."
+_REFERENCES = "## Reference cells"
 
 
 def model_card(
@@ -46,10 +52,26 @@ def model_card(
             _precisions(manifest),
             _LIMITS if tuple(manifest["classes"]) == CLASSES else _LIMITS_OF_OTHERS,
             *notes,
-            f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
+            _LICENCE_LINE,
             "",
         )
     )
+
+
+def with_references(told: str, references: Mapping[str, Any]) -> str:
+    """A model card that names the reference cells of its bundle too, by the manifest's `references`."""
+    before, _, _ = told.partition(f"{_REFERENCES}\n")
+    cells = references["cells"]
+    lines = [
+        _REFERENCES,
+        "",
+        f"{len(cells)} cells to hold others against (references.webp), in no figure above:",
+        "",
+    ]
+    for name, source in references["sources"].items():
+        kinds = dict.fromkeys(cell["class"] for cell in cells if cell["source"] == name)
+        lines.append(f"- {', '.join(kinds)}: {source['credit']} {source['licence']}.")
+    return "\n".join((before.replace(_LICENCE_LINE, "").rstrip(), "", *lines, "", _LICENCE_LINE, ""))
 
 
 def _heading(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,7 +116,7 @@ def detector_card(
             "",
             _LIMITS_OF_OTHERS,
             *notes,
-            f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle).",
+            _LICENCE_LINE,
             "",
         )
     )
@@ -236,6 +258,43 @@ def _precisions(manifest: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+_ELSEWHERE = "## How often it errs elsewhere\n"
+
+
+def with_operation(text: str, table: Mapping[str, Any]) -> str:
+    """A model card with what the manifest's `operation` table says, before its limits or in its old place."""
+    lines = [
+        _ELSEWHERE,
+        "Runs of the same recipe that did not learn from a laboratory, asked about its cells:",
+        "",
+        "| laboratory | blasts | of them called blasts | other leukocytes counted | of them called blasts |",
+        "|---|---|---|---|---|",
+    ]
+    for told in table.get("laboratories", ()):
+        shares = ("" if told[key] is None else f"{told[key]:.3f}" for key in ("sensitivity", "false_blasts"))
+        sensitivity, false = shares
+        units = f"{told['name']}, {told['units']} × {told['unit']}"
+        lines.append(f"| {units} | {told['blasts']} | {sensitivity} | {told['others']} | {false} |")
+    lines.append("")
+    for key, name in (
+        ("sensitivity", "Sensitivity"),
+        ("false_blasts", "False blasts among other leukocytes"),
+    ):
+        rate = table[key]
+        lines.append(
+            f"{name}: {rate['mean']:.3f} in the mean, "
+            f"{rate['low']:.4f} to {rate['high']:.3f} on 95% of slides."
+        )
+    lines += ["A finding reckons with these.", "", f"Source: {table['source']}.", "", ""]
+    before, heading, after = text.partition(_ELSEWHERE)
+    if heading:
+        after = after[after.index("\n## ") + 1 :] if "\n## " in after else ""
+    else:
+        before, heading, after = text.partition("## Limits\n")
+        after = heading + after
+    return before + "\n".join(lines) + after
 
 
 _LIMITS_OF_OTHERS = """## Limits

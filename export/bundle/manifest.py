@@ -10,6 +10,7 @@ from edge.bundle.manifest import FORMAT, INTERPOLATION, SCALE, FindingRule
 from export.bundle import card
 from export.graph.precisions import MEMBERS, Precisions
 from export.graph.segmenter import Segmenter
+from train.data.dataset import OF_ONE_PERSON
 from train.data.registry import dataset
 from train.recipes.recipe import Recipe
 
@@ -19,18 +20,23 @@ FINDING = asdict(
         interval_level=0.95,
         rejected_fraction=0.5,
         source="5 to 19% blasts in blood are MDS-IB2, 20% acute leukemia (WHO 2022); any blasts in blood are "
-        "a same-day call (Optimal Care Pathway AML, 2.2); 200 and 400 leukocytes are the counts of one and two "
-        "readers (CLSI H20); the rest is a convention of this program; not validated on patients",
+        "a same-day call (Optimal Care Pathway AML, 2.2); 200 and 400 leukocytes are what one and two "
+        "readers count (CLSI H20); the rest is a convention of this program; not validated on patients",
     )
 )
 """When a slide is referred; see `edge.bundle.bundle.FindingRule`."""
 
 FINDING_OF_FIELDS = FINDING | {
     "refer_fraction": 0.1,
-    "source": "a model of whole fields has no differential: that a tenth of them are positive is a convention "
-    "of this program; not validated on patients",
+    "source": "a model of whole fields has no differential: that a tenth of them are positive is a "
+    "convention of this program; not validated on patients",
 }
 """The same where fields are counted."""
+
+
+def finding_of(task: str) -> dict[str, Any]:
+    """The finding table of a bundle with this task."""
+    return FINDING_OF_FIELDS if task == "field" else FINDING
 
 
 def manifest_of(
@@ -62,7 +68,7 @@ def manifest_of(
         },
         "precisions": dict(precisions.figures),
         "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
-        "finding": FINDING_OF_FIELDS if recipe.task == "field" else FINDING,
+        "finding": finding_of(recipe.task),
         "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
         "training": {
             "recipe": asdict(recipe),
@@ -106,6 +112,6 @@ def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _told(validation: list[str] | int, groups: str) -> list[str] | int:
     """Groups kept from training: patients are worth naming; blocks of file numbers are not."""
-    if isinstance(validation, int) or groups in ("patient", "slide", "subject"):
+    if isinstance(validation, int) or groups in OF_ONE_PERSON:
         return validation
     return len(validation)

@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 from tests.train import layouts
+from tests.train.conftest import draw
+from tests.train.runs import TRAINED, all_left_out
+from train.data.split import split_of
 
 ROOT = Path(__file__).resolve().parents[2] / "benchmarks"
 SCRIPTS = sorted(
@@ -63,6 +66,19 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def runs(tmp_path: Path, make_bundle: Callable[..., Path]) -> Path:
+    """Runs that left laboratories out, the cells of these, and the bundle `small.bundle` of their recipe."""
+    for name in ("deepapl", "cnmc"):
+        layouts.LAYOUTS[name](tmp_path)
+    patient = next(f"Patient_{i:02d}" for i in range(16) if split_of(f"Patient_{i:02d}") == "train")
+    blasts = tmp_path / "deepapl" / "Data" / "All" / patient / "Signed slides" / "Blast, no lineage spec"
+    for seed in range(12):  # enough for slides of them
+        draw(blasts / f"more-{seed}.png", layouts.HUES[0], seed)
+    make_bundle(training=TRAINED, thresholds={"positive": 0.3, "confidence": 0.1, "certain": 0.9})
+    return all_left_out(tmp_path / "runs", ("deepapl", "cnmc"))
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_help_says_what_it_measures_and_how_to_run_it(
     name: str, run: Run, capsys: pytest.CaptureFixture[str]
@@ -85,6 +101,7 @@ def test_help_says_what_it_measures_and_how_to_run_it(
         ("flatfield", ["--limit", "1"]),
         ("segmentation", ["--data", "DATA", "--rounds", "0", "--only", "zheng-1, val"]),
         ("demo", ["--frames", "2", "--seeds", "0-0"]),
+        ("review", ["--cells", "40", "--rounds", "2", "--size", "80x24"]),
     ],
 )
 def test_it_measures(name: str, words: list[str], run: Run, data: Path, tmp_path: Path) -> None:
@@ -100,4 +117,21 @@ def test_it_measures(name: str, words: list[str], run: Run, data: Path, tmp_path
         assert list(figure) == ["name", "what", "value", "low", "high", "unit", "n", "of", "wanted"]
     names = [(figure["name"], figure["what"]) for figure in found["figures"]]
     assert len(set(names)) == len(names)
+    assert str(tmp_path) not in out.read_text()
+
+
+def test_slides_of_cells_left_out(run: Run, runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    words = ("--leftout", runs, "--data", tmp_path, "--bundle", tmp_path / "small.bundle", "--json", out)
+    run("leftout_slides", *words, "--slides", "2", "--cells", "30")
+    found = json.loads(out.read_text())
+    by = {(figure["name"], figure["what"]): figure for figure in found["figures"]}
+    assert by["positive", "deepapl, 10% blasts, by the site"]["wanted"] == "≥ 0.9"
+    assert by["positive at some look", "cnmc, 0% blasts, by the table"]["n"] == 2
+    assert by["flips", ""]["value"] == 0
+    assert set(found["details"]["deepapl"]) == {
+        "table", "site", *(f"{share}%, {by}" for share in (0, 5, 10, 20) for by in ("table", "site"))
+    }  # fmt: skip
+    assert found["details"]["cnmc"]["site"]["place"] == "site"
+    assert found["details"]["cnmc"]["site"]["source"].endswith("sensitivity of other laboratories")
     assert str(tmp_path) not in out.read_text()

@@ -109,7 +109,7 @@ def test_two_that_take_each_others_place_are_refused() -> None:
 def test_the_units_say_what_the_profile_says(name: str) -> None:
     for unit in SCREENING:
         text = part(unit, name).files[0].content.decode()
-        assert f"ExecStart={PROGRAM}/edge-run --camera ${{CAMERA}} --wait" in text
+        assert re.search(rf"^ExecStart=.*{PROGRAM}/edge-run --camera \${{CAMERA}} --wait", text, re.MULTILINE)
         assert f"--profile {name} $ARGUMENTS" in text
         assert f"WatchdogSec={profile(name).service.watchdog_s}\n" in text
         assert f"MemoryMax={profile(name).memory.max_mb}M\n" in text

@@ -112,7 +112,9 @@ def test_the_box_is_in_it_filled_in(unpacked: Path) -> None:
     assert [unit.name for unit in units] == ["leukoscope-kiosk.service", "leukoscope.service"]
     for unit in units:
         text = unit.read_text()
-        assert "ExecStart=/usr/bin/edge-run" in text
+        assert re.search(r"^ExecStart=.*/usr/bin/edge-run ", text, re.MULTILINE)
+        for path in re.findall(r"/usr/lib/leukoscope\S+", text):
+            assert (unpacked / path[1:]).exists()
         assert "--profile auto" in text
         assert "{{" not in text
     assert (unpacked / "usr/lib/udev/rules.d/70-leukoscope.rules").is_file()

@@ -2,8 +2,9 @@
 
     python tests/system/service.py --vm PATH/vm-camera.sh     boots the guest and runs every case in it
 
-The guest has a kernel with vivid, the driver of a camera that does not exist, and Python with the packages of
-the device application. The figures are of an emulated machine: they show what happens, not how fast.
+The guest has a kernel with vivid, the driver of a camera that does not exist, a monitor, what a screen with
+all colours takes, and Python with the packages of the device application. The figures are of an emulated
+machine: they show what happens, not how fast.
 Exit status 0: every case passed; 3: one did not.
 """
 
@@ -37,6 +38,10 @@ from service_guest import (
     show,
     until,
 )
+from service_screen import kiosk, kiosk_comes_back, kiosk_ends, kiosk_plain
+
+PACKAGES = "ffmpeg v4l-utils tmux procps cage foot seatd grim"
+"""In the guest: what vm-camera.sh puts there, and what shows all colours and takes a picture of them."""
 
 BEFORE: dict[str, str] = {}
 """The files of /etc before setup."""
@@ -56,8 +61,10 @@ def main() -> int:
         if not arguments.vm.exists():
             parser.error(f"--vm {arguments.vm}: is not there; give the path of vm-camera.sh")
         inside = [PROGRAM / "python3", "/mnt/host/tests/system/service.py", "--guest", *arguments.cases]
+        screen = Path(__file__).with_name("screen")
         return subprocess.run(
             [arguments.vm, "-S", "-M", "", "-t", str(arguments.timeout), "-d", ROOT, "--", *inside],
+            env=os.environ | {"PATH": f"{screen}:{os.environ['PATH']}", "VMCAM_APT": PACKAGES},
             check=False,
         ).returncode
     prepare()
@@ -209,28 +216,6 @@ def stops() -> str:
     return f"in {took:.0f} s, finding {finding!r}"
 
 
-def kiosk() -> str:
-    """The screen on the first console takes the service's place, and a login's."""
-    ran("systemctl", "start", "getty@tty1.service")
-    device("setup", "--profile", "/opt/guest.toml", "--with", "kiosk", "--yes")
-    unit = "leukoscope-kiosk.service"
-    until(lambda: show("ActiveState", unit) == "active", "the kiosk is up")
-    assert show("ActiveState", "getty@tty1.service") == "inactive"
-    assert show("ActiveState") == "inactive"
-    before = readings()
-    until(lambda: readings() > before, "readings flow")
-    console = Path("/dev/vcs1").read_bytes().decode("cp437")
-    assert "eukocyte" in console or "last" in console, console
-    pid = int(show("MainPID", unit))
-    began = monotonic()
-    os.kill(pid, signal.SIGKILL)
-    until(
-        lambda: show("ActiveState", unit) == "active" and int(show("MainPID", unit)) not in (0, pid),
-        "it is back",
-    )
-    return f"console shows {' '.join(console.split())[:60]!r}; back {monotonic() - began:.0f} s after kill -9"
-
-
 def undone() -> str:
     """Undo gives back everything that setup wrote or changed."""
     device("setup", "--undo", "--yes")
@@ -246,7 +231,11 @@ def undone() -> str:
 
 CASES: dict[str, Callable[[], str]] = {
     case.__name__: case
-    for case in (installs, no_camera, steady, killed, hangs, full_disk, partition, stops, kiosk, undone)
+    for case in (
+        *(installs, no_camera, steady, killed, hangs, full_disk, partition, stops),
+        *(kiosk, kiosk_comes_back, kiosk_ends, kiosk_plain),
+        undone,
+    )
 }
 
 

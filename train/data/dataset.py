@@ -19,6 +19,9 @@ CYTOPLASM, NUCLEUS = 1, 2
 """Values of a drawn mask."""
 
 
+OF_ONE_PERSON = ("patient", "subject", "slide")
+"""Of `DataSet.groups`: those that are of one person, and do not only keep pictures together."""
+
 T = TypeVar("T")
 
 

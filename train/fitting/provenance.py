@@ -49,7 +49,7 @@ def _write_settings(settings: Mapping[str, Any], out: Path) -> None:
     if not path.is_file():
         write_json(path, settings)
         return
-    before, now = _flat(json.loads(path.read_text())), _flat(json.loads(json.dumps(settings)))
+    before, now = flat(json.loads(path.read_text())), flat(json.loads(json.dumps(settings)))
     for key in {**before, **now}:
         if before.get(key) != now.get(key):
             raise SettingsError(
@@ -58,11 +58,11 @@ def _write_settings(settings: Mapping[str, Any], out: Path) -> None:
             )
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one, keys joined by dots."""
     out: dict[str, Any] = {}
     for key, value in settings.items():
-        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        out |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return out
 
 

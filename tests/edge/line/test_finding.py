@@ -1,90 +1,70 @@
-"""The interval against published values, and the rule case by case."""
+"""The rule case by case, and the words beside the counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
-from edge.bundle import bundle
-from edge.bundle.bundle import FindingRule, Manifest
-from edge.line import finding
+from edge.bundle.manifest import FindingRule
+from edge.bundle.operation import ErrorRates, Spread
+from edge.line.finding import judge
+from edge.line.rules import Rules
 from edge.types import Tally
-from tests.conftest import CLASSES, graph
+from tests.conftest import CLASSES
 
-RULE = FindingRule(0.05, 0.95, 3, 100, 0.5, "test")
-
-
-@pytest.fixture
-def about(make_bundle: Callable[..., Path]) -> Manifest:
-    return bundle.load(make_bundle(), allow_unsigned=True).manifest
+RATES = ErrorRates(Spread(0.85, 0.8, 0.9), Spread(0.003, 0.0, 0.01), "test")
+HARSH = ErrorRates(Spread(0.2, 0.01, 0.6), Spread(0.08, 0.002, 0.3), "test")
 
 
-@pytest.mark.parametrize(
-    ("k", "n", "low", "high"),
-    # Newcombe, Statist Med 1998;17:857-872, table I, method 3 (score, no continuity correction)
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_wilson_interval(k: int, n: int, low: float, high: float) -> None:
-    assert finding.wilson_interval(k, n) == pytest.approx((low, high), abs=5e-5)
+def _rules(rates: ErrorRates | None = RATES, unit: str = "leukocyte", sign: str = "blast") -> Rules:
+    rule = FindingRule(0.05, 0.95, 0.5, "test")
+    return Rules(tuple(CLASSES), tuple(CLASSES[:7]), ("blast",) if sign else (), unit, sign, rule, rates)
 
 
 def _tally(leukocytes: int, positives: int, **more: Any) -> Tally:
-    return Tally(counts={}, leukocytes=leukocytes, positives=positives, frames=more.pop("frames", 50), **more)
+    given = {"counts": {}, "frames": 50, "candidates": positives} | more
+    return Tally(leukocytes=leukocytes, positives=positives, **given)
 
 
 @pytest.mark.parametrize(
     ("tally", "kind"),
     [
         (_tally(0, 0), "keep-scanning"),
-        (_tally(72, 0), "keep-scanning"),
-        (_tally(73, 0), "no-blasts-seen"),
-        (_tally(200, 4), "keep-scanning"),
-        (_tally(100, 20), "refer"),
-        (_tally(50, 3, certain_positives=3), "refer"),
-        (_tally(50, 3, certain_positives=2), "keep-scanning"),
-        (_tally(100, 3, certain_positives=3), "keep-scanning"),
+        (_tally(73, 0), "keep-scanning"),
+        (_tally(199, 0), "keep-scanning"),
+        (_tally(200, 0), "no-blasts-seen"),
+        (_tally(384, 1), "keep-scanning"),
+        (_tally(400, 1), "no-blasts-seen"),
+        (_tally(400, 12), "keep-scanning"),
+        (_tally(3, 1), "keep-scanning"),
+        (_tally(400, 4, standing="read-film"), "read-film"),
+        (_tally(400, 4, standing="refer"), "refer"),
+        (_tally(400, 2, candidates=0, confirmed={"blast": 2}), "read-film"),
+        (_tally(400, 2, candidates=1, confirmed={"blast": 1}), "keep-scanning"),
+        (_tally(10, 3, candidates=0, confirmed={"blast": 3}), "refer"),
+        (_tally(400, 4, standing="read-film", confirmed={"blast": 80}), "refer"),
         (_tally(5, 0, rejected=26), "not-readable"),
         (_tally(5, 0, rejected=25), "keep-scanning"),
-        (_tally(100, 20, rejected=49), "refer"),
+        (_tally(100, 20, rejected=49, standing="refer"), "refer"),
         (_tally(0, 0, frames=1, rejected=1), "not-readable"),
     ],
 )
 def test_rule(tally: Tally, kind: str) -> None:
-    said = finding.judge(tally, RULE)
+    said = judge(tally, _rules())
     assert said.kind == kind
     assert said.reason
+    assert said.headline
 
 
-@pytest.mark.parametrize(("k", "n"), [(0, 0), (0, 30), (2, 60), (6, 60), (1, 40)])
-def test_the_cells_asked_for_are_enough_and_not_too_many(k: int, n: int) -> None:
-    needed = finding.cells_needed(k, n, RULE)
-    assert needed is not None
-
-    def decided(total: int) -> bool:
-        low, high = finding.wilson_interval(round((k / n if n else 0) * total), total)
-        return low > 0.05 or high < 0.05
-
-    assert decided(n + needed)
-    assert needed == 1 or not decided(n + needed - 2)
-
-
-def test_a_fraction_at_the_limit_is_never_decided() -> None:
-    assert finding.cells_needed(5, 100, RULE) is None
-    assert "many more" in finding.judge(_tally(100, 5), RULE).reason
-
-
-def test_counting_leaves_out_what_is_no_leukocyte(about: Manifest) -> None:
-    names = ["blast", "neutrophil", "erythroblast", "platelet", "smudge-cell", "artefact", "blast"]
-    classes = np.array([CLASSES.index(name) for name in names], np.int32)
-    certain = np.array([True] + [False] * 6)
-    tally = finding.count(Tally(counts=dict.fromkeys(CLASSES, 0)), about, classes, certain)
-    assert (tally.leukocytes, tally.positives, tally.certain_positives) == (3, 2, 1)
-    assert tally.counts["platelet"] == 1
-    assert finding.in_differential(classes, about).tolist() == [True, True, False, False, False, False, True]
+@pytest.mark.parametrize("tally", [_tally(0, 0), _tally(3, 3), _tally(500, 0), _tally(500, 100)])
+def test_without_knowing_how_often_it_errs_nothing_is_said(tally: Tally) -> None:
+    said = judge(tally, _rules(rates=None))
+    assert (said.kind, said.headline) == ("keep-scanning", "COUNTS ONLY")
+    assert said.corrected is None
+    assert said.cells_needed is None
+    assert judge(_tally(9, 2, confirmed={"blast": 2}), _rules(rates=None)).kind == "read-film"
 
 
 FIELDS = {"unit": "field", "sign": "positive field"}
@@ -92,45 +72,76 @@ OTHERS = {"unit": "leukocyte", "sign": "positive leukocyte"}
 
 
 @pytest.mark.parametrize(
-    ("tally", "words"),
+    ("tally", "headline", "reason"),
     [
-        (_tally(20, 0), "Too few cells to say: about 53 more leukocytes are needed."),
-        (_tally(100, 20), "20 blasts among 100 leukocytes: clearly more than 5%. Refer the patient"),
-        (_tally(30, 30), "30 blasts among 30 leukocytes"),
-        (_tally(50, 3, certain_positives=3), "3 certain blasts in only 50 leukocytes. Refer"),
-        (_tally(200, 1), "1 blast among 200 leukocytes: clearly fewer than 5%."),
-        (_tally(30, 20, **FIELDS), "20 positive fields among 30 fields: clearly more than 5%. Refer"),
-        (_tally(100, 0, **FIELDS), "0 positive fields among 100 fields: clearly fewer than 5%."),
-        (_tally(1, 0, **FIELDS), "Too few fields to say: about 72 more fields are needed."),
-        (_tally(40, 3, certain_positives=3, **FIELDS), "3 certain positive fields in only 40 fields. Refer"),
-        (_tally(100, 20, **OTHERS), "20 positive leukocytes among 100 leukocytes: clearly more than 5%."),
-        (_tally(5, 0, rejected=26, **FIELDS), "26 of 50 fields could not be read."),
+        (_tally(20, 0), "KEEP SCANNING", "Too few cells to say."),
+        (_tally(20, 1), "KEEP SCANNING", "1 blast among 20 leukocytes: too few cells to say."),
+        (_tally(300, 4), "KEEP SCANNING", "4 blasts among 300 leukocytes: not decided yet."),
+        (
+            _tally(100, 20, standing="refer"),
+            "REFER",
+            "20 blasts among 100 leukocytes: clearly more than 5%, errors allowed for.",
+        ),
+        (
+            _tally(100, 5, standing="read-film"),
+            "HAVE THE FILM READ TODAY",
+            "5 blasts among 100 leukocytes: more than the model calls falsely.",
+        ),
+        (
+            _tally(484, 1),
+            "1 suspicious cell among 484: look at it",
+            "1 blast among 484 leukocytes: clearly fewer than 5%.",
+        ),
+        (_tally(900, 2), "2 suspicious cells among 900: look at them", "2 blasts among 900"),
+        (_tally(200, 0), "NO BLASTS SEEN", "0 blasts among 200 leukocytes: clearly fewer than 5%."),
+        (_tally(200, 0, **OTHERS), "NONE POSITIVE", "0 positive leukocytes among 200 leukocytes"),
+        (_tally(400, 1, **FIELDS), "1 suspicious field among 400: look at it", "1 positive field among 400"),
+        (_tally(1, 0, **FIELDS), "KEEP SCANNING", "Too few fields to say."),
+        (_tally(5, 0, rejected=26, **FIELDS), "NOT READABLE", "26 of 50 fields could not be read."),
+        (
+            _tally(38, 0, frames=220),
+            "KEEP SCANNING",
+            "Only 38 leukocytes in 220 fields: scan the whole film, few can hide blasts.",
+        ),
     ],
 )
-def test_the_words_are_those_of_what_is_counted(tally: Tally, words: str) -> None:
-    assert words in finding.judge(tally, RULE).reason
+def test_the_words_are_those_of_what_is_counted(tally: Tally, headline: str, reason: str) -> None:
+    said = judge(tally, _rules(unit=tally.unit, sign=tally.sign))
+    assert said.headline == headline
+    assert said.reason.startswith(reason)
+
+
+def test_what_to_do_is_said_with_what_was_found() -> None:
+    clear, one = judge(_tally(200, 0), _rules()), judge(_tally(500, 1), _rules())
+    assert clear.advice.startswith("This does not rule out leukemia")
+    assert "does not rule out leukemia" in one.advice
+    assert "Look at the suspicious cells" in one.advice
+    assert "today" in judge(_tally(50, 20, standing="refer"), _rules()).advice
+    assert "today" in judge(_tally(50, 20, standing="read-film"), _rules()).advice
+
+
+def test_in_an_unknown_laboratory_more_cells_may_not_help() -> None:
+    said = judge(_tally(500, 0), _rules(HARSH))
+    assert said.kind == "keep-scanning"
+    assert said.cells_needed is None
+    assert said.headline == "NOT DECIDED"
+    assert "in an unknown laboratory this model errs too often to say more" in said.reason
+    assert said.advice == "Have the film read by an expert if the patient is ill."
+    some = judge(_tally(500, 30), _rules(replace(HARSH, place="site")))
+    assert some.headline == "NOT DECIDED: LOOK AT THE CELLS"
+    assert (
+        some.reason
+        == "30 blasts among 500 leukocytes: this model may overlook too many blasts to rule them out."
+    )
+    assert some.advice.startswith("Look at the suspicious cells in the review.")
 
 
 @pytest.mark.parametrize("leukocytes", [0, 1, 500])
 def test_without_a_positive_class_nothing_is_ruled_out(leukocytes: int) -> None:
     """A detector that knows no blasts: not one among five hundred cells says nothing."""
-    said = finding.judge(_tally(leukocytes, 0, sign=""), RULE)
+    said = judge(_tally(leukocytes, 0, sign=""), _rules(sign=""))
     assert said.kind == "keep-scanning"
     assert said.reason == "This model finds and counts cells; it does not tell blasts apart."
     assert said.cells_needed is None
-    unread = finding.judge(_tally(leukocytes, 0, rejected=26, sign=""), RULE)
+    unread = judge(_tally(leukocytes, 0, rejected=26, sign=""), _rules(sign=""))
     assert unread.kind == "not-readable"
-
-
-def test_other_classes_are_counted_as_their_bundle_has_them(make_bundle: Callable[..., Path]) -> None:
-    names = ["benign", "early", "pre", "pro", "glass"]
-    given = {"classes": names, "leukocytes": names[:4], "positive": names[1:4]}
-    about = bundle.load(make_bundle(graph=graph(len(names)), **given), allow_unsigned=True).manifest
-    start = Tally(counts=dict.fromkeys(names, 0), unit=about.unit, sign=about.sign)
-    tally = finding.count(
-        start, about, np.array([0, 1, 3, 3, 4], np.int32), np.array([True, True, False, True, True])
-    )
-    assert tally.counts == {"benign": 1, "early": 1, "pre": 0, "pro": 2, "glass": 1}
-    assert (tally.leukocytes, tally.positives, tally.certain_positives) == (4, 3, 2)
-    assert tally.summary == "4 leukocytes, 3 positive leukocytes"
-    assert Tally(counts={}, leukocytes=7, sign="").summary == "7 leukocytes"

@@ -167,3 +167,13 @@ def test_what_says_nothing_of_focus_has_no_value() -> None:
     assert meter.see(Quality(0.0, 0.5, ())) is None
     assert meter.see(Quality(0.0, 0.5, (), None, 0.2)) is None
     assert meter.see(Quality(0.0, 0.5, (), 1.0, 0.0)) is None
+
+
+@pytest.mark.parametrize("blur", [0.2, 0.6, 0.84, 0.86, 1.1, 2.5])
+def test_the_focus_needed_is_that_of_a_field_at_the_limit(blur: float) -> None:
+    meter = FocusMeter()
+    for each in (0.4, 0.4, 0.4, blur):
+        value = meter.see(quality_of(each))
+    assert value is not None
+    assert 0 < meter.needed < 1
+    assert (value >= meter.needed) == (blur <= quality.BLUR_LIMIT_UM)

@@ -126,6 +126,12 @@ def test_brightness_follows_the_light() -> None:
     assert levels[0] == pytest.approx(0.4 * levels[2], rel=0.1)
 
 
+@pytest.mark.parametrize("exposure", [0.05, 0.15, 0.25, 0.5, 1.0])
+def test_a_field_outside_the_lights_range_is_too_dark(exposure: float) -> None:
+    seen = assess(np.asarray(field() * exposure, np.uint8))
+    assert (seen.brightness >= quality.LIGHT_RANGE[0]) == ("too dark" not in seen.problems)
+
+
 def test_unreadable_frames_say_why() -> None:
     seen = assess(np.zeros((0, 0, 3), np.uint8), fault="truncated image")
     assert seen == Quality(0.0, 0.0, ("unreadable: truncated image",))

@@ -20,6 +20,8 @@ from termios import TIOCSWINSZ
 
 import pytest
 
+from edge.tui.terminal import Colours, colours
+
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import os
@@ -113,6 +115,26 @@ def test_the_field_comes_in_the_colours_the_terminal_has(
         screen.drain_until_exit()
         assert screen.process.returncode == 0
         assert screen.result.read_text() == "1 True"
+
+
+@pytest.mark.parametrize(
+    ("term", "colour", "told"),
+    [
+        ("foot", "truecolor", "true"),
+        ("linux", "24bit", "true"),
+        ("xterm-256color", "", "256"),
+        ("foot", "", "16"),  # its name does not say it, which is why the kiosk sets COLORTERM
+        ("linux", "", "16"),
+        ("dumb", "", "16"),
+        ("", "", "16"),
+    ],
+)
+def test_how_many_colours_the_terminal_has(term: str, colour: str, told: Colours) -> None:
+    assert colours({"TERM": term, "COLORTERM": colour}) == told
+
+
+def test_a_terminal_that_says_nothing_has_sixteen_colours() -> None:
+    assert colours({}) == "16"
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP])

@@ -1,0 +1,1 @@
+"""The review: a person goes through a slide's cells and says what they are."""

@@ -1,0 +1,119 @@
+"""A bundle with a table more opens on a device, and is its old self in everything else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.bundle import bundle
+from export.bundle.amend import amend
+from export.bundle.manifest import FINDING
+from export.cli import main
+from export.graph.graph import ExportError
+
+TABLE: dict[str, Any] = {
+    "sensitivity": {"mean": 0.2, "low": 0.01, "high": 0.6},
+    "false_blasts": {"mean": 0.02, "low": 0.001, "high": 0.09},
+    "laboratories": [
+        {
+            "name": "deepapl", "unit": "patient", "units": 68, "blasts": 1517, "others": 3541,
+            "sensitivity": 0.29, "false_blasts": 0.012,
+        },
+        {
+            "name": "pbc", "unit": "laboratory", "units": 1, "blasts": 0, "others": 978,
+            "sensitivity": None, "false_blasts": 0.014,
+        },
+    ],
+    "source": "two laboratories, each left out of training once",
+}  # fmt: skip
+
+
+def _file(folder: Path, **changed: object) -> Path:
+    path = folder / "operation.json"
+    path.write_text(json.dumps(TABLE | changed))
+    return path
+
+
+def test_the_table_is_in_the_manifest_and_nothing_else_is_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "folder" / "new.bundle"
+    assert main(["amend", "leukocytes", "--operation", str(_file(tmp_path)), "--out", str(out)]) == 0
+    old, new = bundle.load(Path("leukocytes")), bundle.load(out, allow_unsigned=True)
+    assert new.sha256 in capsys.readouterr().out
+    assert new.manifest.operation is not None
+    assert new.manifest.operation.sensitivity.low == 0.01
+    assert new.manifest.everything["finding"] == FINDING
+    same = set(old.members) - {"manifest.json", "MODEL_CARD.md"}
+    assert {name: new.members[name] for name in same} == {name: old.members[name] for name in same}
+    assert new.manifest.network == old.manifest.network
+    assert not new.trusted
+
+
+def test_the_model_card_tells_it_once(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.bundle", tmp_path / "other.bundle"
+    amend(Path("leukocytes"), one, {"operation": TABLE})
+    amend(one, other, {"operation": {**TABLE, "source": "three laboratories"}})
+    old, first, second = (
+        bundle.load(path, allow_unsigned=True).members["MODEL_CARD.md"].decode()
+        for path in (Path("leukocytes"), one, other)
+    )
+    assert "| deepapl, 68 × patient | 1517 | 0.290 | 3541 | 0.012 |" in first
+    assert "Sensitivity: 0.200 in the mean, 0.0100 to 0.600 on 95% of slides." in first
+    assert first.index("## How often it errs elsewhere") < first.index("\n## Limits")
+    assert [line for line in first.splitlines() if line not in old.splitlines()] != []
+    assert [line for line in old.splitlines() if line not in first.splitlines()] == []
+    assert second == first.replace(TABLE["source"], "three laboratories")
+
+
+def test_the_same_changes_give_the_same_bytes_and_a_member_may_be_added(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.bundle", tmp_path / "other.bundle"
+    members = {"references.json": b"{}"}
+    amend(Path("leukocytes"), one, {"operation": TABLE}, members)
+    amend(one, other, {"operation": TABLE})
+    assert one.read_bytes() == other.read_bytes()
+    assert bundle.load(other, allow_unsigned=True).members["references.json"] == b"{}"
+
+
+def test_what_no_device_would_open_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"operation\.source is missing"):
+        amend(
+            Path("leukocytes"),
+            tmp_path / "x.bundle",
+            {"operation": {k: v for k, v in TABLE.items() if k != "source"}},
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"sensitivity": {"mean": 0.5, "low": 0.6, "high": 0.7}},
+            "low 0.6, mean 0.5 and high 0.7 are not in",
+        ),
+        ({"false_blasts": 3}, "false_blasts is 3; it must be an object"),
+        ({"source": "x" * 3000}, "no longer than 2000 characters"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named(
+    changed: dict[str, object], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _file(tmp_path, **changed)
+    arguments = ["amend", "leukocytes", "--operation", str(path), "--out", str(tmp_path / "new.bundle")]
+    assert main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--operation {path}: " in line
+    assert said in line
+    assert not (tmp_path / "new.bundle").exists()
+
+
+def test_an_absent_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["amend", "leukocytes", "--out", str(tmp_path / "new.bundle"), "--operation", "absent.json"]
+    assert main(arguments) == 1
+    assert "absent.json: No such file or directory; give a file of edge-train operation" in (
+        capsys.readouterr().err
+    )

@@ -1,0 +1,165 @@
+"""Runs that left a laboratory out, and what each says of the cells that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from edge.bundle.manifest import Manifest
+from edge.types import F32, LeukoscopeError
+from train.data.dataset import DataSet, Notice
+from train.data.fingerprint import digest
+from train.data.registry import dataset
+from train.data.windows import Texts, Windows, cached, middle
+from train.fitting.fit import settings_of
+from train.fitting.provenance import SETTINGS, flat
+from train.judging.contestants import Contestant
+from train.judging.runs import of_run
+from train.recipes import recipe as recipes
+from train.recipes.recipe import Recipe, RecipeError
+
+_BATCH = 128
+_FREE = ("name", "title", "training.epochs")
+"""What may differ between the bundle's recipe and a run's: fewer epochs are told, not refused."""
+
+
+class LeftOutError(LeukoscopeError):
+    """Runs that do not tell how a bundle does elsewhere. Says which and what to do."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that left data sets out: its folder, its recipe, their names, and how it was limited."""
+
+    path: Path
+    recipe: Recipe
+    names: tuple[str, ...]
+    limit: int
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """What a run says of the cells of a data set that it did not learn from, test parts excepted.
+
+    Attributes
+    ----------
+    labels, groups : (n,) str; see `train.data.dataset.Spot`. probabilities : (n, C) float32, calibrated.
+    """
+
+    source: DataSet
+    labels: Texts
+    groups: Texts
+    probabilities: F32
+
+
+def runs_in(folder: Path, notice: Notice) -> list[LeftOut]:
+    """The runs in a folder that left something out, by name; others are told and passed over.
+
+    Raises
+    ------
+    LeftOutError : there is none, or two left out the same.
+    """
+    found: list[LeftOut] = []
+    for path in sorted(each.parent for each in folder.glob(f"*/{SETTINGS}")):
+        try:
+            recipe, settings = settings_of(path)
+        except (ValueError, KeyError, TypeError) as error:
+            raise LeftOutError(f"{path}: {SETTINGS} cannot be read ({error}); train it again") from None
+        if names := tuple(settings.get("left_out", ())):
+            found.append(LeftOut(path, recipe, names, int(settings.get("limit", 0))))
+        else:
+            notice(f"{path}: left nothing out, passed over")
+    if not found:
+        what = "holds no run that left a laboratory out" if folder.is_dir() else "is no folder"
+        raise LeftOutError(
+            f"--leftout {folder}: {what}; make them with edge-train fit --leave-out NAME --out {folder}/NAME"
+        )
+    by: dict[str, Path] = {}
+    for run in found:
+        for name in run.names:
+            if name in by:
+                raise LeftOutError(
+                    f"{run.path}: leaves out {name}, as {by[name]} does; move one of them away"
+                )
+            by[name] = run.path
+    return found
+
+
+def check(runs: Sequence[LeftOut], about: Manifest) -> None:
+    """Refuse runs that do not tell what a bundle does elsewhere.
+
+    Raises
+    ------
+    LeftOutError : one was trained in another way than the bundle, or knows the laboratory that it left out
+        from another data set.
+    """
+    try:
+        recipe = recipes.parse(about.everything["training"]["recipe"])
+    except (KeyError, RecipeError):
+        raise LeftOutError(
+            f"bundle {about.name}: does not say how it was trained; give one of edge-export bundle"
+        ) from None
+    for run in runs:
+        _check_recipe(run, recipe)
+        learned = {dataset(name).laboratory: name for name in run.recipe.shares}
+        for name in run.names:
+            if same := learned.get(dataset(name).laboratory):
+                raise LeftOutError(
+                    f"{run.path}: leaves out {name} and learned {same}, of the same laboratory; "
+                    f"train it with --leave-out {name},{same}"
+                )
+
+
+def _check_recipe(run: LeftOut, recipe: Recipe) -> None:
+    try:
+        wanted = flat(asdict(recipes.without(recipe, run.names)))
+    except RecipeError:
+        raise LeftOutError(
+            f"{run.path}: leaves out {', '.join(run.names)}, which bundle {recipe.name} did not learn from; "
+            "give runs of the bundle's recipe"
+        ) from None
+    given = flat(asdict(run.recipe))
+    for key in {**wanted, **given}:
+        if key not in _FREE and wanted.get(key) != given.get(key):
+            raise LeftOutError(
+                f"{run.path}: is of another recipe than bundle {recipe.name} ({key} {given.get(key)}, there "
+                f"{wanted.get(key)}); give runs of the bundle's recipe"
+            )
+
+
+def asked(
+    run: LeftOut, data: Path, cache: Path, notice: Notice, others: Sequence[str] = ()
+) -> Iterator[Unseen]:
+    """What a finished run says of each data set that it left out, and of others that it did not learn from.
+
+    What it says is kept in `cache`, beside the windows, until the weights or the cells change.
+
+    Raises
+    ------
+    FitError : not finished. ContestantError : its files are damaged. DataError : a data set is absent.
+    """
+    threads = torch.get_num_threads()
+    model = of_run(run.path)
+    torch.set_num_threads(threads)  # judging runs takes one, and torch keeps that for the process
+    for name in (*run.names, *others):
+        windows = cached(dataset(name), data, run.recipe.window, notice, 0, cache)
+        yield Unseen(dataset(name), windows.labels, windows.groups, _kept(model, windows, name, cache))
+
+
+def _kept(model: Contestant, windows: Windows, name: str, cache: Path) -> F32:
+    """(n, C) answers, from the cache or for it."""
+    crops = middle(windows.pixels, model.model_input.size_px)
+    path = cache / f"answers-{name}-{digest([model.sha256, model.version, crops])}.npy"
+    if path.is_file():
+        return np.asarray(np.load(path), np.float32)
+    starts = tqdm(range(0, len(crops), _BATCH), f"{model.path.name}: {name}", unit="batch", disable=None)
+    answers = np.concatenate([model.answer(crops[start : start + _BATCH]) for start in starts])
+    partial = path.with_suffix(".part.npy")
+    np.save(partial, answers)
+    partial.replace(path)
+    return answers
