@@ -125,7 +125,8 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from edge.records.slidejson import cell_records, people_record, slide_record
+    from edge.records.slidejson import cell_records, people_record, rounded, slide_record
+    from edge.review.cells import interval_at_end
     from edge.review.lines import page
 
     with _read(arguments) as book:
@@ -134,7 +135,8 @@ def _show(arguments: argparse.Namespace) -> int:
             name = slide["id"]
             people = people_record(book.about(name), book.finished(name), book.signature(name))
             cells = cell_records(book.views(name), slide["classes"], book.said(name))
-            _write(arguments.json, [slide_record(slide) | people | {"cells": cells}])
+            at_end = {"blast_interval_at_end": rounded(interval_at_end(slide))}
+            _write(arguments.json, [slide_record(slide) | at_end | people | {"cells": cells}])
         if arguments.json != "-":
             command.put("\n".join(page(book, slide)))
     return command.DONE

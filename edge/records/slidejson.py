@@ -96,8 +96,13 @@ def cell_records(views: Iterable[Row], classes: Sequence[str], said: Iterable[Wo
     ]
 
 
+def rounded(interval: Sequence[float] | None) -> list[float] | None:
+    """An interval as JSON has it."""
+    return None if interval is None else [round(end, 4) for end in interval]
+
+
 def _interval(low: float | None, high: float | None) -> list[float] | None:
-    return None if low is None or high is None else [round(low, 4), round(high, 4)]
+    return None if low is None or high is None else rounded((low, high))
 
 
 def _rounded(value: float | None) -> float | None:

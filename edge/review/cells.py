@@ -9,9 +9,10 @@ import numpy as np
 
 from edge.bundle.manifest import FindingRule
 from edge.line.rules import Rules
+from edge.line.weighing import fixed_sample_interval
 from edge.records.database import RecordsError
 from edge.records.rows import SUSPICIOUS, Row
-from edge.types import F32
+from edge.types import F32, Tally
 
 _NO_LEUKOCYTES = ("erythroblast", "platelet", "smudge-cell", "artefact", "red-cell")
 _HEALTHY = ("healthy", "benign")
@@ -118,3 +119,14 @@ def rules_of(slide: Row) -> Rules:
             refer_fraction=0.05, interval_level=0.95, rejected_fraction=0.5, source="kept with no slide then"
         ),
     )
+
+
+def interval_at_end(slide: Row) -> tuple[float, float] | None:
+    """The corrected fraction's interval of a slide that is screened no more, valid at one look; None without.
+
+    See `edge.line.weighing.fixed_sample_interval`.
+    """
+    rules, told = rules_of(slide), slide["tally"]
+    if rules.rates is None or slide["state"] == "under way" or not told or not told["leukocytes"]:
+        return None
+    return fixed_sample_interval(Tally(**told), rules.rule, rules.rates)

@@ -8,7 +8,7 @@ from textwrap import wrap
 from edge.records.book import Book
 from edge.records.identifiers import isolated
 from edge.records.rows import Row, finding_of
-from edge.review.cells import cells_of, ranked, rules_of
+from edge.review.cells import cells_of, interval_at_end, ranked, rules_of
 
 _WIDTH = 79
 _SLIDE = 26  # characters of a generated identifier
@@ -74,6 +74,8 @@ def _counts(slide: Row) -> Iterator[str]:
         low, high = slide[f"{ends}_low"], slide[f"{ends}_high"]
         if slide[value] is not None and low is not None:
             yield f"{what:22}  {slide[value]:5.1%}  between {low:.1%} and {high:.1%}"
+    if at_end := interval_at_end(slide):
+        yield f"{'  as it ended':22}  {'':5}  between {at_end[0]:.1%} and {at_end[1]:.1%}"
 
 
 def _cells(book: Book, slide: Row) -> Iterator[str]:

@@ -46,7 +46,7 @@ class Review:
     ----------
     slide, by : as the records have them.
     cells : the slide's, called positive before the rest, the most suspicious first and then the doubtful.
-    classes, positives, leukocytes : of the bundle.
+    classes, positives, leukocytes, bundle_sha256 : of the bundle.
     others : initials of those who had the slide open when this person opened it; see also `beside`.
 
     Raises
@@ -61,6 +61,7 @@ class Review:
         self.by = initials(by)
         row = book.at_hand(slide)
         self.slide = str(row["id"])
+        self.bundle_sha256 = str(row["bundle_sha256"])
         self._rules = rules_of(row)
         self.classes, self.leukocytes = self._rules.classes, self._rules.leukocytes
         self.positives = self._rules.positive
