@@ -101,6 +101,7 @@ def test_help_says_what_it_measures_and_how_to_run_it(
         ("flatfield", ["--limit", "1"]),
         ("segmentation", ["--data", "DATA", "--rounds", "0", "--only", "zheng-1, val"]),
         ("demo", ["--frames", "2", "--seeds", "0-0"]),
+        ("why", ["--data", "DATA", "--limit", "1"]),
     ],
 )
 def test_it_measures(name: str, words: list[str], run: Run, data: Path, tmp_path: Path) -> None:
