@@ -18,11 +18,13 @@ What the networks say of the cells is kept in the cache: the second time takes a
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,8 @@ from train.data.classes import NO_BLAST
 from train.data.dataset import OF_ONE_PERSON
 from train.judging import leftout, operation
 from train.judging.leftout import Unseen
+from train.judging.operation import Operation
+from train.statistics.betabinomial import between_units
 
 SHARES = (0.0, 0.05, 0.1, 0.2)
 SHOWN = 40
@@ -49,6 +53,9 @@ SHOWN = 40
 
 FEW = 10
 """Blasts that a patient has at least: with fewer, a slide would be the same few cells over and over."""
+
+UNKNOWN = 0.1
+"""Share of the variance that lies between slides, where nobody tells it."""
 
 POSITIVE = ("refer", "read-film")
 Index = NDArray[np.int64]
@@ -62,7 +69,8 @@ class Pool:
     ----------
     labels, groups : (n,) of all its cells. probabilities : (n, C) by the run that did not see them.
     blasts : indices of its blasts, by patient. others : of its other leukocytes, those for slides.
-    dealt : the rest of them, for the site's rate, as the slides or patients that the site would measure.
+    dealt : the rest of them, for the site's rate, as the slides that the site would measure, or its patients.
+    by_patient : whether they are patients.
     """
 
     name: str
@@ -72,6 +80,7 @@ class Pool:
     blasts: tuple[Index, ...]
     others: Index
     dealt: tuple[Index, ...]
+    by_patient: bool
 
 
 def pool(cells: Unseen, about: Manifest, slide: int, rng: np.random.Generator) -> Pool:
@@ -79,11 +88,12 @@ def pool(cells: Unseen, about: Manifest, slide: int, rng: np.random.Generator) -
     known = cells.source.groups in OF_ONE_PERSON
     is_blast = np.isin(cells.labels, about.positive)
     others = np.flatnonzero(np.isin(cells.labels, [*about.leukocytes, NO_BLAST]) & ~is_blast)
-    blasts = [
-        np.flatnonzero(is_blast & (cells.groups == group)) for group in np.unique(cells.groups[is_blast])
-    ]
+    patients = rng.permutation(np.unique(cells.groups[is_blast]))
+    blasts = [np.flatnonzero(is_blast & (cells.groups == patient)) for patient in patients]
     units = [others[cells.groups[others] == group] for group in np.unique(cells.groups[others])]
-    if not known or max(map(len, units)) > len(others) / 2:  # one person's cells must stand on both sides
+    # where most cells are one person's, they must stand on both sides
+    by_patient = known and max(map(len, units)) <= len(others) / 2
+    if not by_patient:
         mixed = rng.permutation(others)
         half = len(mixed) // 2
         dealt = [mixed[start : min(start + slide, half)] for start in range(0, half, slide)]
@@ -99,6 +109,7 @@ def pool(cells: Unseen, about: Manifest, slide: int, rng: np.random.Generator) -
         tuple(each for each in blasts if len(each) >= FEW),
         rest,
         tuple(dealt),
+        by_patient,
     )
 
 
@@ -116,16 +127,21 @@ def _drawn(among: Index, cells: int, rng: np.random.Generator) -> Index:
     return rng.choice(among, cells, replace=len(among) < cells)
 
 
-def site_rates(pool: Pool, about: Manifest, table: ErrorRates, between: float) -> ErrorRates:
-    """What the site would measure on its healthy half."""
+def site_rates(pool: Pool, about: Manifest, table: Operation) -> ErrorRates:
+    """What the site would measure on its healthy half.
+
+    How its slides differ is told by its own patients where it knows them, else by other laboratories'.
+    """
     calls = decide(pool.probabilities, about)
     called = np.isin(calls.classes, about.positive_indices)
     counted = ~calls.uncertain & np.isin(
         calls.classes, [about.classes.index(name) for name in about.leukocytes]
     )
     slides = [(int(called[part].sum()), int(counted[part].sum())) for part in pool.dealt]
-    source = f"{len(slides)} slides' or patients' healthy cells of {pool.name}; sensitivity of {table.source}"
-    return replace(table, false_blasts=of_healthy_slides(slides, between), source=source, place="site")
+    between = between_units([np.array(slides)]) if pool.by_patient else table.between_slides
+    source = f"{len(slides)} healthy slides or patients of {pool.name}; sensitivity of other laboratories"
+    false = of_healthy_slides(slides, UNKNOWN if between is None else between)
+    return replace(table.rates, false_blasts=false, source=source, place="site")
 
 
 @dataclass(frozen=True)
@@ -175,37 +191,72 @@ def _said(
         yield Said(cell, "AB", truth if right else wrong, "2026-01-01T00:00:00Z")
 
 
-def tell(results: Results, of: str, by: str, share: float, slides: Sequence[Looked]) -> None:
-    """Print and keep what came of the slides of a laboratory with this share of blasts."""
-    n = len(slides)
-    what = f"{of}, {share:.0%} blasts, by the {by}"
+def tell(results: Results, of: str, by: str, share: float, slides: Sequence[Looked]) -> dict[str, Any]:
+    """Print what came of the slides of a laboratory with this share of blasts; keep what was asked for."""
+    n, what = len(slides), f"{of}, {share:.0%} blasts, by the {by}"
+    ends = Counter(each.kinds[-1] for each in slides)
+    reviewed = Counter(each.reviewed for each in slides)
+    ever = sum(any(kind in POSITIVE for kind in each.kinds) for each in slides)
+    if share:
+        wanted = "≥ 0.9" if (share, by) == (0.1, "site") else ""
+        results.add("positive", _positive(ends) / n, what=what, n=n, of="slides", wanted=wanted)
+    else:
+        results.add("positive at some look", ever / n, what=what, n=n, of="slides", wanted="≤ 0")
+    if by == "site":
+        name = f"positive once a person saw {SHOWN}"
+        results.add(name, _positive(reviewed) / n, what=what, n=n, of="slides", wanted="" if share else "≤ 0")
     told = {
-        "positive at the end": [each.kinds[-1] in POSITIVE for each in slides],
-        "positive at any look": [any(kind in POSITIVE for kind in each.kinds) for each in slides],
-        "negative at the end": [each.kinds[-1] == "no-blasts-seen" for each in slides],
-        "negative at any look": ["no-blasts-seen" in each.kinds for each in slides],
-        "flips": [each.flips for each in slides],
-        f"positive once a person saw {SHOWN}": [each.reviewed in POSITIVE for each in slides],
-        f"negative once a person saw {SHOWN}": [each.reviewed == "no-blasts-seen" for each in slides],
+        "counted": float(np.median([each.counted for each in slides])),
+        "called": float(np.median([each.called for each in slides])),
+        "at the end": dict(ends),
+        "positive at some look": ever,
+        "negative at some look": sum("no-blasts-seen" in each.kinds for each in slides),
+        "flips": sum(each.flips for each in slides),
+        "reviewed": dict(reviewed),
     }
-    wanted = {"flips": "≤ 0"}
-    if not share:
-        wanted |= {"positive at the end": "≤ 0", "positive at any look": "≤ 0"}
-    elif share == 0.1 and by == "site":
-        wanted["positive at the end"] = "≥ 0.9"
-    for name, yes in told.items():
-        results.add(name, sum(yes) / n, what=what, n=n, of="slides", wanted=wanted.get(name, ""))
-    counted, called = (np.median([getattr(each, name) for each in slides]) for name in ("counted", "called"))
-    outcomes = ", ".join(
-        f"{kind} {k}" for kind, k in Counter(each.kinds[-1] for each in slides).most_common()
-    )
-    after = ", ".join(f"{kind} {k}" for kind, k in Counter(each.reviewed for each in slides).most_common())
-    ever, turned = sum(told["positive at any look"]), sum(told["flips"])
+    words = [", ".join(f"{kind} {k}" for kind, k in found.most_common()) for found in (ends, reviewed)]
     print(
-        f"  {share:>4.0%} by the {by:<6}{counted:4.0f} counted, {called:3.0f} called blasts: {outcomes}; "
-        f"positive at some look {ever}, flip {turned}; reviewed: {after}",
+        f"  {share:>4.0%} by the {by:<6}{told['counted']:4.0f} counted, {told['called']:3.0f} called blasts: "
+        f"{words[0]}; positive at some look {ever}, flip {told['flips']}; reviewed: {words[1]}",
         flush=True,
     )
+    return told
+
+
+def _positive(outcomes: Counter[FindingKind]) -> int:
+    return sum(n for kind, n in outcomes.items() if kind in POSITIVE)
+
+
+def laboratory(
+    cells: Unseen, table: Operation, about: Manifest, arguments: argparse.Namespace, results: Results
+) -> dict[str, Any]:
+    """The slides of a laboratory left out, told one share of blasts after the other."""
+    name = cells.source.name
+    rng = np.random.default_rng([arguments.seed, *name.encode()])
+    here = pool(cells, about, arguments.cells, rng)
+    by = {"table": table.rates, "site": site_rates(here, about, table)}
+    details: dict[str, Any] = {which: rates.record() for which, rates in by.items()}
+    print(
+        f"{name}: {len(here.others)} other cells for slides, {sum(map(len, here.dealt))} for the site's "
+        f"rate, blasts of {len(here.blasts)} patients"
+    )
+    for which, rates in by.items():
+        seen, false = rates.sensitivity, rates.false_blasts
+        print(
+            f"  the {which} says: sensitivity {seen.mean:.3f} ({seen.low:.4f} to {seen.high:.3f}), false "
+            f"blasts {false.mean:.4f} ({false.low:.4f} to {false.high:.4f})"
+        )
+    for share in SHARES if here.blasts else SHARES[:1]:
+        orders = [slide_of(here, arguments.cells, share, i, rng) for i in range(arguments.slides)]
+        for which, rates in by.items():
+            rules = Rules.of(about, rates)
+            bar = tqdm(orders, f"{name}, {share:.0%}, {which}", unit="slide", leave=False, disable=None)
+            slides = [
+                looked_at(here, order, about, rules, np.random.default_rng([arguments.seed, i]))
+                for i, order in enumerate(bar)
+            ]
+            details[f"{share:.0%}, {which}"] = tell(results, name, which, share, slides)
+    return details
 
 
 def main() -> None:
@@ -232,36 +283,12 @@ def main() -> None:
     answers = [cells for run in runs for cells in leftout.asked(run, arguments.data, cache, notice)]
     details = {}
     for cells in sorted(answers, key=lambda each: each.source.name):
-        name = cells.source.name
         apart = [each for each in answers if each.source.laboratory != cells.source.laboratory]
         table = operation.operation(operation.laboratories(apart, about), about.finding, "other laboratories")
-        rng = np.random.default_rng([arguments.seed, *name.encode()])
-        here = pool(cells, about, arguments.cells, rng)
-        by = {
-            "table": table.rates,
-            "site": site_rates(here, about, table.rates, table.between_slides or 0.0),
-        }
-        details[name] = {which: rates.record() for which, rates in by.items()}
-        print(
-            f"{name}: {len(here.others)} other cells for slides, {sum(map(len, here.dealt))} for the site's "
-            f"rate, blasts of {len(here.blasts)} patients"
-        )
-        for which, rates in by.items():
-            seen, false = rates.sensitivity, rates.false_blasts
-            print(
-                f"  the {which} says: sensitivity {seen.mean:.3f} ({seen.low:.4f} to {seen.high:.3f}), false "
-                f"blasts {false.mean:.4f} ({false.low:.4f} to {false.high:.4f})"
-            )
-        for share in SHARES if here.blasts else SHARES[:1]:
-            orders = [slide_of(here, arguments.cells, share, i, rng) for i in range(arguments.slides)]
-            for which, rates in by.items():
-                rules = Rules.of(about, rates)
-                bar = tqdm(orders, f"{name}, {share:.0%}, {which}", unit="slide", leave=False, disable=None)
-                slides = [
-                    looked_at(here, order, about, rules, np.random.default_rng([arguments.seed, i]))
-                    for i, order in enumerate(bar)
-                ]
-                tell(results, name, which, share, slides)
+        details[cells.source.name] = laboratory(cells, table, about, arguments, results)
+    flips = [each["flips"] for of in details.values() for each in of.values() if "flips" in each]
+    slides = arguments.slides * len(flips)
+    results.add("flips", sum(flips) / slides, n=slides, of="slides", wanted="≤ 0")
     results.write(details)
 
 

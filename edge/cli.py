@@ -153,16 +153,8 @@ def _run(arguments: argparse.Namespace) -> int:
             raise
         finally:
             if summary.line and arguments.json != "-":
-                _say(summary.line)
+                command.put(summary.line)
     return command.DONE
-
-
-def _say(line: str) -> None:
-    """Print on standard output; whoever went away or has no room for it did not want it."""
-    try:
-        print(line, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains while it shuts down
 
 
 def _screening(

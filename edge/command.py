@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ DONE, FAILED, WRONG_USAGE, CHECK_FAILED = 0, 1, 2, 3
 Commands = argparse._SubParsersAction
 """What `Parser.add_subparsers` gives; argparse has no public name for it."""
 
+_DIGITS = 18  # of numbers that every program can hold
 _CLEAR = "\r\x1b[K"
 _BAR = 24  # characters
 _REDRAW_S = 0.1
@@ -62,9 +64,10 @@ def whole(low: int, high: int | None = None) -> Callable[[str], int]:
     """An argument's `type`: a whole number from `low` on, up to `high` where that is given."""
 
     def parsed(text: str) -> int:
-        if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
+        digits = text.isdecimal() and len(text) <= _DIGITS
+        if not digits or int(text) < low or (high is not None and int(text) > high):
             end = "on" if high is None else f"to {high}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} {end}")
+            raise argparse.ArgumentTypeError(f"{text[:_DIGITS]!r} is not a whole number from {low} {end}")
         return int(text)
 
     return parsed
@@ -112,6 +115,15 @@ def write(flag: str, path: str | Path, text: str) -> None:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise LeukoscopeError(f"{flag} {path}: cannot be written ({error.strerror}); give another") from None
+
+
+def put(text: str, end: str = "\n") -> None:
+    """Print on standard output; whoever went away or has no room for it did not want it."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), end=end, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains while it shuts down
 
 
 def say(prog: str, line: str) -> None:

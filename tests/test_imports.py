@@ -25,6 +25,7 @@ def _loaded(code: str) -> set[str]:
         "edge.tui.app",
         "edge.cli",
         "edge.device",
+        "edge.slides",
         "edge.selftest.selftest",
         "edge.cameras.uvc",
     ],

@@ -50,7 +50,7 @@ class ErrorRates:
     Attributes
     ----------
     sensitivity : share of the slide's blasts that are called positive.
-    false_blasts : share of its other leukocytes that are.
+    false_blasts : share of its other leukocytes that are, of those that are counted.
     source : on what slides or cells that was measured, in words.
     place : 'laboratories', other than this one, or 'site', this one.
     """

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from edge.bundle.manifest import FindingRule
 from edge.bundle.operation import ErrorRates, Spread
 from edge.line.evidence import confidence_sequence, log_evidence_above, log_evidence_below
-from edge.types import F64, I32, Bools, Positive
+from edge.types import F64, I32, Bools, Positive, Tally
 
 _LOOKS = np.concatenate([np.arange(10, 400, 10), np.arange(400, 1000, 50), np.arange(1000, 2001, 100)])
 """Leukocytes at which it is tried whether so many would decide; beyond, a count by eye would not either."""
@@ -76,16 +76,23 @@ def corrected_ends(low: F64, high: F64, rates: ErrorRates) -> tuple[F64, F64]:
     )
 
 
-def fixed_sample_interval(k: int, n: int, rule: FindingRule, rates: ErrorRates) -> tuple[float, float]:
+def looked_at(tally: Tally) -> float:
+    """The share of what the machine called positive that people have looked at, 0 to 1."""
+    looked = tally.overruled + tally.positives - tally.candidates
+    return looked / (looked + tally.candidates) if looked else 0.0
+
+
+def fixed_sample_interval(tally: Tally, rule: FindingRule, rates: ErrorRates) -> tuple[float, float]:
     """Interval of the true blast fraction of a finished slide: narrower, but it holds at one look only.
 
     Lang and Reiczigel, Prev Vet Med 2014;113:13-22: Rogan and Gladen's fraction with the variances of the
     count, the sensitivity and the specificity added. Theirs come from so many cells; here from the spread
     between slides, which a rate measured on as many cells would have.
     """
+    rates = _as_reviewed(rates, looked_at(tally), rule)
     z = NormalDist().inv_cdf(0.5 + rule.interval_level / 2)
-    size = n + z * z
-    called = (k + z * z / 2) / size
+    size = tally.leukocytes + z * z
+    called = (tally.positives + z * z / 2) / size
     found, found_by = _measured(rates.sensitivity, z)
     right, right_by = _measured(_of_others(rates.false_blasts), z)
     telling = found + right - 1

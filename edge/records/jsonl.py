@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -150,12 +150,12 @@ def _cell(reading: Reading, i: int, classes: tuple[str, ...]) -> dict[str, Any]:
         "nucleus_area_um2": round(float(cells.nucleus_area_um2[i]), 1),
         "cut": bool(cells.cut[i]),
         "class": classes[int(reading.classes[i])],
-        "probabilities": _probabilities(reading.probabilities[i].tolist(), classes),
+        "probabilities": probabilities_record(reading.probabilities[i].tolist(), classes),
         "uncertain": bool(reading.uncertain[i]),
     }
 
 
-def _probabilities(row: list[float], classes: tuple[str, ...]) -> dict[str, float]:
+def probabilities_record(row: list[float], classes: Sequence[str]) -> dict[str, float]:
     """Five decimals that still sum to 1: the largest takes up what rounding left."""
     rounded = [round(p, 5) for p in row]
     top = max(range(len(row)), key=row.__getitem__)

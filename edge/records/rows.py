@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from edge.machine import clock
+from edge.optics.illumination import resample
 from edge.types import U8, Finding, Reading, Tally
 
 Row = dict[str, Any]
@@ -102,10 +103,9 @@ def context(reading: Reading, i: int) -> U8:
     side = max(round(2 * half * scale), 1)
     field = np.full((side, side, 3), 255, np.uint8)
     left, top = np.minimum(np.round((-low).clip(0) * scale).astype(int), side - 1).tolist()
-    height, width = (max(round(n * scale), 1) for n in inside.shape[:2])
     if inside.size:
-        small = cv2.resize(inside, (width, height), interpolation=cv2.INTER_AREA)
-        part = field[top : top + height, left : left + width]
+        small = resample(inside, scale)
+        part = field[top : top + small.shape[0], left : left + small.shape[1]]
         part[:] = small[: part.shape[0], : part.shape[1]]
     return field
 

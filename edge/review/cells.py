@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge.bundle.manifest import FindingRule
 from edge.line.rules import Rules
+from edge.line.weighing import fixed_sample_interval
 from edge.records.database import RecordsError
 from edge.records.rows import SUSPICIOUS, Row
-from edge.types import F32
+from edge.types import F32, Tally
 
 _NO_LEUKOCYTES = ("erythroblast", "platelet", "smudge-cell", "artefact", "red-cell")
 _HEALTHY = ("healthy", "benign")
@@ -80,6 +82,11 @@ def cells_of(views: list[Row], rules: Rules) -> list[Cell]:
     ]
 
 
+def ranked(cells: Iterable[Cell], positives: Sequence[str]) -> list[Cell]:
+    """In the order in which a person should look: called positive, the most suspicious, the most doubtful."""
+    return sorted(cells, key=lambda cell: (cell.named not in positives, -cell.suspicion, -cell.doubt))
+
+
 def rules_of(slide: Row) -> Rules:
     """What a slide's finding reckons with.
 
@@ -112,3 +119,14 @@ def rules_of(slide: Row) -> Rules:
             refer_fraction=0.05, interval_level=0.95, rejected_fraction=0.5, source="kept with no slide then"
         ),
     )
+
+
+def interval_at_end(slide: Row) -> tuple[float, float] | None:
+    """The corrected fraction's interval of a slide that is screened no more, valid at one look; None without.
+
+    See `edge.line.weighing.fixed_sample_interval`.
+    """
+    rules, told = rules_of(slide), slide["tally"]
+    if rules.rates is None or slide["state"] == "under way" or not told or not told["leukocytes"]:
+        return None
+    return fixed_sample_interval(Tally(**told), rules.rule, rules.rates)

@@ -20,7 +20,7 @@ from edge.records.identifiers import initials
 from edge.records.people import About, Place, Signature, Word
 from edge.records.rows import finding_of
 from edge.review.agreement import Agreement
-from edge.review.cells import Cell, cells_of, rules_of
+from edge.review.cells import Cell, cells_of, ranked, rules_of
 from edge.review.words import Words, hold
 from edge.types import U8, Finding, Said, Tally
 
@@ -46,7 +46,7 @@ class Review:
     ----------
     slide, by : as the records have them.
     cells : the slide's, called positive before the rest, the most suspicious first and then the doubtful.
-    classes, positives, leukocytes : of the bundle.
+    classes, positives, leukocytes, bundle_sha256 : of the bundle.
     others : initials of those who had the slide open when this person opened it; see also `beside`.
 
     Raises
@@ -61,11 +61,12 @@ class Review:
         self.by = initials(by)
         row = book.at_hand(slide)
         self.slide = str(row["id"])
+        self.bundle_sha256 = str(row["bundle_sha256"])
         self._rules = rules_of(row)
         self.classes, self.leukocytes = self._rules.classes, self._rules.leukocytes
         self.positives = self._rules.positive
         counted = cells_of(book.views(self.slide), self._rules)
-        self.cells = tuple(sorted(counted, key=self._rank))
+        self.cells = tuple(ranked(counted, self.positives))
         self._places = {cell.id: i for i, cell in enumerate(self.cells)}
         self._settled = [cell for cell in counted if cell.settled]
         tally = row["machine"]["tally"]
@@ -89,9 +90,6 @@ class Review:
     def close(self) -> None:
         """Leave the slide; everything said is kept already."""
         self._held.close()
-
-    def _rank(self, cell: Cell) -> tuple[bool, float, float]:
-        return cell.named not in self.positives, -cell.suspicion, -cell.doubt
 
     def _begin(self) -> None:
         """Count what the machine counted, and hear what the records have."""

@@ -219,6 +219,7 @@ class ScreeningApp(App[Reading]):
                         await self.push_screen_wait(ReviewScreen(review, why))
         except LeukoscopeError as error:
             self.notify(str(error), severity="error", timeout=10, markup=False)
+        self._hear(())  # a frame that was in hand may have come late, counted as before the first word
         self.screening.pause(self._paused)
         self._latest.restart_clock()
 

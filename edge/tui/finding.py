@@ -66,9 +66,7 @@ class FindingPanel(Panel):
         text, symbol, colour = "waiting for the first field", " ", _WAITING
         if self._finding is not None:
             text = self._finding.headline
-            symbol, colour = BANDS[self._finding.kind]
-            if self._finding.kind == "no-blasts-seen" and self._tally.candidates:
-                colour = _STILL_TO_SEE
+            symbol, colour = band(self._finding, self._tally)
         lines = [f"   {line}" for line in wrap(text, width - 4)]
         lines[0] = f" {symbol}{lines[0][2:]}"
         if height >= _ROOMY:
@@ -119,6 +117,12 @@ class FindingPanel(Panel):
         texts = [f"{percent(fraction)} {self._tally.sign}s, {between(interval)}, {how}", share]
         scale = _scale(fraction, interval, self._referral_fraction, width)
         return [Content(), *digits, Content()], [Content(first_fit(texts, width)), *scale]
+
+
+def band(finding: Finding, tally: Tally) -> tuple[str, RGB]:
+    """Symbol and colour of a finding."""
+    symbol, colour = BANDS[finding.kind]
+    return symbol, _STILL_TO_SEE if finding.kind == "no-blasts-seen" and tally.candidates else colour
 
 
 def percent(share: float) -> str:

@@ -10,6 +10,8 @@ from edge.bundle import bundle
 from edge.bundle.bundle import Bundle, BundleError
 from edge.bundle.operation import ErrorRates
 from edge.files import atomic, strictjson
+from edge.files.strictjson import Table
+from export.bundle import card
 from export.bundle.archive import Signer, pack
 from export.bundle.manifest import finding_of
 from export.graph.graph import ExportError
@@ -28,7 +30,8 @@ def amend(
 ) -> Bundle:
     """Write the bundle at `path`, changed, to `out`; the same changes give the same bytes.
 
-    Its finding table becomes the one that bundles of its kind are built with now. A signature falls away.
+    Its finding table becomes the one that bundles of its kind are built with now, its model card tells an
+    `operation` table among them, and a signature falls away.
 
     Parameters
     ----------
@@ -44,10 +47,13 @@ def amend(
     old = bundle.load(path, allow_unsigned=True, large=large)
     manifest = {**old.manifest.everything, "finding": finding_of(old.manifest.task), **tables}
     held = {name: old.members[name] for name in old.manifest.files} | dict(members or {})
-    content = pack(manifest, held, signer, large=large)
     try:
+        if "operation" in tables and card.MEMBER in held:
+            ErrorRates.of(Table(tables["operation"], "operation"))
+            held[card.MEMBER] = card.with_operation(held[card.MEMBER].decode(), tables["operation"]).encode()
+        content = pack(manifest, held, signer, large=large)
         new = bundle.opened(out, content, allow_unsigned=True, large=large)
-    except BundleError as error:
+    except (BundleError, ValueError) as error:
         raise ExportError(f"what is to be amended: {error}") from None
     out.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(out, content, _PUBLIC)

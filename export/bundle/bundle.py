@@ -165,7 +165,7 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
         **(finder.members if finder else {}),
         **golden.expected(drawn, draft, graphs),
         **added.members,
-        "MODEL_CARD.md": described.encode(),
+        card.MEMBER: described.encode(),
         "LICENSE": card.LICENCE.encode(),
     }
     content = pack(manifest, members, options.signer, large=options.large)

@@ -8,6 +8,9 @@ from typing import Any
 from train.data.classes import CLASSES
 from train.data.dataset import DataSet
 
+MEMBER = "MODEL_CARD.md"
+"""Where it lies in a bundle."""
+
 LICENCE_NAME = "Leukoscope weights, research use"
 
 LICENCE = """Leukoscope weights: research use
@@ -255,6 +258,43 @@ def _precisions(manifest: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+_ELSEWHERE = "## How often it errs elsewhere\n"
+
+
+def with_operation(text: str, table: Mapping[str, Any]) -> str:
+    """A model card with what the manifest's `operation` table says, before its limits or in its old place."""
+    lines = [
+        _ELSEWHERE,
+        "Runs of the same recipe that did not learn from a laboratory, asked about its cells:",
+        "",
+        "| laboratory | blasts | of them called blasts | other leukocytes counted | of them called blasts |",
+        "|---|---|---|---|---|",
+    ]
+    for told in table.get("laboratories", ()):
+        shares = ("" if told[key] is None else f"{told[key]:.3f}" for key in ("sensitivity", "false_blasts"))
+        sensitivity, false = shares
+        units = f"{told['name']}, {told['units']} × {told['unit']}"
+        lines.append(f"| {units} | {told['blasts']} | {sensitivity} | {told['others']} | {false} |")
+    lines.append("")
+    for key, name in (
+        ("sensitivity", "Sensitivity"),
+        ("false_blasts", "False blasts among other leukocytes"),
+    ):
+        rate = table[key]
+        lines.append(
+            f"{name}: {rate['mean']:.3f} in the mean, "
+            f"{rate['low']:.4f} to {rate['high']:.3f} on 95% of slides."
+        )
+    lines += ["A finding reckons with these.", "", f"Source: {table['source']}.", "", ""]
+    before, heading, after = text.partition(_ELSEWHERE)
+    if heading:
+        after = after[after.index("\n## ") + 1 :] if "\n## " in after else ""
+    else:
+        before, heading, after = text.partition("## Limits\n")
+        after = heading + after
+    return before + "\n".join(lines) + after
 
 
 _LIMITS_OF_OTHERS = """## Limits

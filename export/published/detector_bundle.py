@@ -43,7 +43,7 @@ def build(run: Path, signer: Signer | None = None, large: bool = False) -> bytes
     members = {
         detector.MEMBER: made.graph,
         **_golden(made.recipe, made.find),
-        "MODEL_CARD.md": card.detector_card(manifest, sources, made.metrics, notes).encode(),
+        card.MEMBER: card.detector_card(manifest, sources, made.metrics, notes).encode(),
         "LICENSE": card.LICENCE.encode(),
     }
     return pack(manifest, members, signer, large=large)

@@ -76,7 +76,7 @@ def fit(groups: Sequence[Counts]) -> Beta:
 def between_units(groups: Sequence[Counts]) -> float | None:
     """Share of a trial's variance that lies between units of one group, each group having a mean of its own.
 
-    By maximum likelihood, groups weighing the same; None where no group has two units and outcomes of both
+    By maximum likelihood, units weighing the same; None where no group has two units and outcomes of both
     kinds.
     """
     groups = [units for units in _telling(groups) if len(units) > 1 and _differing(units)]
@@ -88,10 +88,10 @@ def between_units(groups: Sequence[Counts]) -> float | None:
 
 
 def _best(units: Counts, precisions: Floats) -> Floats:
-    """(p,) mean log likelihood of a unit at each precision, at the mean that suits it best."""
+    """(p,) log likelihood of units at each precision, at the mean that suits them best."""
     successes, trials = units.sum(axis=0)
     near = np.log(successes / (trials - successes)) + np.linspace(-_NEAR, _NEAR, _GRID)
-    return np.asarray(_log_likelihoods(units, near[:, None], precisions[None, :]).mean(axis=-1).max(axis=0))
+    return np.asarray(_log_likelihoods(units, near[:, None], precisions[None, :]).sum(axis=-1).max(axis=0))
 
 
 def _telling(groups: Sequence[Counts]) -> list[Counts]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from edge.tui.panel import Panel
-from edge.tui.review.marks import CONFIRMED, RELABELLED
-from edge.tui.wording import title
+from edge.tui.review.marks import RELABELLED
+from edge.tui.wording import CONFIRMED, title
 
 if TYPE_CHECKING:
     from edge.line.explain import Why
@@ -49,8 +49,8 @@ class CellPanel(Panel):
         told, rival = by_machine(cell, self._review.classes)
         words = [*_wrapped(f"machine: {told}", width), said]
         words += [f"{by}: {title(named, _NAME)}" for by, named in self._review.theirs(cell.id).items()]
-        words += [rival] if rival else []
-        words += self._reasons(width) if self._asked else _wrapped(f"{size(cell)}{_apart(cell)}", width)
+        words += [text for text in (_apart(cell), rival) if text]
+        words += self._reasons(width) if self._asked else _wrapped(size(cell), width)
         return [*lines, *(Content(line[:width]) for line in words[: height - 1])]
 
     def _mine(self, cell: Cell) -> str:
@@ -63,20 +63,18 @@ class CellPanel(Panel):
         why = self._why
         if why is None:
             return ["why: looking .."]
-        words = [f"why: {why.decided}"]
+        words = _wrapped(f"what decided: {why.decided}", width)
         if why.nucleus_um2 is not None:
-            words.append(
-                f"nucleus {why.nucleus_um2:.0f} µm², {why.nucleus_share:.0%} of the cell, "
-                f"roundness {why.roundness:.0%}"
-            )
+            shape = f"nucleus {why.nucleus_um2:.0f} µm², {why.nucleus_share:.0%} of the cell"
+            words += _wrapped(f"{shape}, roundness {why.roundness:.0%}", width)
         if why.likest:
-            likest = ", ".join(f"{title(known.named, _NAME)} ({known.source})" for known in why.likest)
-            words.append(f"likest known cells: {likest}")
-        return [line for each in words for line in _wrapped(each, width)]
+            likest = [f"{title(known.named, _NAME)} ({known.source})" for known in why.likest]
+            words += _wrapped(f"likest known cells: {', '.join(likest)}", width)
+        return words
 
 
 def by_machine(cell: Cell, classes: Sequence[str]) -> tuple[str, str]:
-    """The machine's word and how sure it is, 'blast, probably (83%)'; what else it may be, where that is likely."""
+    """The machine's word and how sure it is, 'blast, probably (83%)'; and what else is likely."""
     likely = float(cell.probabilities[list(classes).index(cell.named)])
     word = "unsure" if cell.uncertain else next(word for least, word in _WORDS if likely >= least)
     others = sorted(zip(cell.probabilities.tolist(), classes, strict=True), reverse=True)
@@ -91,10 +89,10 @@ def size(cell: Cell) -> str:
 
 
 def _apart(cell: Cell) -> str:
-    """Why the cell is not among those counted."""
+    """Why the cell is not in the differential."""
     if cell.cut:
-        return "; cut by the edge, not counted"
-    return "" if cell.counted else "; not counted"
+        return "cut by the edge: not counted"
+    return "" if cell.counted else "not counted"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

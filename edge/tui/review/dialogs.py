@@ -23,26 +23,24 @@ ALL = ""
 
 _HELP = """\
 [b]Go through the cells[/b]
- Most suspicious first. For each: [b]enter[/b] if it is what the machine
- says, else the letter of its class (the list shows them).
- What you press is kept at once. Nothing is lost if the power goes.
+Most suspicious first. For each: enter if it is what the machine says, else the letter of its class. \
+Each key is kept at once: nothing is lost if the power goes.
 
-[b]Keys[/b]
- [b]enter[/b]          as the machine says, and on to the next cell
- [b]b, l, n ..[/b]     it is this class, and on to the next cell
- [b]u[/b]              undo, as often as you like
- [b]arrows[/b]         move; page up, page down, home and end too
- [b]space[/b] [b]x[/b]        select and move on; then one key names them all
- [b]shift+arrows[/b]   select a row of cells; [b]ctrl+a[/b] the whole page
- [b]f[/b]              show one class only; [b]tab[/b] the next class
- [b]v[/b]              the cell large; once more for all cells
- [b]w[/b]              why the machine says so; once more to close it
- [b]d[/b]              I have read this slide: compare with the other reader
- [b]![/b]              sign the slide: nobody can change it then
- [b]q[/b] [b]escape[/b]       back
+ [b]enter[/b]         it is what the machine says; next cell
+ [b]b, l, n ..[/b]    it is of this class; next cell
+ [b]u[/b]             undo, as often as you like
+ [b]arrows[/b]        move; page up, page down, home, end
+ [b]space[/b] [b]x[/b]       select; then one key names them all
+ [b]shift+arrows[/b]  select on the way; [b]ctrl+a[/b] the whole page
+ [b]f[/b]             show one class; [b]tab[/b] the next one
+ [b]v[/b]             larger; the field round it; all cells
+ [b]w[/b]             why the machine says so, on and off
+ [b]d[/b]             I am done: compare with the other reader
+ [b]![/b]             sign: nobody can change the slide then
+ [b]q[/b] [b]escape[/b]      back
 
-[b]Beside a cell's number[/b]
- √ you agree with the machine   → you say something else
+[b]Before a cell's number[/b]
+ √ you agree with the machine   → you say another class
  • others have named it         ↔ you and others differ
  ? the machine is unsure        ■ selected
 """
@@ -96,7 +94,7 @@ class Question(ModalScreen[bool]):
 
     def __init__(self, question: str, yes: str) -> None:
         super().__init__()
-        self._text = f"{question}\n\ny  {yes}     n  no, go on reading"
+        self._text = f"{question}\n\ny  {yes}     n  no, go on"
 
     def compose(self) -> ComposeResult:
         yield Static(self._text, markup=False)

@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from edge.review.cells import Cell
     from edge.review.review import Review
 
-_ENOUGH, _FEW = (
-    12,
-    4,
-)  # cells on a page: larger pictures rather than more than that; never fewer for their sake
-_SMALL = 16  # pixels a side, which tell a cell by its nucleus
+_ENOUGH = 12  # cells on a page; where more have room they are shown larger instead
+_FEW, _SMALL = 4, 16  # cells at the least, and pixels a side at which a cell is still told by its nucleus
 _AHEAD_S = 0.02  # without a key, after which the next page is got ready
 _INK: RGB = (225, 225, 225)
 _EMPTY: RGB = (60, 60, 60)
@@ -32,7 +29,7 @@ NO_CELLS = "no cells here: f shows others"
 
 
 class CellGallery(PictureView):
-    """A page of cells: each with its number, its class and who says so; a frame round the one under the cursor.
+    """A page of cells: each with its number, its class and who says so; the cursor is a frame.
 
     With 16 colours a crop is noise, and each cell has a line of words instead.
     """
@@ -104,7 +101,7 @@ class CellGallery(PictureView):
             square = canvas[2 * y : 2 * y + side, x : x + side]
             crop = self._review.crop(cell.id)
             square[:] = _EMPTY if crop is None else _inner(crop, side)
-            _frame(square, here=cell is here, selected=cell.id in self._walk.selected)
+            _rim(square, here=cell is here, selected=cell.id in self._walk.selected)
         blocks = Blocks.of(canvas)
         for cell, y, x in shown:
             self._label(blocks, cell, y + rows, x, column - 1)
@@ -150,7 +147,7 @@ def _inner(crop: U8, side: int) -> U8:
     return shrink(crop[rim : crop.shape[0] - rim, rim : crop.shape[1] - rim], side, side)
 
 
-def _frame(square: U8, *, here: bool, selected: bool) -> None:
+def _rim(square: U8, *, here: bool, selected: bool) -> None:
     """A line along the rim: whole for the cell under the cursor, broken for a selected one."""
     for colour, step, wanted in ((CURSOR, 1, here), (CHOSEN, 3, selected)):
         if wanted:

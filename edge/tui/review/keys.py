@@ -42,7 +42,7 @@ _SHOWN = (
 
 
 def letters(classes: Sequence[str]) -> dict[str, str]:
-    """Class name -> the key that names it: the same letter in every bundle that knows the class, else a digit."""
+    """Class name -> the key that names it: in every bundle the same letter, a digit where there is none."""
     free = [key for key in digits[1:] + "0" + ascii_lowercase if key not in COMMANDS]
     others = iter(key for key in free if key not in _LETTERS.values())
     return {name: _LETTERS.get(name) or next(others, "") for name in classes}

@@ -38,7 +38,6 @@ class LargeView(Container):
     """
     _picture: U8 | None = None
     _box: Box | None = None
-    _crop: U8 | None = None
     _why: Why | None = None
 
     def __init__(self) -> None:
@@ -49,16 +48,19 @@ class LargeView(Container):
     def compose(self) -> ComposeResult:
         yield self._blocks if self._still is None else self._still
 
-    def show_cell(self, picture: U8 | None, box: Box | None, crop: U8 | None, why: Why | None) -> None:
-        """`picture` (H, W, 3) and the cell's `box` on it; with `why`, what the machine saw of the `crop`."""
-        self._picture, self._box, self._crop, self._why = picture, box, crop, why
+    def show_cell(self, picture: U8 | None, box: Box | None, why: Why | None) -> None:
+        """`picture` (H, W, 3), and where on it the cell is, or why it was called so."""
+        self._picture, self._box, self._why = picture, box, why
         self._draw()
 
     def on_resize(self, _event: events.Resize) -> None:
         self._draw()
 
+    def on_show(self, _event: events.Show) -> None:
+        self._draw()
+
     def _draw(self) -> None:
-        if not self.size.width or not self.size.height:
+        if not self.display or not self.size.width or not self.size.height:
             return
         if self._still is not None:
             canvas, labels = self._drawn(_FINE)
@@ -74,21 +76,21 @@ class LargeView(Container):
             self._blocks.show(blocks)
 
     def _drawn(self, fine: int) -> tuple[U8, list[Label]]:
-        """An image of the view, `fine` pixels for one of half blocks; and words to lay over it, by row and column."""
+        """The view, `fine` pixels for one of half blocks; and words to lay over it, by row and column."""
         width, height = self.size.width, self.size.height
         canvas = np.full((2 * height * fine, width * fine, 3), self.background_colors[1].rgb, np.uint8)
         if self._still is None and sixteen.shows_no_cells(self):
             return canvas, [(line, row, 0) for row, line in enumerate(sixteen.told(width))]
-        if self._why is not None and self._crop is not None:
-            return canvas, _explain(canvas, fine, self._crop, self._why)
         if self._picture is None:
             return canvas, [(NO_PICTURE, 0, 0)]
+        if self._why is not None:
+            return canvas, _explain(canvas, fine, self._picture, self._why)
         _put(canvas, self._picture, self._box)
         return canvas, []
 
 
 def box_in_field(cell: Cell, side: int) -> Box:
-    """Where the cell lies in the square field of `side` pixels that was kept round it, in whose middle it is."""
+    """Where the cell lies in the field kept round it, a square of `side` pixels with it in the middle."""
     x0, y0, x1, y1 = cell.box_px
     half = [extent * cell.um_per_px / CONTEXT_UM * side / 2 for extent in (x1 - x0, y1 - y0)]
     left, top, right, bottom = (round(side / 2 + way * reach) for way in (-1, 1) for reach in half)
@@ -118,7 +120,7 @@ def _put(canvas: U8, picture: U8, box: Box | None) -> None:
 def _explain(canvas: U8, fine: int, crop: U8, why: Why) -> list[Label]:
     """The crop as it is and where it was decided; below them the likest reference cells, and their names."""
     width, height = canvas.shape[1] // fine, canvas.shape[0] // fine // 2
-    upper = min(int(height * _UPPER), (width - 1) // 4)
+    upper = min(int(height * _UPPER) if why.likest else height, (width - 1) // 4)
     side, gap = 2 * upper * fine, fine
     canvas[:side, :side] = shrink(crop, side, side)
     canvas[:side, side + gap : 2 * side + gap] = heated(shrink(crop, side, side), why.heat)
@@ -126,10 +128,10 @@ def _explain(canvas: U8, fine: int, crop: U8, why: Why) -> list[Label]:
     below = max(min(height - upper - 1, (third - 1) // 2), 1)
     small = 2 * below * fine
     labels: list[Label] = []
-    for i, known in enumerate(why.likest[:3]):
+    for i, reference in enumerate(why.likest[:3]):
         x = i * third * fine
-        canvas[side : side + small, x : x + small] = shrink(known.crop, small, small)
-        labels.append((title(known.named, third - 1), upper + below, i * third))
+        canvas[side : side + small, x : x + small] = shrink(reference.crop, small, small)
+        labels.append((title(reference.named, third - 1), upper + below, i * third))
     return labels
 
 

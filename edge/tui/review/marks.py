@@ -1,22 +1,24 @@
-"""What stands beside a cell's name: who says so. A shape and a colour each, in the fonts of the Linux console."""
+"""What stands beside a cell's name: who says so, by a shape of the Linux console's fonts and a colour."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge.tui.colours import GOOD
 from edge.tui.halfblock import RGB
+from edge.tui.wording import CONFIRMED
 
 if TYPE_CHECKING:
     from edge.review.cells import Cell
     from edge.review.review import Review
 
-CONFIRMED, RELABELLED, OTHERS, DIFFERING, SELECTED = "√", "→", "•", "↔", "■"
+RELABELLED, OTHERS, DIFFERING, SELECTED = "→", "•", "↔", "■"
 CURSOR: RGB = (255, 230, 60)
 CHOSEN: RGB = (60, 220, 255)
 _UNSAID: RGB = (150, 150, 150)
 _INKS: dict[str, RGB] = {
-    CONFIRMED: (95, 215, 95),
+    CONFIRMED: GOOD,
     RELABELLED: (255, 175, 60),
     OTHERS: (185, 155, 255),
     DIFFERING: (255, 110, 110),

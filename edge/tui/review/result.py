@@ -17,14 +17,9 @@ if TYPE_CHECKING:
     from edge.review.review import Review
 
 Then = Literal["differing", "sign"]
-# Landis and Koch 1977, table 2
-_STRENGTH = (
-    (0.81, "almost perfect"),
-    (0.61, "substantial"),
-    (0.41, "moderate"),
-    (0.21, "fair"),
-    (0.0, "slight"),
-)
+_STRENGTH = {0.81: "almost perfect", 0.61: "substantial", 0.41: "moderate", 0.21: "fair", 0.0: "slight"}
+"""Of agreement, by the least kappa: Landis and Koch, Biometrics 1977;33:159-174, table 2."""
+
 _NAME = 16
 
 
@@ -50,10 +45,10 @@ class ResultScreen(ModalScreen["Then | None"]):
 
     def compose(self) -> ComposeResult:
         review, agreement = self._review, self._review.agreement()
-        lines = ["Your reading is finished.", "", review.finding.headline, review.tally.summary, ""]
+        lines = ["You have read this slide.", "", review.finding.headline, review.tally.summary, ""]
         keys = "!  sign     escape  back"
         if agreement is None:
-            lines.append("No other reader has finished yet: there is nothing to compare with.")
+            lines.append("There are not two readers to compare yet.")
         else:
             lines += compared(agreement, review.by)
             if agreement.differing:
@@ -68,9 +63,8 @@ def compared(agreement: Agreement, by: str) -> list[str]:
     same = agreement.both - len(agreement.differing)
     lines = [f"Of {agreement.both} cells {one} and {other} say the same of {same}."]
     if agreement.kappa is not None:
-        strength = next(
-            (word for least, word in _STRENGTH if agreement.kappa >= least), "worse than by chance"
-        )
+        strong = (word for least, word in _STRENGTH.items() if agreement.kappa >= least)
+        strength = next(strong, "worse than by chance")
         lines.append(f"Beyond chance: {strength} (Cohen's kappa {agreement.kappa:.2f}).")
     if agreement.differing:
         lines += ["", f"{'cell':<8} {one:<{_NAME}} {other}"]

@@ -1,4 +1,4 @@
-"""Terminals of 16 colours, in which a cell is noise: words and counts hold there, and how to see cells is said."""
+"""Terminals of 16 colours, in which a cell is noise: words hold there, and how to see cells is said."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from textwrap import wrap
 from textual.widget import Widget
 
 _TOLD = (
-    "This terminal has 16 colours: no cell can be shown in it. On the box's own screen edge-device doctor says "
-    "how to mend that; elsewhere take a terminal with all colours."
+    "This terminal has 16 colours: no cell can be shown in it. On the box's own screen edge-device doctor "
+    "says how to mend that; elsewhere take a terminal with all colours."
 )
 
 

@@ -1,4 +1,4 @@
-"""The true picture of one cell, where the terminal has graphics (Sixel, Kitty) and `textual-image` is installed."""
+"""A cell's true picture, where the terminal has graphics (Sixel, Kitty) and `textual-image` is installed."""
 
 from __future__ import annotations
 

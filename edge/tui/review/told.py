@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
+from edge.tui.colours import GOOD, css
 from edge.tui.panel import Panel
 from edge.tui.wording import fit
 
@@ -12,10 +13,10 @@ class Told(Panel):
     """Stands until another key does something."""
 
     _text = ""
-    _style = "#5fd75f"
+    _style = css(GOOD)
 
     def show(self, text: str, *, wrong: bool = False) -> None:
-        self._text, self._style = (f"▲ {text}", "bold yellow") if wrong else (text, "#5fd75f")
+        self._text, self._style = (f"▲ {text}", "bold yellow") if wrong else (text, css(GOOD))
         self.update()
 
     def lay_out(self, width: int, height: int) -> list[Content]:

@@ -33,7 +33,7 @@ class Walk:
 
     @property
     def spoken_of(self) -> list[int]:
-        """Numbers of the cells that a word would be said of: those selected, else the one under the cursor."""
+        """Numbers of the cells that a word would be said of: all selected, else the one under the cursor."""
         if self.selected:
             return [cell.id for cell in self.cells if cell.id in self.selected]
         return [] if self.here is None else [self.here.id]
@@ -70,7 +70,7 @@ class Walk:
             self.move(1)
 
     def said(self, cells: Sequence[int]) -> None:
-        """A word was said of these cells: nothing is selected, and the cursor goes on to the cell after them."""
+        """A word was said of these cells: nothing is selected, and the cursor goes on behind them."""
         last = max((at for at, each in enumerate(self.cells) if each.id in set(cells)), default=self.at)
         self.selected = set()
         self.at = last

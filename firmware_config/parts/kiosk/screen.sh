@@ -7,7 +7,7 @@ lasting_s=60   # what lasted as long had come up: it ended for another reason, a
 coloured() {
     # cage takes the console that is in front, and somebody may be logged in on another: wait for this one
     until [ "$(cat /sys/class/tty/tty0/active)" = tty1 ]; do sleep 1; done
-    # by the first monitor's height: 85x25 characters on 1024x600, 160x45 on 1920x1080 and whatever is finer
+    # by the first monitor's height: 85x24 characters on 1024x600, 160x44 on 1920x1080 and whatever is finer
     height=$(cat /sys/class/drm/card*-*/modes 2>/dev/null | sed -n '1s/.*x\([0-9]*\).*/\1/p')
     size=$((${height:-1080} / 54))
     [ "$size" -ge 20 ] || size=20

@@ -9,6 +9,7 @@ from edge.bundle.manifest import FindingRule
 from edge.bundle.operation import ErrorRates, Spread
 from edge.line.evidence import wilson_interval
 from edge.line.weighing import corrected_ends, fixed_sample_interval, reached, weighed
+from edge.types import Tally
 
 RULE = FindingRule(0.05, 0.95, 0.5, "test")
 GOOD = ErrorRates(Spread(0.85, 0.8, 0.9), Spread(0.003, 0.0, 0.01), "test")
@@ -79,7 +80,7 @@ def test_what_people_looked_at_is_no_longer_false() -> None:
 
 def test_the_interval_of_a_finished_slide_is_wilsons_where_the_network_never_errs() -> None:
     perfect = ErrorRates(Spread(1, 1, 1), Spread(0, 0, 0), "test")
-    found = fixed_sample_interval(30, 200, RULE, perfect)
+    found = fixed_sample_interval(_tally(30, 200), RULE, perfect)
     assert found == pytest.approx(wilson_interval(30, 200), abs=2e-3)
 
 
@@ -89,8 +90,11 @@ def test_the_interval_of_a_finished_slide_holds_in_19_of_20() -> None:
     for _ in range(1000):
         found = rng.beta(60, 12)  # between .74 and .91 in 95%
         called = rng.binomial(400, 0.1 * found + 0.9 * rng.beta(1.3, 420))
-        low, high = fixed_sample_interval(
-            called, 400, RULE, ErrorRates(Spread(0.833, 0.74, 0.91), GOOD.false_blasts, "test")
-        )
+        rates = ErrorRates(Spread(0.833, 0.74, 0.91), GOOD.false_blasts, "test")
+        low, high = fixed_sample_interval(_tally(called, 400), RULE, rates)
         held += low <= 0.1 <= high
     assert held / 1000 >= 0.94
+
+
+def _tally(positives: int, leukocytes: int) -> Tally:
+    return Tally(counts={}, leukocytes=leukocytes, positives=positives, candidates=positives)

@@ -91,6 +91,26 @@ def test_json_says_what_is_to_do_and_what_was_done(root: Path, capsys: pytest.Ca
     assert {file["state"] for file in json.loads(capsys.readouterr().out)["files"]} == {"unchanged"}
 
 
+def test_what_a_part_works_better_with_is_shown_and_not_asked_for(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cage = root / "usr/bin/cage"
+    cage.parent.mkdir(parents=True)
+    cage.touch()
+    assert setup(root, "--dry-run") == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  missing")]
+    assert line.startswith("  missing    /usr/bin/foot, /usr/sbin/seatd: without, the screen has 16 colours")
+    assert line.endswith("sudo apt install --no-install-recommends cage foot seatd")
+    assert setup(root, "--dry-run", "--json") == 0
+    (missing,) = json.loads(capsys.readouterr().out)["missing"]
+    assert missing["paths"] == ["/usr/bin/foot", "/usr/sbin/seatd"]
+    for path in missing["paths"]:
+        (root / path[1:]).parent.mkdir(exist_ok=True)
+        (root / path[1:]).touch()
+    assert setup(root, "--yes") == 0
+    assert "missing" not in capsys.readouterr().out
+
+
 def test_without_a_terminal_it_wants_a_yes(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = tree(root)
     assert setup(root) == 2

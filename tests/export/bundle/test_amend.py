@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,21 @@ from export.bundle.manifest import FINDING
 from export.cli import main
 from export.graph.graph import ExportError
 
-TABLE = {
+TABLE: dict[str, Any] = {
     "sensitivity": {"mean": 0.2, "low": 0.01, "high": 0.6},
     "false_blasts": {"mean": 0.02, "low": 0.001, "high": 0.09},
-    "laboratories": [],
+    "laboratories": [
+        {
+            "name": "deepapl", "unit": "patient", "units": 68, "blasts": 1517, "others": 3541,
+            "sensitivity": 0.29, "false_blasts": 0.012,
+        },
+        {
+            "name": "pbc", "unit": "laboratory", "units": 1, "blasts": 0, "others": 978,
+            "sensitivity": None, "false_blasts": 0.014,
+        },
+    ],
     "source": "two laboratories, each left out of training once",
-}
+}  # fmt: skip
 
 
 def _file(folder: Path, **changed: object) -> Path:
@@ -37,10 +47,26 @@ def test_the_table_is_in_the_manifest_and_nothing_else_is_another(
     assert new.manifest.operation is not None
     assert new.manifest.operation.sensitivity.low == 0.01
     assert new.manifest.everything["finding"] == FINDING
-    same = set(old.members) - {"manifest.json"}
+    same = set(old.members) - {"manifest.json", "MODEL_CARD.md"}
     assert {name: new.members[name] for name in same} == {name: old.members[name] for name in same}
     assert new.manifest.network == old.manifest.network
     assert not new.trusted
+
+
+def test_the_model_card_tells_it_once(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.bundle", tmp_path / "other.bundle"
+    amend(Path("leukocytes"), one, {"operation": TABLE})
+    amend(one, other, {"operation": {**TABLE, "source": "three laboratories"}})
+    old, first, second = (
+        bundle.load(path, allow_unsigned=True).members["MODEL_CARD.md"].decode()
+        for path in (Path("leukocytes"), one, other)
+    )
+    assert "| deepapl, 68 × patient | 1517 | 0.290 | 3541 | 0.012 |" in first
+    assert "Sensitivity: 0.200 in the mean, 0.0100 to 0.600 on 95% of slides." in first
+    assert first.index("## How often it errs elsewhere") < first.index("\n## Limits")
+    assert [line for line in first.splitlines() if line not in old.splitlines()] != []
+    assert [line for line in old.splitlines() if line not in first.splitlines()] == []
+    assert second == first.replace(TABLE["source"], "three laboratories")
 
 
 def test_the_same_changes_give_the_same_bytes_and_a_member_may_be_added(tmp_path: Path) -> None:

@@ -234,8 +234,6 @@ def test_a_run_that_knows_the_laboratory_all_the_same(
     recipe = replace(RECIPE, shares={**RECIPE.shares, "cnmc-preliminary": 0.1})
     bundle = make_bundle(training=json.loads(json.dumps({"recipe": asdict(recipe)})))
     left_out(tmp_path / "runs", "cnmc", recipe=recipe)
-    said = _refused(
-        ["operation", "--leftout", str(tmp_path / "runs"), "--bundle", str(bundle)], capsys
-    )
+    said = _refused(["operation", "--leftout", str(tmp_path / "runs"), "--bundle", str(bundle)], capsys)
     assert "leaves out cnmc and learned cnmc-preliminary, of the same laboratory" in said
     assert "train it with --leave-out cnmc,cnmc-preliminary" in said

@@ -11,9 +11,10 @@ from textual.pilot import Pilot
 
 from edge.tui.panel import Panel
 from edge.tui.review.app import ReviewApp
+from edge.tui.review.explaining import Explainer
 from edge.tui.review.gallery import CellGallery
 from edge.tui.review.large import LargeView
-from edge.tui.review.screen import Explainer, ReviewScreen
+from edge.tui.review.screen import ReviewScreen
 
 SIZES = [(80, 24), (160, 48)]
 
@@ -22,18 +23,29 @@ def drive(
     review: Any,
     script: Callable[[Pilot[None]], Awaitable[None]],
     size: tuple[int, int] = (80, 24),
-    why: Explainer | None = None,
+    why: Callable[[], Explainer] | None = None,
 ) -> ReviewApp:
     """Run the review headless until it shows, then `script`; the app afterwards."""
     app = ReviewApp(review, why)
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:
-            await pilot.pause()
+            await shown(pilot)
             await script(pilot)
 
     asyncio.run(run())
     return app
+
+
+async def shown(pilot: Pilot[None]) -> None:
+    """Wait until the review is on the screen."""
+
+    def there() -> bool:
+        screens = [screen for screen in pilot.app.screen_stack if isinstance(screen, ReviewScreen)]
+        return any(view.blocks for screen in screens for view in screen.query(CellGallery))
+
+    await until(pilot, there, "the showing of the review")
+    await pilot.pause()
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:

@@ -12,18 +12,29 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.pilot import Pilot
 
+from edge.bundle import bundle
 from edge.records.book import Book
 from edge.records.database import RecordsError
-from edge.review.cells import Cell
 from edge.review.review import Review
 from edge.tui.review.dialogs import FilterScreen, Question, ReviewHelp
 from edge.tui.review.keys import COMMANDS, letters
 from edge.tui.review.result import ResultScreen
 from edge.tui.review.screen import ReviewScreen
-from edge.types import LeukoscopeError
+from edge.types import U8, LeukoscopeError
 from tests.conftest import CLASSES
-from tests.edge.tui.review.driver import SIZES, drive, gallery_of, here, large_of, press, screen_of, text_of, until
-from tests.edge.tui.review.explaining import Why, Whys
+from tests.edge.tui.review.driver import (
+    SIZES,
+    drive,
+    gallery_of,
+    here,
+    large_of,
+    press,
+    screen_of,
+    shown,
+    text_of,
+    until,
+)
+from tests.edge.tui.review.explaining import Explained, Why
 from tests.edge.tui.review.slides import SLIDE, screened
 
 at_both_sizes = pytest.mark.parametrize("size", SIZES)
@@ -38,7 +49,7 @@ def test_enter_confirms_and_goes_on(review: Review, size: tuple[int, int]) -> No
         assert here(pilot) == 2
         assert "√1 blast" in gallery_of(pilot)
         assert "cell 1: as the machine says" in text_of(pilot, "Told")
-        assert "11 suspicious left" in text_of(pilot, "Verdict")
+        assert "11 suspicious left" in text_of(pilot, "Headline")
 
     drive(review, script, size)
 
@@ -84,7 +95,7 @@ def test_forty_candidates_take_forty_keys(tmp_path: Path, size: tuple[int, int])
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, *["enter"] * 40)
         assert review.counted_left == 0
-        assert "all suspicious seen" in text_of(pilot, "Verdict")
+        assert "all suspicious seen" in text_of(pilot, "Headline")
 
     with Book(tmp_path / "many.db") as book, Review(book, SLIDE, "AB") as review:
         drive(review, script, size)
@@ -92,7 +103,9 @@ def test_forty_candidates_take_forty_keys(tmp_path: Path, size: tuple[int, int])
 
 @at_both_sizes
 @pytest.mark.parametrize("keys", [["space", "space", "x"], ["shift+right", "shift+right"]])
-def test_several_are_selected_and_named_at_once(review: Review, size: tuple[int, int], keys: list[str]) -> None:
+def test_several_are_selected_and_named_at_once(
+    review: Review, size: tuple[int, int], keys: list[str]
+) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, *keys)
@@ -112,7 +125,7 @@ def test_several_are_selected_and_named_at_once(review: Review, size: tuple[int,
 def test_a_page_is_confirmed_with_two_keys(review: Review, size: tuple[int, int]) -> None:
 
     async def script(pilot: Pilot[None]) -> None:
-        page = [cell.id for cell in screen_of(pilot)._gallery.on_page]
+        page = [cell.id for cell in screen_of(pilot)._panes.gallery.on_page]
         await press(pilot, "l", "ctrl+a", "enter")
         assert [review.mine(cell) for cell in page] == ["lymphocyte"] + ["blast"] * (len(page) - 1)
         assert here(pilot) not in page
@@ -151,7 +164,7 @@ def test_the_cursor_goes_where_it_is_sent_and_no_further(review: Review, size: t
     last = review.cells[-1].id
 
     async def script(pilot: Pilot[None]) -> None:
-        gallery = screen_of(pilot)._gallery
+        gallery = screen_of(pilot)._panes.gallery
         for key, place in (
             ("right", 1),
             ("left", 0),
@@ -201,16 +214,17 @@ def test_a_class_without_cells_says_so(book: Book, review: Review) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "f", "o")
         assert "no cells here" in gallery_of(pilot)
-        await press(pilot, "enter", "l", "space", "right", "v", "u")
-        assert not review._steps
+        await press(pilot, "enter", "l", "space", "shift+right", "ctrl+a", "pagedown", "v", "w", "u")
+        assert not book.said(SLIDE)
+        assert "nothing to undo" in text_of(pilot, "Told")
 
-    drive(review, script)
+    drive(review, script, why=Explained)
 
 
 @at_both_sizes
 def test_a_cell_is_shown_larger_then_its_field_then_all_again(review: Review, size: tuple[int, int]) -> None:
     async def script(pilot: Pilot[None]) -> None:
-        gallery, large = screen_of(pilot)._gallery, large_of(pilot)
+        gallery, large = screen_of(pilot)._panes.gallery, large_of(pilot)
         assert gallery.display
         for _, field in enumerate((False, True)):
             await press(pilot, "v")
@@ -231,7 +245,7 @@ def test_a_cell_without_a_field_is_shown_without(review: Review) -> None:
         await press(pilot, "end", "v")
         assert large_of(pilot)._box is None
         await press(pilot, "v")
-        assert screen_of(pilot)._gallery.display
+        assert screen_of(pilot)._panes.gallery.display
 
     drive(review, script)
 
@@ -240,56 +254,74 @@ def test_a_cell_without_a_field_is_shown_without(review: Review) -> None:
 def test_why_is_told_when_asked(review: Review, size: tuple[int, int]) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "w")
-        await until(pilot, lambda: "the middle of the nucleus of 1" in text_of(pilot, "CellPanel"))
+        await until(pilot, lambda: "what decided: the nucleus" in text_of(pilot, "CellPanel"))
         told = text_of(pilot, "CellPanel")
         for words in ("nucleus 98 µm²", "76% of the cell", "roundness 93%", "blast (drawn)"):
             assert words in told
         await press(pilot, "w")
         assert "why" not in text_of(pilot, "CellPanel")
 
-    drive(review, script, size, Whys())
+    drive(review, script, size, Explained)
 
 
 def test_why_of_a_cell_that_was_left_is_dropped(review: Review) -> None:
     asked: list[int] = []
     go_on = Event()
+    cells = {review.crop(cell).tobytes(): cell for cell in (1, 2, 3)}  # type: ignore[union-attr]
 
-    class Slow(Whys):
-        def of(self, cell: Cell) -> Why:
-            asked.append(cell.id)
+    class Slow(Explained):
+        def of(self, crop: U8, named: str) -> Why:
+            asked.append(cells[crop.tobytes()])
             go_on.wait(60)
-            return super().of(cell)
+            return super().of(crop, named)
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "w")
         await until(pilot, lambda: asked == [1])
         await press(pilot, "right", "right")
-        assert "looking" in text_of(pilot, "CellPanel")
         go_on.set()
-        await until(pilot, lambda: "the nucleus of 3" in text_of(pilot, "CellPanel"))
-        assert asked == [1, 3]
+        await until(pilot, lambda: "what decided: the nucleus" in text_of(pilot, "CellPanel"))
+        assert asked == [1, 3], "nobody waits for the second, over which the cursor went"
+        assert "cell 3," in text_of(pilot, "CellPanel")
 
-    drive(review, script, why=Slow())
+    drive(review, script, why=Slow)
 
 
-def test_why_that_cannot_be_told_says_so(review: Review) -> None:
-    class Failing(Whys):
-        def of(self, cell: Cell) -> Why:
+@pytest.mark.parametrize("when", ["opening", "asking"])
+def test_why_that_cannot_be_told_says_so(review: Review, when: str) -> None:
+    class Failing(Explained):
+        def __init__(self) -> None:
+            if when == "opening":
+                raise LeukoscopeError("bundle x: is not here any more; install it again")
+
+        def of(self, crop: U8, named: str) -> Why:
             raise LeukoscopeError("bundle x: is not here any more; install it again")
 
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "w")
         await until(pilot, lambda: "is not here any more" in text_of(pilot, "Told"))
+        assert screen_of(pilot)._panes.gallery.display
         await press(pilot, "enter")
         assert here(pilot) == 2
 
-    drive(review, script, why=Failing())
+    drive(review, script, why=Failing)
 
 
-def test_without_anything_that_explains_the_key_says_so(review: Review) -> None:
+def test_a_model_that_is_gone_cannot_say_why(review: Review) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "w")
-        assert "cannot say" in text_of(pilot, "Told")
+        await until(pilot, lambda: "not on this machine" in text_of(pilot, "Told"))
+
+    drive(review, script)
+
+
+def test_the_slides_own_model_says_why(tested: None, review: Review) -> None:
+    review.bundle_sha256 = bundle.load().sha256
+
+    async def script(pilot: Pilot[None]) -> None:
+        await press(pilot, "w")
+        await until(pilot, lambda: "what decided: " in text_of(pilot, "CellPanel"))
+        assert "nucleus" in text_of(pilot, "CellPanel")
 
     drive(review, script)
 
@@ -340,7 +372,7 @@ def test_a_slide_is_signed_after_a_question(review: Review, size: tuple[int, int
         assert review.signature is None
         await press(pilot, "exclamation_mark", "y")
         assert review.signature is not None
-        assert "signed by AB" in text_of(pilot, "Heading")
+        assert "signed by AB" in text_of(pilot, "TitleBar")
         await press(pilot, "l")
         assert "signed it" in text_of(pilot, "Told")
         assert here(pilot) == 1
@@ -373,6 +405,7 @@ def test_over_another_app_the_keys_are_the_reviews(review: Review) -> None:
         app = Host()
         async with app.run_test(size=(80, 24)) as pilot:
             await app.push_screen(ReviewScreen(review))
+            await shown(pilot)
             await press(pilot, "n", "s")
             assert (review.mine(1), review.mine(2)) == ("neutrophil", "smudge-cell")
             assert not pressed

@@ -19,10 +19,19 @@ from edge.tui.review import still
 from edge.tui.review.app import ReviewApp
 from edge.tui.review.dialogs import InitialsScreen
 from edge.tui.review.marks import CHOSEN, CURSOR
-from edge.tui.review.screen import ReviewScreen
 from tests.conftest import CLASSES
-from tests.edge.tui.review.driver import drive, gallery_of, here, large_of, press, screen_of, text_of, until
-from tests.edge.tui.review.explaining import Whys
+from tests.edge.tui.review.driver import (
+    drive,
+    gallery_of,
+    here,
+    large_of,
+    press,
+    screen_of,
+    shown,
+    text_of,
+    until,
+)
+from tests.edge.tui.review.explaining import Explained
 from tests.edge.tui.review.slides import SLIDE, drawn
 
 
@@ -49,14 +58,14 @@ def test_everything_is_in_its_place(review: Review, size: tuple[int, int], keys:
         assert "√" not in gallery_of(pilot)
         assert review.mine(1) == "lymphocyte"
 
-    drive(review, script, size, Whys())
+    drive(review, script, size, Explained)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 48)])
 def test_the_cursor_and_what_is_selected_have_frames(review: Review, size: tuple[int, int]) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await press(pilot, "space")
-        gallery = screen_of(pilot)._gallery
+        gallery = screen_of(pilot)._panes.gallery
         assert gallery.blocks is not None
         image = gallery.blocks.pixels()
         side = gallery._grid()[2]
@@ -78,7 +87,7 @@ def test_larger_terminals_show_more_and_larger_cells(review: Review) -> None:
     found: list[tuple[int, int]] = []
 
     async def script(pilot: Pilot[None]) -> None:
-        gallery = screen_of(pilot)._gallery
+        gallery = screen_of(pilot)._panes.gallery
         found.append((gallery.page, gallery._grid()[2]))
 
     for size in ((60, 18), (80, 24), (160, 48), (240, 70)):
@@ -141,10 +150,10 @@ def test_a_picture_of_the_terminal_is_taken_where_it_has_them(
         await press(pilot, "v")
         assert shown[-1].shape[0] > 300
         await press(pilot, "v", "w")
-        await until(pilot, lambda: "the middle of" in text_of(pilot, "CellPanel"))
+        await until(pilot, lambda: "what decided: the nucleus" in text_of(pilot, "CellPanel"))
         assert len(shown) >= 3
 
-    drive(review, script, why=Whys())
+    drive(review, script, why=Explained)
 
 
 def test_a_review_goes_on_where_it_was_left(book: Book) -> None:
@@ -177,7 +186,7 @@ def test_who_else_has_the_slide_open_is_told(store: Path, book: Book, review: Re
     with Book(store) as theirs, Review(theirs, SLIDE, "CD"):
 
         async def script(pilot: Pilot[None]) -> None:
-            assert "CD" in text_of(pilot, "Heading")
+            assert "CD" in text_of(pilot, "TitleBar")
 
         drive(review, script)
 
@@ -187,14 +196,14 @@ def test_initials_are_asked_for_and_what_is_wrong_with_them_told(book: Book) -> 
 
     async def run() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, InitialsScreen))
             await pilot.pause()
-            assert isinstance(app.screen, InitialsScreen)
             await press(pilot, "slash", "enter")
             assert isinstance(app.screen, InitialsScreen)
             assert "initials" in str(app.screen.query_one("#told").render())
             await press(pilot, "backspace", "c", "d", "enter")
-            assert isinstance(app.screen, ReviewScreen)
-            assert "CD, first reading" in text_of(pilot, "Heading")
+            await shown(pilot)
+            assert "CD, reader 1" in text_of(pilot, "TitleBar")
             await press(pilot, "q")
 
     asyncio.run(run())
@@ -205,7 +214,7 @@ def test_who_does_not_say_who_he_is_leaves(book: Book) -> None:
 
     async def run() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause()
+            await until(pilot, lambda: isinstance(app.screen, InitialsScreen))
             await press(pilot, "escape")
             await until(pilot, lambda: not app.is_running)
 
@@ -237,6 +246,7 @@ def test_snapshot(
         other.finish()
 
     async def prepare(pilot: Pilot[None]) -> None:
+        await shown(pilot)
         await press(pilot, *keys)
 
-    assert snap_compare(ReviewApp(review, Whys()), terminal_size=size, run_before=prepare)
+    assert snap_compare(ReviewApp(review, Explained), terminal_size=size, run_before=prepare)
