@@ -295,10 +295,10 @@ def _sinks(arguments: argparse.Namespace, camera: Camera, held: ExitStack) -> li
 
 def _screen(screening: Screening) -> None:
     from edge.tui.app import ScreeningApp
-    from edge.tui.terminal import own_terminal
+    from edge.tui.terminal import colours, own_terminal
 
     with own_terminal():
-        app = ScreeningApp(screening)
+        app = ScreeningApp(screening, colours())
         app.run()
     if app.failure is not None:
         raise app.failure

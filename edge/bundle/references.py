@@ -7,7 +7,7 @@ holds their crops in a row. It is a WebP: as PNG it would be larger than the qua
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from edge.files.pictures import decode
 from edge.files.strictjson import Table, shown
@@ -26,12 +26,14 @@ class Label:
     Attributes
     ----------
     name : of the cell where it comes from. named : its class.
-    source, licence : whose it is, in words, and under which terms it may be passed on.
+    source : the short name of where it comes from, 'pbc', or 'drawn'. credit : whose it is, in words.
+    licence : under which it is passed on.
     """
 
     name: str
     named: str
     source: str
+    credit: str
     licence: str
 
 
@@ -59,9 +61,10 @@ class References:
         for cell in table.tables("cells"):
             if (named := cell.text("class")) not in classes:
                 raise ValueError(f"references.cells: class {shown(named)} is not one of the manifest's")
-            whose = sources.table(cell.text("source"))
-            source, licence = whose.text("title", longest=400), whose.text("licence")
-            labels.append(Label(cell.text("name"), named, source, licence))
+            source = cell.text("source")
+            about = sources.table(source)
+            credit, licence = about.text("credit", longest=400), about.text("licence")
+            labels.append(Label(cell.text("name"), named, source, credit, licence))
         return cls(picture, tuple(labels))
 
     def read(self, members: Mapping[str, bytes], size_px: int) -> tuple[Reference, ...]:
@@ -75,8 +78,7 @@ class References:
             raise ValueError(f"{self.picture}: {error}") from None
         crops = row.reshape(size_px, count, size_px, 3).swapaxes(0, 1)
         return tuple(
-            Reference(label.name, label.named, label.source, label.licence, crop)
-            for label, crop in zip(self.labels, crops, strict=True)
+            Reference(**asdict(label), crop=crop) for label, crop in zip(self.labels, crops, strict=True)
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -19,7 +20,6 @@ from edge.cells.classify import Classifier
 from edge.cells.segment import Segmenter
 from edge.optics.specimen import BACKGROUND, Specimen
 from edge.types import F32, U8, Bools, LeukoscopeError
-from edge.types.arrays import check
 
 NUCLEUS, CYTOPLASM, CELL = "the nucleus", "the cytoplasm", "nucleus and cytoplasm together"
 MIDDLE, AROUND, BESIDE = "what lies in the middle", "what lies round the middle", "what lies beside the cell"
@@ -83,7 +83,7 @@ class _Parts:
 
 
 class Explainer:
-    """Explains calls of a classifier, a fraction of a second each; not for two threads at once.
+    """Explains calls of a classifier, a fraction of a second each; while it does, nobody else may ask that.
 
     Parameters
     ----------
@@ -110,7 +110,6 @@ class Explainer:
         self._probabilities = classifier.probabilities
         self._discs = _discs(about.size_px)
         self._references = tuple(references)
-        self._known = [self.traits(reference.crop) for reference in references]
 
     def of(self, crop: U8, named: str) -> Why:
         """Why the cell in a crop was called so, or what speaks for calling it so.
@@ -122,12 +121,14 @@ class Explainer:
 
         Raises
         ------
-        ExplainError : the bundle has no such class.
+        ExplainError : the bundle has no such class, or is shown crops of another size.
         """
         classes, positive = self._about.classes, self._about.positive
         if named not in classes:
             raise ExplainError(f"class {named!r}: the model has none of that name, only {', '.join(classes)}")
-        check("crop", crop, (*self._discs.shape[1:], 3), np.uint8)
+        if crop.shape != (*self._discs.shape[1:], 3):
+            size = self._about.size_px
+            raise ExplainError(f"a crop of {crop.shape}: the model is shown {size} px, take its own")
         glass = _glass(crop)
         covered = np.where(self._discs[..., None], glass, crop)
         answers = self._probabilities(np.concatenate([crop[None], covered]))
@@ -163,6 +164,11 @@ class Explainer:
             nucleus_um2 = float(one.nucleus_area_um2[0])
             measures = nucleus_um2, nucleus_um2 / cell_um2, _roundness(nucleus)
         return _Parts(nucleus, cell, measures, cell_um2)
+
+    @cached_property
+    def _known(self) -> list[F32]:
+        """Traits of the reference cells, worked out when the first cell is explained."""
+        return [self.traits(reference.crop) for reference in self._references]
 
     def _likest(self, traits: F32) -> tuple[Reference, ...]:
         away = [float(((known - traits) ** 2).sum()) for known in self._known]

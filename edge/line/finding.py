@@ -15,12 +15,12 @@ _KEEP = "Keep the slide."
 LOOK = "Look at the suspicious cells in the review."
 """What there is to do beside all else while suspicious cells wait for an eye."""
 
-_NOT_OUT = "This does not rule out leukemia; refer if the patient is ill."
+_ILL = "Have the film read by an expert if the patient is ill."
 
 _ADVICE: dict[FindingKind, str] = {
     "refer": f"Tell the doctor in charge now: the patient needs a haematologist today. {_KEEP} {LOOK}",
     "read-film": f"Have an expert read the film today: blasts in blood are a same-day call. {_KEEP} {LOOK}",
-    "no-blasts-seen": _NOT_OUT,
+    "no-blasts-seen": f"This does not rule out leukemia. {_ILL}",
     "keep-scanning": "",
     "not-readable": "Check focus, light and the smear, then start again.",
 }
@@ -40,9 +40,9 @@ def judge(tally: Tally, rules: Rules) -> Finding:
     needed = weight.more if weight is not None and kind == "keep-scanning" else None
     return Finding(
         kind=kind,
-        headline=_headline(kind, tally, rules),
+        headline=_headline(kind, tally, rules, weight),
         reason=reason,
-        advice=LOOK if kind == "keep-scanning" and tally.candidates else _advice(kind, tally),
+        advice=_advice(kind, tally, rules, weight),
         blast_fraction=k / n if told else None,
         interval=wilson_interval(k, n, rule.interval_level) if told else None,
         level=rule.interval_level,
@@ -91,12 +91,19 @@ def _undecided(tally: Tally, rules: Rules, weight: Weight | None, confirmed: int
         return f"Only {_many(n, unit)} in {fields} fields: scan the whole film, few can hide blasts."
     if weight is None or n < rules.rule.least_cells:
         return f"Too few {few} to say." if not tally.positives else f"{counted}: too few {few} to say."
+    if weight.more is None and rules.rates.place == "site":
+        return f"{counted}: this model may overlook too many blasts to rule them out."
     if weight.more is None:
         return f"{counted}: in an unknown laboratory this model errs too often to say more."
     return f"{counted}: not decided yet."
 
 
-def _headline(kind: FindingKind, tally: Tally, rules: Rules) -> str:
+def _beyond(tally: Tally, rules: Rules, weight: Weight | None) -> bool:
+    """Whether more cells would not decide, though enough were counted to see that."""
+    return weight is not None and weight.more is None and tally.leukocytes >= rules.rule.least_cells
+
+
+def _headline(kind: FindingKind, tally: Tally, rules: Rules, weight: Weight | None) -> str:
     """The finding in a few words that hold beside the counts."""
     if kind == "no-blasts-seen" and tally.positives:
         them = "it" if tally.positives == 1 else "them"
@@ -106,6 +113,8 @@ def _headline(kind: FindingKind, tally: Tally, rules: Rules) -> str:
         return "NONE POSITIVE"
     if kind == "keep-scanning" and (rules.rates is None or not tally.sign):
         return "COUNTS ONLY"
+    if kind == "keep-scanning" and _beyond(tally, rules, weight):
+        return "NOT DECIDED: LOOK AT THE CELLS" if tally.candidates else "NOT DECIDED"
     return _HEADLINES[kind]
 
 
@@ -118,9 +127,12 @@ _HEADLINES: dict[FindingKind, str] = {
 }
 
 
-def _advice(kind: FindingKind, tally: Tally) -> str:
-    if kind == "no-blasts-seen" and tally.candidates:
-        return f"{LOOK} {_NOT_OUT}"
+def _advice(kind: FindingKind, tally: Tally, rules: Rules, weight: Weight | None) -> str:
+    look = [LOOK] if tally.candidates else []
+    if kind == "keep-scanning":
+        return " ".join(look + [_ILL] * _beyond(tally, rules, weight))
+    if kind == "no-blasts-seen":
+        return " ".join([*look, _ADVICE[kind]])
     return _ADVICE[kind]
 
 

@@ -20,6 +20,7 @@ from edge.cameras.feed import Feed
 from edge.cameras.livefeed import feed_for
 from edge.cells.classify import Classifier
 from edge.cells.segment import Segmenter, segment
+from edge.line.explain import Explainer
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
 from edge.optics.scale import Scales
@@ -82,6 +83,7 @@ class Screening:
     recorded : False when nothing is written down.
     records, records_folder : the records' file and where it lies; None when nothing is written down.
     waiting : what keeps the camera from giving pictures, None while it does; the slide goes on afterwards.
+    explainer : says why its model called a cell what it did, while the line is paused; None where it cannot.
 
     Parameters
     ----------
@@ -123,6 +125,8 @@ class Screening:
         self.referral_fraction = classifier.manifest.finding.refer_fraction
         self._camera, self.runtime = camera, classifier.runtime
         self.bundle_sha256 = bundle.sha256
+        explains = classifier.manifest.task == "cell"
+        self.explainer = Explainer(classifier, bundle.references(), find) if explains else None
         self.bundle = f"{classifier.manifest.name} {classifier.manifest.version}"
         # of the bundle itself nothing is kept: its graphs are megabytes
         self._header = SlideHeader(

@@ -20,13 +20,17 @@ from edge.tui.dialogs import HelpScreen, NewSlideScreen, QuitScreen
 from edge.tui.latest import Latest
 from edge.tui.main import MainScreen
 from edge.tui.snapshot import svg
+from edge.tui.terminal import Colours
 from edge.types import LeukoscopeError, Reading, Said, Waiting
 
 if TYPE_CHECKING:  # the screen shows what it is given, and can be tried without what gives it
     from edge.line.screening import Screening
+    from edge.records.book import Book
 
 # The eye follows a stage that moves at this rate, and a small computer keeps its time for the line.
 REFRESHES_PER_S = 15
+
+_FEW_COLOURS = "16 colours only: look at cells on another screen"
 
 
 class ScreeningApp(App[Reading]):
@@ -37,6 +41,10 @@ class ScreeningApp(App[Reading]):
 
     A thread of its own takes the readings; a clock shows the newest. Readings that come faster than the
     screen is painted are dropped from the view only.
+
+    Parameters
+    ----------
+    colours : that the terminal has; see `edge.tui.terminal.colours`.
     """
 
     TITLE = "Leukoscope"
@@ -52,14 +60,16 @@ class ScreeningApp(App[Reading]):
     ]
     BINDINGS: ClassVar[list[BindingType]] = [*KEYS]
 
-    def __init__(self, screening: Screening) -> None:
+    def __init__(self, screening: Screening, colours: Colours = "true") -> None:
         super().__init__()
+        self._few_colours = colours == "16"
         self.screening = screening
         self._latest = Latest()
         self._paused = False
         self._ended = False
         self.failure: LeukoscopeError | None = None
         self._waiting: Waiting | None = None
+        self._opened: Book | None = None
         self._left_slide: str | None = None  # the slide that readings may still come of
         self._told: list[str] = []  # notes of the slide `_told_of`, the newest first
         self._told_of = screening.slide
@@ -78,6 +88,8 @@ class ScreeningApp(App[Reading]):
 
     def on_unmount(self) -> None:
         self.screening.stop()
+        if self._opened is not None:
+            self._opened.close()
 
     @work(thread=True)
     def _take_readings(self) -> None:
@@ -123,7 +135,8 @@ class ScreeningApp(App[Reading]):
     @property
     def _notes(self) -> list[str]:
         """What must stay in sight while this slide is read."""
-        return [*([self.screening.warning] if self.screening.warning else []), *self._told]
+        standing = [self.screening.warning, _FEW_COLOURS if self._few_colours else None]
+        return [*(note for note in standing if note), *self._told]
 
     def _tell(self, note: str) -> None:
         """Keep a note in sight until the slide ends."""
@@ -201,24 +214,31 @@ class ScreeningApp(App[Reading]):
         if self._counted() is None:
             self.notify("no cells on this slide yet", timeout=4)
             return
-        from edge.records.book import Book
         from edge.review.review import Review
         from edge.tui.review.dialogs import InitialsScreen
         from edge.tui.review.screen import ReviewScreen
 
         self.screening.pause(True)
         try:
-            with Book(records) as book:
-                opens = partial(Review, book, slide, hear=self._hear)
-                review = await self.push_screen_wait(InitialsScreen(opens))
-                if review is not None:
-                    with review:
-                        await self.push_screen_wait(ReviewScreen(review))
+            opens = partial(Review, self._book(records), slide, hear=self._hear)
+            review = await self.push_screen_wait(InitialsScreen(opens))
+            if review is not None:
+                explainer = self.screening.explainer
+                why = (lambda: explainer) if explainer else None
+                await self.push_screen_wait(ReviewScreen(review, why))
         except LeukoscopeError as error:
             self.notify(str(error), severity="error", timeout=10, markup=False)
         self._hear(())  # a frame that was in hand may have come late, counted as before the first word
         self.screening.pause(self._paused)
         self._latest.restart_clock()
+
+    def _book(self, records: Path) -> Book:
+        """The records as people read them; open to the end, for a review writes when its screen is gone."""
+        from edge.records.book import Book
+
+        if self._opened is None:
+            self._opened = Book(records)
+        return self._opened
 
     def _hear(self, said: Sequence[Said]) -> None:
         """What people say holds for the slide under way at once."""

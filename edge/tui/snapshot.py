@@ -30,6 +30,7 @@ def svg(app: App[Any]) -> str:
     finally:
         for view in views:
             view.hollow = False
+    drawn = drawn.replace("<svg ", '<svg xml:space="preserve" ', 1)  # or some viewers leave blanks out
     grounds, mark, words = drawn.rpartition(_TEXT_STARTS)
     return "".join([grounds, *map(_image, views), mark, words])
 

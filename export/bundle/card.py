@@ -70,7 +70,7 @@ def with_references(told: str, references: Mapping[str, Any]) -> str:
     ]
     for name, source in references["sources"].items():
         kinds = dict.fromkeys(cell["class"] for cell in cells if cell["source"] == name)
-        lines.append(f"- {', '.join(kinds)}: {source['title']} {source['licence']}")
+        lines.append(f"- {', '.join(kinds)}: {source['credit']} {source['licence']}.")
     return "\n".join((before.replace(_LICENCE_LINE, "").rstrip(), "", *lines, "", _LICENCE_LINE, ""))
 
 

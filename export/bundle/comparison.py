@@ -86,23 +86,26 @@ def of_windows(bundle: Bundle, recipe: Recipe, windows: Windows) -> Additions:
     if not len(chosen):
         return Additions(tables)
     cells = windows.pick(chosen)
-    names = zip(cells.files.tolist(), cells.labels.tolist(), cells.datasets.tolist(), strict=True)
+    rows = zip(cells.files.tolist(), cells.labels.tolist(), map(_short, cells.datasets.tolist()), strict=True)
     tables["references"] = {
         "picture": MEMBER,
-        "sources": {name: _source(name) for name in dict.fromkeys(cells.datasets.tolist())},
-        "cells": [{"name": file, "class": label, "source": source} for file, label, source in names],
+        "sources": {_short(name): _source(name) for name in dict.fromkeys(cells.datasets.tolist())},
+        "cells": [{"name": file, "class": label, "source": source} for file, label, source in rows],
     }
     return Additions(tables, {MEMBER: _webp(middle(cells.pixels, recipe.model_input.size_px))})
+
+
+def _short(name: str) -> str:
+    """What the screen calls a data set that cells are of."""
+    return name if dataset(name).folder else "drawn"
 
 
 def _source(name: str) -> dict[str, str]:
     source = dataset(name)
     if source.folder is None:
-        return {"title": "drawn by this program", "licence": source.licence}
-    return {
-        "title": f"{source.citation}. {source.home}. Cut out, light corrected, compressed.",
-        "licence": source.licence,
-    }
+        return {"credit": "Drawn by this program.", "licence": source.licence}
+    credit = f"{source.citation}. {source.home}. Cut out, light corrected, compressed."
+    return {"credit": credit, "licence": source.licence}
 
 
 def _chosen(bundle: Bundle, windows: Windows, recipe: Recipe) -> Indices:

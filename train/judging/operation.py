@@ -20,7 +20,7 @@ from edge.bundle.manifest import FindingRule, Manifest
 from edge.bundle.operation import ErrorRates, Spread
 from edge.bundle.spreads import of_beta
 from edge.cells.classify import decide
-from edge.line.weighing import reached, weighed
+from edge.line.weighing import above, clear
 from edge.types import Bools
 from train.data.classes import NO_BLAST
 from train.data.dataset import OF_ONE_PERSON
@@ -126,16 +126,13 @@ class Operation:
 
     def _reach(self) -> Iterator[str]:
         """What a finding by these rates can come to without a person."""
-        looks = np.full(_SLIDE, _SLIDE, np.int32), np.arange(1, _SLIDE + 1, dtype=np.int32)
-        found = (
-            int(k) for k in looks[1] if reached(looks[1][k - 1 : k], looks[0][:1], self.rule, self.rates)
-        )
-        least = next(found, None)
+        calls = np.arange(_SLIDE + 1)
+        enough = calls[above(calls, _SLIDE, self.rule, self.rates)]
         yield f"positive by the machine's word alone, of {_SLIDE} leukocytes: " + (
-            "never" if least is None else f"from {least} blasts called on"
+            f"from {enough[0]} blasts called on" if len(enough) else "never"
         )
-        clear = weighed(0, _MOST, 0.0, self.rule, self.rates).clear
-        yield f"negative with no blast called among {_MOST} leukocytes: {'yes' if clear else 'no'}"
+        negative = clear(0, _MOST, self.rule, self.rates)
+        yield f"negative with no blast called among {_MOST} leukocytes: {'yes' if negative else 'no'}"
 
 
 def laboratories(answers: Iterable[Unseen], about: Manifest) -> list[Laboratory]:

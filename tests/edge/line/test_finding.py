@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,7 +124,16 @@ def test_in_an_unknown_laboratory_more_cells_may_not_help() -> None:
     said = judge(_tally(500, 0), _rules(HARSH))
     assert said.kind == "keep-scanning"
     assert said.cells_needed is None
+    assert said.headline == "NOT DECIDED"
     assert "in an unknown laboratory this model errs too often to say more" in said.reason
+    assert said.advice == "Have the film read by an expert if the patient is ill."
+    some = judge(_tally(500, 30), _rules(replace(HARSH, place="site")))
+    assert some.headline == "NOT DECIDED: LOOK AT THE CELLS"
+    assert (
+        some.reason
+        == "30 blasts among 500 leukocytes: this model may overlook too many blasts to rule them out."
+    )
+    assert some.advice.startswith("Look at the suspicious cells in the review.")
 
 
 @pytest.mark.parametrize("leukocytes", [0, 1, 500])

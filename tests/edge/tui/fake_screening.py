@@ -156,6 +156,7 @@ class FakeScreening:
     bundle_sha256 = 64 * "b"
     recorded = True
     records: Path | None = None
+    explainer = None
     records_folder: Path | None = None
 
     def __init__(

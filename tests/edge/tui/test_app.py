@@ -281,6 +281,16 @@ def test_nothing_is_said_to_be_recorded_where_it_is_not() -> None:
     drive(screening, script)
 
 
+def test_a_terminal_of_16_colours_says_that_it_shows_no_cells() -> None:
+    async def run() -> None:
+        app = ScreeningApp(FakeScreening([reading()], warning="unsigned bundle"), "16")
+        async with app.run_test(size=(80, 24)) as pilot:
+            notes = "! unsigned bundle\n! 16 colours only: look at cells on another\n  screen"
+            await until(pilot, lambda: text_of(pilot, "Notes") == notes, notes)
+
+    asyncio.run(run())
+
+
 def test_the_end_of_a_folder_is_told_and_the_screen_stays() -> None:
     screening = FakeScreening([reading()], ends=True)
 

@@ -477,6 +477,7 @@ def test_the_picture_key_writes_the_screen_beside_the_records(
     drawn = written.read_text(encoding="utf-8")
     assert drawn.count("data:image/png;base64,") == 2  # the field and the last cells
     assert "REFER" in drawn
+    assert 'xml:space="preserve"' in drawn.partition(">")[0]
     assert "▀" not in drawn
 
 

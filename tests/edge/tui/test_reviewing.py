@@ -90,6 +90,7 @@ def test_what_people_say_holds_on_the_live_screen_at_once(screening: Screening, 
     with Book(store.path) as book:
         assert [word.named for word in book.said(SLIDE)] == ["blast", "blast"]
         assert book.found(SLIDE)["confirmed"] == {"blast": 2}
+        assert book.place(SLIDE, "AB") is not None
 
 
 def test_a_pause_outlives_the_review(screening: Screening) -> None:
