@@ -77,7 +77,9 @@ class References:
         except ValueError as error:
             raise ValueError(f"{self.picture}: {error}") from None
         crops = row.reshape(size_px, count, size_px, 3).swapaxes(0, 1)
-        return tuple(Reference(**asdict(label), crop=crop) for label, crop in zip(self.labels, crops, strict=True))
+        return tuple(
+            Reference(**asdict(label), crop=crop) for label, crop in zip(self.labels, crops, strict=True)
+        )
 
 
 def _size(content: bytes) -> tuple[int, int]:

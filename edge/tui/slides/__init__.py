@@ -1,0 +1,1 @@
+"""Slides and patients: a list to search, what is known of a slide, two slides side by side."""
