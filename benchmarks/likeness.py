@@ -11,12 +11,13 @@ hold others of.
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,7 +47,9 @@ LEFT_OUT = {"aria-fields": "aria"}
 SLIDES, CELLS = 8, 2 * LEAST_CELLS
 """At most: slides of a data set, and cells of a slide, which are looked at twice then."""
 
+PLAIN, OUT = "as it is", "left out of the ranges"
 Shift = Callable[[U8], U8]
+Ranges = Mapping[str, tuple[float, float]]
 
 
 def turned(pixels: U8) -> U8:
@@ -63,7 +66,7 @@ def denser(pixels: U8, factor: float) -> U8:
 
 
 SHIFTS: Mapping[str, tuple[Shift, float]] = {
-    "as it is": (lambda p: p, 1.0),
+    PLAIN: (lambda p: p, 1.0),
     "hues turned by 90°": (turned, 1.0),
     "red and blue exchanged": (lambda p: np.ascontiguousarray(p[..., ::-1]), 1.0),
     "a third of the stain": (lambda p: denser(p, 1 / 3), 1.0),
@@ -77,26 +80,26 @@ SHIFTS: Mapping[str, tuple[Shift, float]] = {
 
 @dataclass
 class Slide:
-    """What was seen of a slide: medians at each look, and what one reading cost."""
+    """What was seen of a slide: medians at each look."""
 
     looked: list[F32] = field(default_factory=list)
-    ms: list[float] = field(default_factory=list)
 
-    def strange(self, ranges: Mapping[str, tuple[float, float]]) -> list[str]:
+    def strange(self, ranges: Ranges) -> list[str]:
         """The features that lay outside at the first look at which any did."""
         found = (outside(look, ranges) for look in self.looked)
         return next(filter(None, found), [])
 
 
 class Reader:
-    """Counts leukocytes as the line does, and keeps their looks."""
+    """Counts leukocytes as the line does, and keeps their looks; `ms` is what each reading's took."""
 
     def __init__(self) -> None:
         model = bundle.load()
         self._about = model.manifest
         self._classify = Classifier(model, variant="ort-int8", threads=2)
+        self.ms: list[float] = []
 
-    def read(self, pictures: Iterator[Picture], shift: str, *, alone: bool) -> Slide:
+    def read(self, pictures: Iterator[Picture], shift: str, *, alone: bool = False) -> Slide:
         """A slide of these pictures after a shift; `alone`: each is one cell in its middle."""
         change, scale = SHIFTS[shift]
         slide, seen, cells = Slide(), [], 0
@@ -106,7 +109,7 @@ class Reader:
             which = self._counted(view, found, alone)
             started = perf_counter()
             seen.append(looks(view, found, which))
-            slide.ms.append((perf_counter() - started) * 1e3)
+            self.ms.append((perf_counter() - started) * 1e3)
             before, cells = cells, cells + len(which)
             if any(before < least <= cells for least in (LEAST_CELLS, CELLS)):
                 slide.looked.append(medians(np.concatenate(seen)))
@@ -165,13 +168,60 @@ def _notice(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+@dataclass(frozen=True)
+class Row:
+    """Slides, how many had too few cells to be judged, and which features of others were told."""
+
+    what: str
+    how: str
+    slides: int
+    few: int
+    told: list[list[str]]
+
+    @classmethod
+    def of(cls, what: str, how: str, read: list[Slide], ranges: Ranges) -> Row:
+        judged = [slide for slide in read if slide.looked]
+        told = list(filter(None, (slide.strange(ranges) for slide in judged)))
+        row = cls(what, how, len(read), len(read) - len(judged), told)
+        why = ", ".join(f"{name} {n}" for name, n in row.features.items())
+        print(f"{what:22}{how:24}{row.slides:>7}{row.few:>10}{len(told):>6}   {why}", flush=True)
+        return row
+
+    @property
+    def features(self) -> dict[str, int]:
+        counted = Counter(name for names in self.told for name in names)
+        return {name: counted[name] for name in FEATURES if counted[name]}
+
+    def as_json(self) -> dict[str, Any]:
+        counts = {"slides": self.slides, "too_few_cells": self.few, "told": len(self.told)}
+        return {"what": self.what, "how": self.how, **counts, "features": self.features}
+
+
+def _figures(results: Results, rows: list[Row]) -> None:
+    """Slides as they are by data set; shifted ones of all data sets together."""
+    for how in dict.fromkeys(row.how for row in rows):
+        some = [row for row in rows if row.how == how]
+        wanted = "≤ 0" if how == PLAIN else ""
+        parts = {row.what: [row] for row in some} if how in (PLAIN, OUT) else {"all data sets": some}
+        for what, part in parts.items():
+            judged = sum(row.slides - row.few for row in part)
+            share = sum(len(row.told) for row in part) / judged if judged else None
+            results.add(
+                "slides told to be unlike", share, what=f"{what}, {how}", n=judged, of="slides",
+                wanted=wanted if not what.startswith("zheng") else "",
+            )  # fmt: skip
+        if how not in (PLAIN, OUT):
+            slides = sum(row.slides for row in some)
+            few = sum(row.few for row in some) / slides
+            name = f"slides without {LEAST_CELLS} counted cells, never judged"
+            results.add(name, few, what=f"all data sets, {how}", n=slides, of="slides")
+
+
 def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with the data sets")
     parser.add_argument("--cache", type=Path, required=True, metavar="DIR", help="of cut cells")
-    parser.add_argument(
-        "--limit", type=int, default=0, metavar="N", help="pictures of each set to learn from"
-    )
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="pictures of a set to learn from")
     parser.add_argument("--healthy", type=int, default=12, metavar="N", help="drawn slides (default: 12)")
     arguments = parser.parse_args()
     results = Results("likeness", parser, arguments)
@@ -181,50 +231,28 @@ def main() -> None:
         part = cached(dataset(name), arguments.data, recipe.window, _notice, arguments.limit, arguments.cache)
         spans[name] = familiar(part, recipe.counted, recipe.input.pitch_um)
 
-    def ranges(without: str = "") -> dict[str, tuple[float, float]]:
+    def ranges(without: str = "") -> Ranges:
         """Those of all laboratories, or of all but one."""
         kept = [span for name, span in spans.items() if name != without]
         return {f: (min(s[f][0] for s in kept), max(s[f][1] for s in kept)) for f in FEATURES}
 
-    known, reader, costs = ranges(), Reader(), []
-    print(f"{'told of':28}{'':24}{'slides':>8}{'too few cells':>15}{'told':>7}   of which features")
-
-    def tell(
-        what: str, how: str, read: list[Slide], held: Mapping[str, tuple[float, float]], wanted: str
-    ) -> None:
-        judged = [slide for slide in read if slide.looked]
-        strange = [slide.strange(held) for slide in judged]
-        told = sum(map(bool, strange))
-        why = {name: sum(name in each for each in strange) for name in FEATURES}
-        words = ", ".join(f"{name} {n}" for name, n in why.items() if n)
-        print(f"{what:28}{how:24}{len(read):>8}{len(read) - len(judged):>15}{told:>7}   {words}", flush=True)
-        share = told / len(judged) if judged else None
-        results.add(
-            "told to be unlike", share, what=f"{what}, {how}", n=len(judged), of="slides", wanted=wanted
-        )
-
-    for name in (*SINGLE, *FIELDS):
-        if not dataset(name).there(arguments.data):
-            continue
-        lots = slides(arguments.data, name)
-        trained = LEFT_OUT.get(name, name)
+    known, reader = ranges(), Reader()
+    rows: list[Row] = []
+    print(f"{'slides of':22}{'':24}{'slides':>7}{'too few':>10}{'told':>6}   of which features")
+    for name in filter(lambda name: dataset(name).there(arguments.data), (*SINGLE, *FIELDS)):
+        lots, trained = slides(arguments.data, name), LEFT_OUT.get(name, name)
         for shift in SHIFTS:
             read = [reader.read(loaded(lot), shift, alone=name in SINGLE) for lot in lots]
-            costs += [ms for slide in read for ms in slide.ms]
-            plain = shift == "as it is"
-            tell(name, shift, read, known, "0" if plain and trained in TRAINED else "")
-            if plain and trained in TRAINED:
-                tell(name, "left out of the ranges", read, ranges(without=trained), "")
-    read = [
-        reader.read(drawn(seed), "as it is", alone=False) for seed in islice(healthy(), arguments.healthy)
-    ]
-    costs += [ms for slide in read for ms in slide.ms]
-    tell("healthy demo slides", "as it is", read, known, "0")
-    results.add(
-        "a reading takes", float(np.median(costs)), unit="ms", n=len(costs), of="readings", wanted="≤ 0.2"
-    )
-    print(f"a reading takes {np.median(costs):.3f} ms, nine of ten up to {np.percentile(costs, 90):.3f} ms")
-    results.write({"familiar": known})
+            rows.append(Row.of(name, shift, read, known))
+            if shift == PLAIN and trained in TRAINED:
+                rows.append(Row.of(name, OUT, read, ranges(without=trained)))
+    seeds = islice(healthy(), arguments.healthy)
+    rows.append(Row.of("healthy demo slides", PLAIN, [reader.read(drawn(s), PLAIN) for s in seeds], known))
+    _figures(results, rows)
+    cost = float(np.median(reader.ms))
+    results.add("a reading takes", cost, unit="ms", n=len(reader.ms), of="readings", wanted="≤ 0.2 ms")
+    print(f"a reading takes {cost:.3f} ms, nine of ten up to {np.percentile(reader.ms, 90):.3f} ms")
+    results.write({"familiar": known, "slides": [row.as_json() for row in rows]})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 from edge.bundle import bundle, operation
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
+from edge.line.likeness import LEAST_CELLS, UNLIKE
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
 from edge.optics.scale import Scales
@@ -137,3 +138,18 @@ def test_what_a_camera_has_to_say_is_told_once(classifier: Classifier) -> None:
     frames = [replace(frame, note=note) for note in said if (frame := camera.read())]
     camera.close()
     assert [line.read(frame).note for frame in frames] == [None, "sends 640×480", None, None, "sends 640×480"]
+
+
+def test_a_slide_unlike_those_trained_on_is_told_once(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far_off = {"nucleus_red": (5.0, 6.0)}
+    monkeypatch.setattr(classifier, "manifest", replace(classifier.manifest, familiar=far_off))
+    camera = SimulatedCamera(0)
+    line = Line(classifier, Scales(asked=0.1, nominal=0.1, camera=camera).for_slide())
+    camera.open()
+    readings = [line.read(camera.read()) for _ in range(25)]
+    camera.close()
+    (told,) = [reading for reading in readings if reading.note == UNLIKE]
+    before = readings[readings.index(told) - 1].tally.leukocytes
+    assert before < LEAST_CELLS <= told.tally.leukocytes
