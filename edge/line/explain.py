@@ -130,7 +130,8 @@ class Explainer:
             size = self._about.size_px
             raise ExplainError(f"a crop of {crop.shape}: the model is shown {size} px, take its own")
         glass = _glass(crop)
-        covered = np.where(self._discs[..., None], glass, crop)
+        covered = np.repeat(crop[None], len(self._discs), axis=0)
+        covered[self._discs] = glass
         answers = self._probabilities(np.concatenate([crop[None], covered]))
         asked = [classes.index(name) for name in (positive if named in positive else (named,))]
         probability = answers[:, asked].sum(axis=1)

@@ -1,11 +1,11 @@
 """What slides of the laboratories that a model learns from look like: ranges to hold another slide against.
 
-A slide may hold one kind of cell (lymphocytes of a chronic, blasts of an acute leukemia) and is familiar all
-the same. So the range of a feature spans the medians of each laboratory's cells, of each of its classes and
-of each of its groups (patients, slides). It is then stretched on either side by the most that the median of
-30 cells strays from that of all, two standard errors in the laboratory where they vary most: a slide as those
-trained on must not be called strange because few of its cells were counted. It is not stretched for
-laboratories that nobody has seen: that they are unlike is what is to be told.
+A slide may hold one kind of cell (lymphocytes of a chronic, blasts of an acute leukemia) and is familiar
+all the same. So the range of a feature spans the medians of each laboratory's cells, of each of its classes
+and of each of its groups (patients, slides). It is then stretched on either side by two standard errors of
+the median of 30 such cells: a slide as those trained on must not be called strange because few of its cells
+were counted. It is not stretched for laboratories that nobody has seen: that they are unlike is what is to
+be told.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ def familiar(windows: Windows, counted: Sequence[str], pitch_um: float) -> dict[
 
 def _range(seen: F32, cells: Windows, here: Bools) -> F32:
     """(2, `FEATURES`): between which the medians of slides of one laboratory lie."""
-    middles = [medians(seen[part]) for part in _parts(cells, here)]
-    stray = 2 * _STANDARD_ERROR * medians(np.abs(seen[here] - middles[0]))
+    parts = list(_parts(cells, here))
+    middles = [medians(seen[part]) for part in parts]
+    strays = [medians(np.abs(seen[part] - middle)) for part, middle in zip(parts, middles, strict=True)]
+    stray = 2 * _STANDARD_ERROR * medians(np.stack(strays))
     return np.stack([np.nanmin(middles, axis=0) - stray, np.nanmax(middles, axis=0) + stray])
 
 

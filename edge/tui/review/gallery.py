@@ -123,11 +123,13 @@ class CellGallery(PictureView):
         ink = ink_on(CURSOR) if here else _INK
         symbol = SELECTED if cell.id in self._walk.selected else stands.symbol
         number = f"{symbol}{cell.id} "
-        sure = f" {cell.probabilities.max():.0%}" if stands.symbol in " ?" else ""
+        likely = cell.probabilities[self._review.classes.index(cell.named)]
+        sure = f" {likely:.0%}" if stands.symbol in " ?" else ""
         room = width - len(number)
         name = title(stands.named, room)
         fits = len(name) + len(sure) <= room
-        blocks.write(" " * width, row, column, ink, paper)
+        if here:
+            blocks.write(" " * width, row, column, ink, paper)
         blocks.write(number, row, column, ink, paper)
         if not here:
             blocks.write(symbol, row, column, CHOSEN if symbol == SELECTED else stands.ink, paper)

@@ -68,6 +68,16 @@ def test_a_cell_must_be_able_to_be_something_else_than_positive() -> None:
     assert "positive names every class" in _refusal(about | {"positive": ["lymphocyte", "blast"]})
 
 
+def test_what_is_familiar_may_be_told() -> None:
+    assert manifest.read(json.dumps(GOOD).encode()).familiar == {}
+    ranges = {"cell_um2": [60, 300.5], "of_a_later_version": [-1, 1]}
+    about = manifest.read(json.dumps(GOOD | {"familiar": ranges}).encode())
+    assert about.familiar == {"cell_um2": (60, 300.5), "of_a_later_version": (-1, 1)}
+    assert "familiar.cell_um2 is from 2 to 1" in _refusal(GOOD | {"familiar": {"cell_um2": [2, 1]}})
+    assert "a list of 2 numbers" in _refusal(GOOD | {"familiar": {"cell_um2": [1, 2, 3]}})
+    assert "familiar is 3" in _refusal(GOOD | {"familiar": 3})
+
+
 def test_one_that_names_fields_needs_no_crop() -> None:
     field = _with("task", "field")
     field["input"] |= {"cut_px": 224, "size_px": 160, "steps": ["white-balance", "median:3", "resize:160"]}

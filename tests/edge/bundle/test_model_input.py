@@ -195,6 +195,13 @@ def test_only_a_crop_and_nothing_more_lies_in_a_wider_one() -> None:
     assert ModelInput(0.25, 96, ()).plain
     assert not ModelInput(0.25, 96, ("median:3",)).plain
     assert not ModelInput(0.25, 96, ("resize:96",)).plain
+
+
+def test_what_a_pixel_measures_after_the_steps() -> None:
+    assert ModelInput(0.25, 96).shown_pitch_um == 0.25
+    assert ModelInput(0.25, 96, ("centre-crop:64",)).shown_pitch_um == 0.25
+    assert ModelInput(0.25, 96, ("centre-crop:64", "resize:128")).shown_pitch_um == 0.125
+    assert ModelInput(0.25, 160, ("resize:80", "centre-crop:64")).shown_pitch_um == 0.5
     assert not ModelInput(0.25, 96, whole=True).plain
     view, centre = _smear(), np.array([[60, 40]], np.float32)
     for steps in ((), (WHITE_BALANCE,)):

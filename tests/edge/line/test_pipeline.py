@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.bundle import bundle
+from edge.bundle import bundle, operation
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
 from edge.line.pipeline import Line
+from edge.line.rules import Rules
 from edge.optics.scale import Scales
 from edge.types import Reading
 
@@ -30,7 +31,10 @@ def classifier() -> Iterator[Classifier]:
 def screened(request: pytest.FixtureRequest, classifier: Classifier) -> tuple[dict[str, Any], list[Reading]]:
     """The truth of a simulated slide, and what the line reads in its first frames."""
     camera = SimulatedCamera(request.param)
-    line = Line(classifier, Scales(asked="auto", nominal=0.1, camera=camera).for_slide())
+    about = classifier.manifest
+    site = operation.of_site(operation.DEMO_FILE, about.network, about.operation)
+    scale = Scales(asked="auto", nominal=0.1, camera=camera).for_slide()
+    line = Line(classifier, scale, rules=Rules.of(about, site))
     camera.open()
     truth = camera.truth()
     readings = [line.read(camera.read()) for _ in range(FRAMES)]
@@ -102,10 +106,11 @@ def test_a_call_of_a_blast_is_counted_however_high_the_confidence_asked_for() ->
 def test_the_finding_follows_the_truth(screened: tuple[dict[str, Any], list[Reading]]) -> None:
     truth, readings = screened
     finding = readings[-1].finding
-    assert finding.interval is not None
+    assert finding.corrected_interval is not None
+    low, high = finding.corrected_interval
+    assert low <= truth["blast_fraction"] <= high
     if truth["blast_fraction"]:
         assert finding.kind == "refer"
-        assert finding.interval[0] <= truth["blast_fraction"] <= finding.interval[1]
     else:
         assert finding.kind in ("no-blasts-seen", "keep-scanning")
 
