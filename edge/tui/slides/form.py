@@ -100,6 +100,7 @@ class Form(ModalScreen[Result]):
         self._notes = Static(markup=False)
         self._codes = Static(markup=False)
         self._told = Static(id="told", markup=False)
+        self._inviting = self._shown = ""
         self._found: tuple[str, ...] = ()
         self._filled: set[str] = set()  # codes that were filled in once: who takes one out does not want it
         self._ended = Event()
@@ -127,7 +128,8 @@ class Form(ModalScreen[Result]):
 
     def on_mount(self) -> None:
         if self._newest is not None and any(field.scanned for field in self._fields):
-            self._codes.update("A code held under the camera is filled in by itself.")
+            self._inviting = "A code held under the camera is filled in by itself."
+            self._show_codes(self._inviting)
             self._look()
 
     def on_unmount(self) -> None:
@@ -165,7 +167,6 @@ class Form(ModalScreen[Result]):
         places = self._places()
         if number < len(self._found) and places:
             places[0].value = self._found[number]
-            self.tell("")
 
     def action_picture(self) -> None:
         """Read a code from a picture file."""
@@ -191,20 +192,27 @@ class Form(ModalScreen[Result]):
 
     def _offer(self, found: Scanned) -> None:
         """Show codes; one that is alone goes into an empty field at once, of several a person chooses."""
+        self._found = found.identifiers[:MOST] or self._found
+        if len(found.identifiers) == 1:
+            self._fill_in(found.identifiers[0])
+        offered = [f"F{i + 1} {isolated(fit(code, _SHOWN))}" for i, code in enumerate(self._found)]
+        which = "Which code?  " if len(offered) > 1 else "Code  "
+        lines = [which + "   ".join(offered) if offered else self._inviting]
         if found.refused:
-            self.tell(found.refused)
-        if not found.identifiers:
-            return
-        self._found = found.identifiers[:MOST]
-        (alone,) = self._found if len(self._found) == 1 else ("",)
+            lines.append(f"▲ {found.refused}")
+        self._show_codes("\n".join(lines).strip())
+
+    def _fill_in(self, code: str) -> None:
         used = self._filled | {shown.value for shown in self._inputs.values()}
         empty = [place for place in self._places() if not place.value]
-        if alone and alone not in used and empty:
-            self._filled.add(alone)
-            empty[0].value = alone
-        offered = [f"F{i + 1} {isolated(fit(code, _SHOWN))}" for i, code in enumerate(self._found)]
-        which = "Code" if alone else "Which code?"
-        self._codes.update(f"{which}  " + "   ".join(offered))
+        if code not in used and empty:
+            self._filled.add(code)
+            empty[0].value = code
+
+    def _show_codes(self, text: str) -> None:
+        if text != self._shown:
+            self._shown = text
+            self._codes.update(text)
 
     def _places(self) -> list[Entry]:
         """Fields that a code may go into, the one to be filled in next first."""

@@ -239,6 +239,18 @@ def test_a_code_that_is_no_identifier_is_refused_in_a_clear_word(path: Path, tex
     drive(BeginScreen(path, lambda: drawn), script)
 
 
+def test_a_code_that_stays_under_the_camera_does_not_hide_what_is_wrong_with_the_form(path: Path) -> None:
+    pixels = [held(code("<script>"))]
+
+    async def script(pilot: Pilot[None]) -> None:
+        await pilot.press(*"S-1", "ctrl+s")
+        pixels[0] = pixels[0].copy()
+        await until(pilot, lambda: "▲ code" in told(pilot))
+        assert "▲ slide S-1: is in the records already" in " ".join(told(pilot).split())
+
+    drive(BeginScreen(path, lambda: pixels[0]), script)
+
+
 def test_a_camera_without_a_picture_is_no_trouble(path: Path) -> None:
     async def script(pilot: Pilot[None]) -> None:
         await pilot.press(*"S-7", "ctrl+s")
