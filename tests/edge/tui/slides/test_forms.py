@@ -23,8 +23,6 @@ from tests.edge.records.example import HEADER
 from tests.edge.tui.driver import until
 from tests.edge.tui.slides.driver import Alone, drive, told
 
-FIELDS = ("slide", "patient", "age", "sex")
-
 
 def _values(pilot: Pilot[None]) -> list[str]:
     return [one.value for one in pilot.app.screen.query(Input)]
@@ -182,7 +180,7 @@ def test_a_name_that_is_taken_is_refused_while_it_is_typed_not_while_the_slide_i
 # Codes
 
 
-def test_a_code_under_the_camera_fills_in_the_field_that_is_empty(path: Path) -> None:
+def test_a_code_under_the_camera_fills_in_the_blank_that_is_empty(path: Path) -> None:
     pictures = iter([held(code("S-77")), held(code("S-77")), held(code("P-9"))])
     newest = [next(pictures)]
 
