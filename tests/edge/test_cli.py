@@ -19,6 +19,7 @@ import pytest
 
 from edge import cli
 from edge.bundle.bundle import Bundle, load
+from edge.bundle.operation import Spread, site_file
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.machine.profile import data_folder, load_profile
 from edge.records.book import Book
@@ -184,6 +185,36 @@ def test_truth_of_the_demo(screen: Callable[..., list[dict[str, Any]]], tmp_path
     truth = json.loads((tmp_path / "truth.json").read_text())
     assert truth["blast_fraction"] == pytest.approx(0.4, abs=0.001)
     assert {"x_um", "y_um", "class"} <= set(truth["cells"][0])
+
+
+def test_whose_rates_are_reckoned_with_is_told(
+    screen: Callable[..., list[dict[str, Any]]], fields: Path, tmp_path: Path
+) -> None:
+    assert screen("--camera", fields)[0]["rates"]["place"] == "laboratories"
+    assert screen("--camera", "demo:1", "--max-frames", 1)[0]["rates"]["place"] == "site"
+    site = tmp_path / "site.json"
+    rate = Spread(0.004, 0.0, 0.012)
+    site.write_text(site_file(load().manifest.network, rate, "3 healthy slides of this laboratory"))
+    rates = screen("--camera", fields, "--site", site)[0]["rates"]
+    assert (rates["place"], rates["false_blasts"]["high"]) == ("site", 0.012)
+    assert rates["sensitivity"] == screen("--camera", fields)[0]["rates"]["sensitivity"]
+
+
+def test_a_sites_file_that_cannot_be_used_is_told(
+    fields: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "site.json"
+    for text, words in (
+        (None, "is no file"),
+        ("{}", "format is missing"),
+        (site_file("another@0.5", Spread(0.0, 0.0, 0.1), "x"), "was measured with another model"),
+    ):
+        if text is not None:
+            site.write_text(text)
+        assert cli.main(["--camera", str(fields), "--headless", "--no-records", "--site", str(site)]) == 1
+        line = capsys.readouterr().err
+        assert words in line
+        assert line.count("\n") == 1
 
 
 def test_an_unsigned_bundle_is_marked(

@@ -130,7 +130,8 @@ def test_a_precision_that_failed_the_gate_is_not_usable() -> None:
 TABLES = ["input", "graphs", "graphs/classifier", "precisions", "thresholds", "finding", "files",
           "operation/sensitivity", "operation/false_blasts",
           "operation", "precisions/ort-int8", "calibration", "training", "metrics"]  # fmt: skip
-TEXTS = ["name", "version", "licence", "finding/source", "operation/source", "graphs/classifier/ort-fp32", "classes/3",
+TEXTS = ["name", "version", "licence", "finding/source", "operation/source",
+         "graphs/classifier/ort-fp32", "classes/3",
          "leukocytes/0", "positive/0", "input/steps/0", "files/int8.onnx", "task", "input/interpolation",
          "input/scale", "precisions/ort-int8/why"]  # fmt: skip
 NUMBERS = ["input/pitch_um", "input/crop_um", "thresholds/positive", "thresholds/confidence",
