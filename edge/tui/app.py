@@ -15,17 +15,19 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from edge.files import atomic
+from edge.records.identifiers import isolated
 from edge.tui.details import DetailsScreen
-from edge.tui.dialogs import HelpScreen, NewSlideScreen, QuitScreen
+from edge.tui.dialogs import HelpScreen, QuitScreen
 from edge.tui.latest import Latest
 from edge.tui.main import MainScreen
 from edge.tui.snapshot import svg
 from edge.tui.terminal import Colours
-from edge.types import LeukoscopeError, Reading, Said, Waiting
+from edge.types import U8, LeukoscopeError, Reading, Said, Waiting
 
 if TYPE_CHECKING:  # the screen shows what it is given, and can be tried without what gives it
     from edge.line.screening import Screening
     from edge.records.book import Book
+    from edge.tui.slides.about import Beginning
 
 # The eye follows a stage that moves at this rate, and a small computer keeps its time for the line.
 REFRESHES_PER_S = 15
@@ -57,6 +59,8 @@ class ScreeningApp(App[Reading]):
         Binding("q,ctrl+c", "finish", "Quit", key_display="q", priority=False),
         Binding("s", "save_picture", "Save"),
         Binding("d", "details", "Details"),
+        Binding("i", "about", "Patient"),
+        Binding("l", "slides", "Slides"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = [*KEYS]
 
@@ -166,25 +170,53 @@ class ScreeningApp(App[Reading]):
         self._show_state()
 
     def action_new_slide(self) -> None:
-        """Start another slide, after a question when something was counted on this one."""
+        """Start another slide, once its identifier and patient were asked for; both may stay empty."""
         if self._ended:
             self.notify("no more fields for a new slide: press q to finish, then start again", timeout=4)
-        elif (counted := self._counted()) is None:
-            self._start_slide(True)
-        else:
-            question = NewSlideScreen(self.screening.slide, counted, recorded=self.screening.recorded)
-            self.push_screen(question, self._start_slide)
+            return
+        from edge.tui.slides.about import BeginScreen
 
-    def _start_slide(self, confirmed: bool | None) -> None:
-        if not confirmed or self._ended:  # the last field may have come while the question stood
+        counted, closing = self._counted(), ""
+        if counted is not None:
+            kept = "its records are kept" if self.screening.recorded else "it is not recorded (--no-records)"
+            closing = f"This closes slide {isolated(self.screening.slide)} with {counted}; {kept}."
+        self.push_screen(BeginScreen(self.screening.records, self._newest, closing), self._start_slide)
+
+    def _start_slide(self, beginning: Beginning | None) -> None:
+        if beginning is None or self._ended:  # the last field may have come while the question stood
             return
         self._left_slide = self.screening.slide
-        slide = self.screening.new_slide()
+        slide = self.screening.new_slide(beginning.slide, beginning.about)
         self._latest.clear()
         self._forget()
         self._show(None)
         self._main.show_slide(slide)
-        self.notify(f"new slide {slide}", timeout=2)
+        self.notify(f"new slide {isolated(slide)}", timeout=2, markup=False)
+
+    def _newest(self) -> U8 | None:
+        """The newest picture."""
+        reading = self._latest.newest
+        return reading.frame.pixels if reading is not None and reading.frame.pixels.size else None
+
+    def action_about(self) -> None:
+        """Write down whose slide it is, and notes."""
+        if (records := self._records("nothing can be written down")) is not None:
+            from edge.tui.slides.about import SlideScreen
+
+            self.push_screen(SlideScreen(records, self.screening.slide, self._newest))
+
+    def action_slides(self) -> None:
+        """Show every slide in the records."""
+        if (records := self._records("there are no slides to look at")) is not None:
+            from edge.tui.slides.slides import SlidesScreen
+
+            self.push_screen(SlidesScreen(records, self._review))
+
+    def _records(self, otherwise: str) -> Path | None:
+        """The records' file; without one it is said what cannot be done then."""
+        if self.screening.records is None:
+            self.notify(f"nothing is recorded (--no-records), so {otherwise}", timeout=6)
+        return self.screening.records
 
     def action_save_picture(self) -> None:
         """Write the screen as SVG into the records' folder."""
@@ -204,27 +236,34 @@ class ScreeningApp(App[Reading]):
 
         return self.screening.records_folder or data_folder()
 
-    @work
-    async def action_review(self) -> None:
+    def action_review(self) -> None:
         """Hold the line while a person looks at the slide's cells."""
-        records, slide = self.screening.records, self.screening.slide
-        if records is None:
-            self.notify("nothing is recorded (--no-records), so there are no cells to look at", timeout=6)
+        if self._records("there are no cells to look at") is None:
             return
         if self._counted() is None:
             self.notify("no cells on this slide yet", timeout=4)
             return
+        self._review(self.screening.slide)
+
+    @work
+    async def _review(self, slide: str) -> None:
+        """Hold the line while a person looks at a slide's cells; of the one under way it hears each word."""
         from edge.review.review import Review
         from edge.tui.review.dialogs import InitialsScreen
         from edge.tui.review.screen import ReviewScreen
 
+        records = self.screening.records
+        assert records is not None
+        hear, why = None, None
+        if slide == self.screening.slide:
+            hear, explainer = self._hear, self.screening.explainer
+            why = (lambda: explainer) if explainer else None
         self.screening.pause(True)
         try:
-            opens = partial(Review, self._book(records), slide, hear=self._hear)
-            review = await self.push_screen_wait(InitialsScreen(opens))
+            review = await self.push_screen_wait(
+                InitialsScreen(partial(Review, self._book(records), slide, hear=hear))
+            )
             if review is not None:
-                explainer = self.screening.explainer
-                why = (lambda: explainer) if explainer else None
                 await self.push_screen_wait(ReviewScreen(review, why))
         except LeukoscopeError as error:
             self.notify(str(error), severity="error", timeout=10, markup=False)

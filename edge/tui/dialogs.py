@@ -20,7 +20,9 @@ _KEYS = """\
 [b]Keys[/b]  (arrow keys: the rest of this page)
  [b]space[/b]  pause, go on
  [b]r[/b]      look at the cells: confirm what the machine says, or correct it
- [b]n[/b]      new slide: close this one and count from zero
+ [b]n[/b]      new slide: close this one, name the next, count from zero
+ [b]i[/b]      whose slide this is: patient, age, sex, notes
+ [b]l[/b]      every slide: search, review, compare two
  [b]s[/b]      save a picture of the screen (SVG) beside the records
  [b]d[/b]      details for engineers
  [b]h[/b] [b]?[/b]    this help; once more to close it
@@ -104,40 +106,26 @@ def _outcome(kind: FindingKind) -> Content:
     )
 
 
-class AskScreen(ModalScreen[bool]):
-    """Asks before something that cannot be taken back."""
+class QuitScreen(ModalScreen[bool]):
+    """Asks before a slide under way is left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y,enter", "dismiss(True)", "Yes"),
         Binding("n,escape", "dismiss(False)", "No"),
     ]
     DEFAULT_CSS = """
-    AskScreen { align: center middle; }
-    AskScreen Static {
+    QuitScreen { align: center middle; }
+    QuitScreen Static {
         width: 52; max-width: 100%; height: auto; background: $surface; padding: 1 2;
         border: heavy $accent;
     }
     """
 
-    def __init__(self, question: str, yes: str, *, recorded: bool) -> None:
+    def __init__(self, slide: str, counted: str, *, recorded: bool) -> None:
         super().__init__()
         records = "Its records are kept." if recorded else "It is not recorded (--no-records)."
-        self._text = f"{question}\n\n{records}\n\ny  yes, {yes}     n  no, go on"
+        question = f"Finish slide {slide} with {counted} and quit?"
+        self._text = f"{question}\n\n{records}\n\ny  yes, quit     n  no, go on"
 
     def compose(self) -> ComposeResult:
         yield Static(self._text, markup=False)
-
-
-class NewSlideScreen(AskScreen):
-    """Asks before the count starts from zero."""
-
-    def __init__(self, slide: str, counted: str, *, recorded: bool) -> None:
-        question = f"Close slide {slide} with {counted} and start a new one?"
-        super().__init__(question, "new slide", recorded=recorded)
-
-
-class QuitScreen(AskScreen):
-    """Asks before a slide under way is left."""
-
-    def __init__(self, slide: str, counted: str, *, recorded: bool) -> None:
-        super().__init__(f"Finish slide {slide} with {counted} and quit?", "quit", recorded=recorded)

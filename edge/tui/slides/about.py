@@ -12,14 +12,14 @@ from edge.records.database import RecordsError
 from edge.records.identifiers import checked, isolated
 from edge.records.noted import noted
 from edge.records.people import SEXES, UNKNOWN, About, Note
-from edge.tui.slides.form import Field, Form
+from edge.tui.slides.form import Blank, Form
 from edge.tui.wording import fit
 from edge.types import U8, LeukoscopeError
 
 _PATIENT = (
-    Field("patient", "type it, or hold its code under the camera", scanned=True),
-    Field("age", "years"),
-    Field("sex", "f, m or o"),
+    Blank("patient", "type it, or hold its code under the camera", scanned=True),
+    Blank("age", "years"),
+    Blank("sex", "f, m or o"),
 )
 _NOTES = 3  # of those written down before, the newest
 _WIDE = 56  # characters of one
@@ -37,8 +37,8 @@ class SlideScreen(Form[str]):
     def __init__(
         self, path: str | Path, slide: str, newest: Callable[[], U8 | None] | None = None, by: str = ""
     ) -> None:
-        fields = (*_PATIENT, Field("note", "in words"), Field("initials", "yours, such as AB"))
-        super().__init__(f"Slide {isolated(fit(slide, _WIDE))}", fields, newest)
+        blanks = (*_PATIENT, Blank("note", "in words"), Blank("initials", "yours, such as AB"))
+        super().__init__(f"Slide {isolated(fit(slide, _WIDE))}", blanks, newest)
         self._path, self._slide, self._by = Path(path), slide, by
         self._known = UNKNOWN
 
@@ -72,7 +72,7 @@ class SlideScreen(Form[str]):
             raise RecordsError(f"slide {self._slide}: begins with its first field; write this down then")
 
     def _not_meanwhile(self, now: About, changed: dict[str, str | int | None]) -> None:
-        """Say so once where another person wrote into the same fields since this form was opened."""
+        """Say so once where another person wrote into the same blanks since this form was opened."""
         shown, self._known = _patient(self._known), now
         others = {name: value for name, value in _patient(now).items() if value != shown[name]}
         self.fill(**{name: _text(value) for name, value in others.items() if name not in changed})
@@ -106,7 +106,7 @@ class BeginScreen(Form[Beginning]):
     def __init__(
         self, path: str | Path | None, newest: Callable[[], U8 | None] | None = None, closing: str = ""
     ) -> None:
-        slide = Field("slide", "empty: this machine makes one", scanned=True)
+        slide = Blank("slide", "empty: this machine makes one", scanned=True)
         super().__init__("New slide", (slide, *_PATIENT), newest)
         self._path, self._end = path, closing
 

@@ -1,4 +1,4 @@
-"""Fields to fill in by keys alone: enter goes on, ctrl+s saves, a code under the camera fills in a field."""
+"""A form to fill in by keys alone: enter goes on, ctrl+s saves, a code under the camera fills in a blank."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Field:
-    """A field of a form: its `name`, a hint in it while it is empty, and whether a code may fill it in."""
+class Blank:
+    """A blank of a form: its `name`, a hint in it while it is empty, and whether a code may fill it in."""
 
     name: str
     hint: str = ""
@@ -49,7 +49,7 @@ class Form(ModalScreen[Result]):
     Parameters
     ----------
     title : what it is about.
-    fields : in their order.
+    blanks : in their order.
     newest : gives the camera's newest picture, (H, W, 3) uint8 RGB, None where there is none.
     """
 
@@ -86,13 +86,13 @@ class Form(ModalScreen[Result]):
             self.found = found
 
     def __init__(
-        self, title: str, fields: Sequence[Field], newest: Callable[[], U8 | None] | None = None
+        self, title: str, blanks: Sequence[Blank], newest: Callable[[], U8 | None] | None = None
     ) -> None:
         super().__init__()
-        self._heading, self._fields, self._newest = title, fields, newest
-        self._inputs = {field.name: Entry(field.hint) for field in fields}
+        self._heading, self._blanks, self._newest = title, blanks, newest
+        self._inputs = {blank.name: Entry(blank.hint) for blank in blanks}
         self._hints = Hints(
-            ("enter", "next field"),
+            ("enter", "next"),
             ("ctrl+s", self.DONE),
             ("esc", "back"),
             ("ctrl+o", "code in a picture file"),
@@ -100,12 +100,13 @@ class Form(ModalScreen[Result]):
         self._notes = Static(markup=False)
         self._codes = Static(markup=False)
         self._told = Static(id="told", markup=False)
+        self._inviting = self._shown = ""
         self._found: tuple[str, ...] = ()
         self._filled: set[str] = set()  # codes that were filled in once: who takes one out does not want it
         self._ended = Event()
 
     def save(self, given: dict[str, str]) -> None:
-        """Take what was filled in, by field, without space round it; ends with `dismiss` or raises.
+        """Take what was filled in, by blank, without space round it; ends with `dismiss` or raises.
 
         Raises
         ------
@@ -116,25 +117,26 @@ class Form(ModalScreen[Result]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(self._heading, id="title", markup=False)
-            for field in self._fields:
+            for blank in self._blanks:
                 with Horizontal():
-                    yield Static(field.name, markup=False)
-                    yield self._inputs[field.name]
+                    yield Static(blank.name, markup=False)
+                    yield self._inputs[blank.name]
             yield self._notes
             yield self._codes
             yield self._told
             yield self._hints
 
     def on_mount(self) -> None:
-        if self._newest is not None and any(field.scanned for field in self._fields):
-            self._codes.update("A code held under the camera is filled in by itself.")
+        if self._newest is not None and any(blank.scanned for blank in self._blanks):
+            self._inviting = "A code held under the camera is filled in by itself."
+            self._show_codes(self._inviting)
             self._look()
 
     def on_unmount(self) -> None:
         self._ended.set()
 
     def fill(self, **values: str) -> None:
-        """Put values into fields."""
+        """Put values into blanks."""
         for name, value in values.items():
             self._inputs[name].value = value
 
@@ -147,7 +149,7 @@ class Form(ModalScreen[Result]):
         self._notes.update("\n".join(lines))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in the last field saves; a barcode reader that types ends with it too, in whichever field."""
+        """Enter in the last blank saves; a barcode reader that types ends with it too, in whichever blank."""
         if event.input is list(self._inputs.values())[-1]:
             self.action_save()
         else:
@@ -161,11 +163,10 @@ class Form(ModalScreen[Result]):
             self.tell(str(error))
 
     def action_take(self, number: int) -> None:
-        """Put the code of this number into the field under the cursor, else into an empty one."""
+        """Put the code of this number into the blank under the cursor, else into an empty one."""
         places = self._places()
         if number < len(self._found) and places:
             places[0].value = self._found[number]
-            self.tell("")
 
     def action_picture(self) -> None:
         """Read a code from a picture file."""
@@ -190,23 +191,30 @@ class Form(ModalScreen[Result]):
         self._offer(seen.found)
 
     def _offer(self, found: Scanned) -> None:
-        """Show codes; one that is alone goes into an empty field at once, of several a person chooses."""
+        """Show codes; one that is alone goes into an empty blank at once, of several a person chooses."""
+        self._found = found.identifiers[:MOST] or self._found
+        if len(found.identifiers) == 1:
+            self._fill_in(found.identifiers[0])
+        offered = [f"F{i + 1} {isolated(fit(code, _SHOWN))}" for i, code in enumerate(self._found)]
+        which = "Which code?  " if len(offered) > 1 else "Code  "
+        lines = [which + "   ".join(offered) if offered else self._inviting]
         if found.refused:
-            self.tell(found.refused)
-        if not found.identifiers:
-            return
-        self._found = found.identifiers[:MOST]
-        (alone,) = self._found if len(self._found) == 1 else ("",)
+            lines.append(f"▲ {found.refused}")
+        self._show_codes("\n".join(lines).strip())
+
+    def _fill_in(self, code: str) -> None:
         used = self._filled | {shown.value for shown in self._inputs.values()}
         empty = [place for place in self._places() if not place.value]
-        if alone and alone not in used and empty:
-            self._filled.add(alone)
-            empty[0].value = alone
-        offered = [f"F{i + 1} {isolated(fit(code, _SHOWN))}" for i, code in enumerate(self._found)]
-        which = "Code" if alone else "Which code?"
-        self._codes.update(f"{which}  " + "   ".join(offered))
+        if code not in used and empty:
+            self._filled.add(code)
+            empty[0].value = code
+
+    def _show_codes(self, text: str) -> None:
+        if text != self._shown:
+            self._shown = text
+            self._codes.update(text)
 
     def _places(self) -> list[Entry]:
-        """Fields that a code may go into, the one to be filled in next first."""
-        places = [self._inputs[field.name] for field in self._fields if field.scanned]
+        """Blanks that a code may go into, the one to be filled in next first."""
+        places = [self._inputs[blank.name] for blank in self._blanks if blank.scanned]
         return sorted(places, key=lambda place: (not place.has_focus, bool(place.value)))

@@ -128,14 +128,17 @@ def test_a_precision_that_failed_the_gate_is_not_usable() -> None:
 
 
 TABLES = ["input", "graphs", "graphs/classifier", "precisions", "thresholds", "finding", "files",
-          "precisions/ort-int8", "calibration", "training", "metrics"]  # fmt: skip
-TEXTS = ["name", "version", "licence", "finding/source", "graphs/classifier/ort-fp32", "classes/3",
+          "operation/sensitivity", "operation/false_blasts",
+          "operation", "precisions/ort-int8", "calibration", "training", "metrics"]  # fmt: skip
+TEXTS = ["name", "version", "licence", "finding/source", "operation/source", "graphs/classifier/ort-fp32", "classes/3",
          "leukocytes/0", "positive/0", "input/steps/0", "files/int8.onnx", "task", "input/interpolation",
          "input/scale", "precisions/ort-int8/why"]  # fmt: skip
 NUMBERS = ["input/pitch_um", "input/crop_um", "thresholds/positive", "thresholds/confidence",
            "thresholds/certain", "finding/refer_fraction", "finding/interval_level",
-           "finding/rejected_fraction", "precisions/ort-int8/sensitivity_change"]  # fmt: skip
-WHOLES = ["format", "input/size_px", "finding/certain_cells", "finding/certain_within"]
+           "finding/rejected_fraction", "operation/sensitivity/mean", "operation/false_blasts/high",
+           "precisions/ort-int8/sensitivity_change"]  # fmt: skip
+WHOLES = ["format", "input/size_px"]
+OPTIONAL = {"number": "finding/alpha", "whole": "finding/least_cells"}  # of those in the rule, one a kind
 LISTS = ["classes", "leukocytes", "positive", "input/steps"]
 WRONG: dict[str, tuple[list[str], list[Any]]] = {
     "table": (TABLES, [None, 1, "blast", ["a"], True]),
@@ -148,7 +151,12 @@ WRONG: dict[str, tuple[list[str], list[Any]]] = {
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [(path, value) for paths, values in WRONG.values() for path in paths for value in values],
+    [
+        (path, value)
+        for kind, (paths, values) in WRONG.items()
+        for path in [*paths, *filter(None, [OPTIONAL.get(kind)])]
+        for value in values
+    ],
 )
 def test_a_wrong_type_is_named(path: str, value: Any) -> None:
     line = _refusal(_with(path, value))
@@ -157,11 +165,24 @@ def test_a_wrong_type_is_named(path: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [*TABLES[:7], *NUMBERS[:-1], *WHOLES, *LISTS, "name", "version", "task", "finding/source",
+    "path", [*TABLES[:9], *NUMBERS[:-1], *WHOLES, *LISTS, "name", "version", "task", "finding/source",
              "input/interpolation", "input/scale", "graphs/classifier/ort-fp32", "precisions/ort-int8/usable"]
 )  # fmt: skip
 def test_a_missing_field_is_named(path: str) -> None:
     assert path.split("/")[-1] in _refusal(_with(path, ...))
+
+
+def test_what_a_rule_leaves_out_is_as_the_program_has_it() -> None:
+    rule = manifest.read(json.dumps(GOOD).encode()).finding
+    assert (rule.alpha, rule.least_cells, rule.least_cells_with_candidates) == (0.01, 200, 400)
+    other = manifest.read(json.dumps(_with("finding/least_cells", 300)).encode()).finding
+    assert other.least_cells == 300
+
+
+def test_a_bundle_that_does_not_know_how_it_errs_elsewhere_is_read() -> None:
+    assert manifest.read(json.dumps(_with("operation", ...)).encode()).operation is None
+    upside_down = _with("operation/false_blasts", {"mean": 0.1, "low": 0.2, "high": 0.3})
+    assert "low 0.2, mean 0.1 and high 0.3 are not in order" in _refusal(upside_down)
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,6 @@ class FakeScreening:
 
     def new_slide(self, slide: str | None = None, about: About = UNKNOWN) -> str:
         with self.changed:
-            self.next = slide or "S-0043"
+            self.next, self.about = slide or "S-0043", about
             self.changed.notify_all()
         return self.next

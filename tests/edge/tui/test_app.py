@@ -13,9 +13,11 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from edge.line.screening import Screening
+from edge.records.people import About
 from edge.tui.app import ScreeningApp
-from edge.tui.dialogs import HelpScreen, NewSlideScreen, QuitScreen
+from edge.tui.dialogs import HelpScreen, QuitScreen
 from edge.tui.main import MainScreen
+from edge.tui.slides.about import BeginScreen
 from edge.types import Reading, Waiting
 from tests.edge.tui.driver import drive, on_top, shown, text_of, until
 from tests.edge.tui.fake_screening import COUNTS, NEGATIVE, NOTHING, FakeScreening, reading
@@ -87,17 +89,17 @@ def test_quit_before_the_first_reading_returns_nothing() -> None:
     assert screening.stopped
 
 
-@pytest.mark.parametrize(("answer", "slide"), [("y", "S-0043"), ("n", "S-0042"), ("escape", "S-0042")])
-def test_a_new_slide_is_asked_for_when_cells_were_counted(answer: str, slide: str) -> None:
+@pytest.mark.parametrize(("answer", "slide"), [("ctrl+s", "S-0043"), ("escape", "S-0042")])
+def test_a_new_slide_is_asked_for(answer: str, slide: str) -> None:
     screening = FakeScreening([reading()])
 
     async def script(pilot: Pilot[Reading]) -> None:
         await pilot.press("n")
-        assert on_top(pilot) is NewSlideScreen
+        assert on_top(pilot) is BeginScreen
         await pilot.press(answer)
         await pilot.pause()
-        assert on_top(pilot) is not NewSlideScreen
-        assert (screening.next == "S-0043") == (answer == "y")
+        assert on_top(pilot) is not BeginScreen
+        assert (screening.next == "S-0043") == (answer == "ctrl+s")
         assert slide in text_of(pilot, "TitleBar")
         assert ("61" in text_of(pilot, "Counts")) == (slide == "S-0042")
         await pilot.press("q", "y")
@@ -132,7 +134,7 @@ def test_late_readings_of_a_closed_slide_are_not_shown() -> None:
                 put(given)
 
             app._latest.reading = record  # type: ignore[method-assign,assignment]
-            await pilot.press("n", "y")
+            await pilot.press("n", "ctrl+s")
             await shown(pilot, screening)
 
     asyncio.run(run())
@@ -140,12 +142,14 @@ def test_late_readings_of_a_closed_slide_are_not_shown() -> None:
     assert seen
 
 
-def test_a_new_slide_is_not_asked_for_when_nothing_was_counted() -> None:
-    screening = FakeScreening([reading(counts=NOTHING)])
+def test_a_new_slide_takes_its_name_and_patient() -> None:
+    screening = FakeScreening([reading()])
 
     async def script(pilot: Pilot[Reading]) -> None:
-        await pilot.press("n")
-        assert screening.next == "S-0043"
+        await pilot.press("n", *"K-7", "enter", *"4711", "ctrl+s")
+        assert screening.next == "K-7"
+        assert screening.about == About(patient="4711")
+        await pilot.press("q")
 
     drive(screening, script)
 

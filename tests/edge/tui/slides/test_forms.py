@@ -23,8 +23,6 @@ from tests.edge.records.example import HEADER
 from tests.edge.tui.driver import until
 from tests.edge.tui.slides.driver import Alone, drive, told
 
-FIELDS = ("slide", "patient", "age", "sex")
-
 
 def _values(pilot: Pilot[None]) -> list[str]:
     return [one.value for one in pilot.app.screen.query(Input)]
@@ -182,7 +180,7 @@ def test_a_name_that_is_taken_is_refused_while_it_is_typed_not_while_the_slide_i
 # Codes
 
 
-def test_a_code_under_the_camera_fills_in_the_field_that_is_empty(path: Path) -> None:
+def test_a_code_under_the_camera_fills_in_the_blank_that_is_empty(path: Path) -> None:
     pictures = iter([held(code("S-77")), held(code("S-77")), held(code("P-9"))])
     newest = [next(pictures)]
 
@@ -237,6 +235,18 @@ def test_a_code_that_is_no_identifier_is_refused_in_a_clear_word(path: Path, tex
         assert _values(pilot) == ["", "", "", ""]
 
     drive(BeginScreen(path, lambda: drawn), script)
+
+
+def test_a_code_that_stays_under_the_camera_does_not_hide_what_is_wrong_with_the_form(path: Path) -> None:
+    pixels = [held(code("<script>"))]
+
+    async def script(pilot: Pilot[None]) -> None:
+        await pilot.press(*"S-1", "ctrl+s")
+        pixels[0] = pixels[0].copy()
+        await until(pilot, lambda: "▲ code" in told(pilot))
+        assert "▲ slide S-1: is in the records already" in " ".join(told(pilot).split())
+
+    drive(BeginScreen(path, lambda: pixels[0]), script)
 
 
 def test_a_camera_without_a_picture_is_no_trouble(path: Path) -> None:
