@@ -2,10 +2,10 @@
 
 A slide may hold one kind of cell (lymphocytes of a chronic, blasts of an acute leukemia) and is familiar
 all the same. So the range of a feature spans the medians of each laboratory's cells, of each of its classes
-and of each of its groups (patients, slides). It is then stretched on either side by two standard errors of
-the median of 30 such cells: a slide as those trained on must not be called strange because few of its cells
-were counted. It is not stretched for laboratories that nobody has seen: that they are unlike is what is to
-be told.
+and of each of its groups (patients, slides), of these last two only as far as they surely lie outside: two
+standard errors less. It is then stretched on either side by two standard errors of the median of 30 such
+cells: a slide as those trained on must not be called strange because few of its cells were counted. It is
+not stretched for laboratories that nobody has seen: that they are unlike is what is to be told.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from train.data.classes import admitted
 from train.data.windows import Windows
 
 _ENOUGH = 10  # cells of a group or class, to tell their median by
-_STANDARD_ERROR = 1.4826 * np.sqrt(np.pi / 2 / LEAST_CELLS)
-"""Of the median of so many cells, by their median absolute deviation, where they are spread normally."""
+_STANDARD_ERROR = 1.4826 * np.sqrt(np.pi / 2)
+"""Of the median of n cells, by their median absolute deviation and √n, where they are spread normally."""
 
 
 def familiar(windows: Windows, counted: Sequence[str], pitch_um: float) -> dict[str, tuple[float, float]]:
@@ -46,10 +46,17 @@ def familiar(windows: Windows, counted: Sequence[str], pitch_um: float) -> dict[
 def _range(seen: F32, cells: Windows, here: Bools) -> F32:
     """(2, `FEATURES`): between which the medians of slides of one laboratory lie."""
     parts = list(_parts(cells, here))
-    middles = [medians(seen[part]) for part in parts]
-    strays = [medians(np.abs(seen[part] - middle)) for part, middle in zip(parts, middles, strict=True)]
-    stray = 2 * _STANDARD_ERROR * medians(np.stack(strays))
-    return np.stack([np.nanmin(middles, axis=0) - stray, np.nanmax(middles, axis=0) + stray])
+    middles = np.stack([medians(seen[part]) for part in parts])
+    strays = np.stack(
+        [medians(np.abs(seen[part] - middle)) for part, middle in zip(parts, middles, strict=True)]
+    )
+    sizes = np.array([np.count_nonzero(part) for part in parts])[:, None]
+    unsure = 2 * _STANDARD_ERROR * strays / np.sqrt(sizes)
+    whole = middles[0]
+    low = np.nanmin(np.minimum(middles + unsure, whole), axis=0)
+    high = np.nanmax(np.maximum(middles - unsure, whole), axis=0)
+    stretch = 2 * _STANDARD_ERROR * medians(strays) / np.sqrt(LEAST_CELLS)
+    return np.stack([low - stretch, high + stretch])
 
 
 def _admits(label: str, counted: Sequence[str]) -> bool:
