@@ -89,18 +89,20 @@ def _undecided(tally: Tally, rules: Rules, weight: Weight | None, confirmed: int
     fields = tally.frames - tally.rejected - tally.repeated
     if unit != "field" and n < rules.rule.least_cells and fields >= max(_WHOLE_FILM, n):
         return f"Only {_many(n, unit)} in {fields} fields: scan the whole film, few can hide blasts."
-    if weight is None or n < rules.rule.least_cells:
-        return f"Too few {few} to say." if not tally.positives else f"{counted}: too few {few} to say."
-    if weight.more is None and rules.rates.place == "site":
+    beyond = _beyond(tally, rules, weight)
+    if beyond and rules.rates.place == "site":
         return f"{counted}: this model may overlook too many blasts to rule them out."
-    if weight.more is None:
+    if beyond:
         return f"{counted}: in an unknown laboratory this model errs too often to say more."
+    if n < rules.rule.least_cells:
+        return f"Too few {few} to say." if not tally.positives else f"{counted}: too few {few} to say."
     return f"{counted}: not decided yet."
 
 
 def _beyond(tally: Tally, rules: Rules, weight: Weight | None) -> bool:
-    """Whether more cells would not decide, though enough were counted to see that."""
-    return weight is not None and weight.more is None and tally.leukocytes >= rules.rule.least_cells
+    """Whether more cells would not decide, and enough were counted to see that."""
+    enough = tally.leukocytes >= rules.rule.least_cells or tally.positives >= rules.rule.least_positives
+    return weight is not None and weight.more is None and enough
 
 
 def _headline(kind: FindingKind, tally: Tally, rules: Rules, weight: Weight | None) -> str:

@@ -136,13 +136,14 @@ class Weight:
 
     Attributes
     ----------
-    fraction, interval : of blasts among the leukocytes, corrected; the interval holds at every look.
+    fraction, interval : of blasts among the leukocytes, corrected; the interval holds at every look. None
+        where the model's errors leave every fraction possible.
     clear : the counts rule out the lowest fraction that must not be missed.
     more : how many more leukocytes would decide, if positives come as often as so far; None beyond reach.
     """
 
-    fraction: float
-    interval: tuple[float, float]
+    fraction: float | None
+    interval: tuple[float, float] | None
     clear: bool
     more: int | None
 
@@ -162,6 +163,8 @@ def weighed(k: int, n: int, reviewed: float, rule: FindingRule, rates: ErrorRate
     ruled_out = clear(then, looks, rule, rates, reviewed=reviewed > 0)
     decided = ruled_out | above(then, looks, rule, rates)
     more = int(looks[decided.argmax()]) - n if decided[:-1].any() else None
+    if ends == [0.0, 1.0] or now.sensitivity.mean <= now.false_blasts.mean:
+        return Weight(None, None, bool(ruled_out[-1]), more)
     return Weight(min(max(best, ends[0]), ends[1]), (ends[0], ends[1]), bool(ruled_out[-1]), more)
 
 

@@ -26,7 +26,7 @@ def test_the_corrected_fraction_is_that_of_rogan_and_gladen() -> None:
 def test_a_network_that_tells_nothing_apart_says_nothing_of_the_fraction() -> None:
     blind = ErrorRates(Spread(0.3, 0.1, 0.5), Spread(0.3, 0.1, 0.5), "test")
     weight = weighed(60, 200, 0.0, RULE, blind)
-    assert weight.interval == (0.0, 1.0)
+    assert (weight.fraction, weight.interval) == (None, None)
     assert not weight.clear
     assert weight.more is None
 
@@ -73,8 +73,12 @@ def test_the_cells_asked_for_decide() -> None:
 
 def test_what_people_looked_at_is_no_longer_false() -> None:
     machine, person = weighed(8, 400, 0.0, RULE, GOOD), weighed(8, 400, 1.0, RULE, GOOD)
+    assert person.fraction is not None
     assert person.fraction == pytest.approx(8 / 400 / (0.85 * 0.95), rel=0.01)
+    assert machine.fraction is not None
     assert machine.fraction < person.fraction
+    assert machine.interval is not None
+    assert person.interval is not None
     assert person.interval[0] > machine.interval[0]
 
 
