@@ -82,7 +82,9 @@ def of_windows(bundle: Bundle, recipe: Recipe, windows: Windows) -> Additions:
         return Additions()
     ranges = familiar(windows, recipe.counted, recipe.input.pitch_um)
     chosen = _chosen(bundle, windows, recipe)
-    tables: dict[str, Any] = {"familiar": {name: list(ends) for name, ends in ranges.items()}}
+    tables: dict[str, Any] = {}
+    if ranges:
+        tables["familiar"] = {name: list(ends) for name, ends in ranges.items()}
     if not len(chosen):
         return Additions(tables)
     cells = windows.pick(chosen)

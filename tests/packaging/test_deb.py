@@ -66,7 +66,7 @@ def test_everything_belongs_to_root_and_only_commands_are_executable(package: Pa
     assert {line[1] for line in listed} == {"root/root"}
     assert {line[0] for line in listed} == {"drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x"}
     runnable = {line[5] for line in listed if line[0] == "-rwxr-xr-x"}
-    assert runnable == {"./usr/bin/edge-run", "./usr/bin/edge-device"}
+    assert runnable == {"./usr/bin/edge-run", "./usr/bin/edge-device", "./usr/bin/edge-slides"}
     assert {" ".join(line[3:5]) for line in listed} == {listed[0][3] + " " + listed[0][4]}
 
 

@@ -27,7 +27,7 @@ _STANDARD_ERROR = 1.4826 * np.sqrt(np.pi / 2)
 
 
 def familiar(windows: Windows, counted: Sequence[str], pitch_um: float) -> dict[str, tuple[float, float]]:
-    """Feature -> lowest and highest of its median on slides like those in the windows.
+    """Feature -> lowest and highest of its median on slides like those in the windows; none without cells.
 
     Parameters
     ----------
@@ -36,6 +36,8 @@ def familiar(windows: Windows, counted: Sequence[str], pitch_um: float) -> dict[
     """
     labels = [label for label in np.unique(windows.labels).tolist() if _admits(label, counted)]
     cells = windows.pick(np.isin(windows.labels, labels) & (windows.masks == 2).any(axis=(1, 2)))
+    if not len(cells):
+        return {}
     pairs = zip(cells.pixels, cells.masks, strict=True)
     seen = np.concatenate([_looks(pixels, mask, pitch_um) for pixels, mask in pairs])
     ends = np.stack([_range(seen, cells, cells.datasets == name) for name in np.unique(cells.datasets)])

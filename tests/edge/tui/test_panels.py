@@ -198,8 +198,8 @@ def test_what_the_line_has_to_tell_stays_in_sight_until_the_slide_ends() -> None
         await until(pilot, lambda: note in " ".join(text_of(pilot, "Notes").replace("\n ", "").split()), note)
         assert text_of(pilot, "Notes").startswith("! unsigned bundle\n! saved")
         assert "keep the slide" in text_of(pilot, "FindingPanel").lower()
-        await pilot.press("n", "y")
-        assert text_of(pilot, "Notes") == "! unsigned bundle"
+        await pilot.press("n", "ctrl+s")
+        await until(pilot, lambda: text_of(pilot, "Notes") == "! unsigned bundle", "only what stands")
 
     drive(screening, script)
 

@@ -55,11 +55,11 @@ def test_the_table_is_in_the_manifest_and_nothing_else_is_another(
 
 def test_the_model_card_tells_it_once(tmp_path: Path) -> None:
     one, other = tmp_path / "one.bundle", tmp_path / "other.bundle"
-    amend(Path("leukocytes"), one, {"operation": TABLE})
+    amend(Path("cnmc-cnn"), one, {"operation": TABLE})
     amend(one, other, {"operation": {**TABLE, "source": "three laboratories"}})
     old, first, second = (
         bundle.load(path, allow_unsigned=True).members["MODEL_CARD.md"].decode()
-        for path in (Path("leukocytes"), one, other)
+        for path in (Path("cnmc-cnn"), one, other)
     )
     assert "| deepapl, 68 × patient | 1517 | 0.290 | 3541 | 0.012 |" in first
     assert "Sensitivity: 0.200 in the mean, 0.0100 to 0.600 on 95% of slides." in first
