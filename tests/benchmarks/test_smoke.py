@@ -17,6 +17,7 @@ from tests.train import layouts
 from tests.train.conftest import draw
 from tests.train.runs import TRAINED, all_left_out
 from train.data.split import split_of
+from train.judging import leftout
 
 ROOT = Path(__file__).resolve().parents[2] / "benchmarks"
 SCRIPTS = sorted(
@@ -137,3 +138,16 @@ def test_slides_of_cells_left_out(run: Run, runs: Path, tmp_path: Path) -> None:
     assert found["details"]["cnmc"]["site"]["place"] == "site"
     assert found["details"]["cnmc"]["site"]["source"].endswith("sensitivity of other laboratories")
     assert str(tmp_path) not in out.read_text()
+
+
+def test_figures_of_a_laboratory_left_out(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT)
+    judged = runpy.run_path(str(ROOT / "leftout.py"))["judged"]
+    for run in leftout.runs_in(runs, print):
+        for cells in leftout.asked(run, tmp_path, runs / "cache", print):
+            found = {name: (value, n) for name, value, n, _ in judged(cells, 0.3)}
+            assert set(found) == {"sensitivity", "specificity", "ROC area", "six types"}
+            assert all(0 <= value <= 1 for value, _ in found.values())
+            assert found["sensitivity"][1] + found["specificity"][1] == found["ROC area"][1]
