@@ -108,9 +108,10 @@ def _read(arguments: argparse.Namespace) -> Book:
 def _list(arguments: argparse.Namespace) -> int:
     from edge.records.slidejson import slide_record
     from edge.review.lines import table
+    from edge.review.unfinished import judged
 
     with _read(arguments) as book:
-        slides = book.listed(arguments.search)
+        slides = [judged(book, slide) for slide in book.listed(arguments.search)]
         if arguments.json is not None:
             _write(arguments.json, (slide_record(slide) for slide in slides))
         if arguments.json == "-":
@@ -128,9 +129,10 @@ def _show(arguments: argparse.Namespace) -> int:
     from edge.records.slidejson import cell_records, people_record, rounded, slide_record
     from edge.review.cells import interval_at_end
     from edge.review.lines import page
+    from edge.review.unfinished import judged
 
     with _read(arguments) as book:
-        slide = book.found(arguments.slide)
+        slide = judged(book, book.found(arguments.slide))
         if arguments.json is not None:
             name = slide["id"]
             people = people_record(book.about(name), book.finished(name), book.signature(name))

@@ -229,7 +229,10 @@ def test_a_slide_that_another_program_screens_is_shown_and_left_to_it(run: Run, 
             assert (status, out) == (1, "")
             assert err.startswith("edge-slides: slide now: is being screened by another program")
         screen.kill()
-    assert objects(run("list", "--json", "-")[1])[0]["state"] == "cut off"
+    (slide,) = (one for one in objects(run("list", "--json", "-")[1]) if one["slide"] == "now")
+    assert slide["state"] == "cut off"
+    assert slide["machine_finding"] is None
+    assert slide["finding"] is not None  # of what is on the disk
 
 
 def test_who_has_the_slide_open_too_is_named(run: Run, path: Path) -> None:
