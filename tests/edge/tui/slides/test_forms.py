@@ -82,6 +82,7 @@ def test_nothing_new_is_nothing_written(path: Path, keys: list[str]) -> None:
         (3, "x" * 10_000, "is not 1 to 2000 characters"),
         (4, "<b>", "initials"),
     ],
+    ids=range(9),
 )
 def test_what_cannot_be_is_told_and_what_was_typed_stays(
     path: Path, downs: int, text: str, word: str
