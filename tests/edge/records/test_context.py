@@ -78,3 +78,5 @@ def test_a_frame_without_pixels_has_none_to_keep(tmp_path: Path) -> None:
         store.begin_slide("s", HEADER)
         store.add(reading(0, 0, fault="cut short"))
         store.flush()
+        (kept,) = store.readings("s")
+    assert kept["fault"] == "cut short"
