@@ -130,12 +130,12 @@ _HEADLINES: dict[FindingKind, str] = {
 
 
 def _advice(kind: FindingKind, tally: Tally, rules: Rules, weight: Weight | None) -> str:
-    look = [LOOK] if tally.candidates else []
-    if kind == "keep-scanning":
-        return " ".join(look + [_ILL] * _beyond(tally, rules, weight))
-    if kind == "no-blasts-seen":
-        return " ".join([*look, _ADVICE[kind]])
-    return _ADVICE[kind]
+    words = [LOOK] if tally.candidates and kind in ("keep-scanning", "no-blasts-seen") else []
+    words += [_ADVICE[kind]] if _ADVICE[kind] else []
+    if kind == "keep-scanning" and _beyond(tally, rules, weight):
+        words.append(_ILL)
+    advice = " ".join(words)
+    return advice.replace("suspicious cells", "suspicious fields") if tally.unit == "field" else advice
 
 
 def _many(n: int, noun: str) -> str:

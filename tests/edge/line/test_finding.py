@@ -117,6 +117,8 @@ def test_what_to_do_is_said_with_what_was_found() -> None:
     assert "does not rule out leukemia" in one.advice
     assert "Look at the suspicious cells" in one.advice
     assert "today" in judge(_tally(50, 20, standing="refer"), _rules()).advice
+    field = judge(_tally(50, 20, standing="refer", **FIELDS), _rules(unit="field", sign="positive field"))
+    assert field.advice.endswith("Look at the suspicious fields in the review.")
     assert "today" in judge(_tally(50, 20, standing="read-film"), _rules()).advice
 
 
