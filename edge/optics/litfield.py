@@ -32,8 +32,9 @@ class LitField:
         if self.corners is None:
             return None
         mask = np.zeros((height, width), np.uint8)
-        around = np.round(self.corners * np.float32([width, height]) - 0.5).astype(np.int32)
-        return np.asarray(cv2.fillConvexPoly(mask, around, 1)).view(np.bool_)
+        around = np.round(self.corners * np.array([width, height]) - 0.5).astype(np.int32)
+        cv2.fillConvexPoly(mask, around, 1)
+        return mask.view(np.bool_)
 
 
 WHOLE = LitField()
