@@ -203,6 +203,7 @@ def _screening(
         camera=camera,
         independent=arguments.independent,
         folder=data_folder(),
+        vouched=(camera.um_per_px or of_pictures) is not None,
     )
     summary = Summary()
     sinks: list[Sink] = [*_sinks(arguments, camera, held), summary, notifier]

@@ -6,6 +6,7 @@ from edge.line.evidence import wilson_interval
 from edge.line.rules import Rules
 from edge.line.weighing import Weight, looked_at, weighed
 from edge.types import Finding, FindingKind, Tally
+from edge.types.problems import MEND, SCALE_UNKNOWN, UNREADABLE
 
 _WHOLE_FILM = 100
 """Fields with hardly a leukocyte after which the words ask for the whole film: of slides with leukopenia and
@@ -22,7 +23,7 @@ _ADVICE: dict[FindingKind, str] = {
     "read-film": f"Have an expert read the film today: blasts in blood are a same-day call. {_KEEP} {LOOK}",
     "no-blasts-seen": f"This does not rule out leukemia. {_ILL}",
     "keep-scanning": "",
-    "not-readable": "Check focus, light and the smear, then start again.",
+    "not-readable": "Check focus, light and the smear, then start again.",  # of older slides
 }
 """Blasts in blood are a same-day call: Optimal Care Pathway for people with acute myeloid leukaemia, 2.2."""
 
@@ -70,8 +71,10 @@ def _outcome(tally: Tally, rules: Rules, weight: Weight | None) -> tuple[Finding
         return "read-film", f"{counted}: more than the model calls falsely."
     if weight is not None and weight.clear and not confirmed:
         return "no-blasts-seen", f"{counted}: clearly fewer than {rule.missed_fraction:.0%}."
-    if tally.rejected > rule.rejected_fraction * tally.frames:
-        return "not-readable", f"{tally.rejected} of {tally.frames} fields could not be read."
+    unscaled = tally.trouble == SCALE_UNKNOWN and not n
+    if tally.rejected > rule.rejected_fraction * tally.frames or unscaled:
+        why = f": {tally.trouble}" if tally.trouble not in (None, UNREADABLE) else ""
+        return "not-readable", f"{tally.rejected} of {tally.frames} fields could not be read{why}."
     return "keep-scanning", _undecided(tally, rules, weight, confirmed)
 
 
@@ -131,7 +134,11 @@ _HEADLINES: dict[FindingKind, str] = {
 
 def _advice(kind: FindingKind, tally: Tally, rules: Rules, weight: Weight | None) -> str:
     words = [LOOK] if tally.candidates and kind in ("keep-scanning", "no-blasts-seen") else []
-    words += [_ADVICE[kind]] if _ADVICE[kind] else []
+    _, mend = MEND.get(tally.trouble or "", ("", ""))
+    if kind == "not-readable" and mend:
+        words.append(mend)
+    elif _ADVICE[kind]:
+        words.append(_ADVICE[kind])
     if kind == "keep-scanning" and _beyond(tally, rules, weight):
         words.append(_ILL)
     advice = " ".join(words)

@@ -71,7 +71,15 @@ class Ledger:
         """The class that people give a cell, None where nobody did or they differ."""
         return self._words.get(cell)
 
-    def tally(self, *, uncertain: int = 0, frames: int = 0, rejected: int = 0, repeated: int = 0) -> Tally:
+    def tally(
+        self,
+        *,
+        uncertain: int = 0,
+        frames: int = 0,
+        rejected: int = 0,
+        repeated: int = 0,
+        trouble: str | None = None,
+    ) -> Tally:
         """The counts as they stand.
 
         `uncertain` are the cells that the line leaves out, those that people have named among them.
@@ -91,6 +99,7 @@ class Ledger:
             frames=frames,
             rejected=rejected,
             repeated=repeated,
+            trouble=trouble,
             unit=rules.unit,
             sign=rules.sign,
         )

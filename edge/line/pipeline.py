@@ -1,4 +1,5 @@
-"""The line of a frame, straight: scale → specimen → quality → cells → crops → calls → map → tally → finding.
+"""The line of a frame, straight: lit field → scale → specimen → quality → cells → crops → calls → map → tally
+→ finding.
 
 `Line` turns one frame into one Reading and remembers the slide so far; `edge.line.screening` moves frames to
 it.
@@ -6,7 +7,8 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from functools import partial
 from threading import Lock
 from time import monotonic, perf_counter
@@ -17,15 +19,18 @@ from edge.cells import segment
 from edge.cells.classify import Calls, Classifier, decide
 from edge.cells.segment import Segmenter
 from edge.line import finding, quality
+from edge.line.colours import Colours
 from edge.line.focus import FocusMeter
 from edge.line.ledger import Ledger
 from edge.line.likeness import Likeness
+from edge.line.quality import Quality
 from edge.line.rules import Rules
 from edge.line.slidemap import Placement, Separate, SlideMap
-from edge.optics import specimen
-from edge.optics.scale import ScaleKeeper
+from edge.optics import litfield, specimen
+from edge.optics.scale import Scale, ScaleKeeper
 from edge.optics.specimen import Specimen
 from edge.types import F32, Bools, Cells, Finding, Frame, Reading, Said, Tally
+from edge.types.problems import ABOUT_THE_SLIDE, MEND, OUT_OF_FOCUS, SCALE_UNKNOWN, commonest, kind_of
 
 
 class Line:
@@ -39,6 +44,7 @@ class Line:
     single_cell : each frame is one leukocyte in its middle, never rejected.
     find : how cells are found; see `edge.cells.segment.segmenter`.
     mapped : lay overlapping frames on one map; False where frames have nothing to do with each other.
+    colours : what the slide's colours are held against; None begins anew.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class Line:
         rules: Rules | None = None,
         single_cell: bool = False,
         mapped: bool = True,
+        colours: Colours | None = None,
     ) -> None:
         self._classify = classifier
         self._manifest = classifier.manifest
@@ -58,20 +65,41 @@ class Line:
         self._single_cell = single_cell
         self._map = SlideMap() if mapped and not single_cell else Separate()
         self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
+        self._colours = colours or Colours()
         self._note: str | None = None
+        self._told: set[str] = set()
+        self._problems: Counter[str] = Counter()
         self.rules = rules or Rules.of(self._manifest)
+        # a picture of one cell, and one that is named as a whole, is as large as its makers cut it
+        self._scaled = not single_cell and self.rules.unit != "field"
         self._ledger, self._writing = Ledger(self.rules), Lock()
         self.tally = self._ledger.tally()
 
-    def read(self, frame: Frame) -> Reading:
-        """What this frame shows and what the slide says after it."""
-        about, clock = self._manifest, _Stages()
-        scale = self._scale.scale(frame)
+    def take(self, frame: Frame) -> Iterator[Reading]:
+        """What frames show, in the order in which they came: this one, unless it waits for its scale."""
+        clock = _Stages()
+        lit = litfield.find(frame.pixels)
+        clock.end("field")
+        settled = self._scale.take(frame, lit)
         clock.end("scale")
+        for each, scale in settled:
+            yield self._read(each, scale, clock if each is frame else _Stages())
+
+    def rest(self) -> Iterator[Reading]:
+        """What the frames show that still wait when the slide ends."""
+        for each, scale in self._scale.rest():
+            yield self._read(each, scale, _Stages())
+
+    def read(self, frame: Frame) -> Reading:
+        """What this frame shows and what the slide says after it, by the scale as it is known now."""
+        return [*self.take(frame), *self.rest()][-1]
+
+    def _read(self, frame: Frame, scale: Scale, clock: _Stages) -> Reading:
+        about = self._manifest
         view = specimen.specimen(frame.pixels, scale.um_per_px, about.pitch_um, scale.flat)
         clock.end("preprocess")
         seen = quality.assess(view, frame)
-        problems = () if self._single_cell and frame.fault is None else seen.problems
+        problems = self._problems_of(view, frame, scale, seen)
         clock.end("quality")
         cells = Cells.none(*view.pixels.shape[:2]) if problems else self._find(view)
         clock.end("segment")
@@ -81,11 +109,11 @@ class Line:
         clock.end("classify")
         centres_um = centres.astype(np.float64) * view.pitch_um
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um)
-        settled = self._settled(cells, calls, placed)
+        settled = self._settled(cells, calls, placed, scale)
         clock.end("map")
         counted = settled & self.rules.in_differential(calls.classes)
         self._likeness.see(view, cells, counted)
-        tally, said = self._count(placed, calls, settled, turned_down=bool(problems))
+        tally, said = self._count(placed, calls, settled, problems)
         return Reading(
             frame=frame,
             cells=cells.in_frame(frame.height, frame.width),
@@ -110,8 +138,29 @@ class Line:
             finding=said,
             ms=clock.total(),
             t_s=monotonic(),
-            note=scale.note or self._news(frame.note) or self._likeness.note(),
+            note=scale.note or self._advice(problems) or self._news(frame.note) or self._likeness.note(),
         )
+
+    def _problems_of(self, view: Specimen, frame: Frame, scale: Scale, seen: Quality) -> tuple[str, ...]:
+        """Why the frame is turned down, empty where it is not."""
+        if frame.fault is not None:
+            return seen.problems
+        if self._single_cell:
+            return ()
+        colour = self._colours.see(view) if not seen.problems or seen.problems == (OUT_OF_FOCUS,) else None
+        if colour is not None:
+            return (colour,)
+        unscaled = scale.unknown and self._scaled and not seen.problems
+        return (SCALE_UNKNOWN,) if unscaled else seen.problems
+
+    def _advice(self, problems: tuple[str, ...]) -> str | None:
+        """What to do about a trouble of the whole slide, told once."""
+        for problem in problems:
+            kind = kind_of(problem)
+            if kind in ABOUT_THE_SLIDE and kind not in self._told:
+                self._told.add(kind)
+                return f"{problem}; {MEND[kind][1]}"
+        return None
 
     def _centres(self, cells: Cells, view: Specimen, frame: Frame) -> F32:
         """(n, 2) where crops are cut; see `edge.bundle.model_input.ModelInput.of`."""
@@ -119,25 +168,27 @@ class Line:
             return np.array([[frame.width / 2, frame.height / 2]], np.float32) * view.scale
         return view.in_pitches(cells.centres)
 
-    def _settled(self, cells: Cells, calls: Calls, placed: Placement) -> Bools:
+    def _settled(self, cells: Cells, calls: Calls, placed: Placement, scale: Scale) -> Bools:
         """(n,) which cells enter the tally now; the map remembers them, and those nobody is sure of."""
-        fresh = placed.countable & (~cells.cut | self._single_cell)
+        fresh = placed.countable & (~cells.cut | self._single_cell) & (scale.trusted or not self._scaled)
         settled = fresh & ~calls.uncertain
         self._map.mark(placed.ids[settled], placed.ids[fresh & calls.uncertain])
         return settled
 
     def _count(
-        self, placed: Placement, calls: Calls, settled: Bools, *, turned_down: bool
+        self, placed: Placement, calls: Calls, settled: Bools, problems: tuple[str, ...]
     ) -> tuple[Tally, Finding]:
         """The slide with this frame's cells, and what it says."""
         with self._writing:
             before = self.tally
+            self._problems.update(problems)
             self._ledger.count(placed.ids[settled], calls.classes[settled])
             self.tally = self._ledger.tally(
                 uncertain=self._map.undecided,
                 frames=before.frames + 1,
-                rejected=before.rejected + turned_down,
+                rejected=before.rejected + bool(problems),
                 repeated=before.repeated + placed.repeated,
+                trouble=commonest(self._problems),
             )
             return self.tally, finding.judge(self.tally, self.rules)
 
@@ -151,6 +202,7 @@ class Line:
                 frames=now.frames,
                 rejected=now.rejected,
                 repeated=now.repeated,
+                trouble=now.trouble,
             )
             return self.tally, finding.judge(self.tally, self.rules)
 

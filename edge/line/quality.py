@@ -17,6 +17,7 @@ import numpy as np
 
 from edge.optics.specimen import Specimen
 from edge.types import F32, U8, Frame
+from edge.types.problems import NO_CONTRAST, OUT_OF_FOCUS, TOO_BRIGHT, TOO_DARK, UNREADABLE
 
 BLUR_LIMIT_UM = 0.85
 """Standard deviation of the blur; beyond it details closer than 2 µm (its full width at half height) merge,
@@ -73,7 +74,7 @@ class Quality:
 def assess(view: Specimen, frame: Frame) -> Quality:
     """Judge focus and exposure of a frame by its specimen."""
     if frame.fault is not None:
-        return Quality(0.0, 0.0, (f"unreadable: {frame.fault}",))
+        return Quality(0.0, 0.0, (f"{UNREADABLE}: {frame.fault}",))
     step = max(min(frame.height, frame.width) // _SAMPLE_LINES, 1)
     sample = np.ascontiguousarray(frame.pixels[::step, ::step])
     lit = view.glass if view.glass_fraction > 0 else sample
@@ -87,7 +88,7 @@ def assess(view: Specimen, frame: Frame) -> Quality:
     limit = BLUR_LIMIT_UM**2 + OWN_UM2
     sharpness = limit**2 / (limit**2 + variance**2)
     blur = float(np.sqrt(max(variance - OWN_UM2, 0.0)))
-    return Quality(sharpness, brightness, ("out of focus",) if variance > limit else (), blur, steepness)
+    return Quality(sharpness, brightness, (OUT_OF_FOCUS,) if variance > limit else (), blur, steepness)
 
 
 def _edges(view: Specimen) -> tuple[float | None, float | None]:
@@ -146,12 +147,12 @@ def _exposure_problem(view: Specimen, sample: U8) -> str | None:
     red, green, blue = cv2.split(sample)
     dark = cv2.max(cv2.max(red, green), blue) < _DARK_PICTURE
     if np.count_nonzero(dark) > _DARK_SHARE * dark.size:
-        return "too dark"
+        return TOO_DARK
     if view.glass_fraction > 0 and float(view.glass.max()) < _DARK_GLASS:
-        return "too dark"
+        return TOO_DARK
     burnt = cv2.min(cv2.min(red, green), blue) >= _BURNT
     if np.count_nonzero(burnt) > _BURNT_SHARE * burnt.size:
-        return "too bright"
+        return TOO_BRIGHT
     if float(green.std()) < _FLAT:
-        return "no contrast"
+        return NO_CONTRAST
     return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Protocol
@@ -20,13 +20,14 @@ from edge.cameras.feed import Feed
 from edge.cameras.livefeed import feed_for
 from edge.cells.classify import Classifier
 from edge.cells.segment import Segmenter, segment
+from edge.line.colours import Colours
 from edge.line.explain import Explainer
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
 from edge.optics.scale import Scales
 from edge.records.people import UNKNOWN, About
 from edge.records.store import Store, Unrecorded
-from edge.types import Finding, Frame, Reading, Said, Sink, SlideHeader, Tally, Waiting
+from edge.types import Finding, Reading, Said, Sink, SlideHeader, Tally, Waiting
 
 _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
@@ -154,6 +155,8 @@ class Screening:
         self._heard: Line | None = None  # of the slide that people can be asked about, finished or not
         self._last: Reading | None = None
         self._note: str | None = None  # what a user must know of the slide that begins
+        self._said: set[str] = set()  # notes that independent slides need not repeat
+        self._colours = Colours() if options.independent else None
         self._feed = feed or feed_for(camera)
 
     @property
@@ -215,19 +218,18 @@ class Screening:
                         yield from self._given(self._store.flush())
                         continue
                     if self._asked or self._options.independent:
-                        yield from self._given(self._store.flush())
+                        yield from self._left_over()
                         self._finish()
                         self._begin()
-                    self._last = self._read(frame)
-                    self._store.add(self._last)
-                    yield from self._given(self._store.committed())
+                    assert self._line is not None
+                    yield from self._kept(self._line.take(frame))
                     frames += 1
-                    self._rest(self._last, end)
+                    self._rest(end)
             except CameraError:
-                yield from self._given(self._store.flush())
+                yield from self._left_over()
                 raise
             else:
-                yield from self._given(self._store.flush())
+                yield from self._left_over()
             finally:
                 self._finish()
             if not frames and not self._stopped.is_set():
@@ -242,18 +244,36 @@ class Screening:
             return CameraError(f"{told}; give it more with --max-seconds")
         return CameraError(f"{told}: {self.waiting.reason}; {self.waiting.advice}")
 
-    def _read(self, frame: Frame) -> Reading:
-        assert self._line is not None
-        reading = self._line.read(frame)
-        note = "; ".join(filter(None, (self._note, reading.note))) or None
+    def _left_over(self) -> Iterator[Reading]:
+        """The slide's last readings: of frames that waited for their scale, and what is not committed yet."""
+        if self._line is not None:
+            yield from self._kept(self._line.rest())
+        yield from self._given(self._store.flush())
+
+    def _kept(self, readings: Iterable[Reading]) -> Iterator[Reading]:
+        """Store readings as they come; those that are on the disk."""
+        for reading in readings:
+            self._last = self._noted(reading)
+            self._store.add(self._last)
+            yield from self._given(self._store.committed())
+
+    def _noted(self, reading: Reading) -> Reading:
+        """The reading with all that the user should know by now."""
+        note = reading.note
+        if self._options.independent and note is not None:  # what every picture would say is said once
+            note = None if note in self._said else note
+            self._said.add(str(reading.note))
+        note = "; ".join(filter(None, (self._note, note))) or None
         self._note = None
         if note is None and self._throttle is not None:
             note = self._throttle.note
         return reading if note == reading.note else replace(reading, note=note)
 
-    def _rest(self, reading: Reading, end: float) -> None:
+    def _rest(self, end: float) -> None:
         """Let a hot processor cool; the camera's newest frame is taken afterwards, so nothing waits."""
-        rest_s = self._throttle.pause_s(reading.ms["total"] / 1e3) if self._throttle else 0.0
+        if self._last is None:
+            return
+        rest_s = self._throttle.pause_s(self._last.ms["total"] / 1e3) if self._throttle else 0.0
         end = min(end, monotonic() + rest_s)
         self._sleep(end, lambda: self._stopped.is_set() or bool(self._asked))
 
@@ -289,6 +309,7 @@ class Screening:
         self._line = Line(
             self._classifier, self._scales.for_slide(), find=self._find,
             rules=self.rules, single_cell=self._options.single_cell, mapped=not self._options.independent,
+            colours=self._colours,
         )  # fmt: skip
         self._heard = self._line
         for sink in self._sinks:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.optics import illumination
+from edge.optics.litfield import WHOLE, LitField
 from edge.types import F32, U8, Bools
 
 RED_CELL_UM = 7.5
@@ -131,7 +132,7 @@ def estimate(fields: Sequence[RedCells]) -> Measured | None:
     return Measured(RED_CELL_UM / float(np.exp(middle)), error, cells, used)
 
 
-def find(pixels: U8) -> RedCells:
+def find(pixels: U8, lit: LitField = WHOLE) -> RedCells:
     """Single red cells whose outline shows at least half way round.
 
     In a picture, (H, W, 3) uint8 RGB, of unknown scale: red cells from about 15 px across.

@@ -1,29 +1,41 @@
 """What this camera on this microscope does to lengths and light, given, saved or measured.
 
-`ScaleKeeper` answers for every frame how large a pixel is and who says so: the user, a saved calibration, the
-slide's red cells (`edge.optics.redcells`), or else the device profile's nominal value. It brings the saved
-flat field too, and says once what of a calibration no longer fits.
+`ScaleKeeper` answers for every frame how large a pixel is and who says so: the user, a saved calibration,
+the slide's red cells (`edge.optics.ruler`), or else a nominal value. Pictures in files wait until it is
+known, for they can; a live camera shows the same place again. It brings the saved flat field too, and says
+once what of a calibration no longer fits.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from edge.optics import redcells
+import cv2
+import numpy as np
+
+from edge.optics import litfield, redcells
 from edge.optics.calibrations import FILE, Calibration, CalibrationError, CalibrationStore, stamp, too_old
 from edge.optics.drift import Upkeep
-from edge.optics.redcells import Measured, RedCells
-from edge.types import F32, Frame, ScaleSource
+from edge.optics.litfield import WHOLE, LitField
+from edge.optics.redcells import Measured
+from edge.optics.ruler import CHANGED_CELLS, DISAGREEMENT, Ruler
+from edge.types import F32, U8, Frame, ScaleSource
 
-SURE_FIELDS, SURE_CELLS = 3, 60
-"""Fields and red cells from which a scale counts as measured."""
+UNKNOWN_FIELDS = 20
+"""Fields of a live slide without a red cell to measure by, after which the user is told."""
 
-_EAGER_FIELDS = 12  # after so many without being sure, one field in ten is enough
 _LIVE_INTERVAL_S = 1.0  # a live camera shows the same field many times over before the stage moves on
-_DISAGREEMENT = 0.15  # beyond what people's red cells differ by, and enough to mislead the classifier
+_MOVED = 4.0  # grey levels, mean difference of two views 32 pixels across: more than noise and flicker
+_VIEW_PX = (32, 18)
+_HELD, _HELD_BYTES = 20, 128 << 20  # pictures that wait for their scale: a small board has a gigabyte
+_DOUBTED = 3  # of them wait to see whether the scale has changed
+_SAMPLES = 12  # pictures of a folder that tell the scale of all
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -33,15 +45,25 @@ class Scale:
     Attributes
     ----------
     um_per_px : micrometres per pixel of the frame.
-    source : 'given', 'calibration', 'red-cells' or 'nominal'.
+    source : 'given', 'calibration', 'red-cells', 'red-cells-of-others' or 'nominal'.
+    trusted : whether cells may be counted by it.
+    unknown : nothing speaks for any scale, and enough was looked at to say so.
     note : what the user should know, told once, else None.
+    lit : where the frame shows the specimen.
     flat : (h, w, 3) float32, the saved flat field for `preprocess.specimen`, None without one that fits.
     """
 
     um_per_px: float
     source: ScaleSource
+    trusted: bool = True
+    unknown: bool = False
     note: str | None = None
+    lit: LitField = WHOLE
     flat: F32 | None = field(default=None, compare=False)
+
+
+Scaled = tuple[Frame, Scale]
+"""A frame whose scale is settled."""
 
 
 class Eyepiece(Protocol):
@@ -50,6 +72,14 @@ class Eyepiece(Protocol):
     name: str
     serial: str
     live: bool
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """Pictures of which some can be looked at before it is their turn."""
+
+    def samples(self, most: int) -> Iterator[U8]:
+        """Up to so many of them, spread evenly, (H, W, 3) uint8 RGB; what cannot be read is left out."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +91,10 @@ class Scales:
     asked : µm per pixel stated by the user, or 'auto'.
     nominal : µm per pixel to fall back on.
     camera : a live camera's calibration is saved under its name; a folder of pictures is no microscope.
-    independent : every frame is a slide of its own.
+    independent : every frame is a slide of its own; those of one size share what their red cells say.
     folder : where the calibrations are kept, None for nowhere.
+    vouched : the nominal value is that of these pictures, not just of the usual camera.
+    shared : what the red cells of independent pictures said so far, by size.
     """
 
     asked: float | str
@@ -70,6 +102,8 @@ class Scales:
     camera: Eyepiece
     independent: bool = False
     folder: Path | None = None
+    vouched: bool = False
+    shared: dict[Size, Ruler] = field(default_factory=dict, compare=False)
 
     @property
     def expected(self) -> float:
@@ -85,39 +119,82 @@ class Scales:
         """What answers for the frames of a new slide."""
         return ScaleKeeper(self)
 
+    def of_all(self, size: Size) -> Ruler:
+        """What the independent pictures of one size say together; some are looked at first."""
+        ruler = self.shared.get(size)
+        if ruler is None:
+            ruler = self.shared[size] = Ruler()
+            if isinstance(self.camera, Sampled):
+                for pixels in self.camera.samples(_SAMPLES):
+                    if size_of(pixels) == size:
+                        ruler.see(redcells.find(pixels, litfield.find(pixels)))
+        return ruler
+
+
+def size_of(pixels: U8) -> Size:
+    """Longer and shorter side: a camera that is held upright is the same camera."""
+    height, width = pixels.shape[:2]
+    return max(height, width), min(height, width)
+
 
 class ScaleKeeper:
-    """The scale of one slide's frames: measures red cells until sure, then keeps what it found."""
+    """The scale of one slide's frames, each by itself or held against those before it."""
 
     def __init__(self, scales: Scales) -> None:
         self._scales = scales
         self._given = None if isinstance(scales.asked, str) else scales.asked
         self._store = scales.store
-        self._size = (0, 0)
+        self._size = (0, 0)  # width and height
+        self._rulers: defaultdict[Size, Ruler] = defaultdict(Ruler)
         self._calibration: Calibration | None = None
+        self._another_objective = False  # than the calibration's
         self._upkeep: Upkeep | None = None
         self._notes: deque[str] = deque()
-        self._fields: list[RedCells] = []
-        self._seen = 0
+        self._held: list[tuple[Frame, LitField]] = []
+        self._patient = True
+        self._blind = self._doubts = 0  # fields of a live camera without a scale, and in doubt of it
         self._last_look_s = float("-inf")
-        self._measured: Measured | None = None
-        self._sure = self._given is not None
+        self._view: F32 | None = None
 
-    def scale(self, frame: Frame) -> Scale:
-        """How large a pixel of this frame is. Raises CalibrationError when the saved ones are damaged."""
+    def take(self, frame: Frame, lit: LitField = WHOLE) -> list[Scaled]:
+        """The frames whose scale is settled now, in the order in which they came, this one last or held.
+
+        Raises CalibrationError when the saved ones are damaged.
+        """
+        settled: list[Scaled] = []
         if frame.fault is None and (frame.width, frame.height) != self._size:
+            settled = self.rest()
             self._take_resolution(frame)
-        if self._scales.independent:
-            self._fields, self._measured = [], None
+        if self._scales.independent and self._given is None and self._saved_scale is None:
+            return [*settled, (frame, self._alone(frame, lit))]
         if self._wants(frame):
-            self._look(frame)
-        return self._answer()
+            self._look(frame, lit)
+        self._held.append((frame, lit))
+        return settled if self._waits() else [*settled, *self.rest()]
+
+    def rest(self) -> list[Scaled]:
+        """The frames that are held, by what is known now."""
+        held, self._held = self._held, []
+        return [(frame, self._answer(lit)) for frame, lit in held]
+
+    def scale(self, frame: Frame, lit: LitField = WHOLE) -> Scale:
+        """How large a pixel of this frame is, as far as it is known now."""
+        return [*self.take(frame, lit), *self.rest()][-1][1]
+
+    @property
+    def _ruler(self) -> Ruler:
+        return self._rulers[max(self._size), min(self._size)]
 
     def _take_resolution(self, frame: Frame) -> None:
-        self._size = (frame.width, frame.height)
+        before, self._size = self._size, (frame.width, frame.height)
         camera = self._scales.camera
-        if camera.live and self._given is None:
-            self._fields, self._measured, self._sure = [], None, False
+        self._patient, self._view = True, None
+        seen = (max(self._size), min(self._size)) in self._rulers
+        if before[0] and not seen and self._given is None and not self._scales.independent:
+            self._notes.append(
+                f"pictures of {frame.width} × {frame.height} pixels now, {before[0]} × {before[1]} before:"
+                " their scale is measured anew"
+            )
         if self._store is None:
             return
         try:
@@ -127,6 +204,7 @@ class ScaleKeeper:
                 raise
             self._notes.append(str(error))  # what was given does not depend on what was saved
             self._calibration = None
+        self._another_objective = False
         self._upkeep = Upkeep(self._calibration) if self._calibration else None
         if self._calibration and (old := too_old(self._calibration)):
             self._notes.append(old)
@@ -141,37 +219,84 @@ class ScaleKeeper:
         return self._calibration if self._calibration and self._calibration.scale_measured else None
 
     def _wants(self, frame: Frame) -> bool:
-        """Whether to measure this frame: only while unsure, and then not more often than it helps."""
-        if (self._sure and not self._watched) or frame.fault is not None:
+        """Whether to look at this frame: a live camera's not more often than it helps."""
+        if frame.fault is not None or (self._given is not None and not self._watched):
             return False
-        if self._scales.independent:
-            return self._saved_scale is None
-        if self._scales.camera.live:
-            return frame.monotonic_s - self._last_look_s >= _LIVE_INTERVAL_S
-        self._seen += 1
-        return self._seen <= _EAGER_FIELDS or self._seen % 10 == 0
+        if not self._scales.camera.live:
+            return True
+        if frame.monotonic_s - self._last_look_s >= _LIVE_INTERVAL_S:
+            return True
+        unsettled = self._given is None and (self._ruler.measured is None or self._ruler.doubted > 0)
+        return unsettled and self._moved(frame)
 
-    def _look(self, frame: Frame) -> None:
-        """Measure one more field, and act on it when that made the scale sure or a judgement due."""
+    def _moved(self, frame: Frame) -> bool:
+        """Whether a live camera shows another place than when it was looked at last."""
+        return self._view is None or float(np.abs(_view(frame.pixels) - self._view).mean()) > _MOVED
+
+    def _waits(self) -> bool:
+        """Whether pictures are held until their scale is known, or until it is clear that it has not changed.
+
+        Only pictures in files can wait: they are read one by one, and none is like another.
+        """
+        if self._scales.camera.live or self._given is not None or not self._patient:
+            return False
+        ruler, held = self._ruler, len(self._held)
+        if sum(frame.pixels.nbytes for frame, _ in self._held) > _HELD_BYTES:
+            held = _HELD
+        if ruler.doubted:
+            if held < _DOUBTED:
+                return True
+            ruler.trust()
+            return False
+        self._patient = ruler.sure or held < _HELD
+        return self._patient and not ruler.sure
+
+    def _look(self, frame: Frame, lit: LitField) -> None:
+        """Measure one more field, and act on what that changes."""
         self._last_look_s = frame.monotonic_s
-        if not self._sure:
-            found = redcells.find(frame.pixels)
-            if len(found):
-                self._fields.append(found)
-                self._measured = redcells.estimate(self._fields)
-            self._sure = not self._scales.independent and is_sure(self._measured)
-            if self._sure and (note := self._on_sure()):
-                self._notes.append(note)
+        if self._given is None:
+            moved = self._scales.camera.live and self._moved(frame)
+            self._measure(frame, lit, moved)
+            if moved:
+                self._view = _view(frame.pixels)
         if self._upkeep is not None and self._watched:
             self._notes.extend(self._upkeep.look(frame, self._known().um_per_px))
 
+    def _measure(self, frame: Frame, lit: LitField, moved: bool) -> None:
+        ruler = self._ruler
+        if ruler.doubted and self._scales.camera.live:
+            if not moved:  # the same field again is no second opinion
+                return
+            self._doubts += 1
+            if self._doubts > _DOUBTED:
+                ruler.trust()
+        sure = ruler.sure
+        before = ruler.see(redcells.find(frame.pixels, lit))
+        self._doubts *= ruler.doubted > 0
+        self._blind = self._blind + moved if ruler.measured is None else 0
+        if before is not None:
+            self._on_change(before)
+        elif ruler.sure and not sure and (note := self._on_sure()):
+            self._notes.append(note)
+
+    def _on_change(self, before: Measured) -> None:
+        now, saved = self._ruler.measured, self._saved_scale
+        assert now is not None
+        self._another_objective = (
+            saved is not None and abs(now.um_per_px / saved.um_per_px - 1) > DISAGREEMENT
+        )
+        self._notes.append(
+            f"the red cells say {now.um_per_px:.4f} µm per pixel now, {before.um_per_px:.4f} before"
+            f" ({now.um_per_px / before.um_per_px - 1:+.0%}): another objective? The scale is measured anew"
+        )
+
     def _on_sure(self) -> str | None:
         """Compare with the saved calibration, or save what was measured. Returns what to tell the user."""
-        measured, saved = self._measured, self._saved_scale
+        measured, saved = self._ruler.measured, self._saved_scale
         assert measured is not None
         if saved is not None:
             off = measured.um_per_px / saved.um_per_px - 1
-            if abs(off) <= _DISAGREEMENT:
+            if abs(off) <= DISAGREEMENT:
                 return None
             return (
                 f"saved calibration {saved.um_per_px:.4f} µm per pixel of {saved.measured_at[:10]}, but the"
@@ -194,22 +319,48 @@ class ScaleKeeper:
             return str(error)  # the slide is being read and must not stop for this
         return None
 
-    def _answer(self) -> Scale:
+    def _answer(self, lit: LitField) -> Scale:
         note = self._notes.popleft() if self._notes else None
         fits = self._calibration is not None and self._upkeep is not None and self._upkeep.flat_fits
         flat = self._calibration.flat if self._calibration is not None and fits else None
-        return replace(self._known(), note=note, flat=flat)
+        return replace(self._known(), note=note, lit=lit, flat=flat)
 
     def _known(self) -> Scale:
         if self._given is not None:
             return Scale(self._given, "given")
-        if (saved := self._saved_scale) is not None:
-            return Scale(saved.um_per_px, "calibration")
-        if (measured := self._measured) is not None:
-            return Scale(measured.um_per_px, "red-cells")
-        return Scale(self._scales.nominal, "nominal")
+        ruler = self._ruler
+        trusted = not (self._scales.camera.live and ruler.doubted)
+        if (saved := self._saved_scale) is not None and not self._another_objective:
+            return Scale(saved.um_per_px, "calibration", trusted)
+        if ruler.measured is not None:
+            return Scale(ruler.measured.um_per_px, "red-cells", trusted)
+        return self._nominal(not self._scales.camera.live or self._blind >= UNKNOWN_FIELDS)
+
+    def _nominal(self, told: bool) -> Scale:
+        vouched = self._scales.vouched
+        return Scale(self._scales.nominal, "nominal", trusted=vouched, unknown=told and not vouched)
+
+    def _alone(self, frame: Frame, lit: LitField) -> Scale:
+        """The scale of an independent picture: its own red cells, or those of others of its size."""
+        if frame.fault is not None:
+            return replace(self._nominal(False), lit=lit)
+        all_ = self._scales.of_all(size_of(frame.pixels))
+        found = redcells.find(frame.pixels, lit)
+        own = redcells.estimate([found])
+        if own is not None and all_.sure and all_.differs(own):
+            if own.cells >= CHANGED_CELLS:
+                return Scale(own.um_per_px, "red-cells", lit=lit)
+            own = None
+        else:
+            all_.see(found)
+        if all_.measured is None:
+            return replace(self._nominal(True), lit=lit)
+        return Scale(all_.measured.um_per_px, "red-cells" if own else "red-cells-of-others", lit=lit)
 
 
-def is_sure(measured: Measured | None) -> bool:
-    """Whether a scale rests on enough."""
-    return measured is not None and measured.fields >= SURE_FIELDS and measured.cells >= SURE_CELLS
+def _view(pixels: U8) -> F32:
+    """A tiny grey picture of a field, by which two places are told apart."""
+    step = max(min(pixels.shape[:2]) // 128, 1)
+    return np.asarray(
+        cv2.resize(pixels[::step, ::step, 1], _VIEW_PX, interpolation=cv2.INTER_AREA), np.float32
+    )

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from edge.records.boots import TrueTimes
 from edge.records.rows import Row, decoded, decoded_cell
+from edge.types.problems import commonest
 
 
 class Queries(ABC):
@@ -46,13 +47,21 @@ class Queries(ABC):
         return [decoded(row, "problems", "ms") for row in found]
 
     def fields(self, slide: str) -> Row:
-        """How many of its fields were read (`frames`), turned down (`rejected`), and showed nothing new."""
+        """How many of its fields were read (`frames`), turned down (`rejected`), and showed nothing new.
+
+        `trouble` is what was the matter with most of those turned down; see `edge.types.Tally`.
+        """
         (row,) = self._rows(
             "SELECT count(*) AS frames, ifnull(sum(problems != '[]'), 0) AS rejected, "
             "ifnull(sum(repeated), 0) AS repeated FROM readings WHERE slide = ?",
             slide,
         )
-        return row
+        problems = self._rows(
+            "SELECT problem.value AS problem, count(*) AS times FROM readings, json_each(problems) AS problem"
+            " WHERE slide = ? GROUP BY problem.value ORDER BY min(readings.id)",
+            slide,
+        )
+        return row | {"trouble": commonest({found["problem"]: found["times"] for found in problems})}
 
     def cells(self, slide: str) -> list[Row]:
         """The slide's cells, frame by frame: the columns of table `cells` and the reading's `frame`.

@@ -12,14 +12,9 @@ from edge.tui.colours import GOOD, css
 from edge.tui.panel import Panel
 from edge.tui.wording import fit, fit_all
 from edge.types import Reading
+from edge.types.problems import MEND, kind_of
 
 # What to do about a frame that was turned down, where its problem does not say so itself.
-_ADVICE = {
-    "out of focus": "turn the fine focus",
-    "too dark": "turn up the lamp",
-    "too bright": "turn down the lamp",
-    "no contrast": "move onto the smear",
-}
 _FINE = css(GOOD)
 _LEAST = 6  # characters, in which what goes with a slide can still be made out
 
@@ -131,7 +126,7 @@ def _became(reading: Reading | None) -> tuple[str, str]:
         problem = reading.problems[0]
         if reading.frame.fault is not None:
             return f"▲ {reading.frame.source}: {problem}", "bold yellow"
-        advice = _ADVICE.get(problem)
+        advice, _ = MEND.get(kind_of(problem), ("", ""))
         return f"▲ {problem}: {advice}" if advice else f"▲ {problem}", "bold yellow"
     counted = int(reading.counted.sum())
     if counted:

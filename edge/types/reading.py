@@ -12,7 +12,7 @@ from edge.types.arrays import F32, I32, U8, Bools, check
 from edge.types.cells import CellsInFrame
 from edge.types.taken import Frame, Waiting
 
-ScaleSource = Literal["given", "calibration", "red-cells", "nominal"]
+ScaleSource = Literal["given", "calibration", "red-cells", "red-cells-of-others", "nominal"]
 FindingKind = Literal["refer", "read-film", "no-blasts-seen", "keep-scanning", "not-readable"]
 Positive = Literal["refer", "read-film"]
 """The findings that, once given, stand for a slide until a person says otherwise."""
@@ -92,6 +92,8 @@ class Tally:
     standing : the strongest positive finding that the evidence has reached at any moment, None without one.
     uncertain : cells seen and left out because the classifier abstained and no person has named them.
     frames : frames read. rejected : frames turned down. repeated : frames that showed nothing new.
+    trouble : what was the matter with most of the frames turned down (see `edge.types.problems`), None
+        without any.
     unit, sign : what is counted, and what one of a positive class is called; no sign where the bundle knows
         none. A bundle that names whole fields counts fields.
     """
@@ -107,6 +109,7 @@ class Tally:
     frames: int = 0
     rejected: int = 0
     repeated: int = 0
+    trouble: str | None = None
     unit: str = "leukocyte"
     sign: str = "blast"
 

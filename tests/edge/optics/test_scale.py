@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from edge.optics import redcells, specimen
 from edge.optics import scale as optics
 from edge.optics.calibrations import Calibration, CalibrationStore
+from edge.optics.litfield import WHOLE, LitField
 from edge.optics.redcells import RedCells
 from edge.optics.scale import Scales
 from edge.types import U8, Frame
@@ -32,7 +34,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Red cells as the frame's first two pixels say: how many, and how many px across. Counts the looks."""
     looked: list[int] = []
 
-    def find(pixels: U8) -> RedCells:
+    def find(pixels: U8, lit: LitField = WHOLE) -> RedCells:
         count, across = int(pixels[0, 0, 0]), float(pixels[0, 1, 0])
         looked.append(count)
         ellipses = np.full((count, 5), across, np.float32)
@@ -46,6 +48,13 @@ def field(cells: int, across: int = 75, at_s: float = 0.0, size: tuple[int, int]
     pixels = np.zeros((*size, 3), np.uint8)
     pixels[0, 0, 0], pixels[0, 1, 0] = cells, across
     return Frame(pixels, 0, "field", datetime.now(UTC), at_s)
+
+
+def place(cells: int, across: int, number: int, at_s: float | None = None) -> Frame:
+    """A field unlike the others of a live camera, a second after the one before it."""
+    frame = field(cells, across, float(number if at_s is None else at_s))
+    frame.pixels[1:] = np.random.default_rng(number).integers(0, 255, frame.pixels[1:].shape, np.uint8)
+    return frame
 
 
 def saved(um_per_px: float = 0.1, width: int = 64) -> Calibration:
@@ -63,27 +72,114 @@ def test_given_wins_and_nothing_is_measured(looks: list[int]) -> None:
     assert looks == []
 
 
-def test_red_cells_are_measured_until_sure_and_then_kept(looks: list[int]) -> None:
+def scaled(keeper: optics.ScaleKeeper, frames: Sequence[Frame]) -> list[list[tuple[float, str]]]:
+    """What each frame releases, and what is left at the end: µm per pixel and its source."""
+    taken = [keeper.take(frame) for frame in frames]
+    return [[(round(s.um_per_px, 3), s.source) for _, s in some] for some in (*taken, keeper.rest())]
+
+
+def test_pictures_wait_until_their_scale_is_sure() -> None:
+    released = scaled(scales().for_slide(), [field(25, across) for across in (70, 75, 75, 75)])
+    assert [len(some) for some in released] == [0, 0, 3, 1, 0]
+    assert {s for some in released for s in some} == {(0.1, "red-cells")}
+
+
+def test_pictures_wait_no_longer_than_the_slide() -> None:
+    released = scaled(scales().for_slide(), [field(5), field(0)])
+    assert released == [[], [], [(0.1, "red-cells")] * 2]
+
+
+def test_no_more_pictures_wait_than_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optics, "_HELD_BYTES", 3 * field(0).pixels.nbytes)
+    released = scaled(scales().for_slide(), [field(0)] * 6)
+    assert [len(some) for some in released] == [0, 0, 0, 4, 1, 1, 0]
+
+
+def test_a_damaged_picture_keeps_its_place_among_those_that_wait() -> None:
+    lost = Frame(np.zeros((0, 0, 3), np.uint8), 0, "lost", datetime.now(UTC), 0.0, fault="truncated")
     keeper = scales().for_slide()
-    answers = [keeper.scale(field(25, across)) for across in (70, 75, 75, 150, 150)]
-    assert {a.source for a in answers} == {"red-cells"}
-    assert len(looks) == 3
-    assert answers[-1].um_per_px == answers[2].um_per_px == pytest.approx(0.1, rel=0.01)
+    taken = [frame for each in (field(5), lost, field(5)) for frame, _ in keeper.take(each)]
+    taken += [frame for frame, _ in keeper.rest()]
+    assert [frame.fault for frame in taken] == [None, "truncated", None]
+
+
+def test_one_odd_field_changes_nothing() -> None:
+    released = scaled(scales().for_slide(), [field(25, n) for n in (75, 75, 75, 75, 150, 75, 75)])
+    assert [len(some) for some in released] == [0, 0, 3, 1, 0, 2, 1, 0]
+    assert {s for some in released for s in some} == {(0.1, "red-cells")}
+
+
+@pytest.mark.parametrize("across", [30, 50, 90, 190])
+def test_another_objective_is_noticed_and_told_and_no_field_is_read_by_the_old_scale(across: int) -> None:
+    keeper = scales().for_slide()
+    frames = [field(25, n) for n in (75, 75, 75, across, across, across)]
+    answers = [scale for frame in frames for _, scale in keeper.take(frame)]
+    assert [
+        round(a.um_per_px * n / 7.5, 2) for a, n in zip(answers, (75, 75, 75, *[across] * 3), strict=True)
+    ] == [1] * 6
+    notes = [a.note for a in answers if a.note]
+    assert len(notes) == 1
+    assert "another objective" in notes[0]
+
+
+def test_there_and_back_again_is_told_twice() -> None:
+    keeper = scales().for_slide()
+    frames = [field(25, n) for n in [75] * 4 + [30] * 3 + [75] * 3]
+    answers = [scale for frame in frames for _, scale in keeper.take(frame)] + [s for _, s in keeper.rest()]
+    assert [round(a.um_per_px, 2) for a in answers] == [0.1] * 4 + [0.25] * 3 + [0.1] * 3
+    assert len([a for a in answers if a.note]) == 2
+
+
+def test_odd_fields_that_differ_among_themselves_change_nothing() -> None:
+    keeper = scales().for_slide()
+    frames = [field(25, n) for n in (75, 75, 75, 30, 150, 50, 75, 75)]
+    answers = [scale for frame in frames for _, scale in keeper.take(frame)]
+    assert {round(a.um_per_px, 2) for a in answers} == {0.1}
+    assert not any(a.note for a in answers)
+
+
+def test_each_frame_size_has_a_scale_of_its_own() -> None:
+    keeper = scales().for_slide()
+    small = (24, 32)
+    frames = [*[field(25)] * 3, *[field(25, 37, size=small)] * 3, field(25), field(25, 37, size=small)]
+    answers = [scale for frame in frames for _, scale in keeper.take(frame)]
+    assert [round(a.um_per_px, 2) for a in answers] == [0.1] * 3 + [0.2] * 3 + [0.1, 0.2]
+    notes = [a.note for a in answers if a.note]
+    assert len(notes) == 1
+    assert "32 × 24" in notes[0]
+
+
+def test_a_live_camera_counts_nothing_while_its_scale_is_in_doubt() -> None:
+    keeper = scales(live=True).for_slide()
+    answers = [keeper.scale(place(25, n, at)) for at, n in enumerate([75] * 4 + [30] * 3)]
+    assert [a.trusted for a in answers] == [True] * 4 + [False, True, True]
+    assert [round(a.um_per_px, 2) for a in answers[-2:]] == [0.25, 0.25]
+    assert len([a for a in answers if a.note]) == 1
+
+
+def test_a_live_camera_at_one_place_gets_no_second_opinion() -> None:
+    keeper = scales(live=True).for_slide()
+    answers = [keeper.scale(place(25, 75, at)) for at in range(4)]
+    answers += [keeper.scale(place(25, 30, 7, at_s=10.0 + at)) for at in range(6)]
+    assert {round(a.um_per_px, 2) for a in answers} == {0.1}
+    assert keeper.scale(place(25, 75, 8, at_s=20)).trusted
+
+
+def test_nothing_counts_where_nothing_speaks_for_a_scale() -> None:
+    keeper = scales(live=True).for_slide()
+    answers = [keeper.scale(place(0, 75, at, at_s=at / 10)) for at in range(25)]
+    assert not any(a.trusted for a in answers)
+    assert [a.unknown for a in answers] == [False] * 19 + [True] * 6
+    assert keeper.scale(place(30, 75, 30, at_s=9)).trusted
+    vouched = scales(live=True, vouched=True).for_slide().scale(place(0, 75, 0))
+    assert (vouched.trusted, vouched.unknown) == (True, False)
+    of_files = scales().for_slide().scale(field(0))
+    assert (of_files.trusted, of_files.unknown) == (False, True)
 
 
 def test_too_few_red_cells_leave_the_nominal_scale() -> None:
     scale = scales().for_slide().scale(field(2))
     assert (scale.um_per_px, scale.source) == (NOMINAL, "nominal")
-
-
-def test_fields_without_red_cells_are_looked_at_less_and_less(looks: list[int]) -> None:
-    keeper = scales().for_slide()
-    for _ in range(100):
-        keeper.scale(field(0))
-    assert len(looks) < 25
-    for _ in range(40):
-        scale = keeper.scale(field(40))
-    assert scale.source == "red-cells"
 
 
 def test_each_slide_is_measured_anew() -> None:
@@ -93,12 +189,34 @@ def test_each_slide_is_measured_anew() -> None:
     assert second.scale(field(30, 150)).um_per_px == pytest.approx(0.05, rel=0.01)
 
 
-def test_independent_frames_share_nothing() -> None:
-    keeper = scales(independent=True).for_slide()
-    answers = [keeper.scale(field(n, across)) for n, across in ((90, 75), (90, 150), (1, 150), (90, 75))]
-    assert [a.source for a in answers] == ["red-cells", "red-cells", "nominal", "red-cells"]
-    assert answers[1].um_per_px == pytest.approx(0.05, rel=0.01)
-    assert answers[3].um_per_px == pytest.approx(0.1, rel=0.01)
+def test_independent_pictures_of_one_size_share_their_scale_unless_they_disagree() -> None:
+    alone = scales(independent=True)
+
+    def told(cells: int, across: int, size: tuple[int, int] = (48, 64)) -> tuple[float, str]:
+        scale = alone.for_slide().scale(field(cells, across, size=size))
+        return round(scale.um_per_px, 3), scale.source
+
+    assert told(0, 75) == (NOMINAL, "nominal")
+    assert [told(30, 75) for _ in range(3)] == [(0.1, "red-cells")] * 3
+    assert told(1, 150) == (0.1, "red-cells-of-others")
+    assert told(90, 150) == (0.05, "red-cells")
+    assert told(4, 150) == (0.1, "red-cells-of-others")
+    assert told(30, 75) == (0.1, "red-cells")
+    assert told(0, 75, size=(64, 48)) == (0.1, "red-cells-of-others")
+    assert told(0, 75, size=(100, 100)) == (NOMINAL, "nominal")
+
+
+@dataclass
+class Folder(Eyepiece):
+    """Pictures of which some can be looked at beforehand."""
+
+    def samples(self, most: int) -> Iterator[U8]:
+        yield from [field(30).pixels] * min(most, 3)
+
+
+def test_the_first_independent_picture_knows_what_the_others_say() -> None:
+    first = scales(independent=True, camera=Folder()).for_slide().scale(field(0))
+    assert (round(first.um_per_px, 3), first.source) == (0.1, "red-cells-of-others")
 
 
 def test_unreadable_frame_is_not_measured(looks: list[int]) -> None:

@@ -1,0 +1,131 @@
+"""Whether a picture's colours can be trusted: that it has some, that they are in order, and a blood stain's.
+
+In a Romanowsky stain everything absorbs green light, and nuclei, which bind azure B, absorb red light more
+than blue; red cells, which bind eosin, less so. That order holds in every laboratory, while the hue of red
+cells alone does not: it runs from orange to bluish grey. So grey pictures, those in which red and blue are
+exchanged and those of other stains are told by what does not depend on laboratory or lamp.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edge.optics.illumination import BLACK, resample
+from edge.optics.specimen import BACKGROUND, Specimen
+from edge.types import F32, U8, Bools
+from edge.types.problems import COLOUR_MISSING, EXCHANGED, NO_COLOUR, NO_PICTURE, STAIN, TOO_BRIGHT
+
+_PITCH_UM = 1.0  # nuclei are four pixels across at the least
+_SAMPLE_PX = 64  # across and down: channels and levels need no detail
+_FEW_COLOURS = 24  # label images and masks have fewer, the poorest field of 200 px has 80
+_FLAT, _ALIVE = 1.0, 4.0  # grey levels of deviation: of a channel that shows nothing, and of one that does
+_STAINED = 0.08  # optical density, half of the palest red cell's
+_ENOUGH_UM2 = 50.0  # of what is stained, as much as one red cell: less tells nothing
+_GREY = 0.12  # by how much the channels' densities differ at least; 0.4 to 1.6 in blood, 0 in grey pictures
+_GREEN = 0.8  # density in green light by the mean's: 0.97 to 1.6 in blood
+_WASHED = 0.85  # of what is stained, burnt out in one channel: what is left has no true colour
+_BURNT = 254
+_DARK, _DARKEST = 1.4, 0.3  # green density of nuclei, times the typical stained one and at the least
+_NUCLEUS_UM2 = 30.0  # the darkest that is as wide as a lobe: two thirds of a small nucleus
+_HUE = 0.15  # red less blue by the mean density: less is neither
+_WEAK = 0.1  # of a vote where what is dark has the hue of all else: clumps of red cells are such
+_DECIDED = 0.5  # votes: a field of typical nuclei among typical red cells
+
+_DENSITY = -np.log(np.maximum(np.arange(256), 1) / BACKGROUND).astype(np.float32)
+
+
+class Colours:
+    """What one slide's fields said of their colours so far.
+
+    One field may have no nucleus, or only clumps of red cells; so whether red and blue are exchanged is a
+    vote of all.
+    """
+
+    def __init__(self) -> None:
+        self._exchanged = self._right = 0.0
+
+    def see(self, view: Specimen) -> str | None:
+        """What is the matter with a field's colours, one of `edge.types.problems`; None where nothing is."""
+        taken = view.pixels if view.taken is None else view.taken
+        problem = _as_taken(_sampled(taken))
+        if problem:
+            return problem
+        grid = resample(view.half, 2 * view.pitch_um / _PITCH_UM)
+        densities = np.ascontiguousarray(cv2.LUT(grid, _DENSITY).reshape(-1, 3).T, np.float32)
+        mean = densities.mean(axis=0)
+        stained = mean > _STAINED
+        if np.count_nonzero(stained) * _PITCH_UM**2 < _ENOUGH_UM2:
+            return self._verdict(0.0)
+        problem = _as_stained(densities[:, stained], mean[stained]) or _washed(taken, stained, grid.shape[:2])
+        return problem or self._verdict(_order(densities, grid.shape[:2], stained))
+
+    def _verdict(self, vote: float) -> str | None:
+        self._exchanged += max(vote, 0.0)
+        self._right += max(-vote, 0.0)
+        return EXCHANGED if self._exchanged >= _DECIDED and self._exchanged > self._right else None
+
+
+def _sampled(pixels: U8) -> U8:
+    """(3, n) of the pixels that are lit at all."""
+    step = max(min(pixels.shape[:2]) // _SAMPLE_PX, 1)
+    some = np.ascontiguousarray(pixels[::step, ::step].reshape(-1, 3).T)
+    return np.asarray(some[:, np.maximum.reduce(some) > BLACK], np.uint8)
+
+
+def _as_taken(sample: U8) -> str | None:
+    """What the channels say before any correction."""
+    if sample.shape[1] < _SAMPLE_PX:
+        return None
+    codes = np.array([1, 256, 65536]) @ sample
+    if len(np.unique(codes)) <= _FEW_COLOURS:
+        return f"{NO_PICTURE}: a handful of colours, like a label image or a mask"
+    scatter = sample.std(axis=1)
+    if scatter.min() < _FLAT and scatter.max() > _ALIVE:
+        dead = [name for name, s in zip(("red", "green", "blue"), scatter, strict=True) if s < _FLAT]
+        return f"{COLOUR_MISSING}: {' and '.join(dead)}"
+    return None
+
+
+def _as_stained(density: F32, mean: F32) -> str | None:
+    """What (3, n) optical densities of stained pixels and their (n,) means say."""
+    apart = float(np.median((np.maximum.reduce(density) - np.minimum.reduce(density)) / mean))
+    if apart < _GREY:
+        return NO_COLOUR
+    return STAIN if float(np.median(density[1] / mean)) < _GREEN else None
+
+
+def _washed(taken: U8, stained: Bools, shape: tuple[int, int]) -> str | None:
+    """Whether nearly all that is stained was burnt out in the camera."""
+    height, width = shape
+    there = cv2.resize(taken, (width, height), interpolation=cv2.INTER_NEAREST).reshape(-1, 3)[stained]
+    burnt = np.count_nonzero(np.maximum.reduce(there, axis=1) >= _BURNT)
+    return TOO_BRIGHT if burnt > _WASHED * len(there) else None
+
+
+def _order(densities: F32, shape: tuple[int, int], stained: Bools) -> float:
+    """A vote for red and blue being exchanged, -1 to 1, 0 where a field does not tell.
+
+    What absorbs green most is nuclei, in whichever order red and blue come. Their hue is held against nothing
+    and against that of all else: by how much it is redder or bluer, in mean densities, is the vote's weight.
+
+    Parameters
+    ----------
+    densities : (3, h * w). shape : (h, w). stained : (h * w,).
+    """
+    red, green, blue = densities
+    lobe = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+    wide = cv2.morphologyEx(green.reshape(shape), cv2.MORPH_OPEN, lobe).ravel()
+    rank = max(len(wide) - round(_NUCLEUS_UM2 / _PITCH_UM**2), 0)
+    level = float(np.partition(wide, rank)[rank])
+    if level < max(_DARK * float(np.median(green[stained])), _DARKEST):
+        return 0.0
+    darkest = wide >= level
+    nuclei, rest = (
+        float(np.median(3 * (red[where] - blue[where]) / (red[where] + green[where] + blue[where])))
+        for where in (darkest, stained & ~darkest)
+    )
+    redder = nuclei - rest
+    if abs(nuclei) < _HUE or nuclei * redder < -(_HUE**2):
+        return 0.0
+    return float(np.copysign(np.clip(abs(redder), _WEAK, 1.0), -nuclei))

@@ -1,0 +1,97 @@
+"""What the red cells of a slide say of its scale, field by field, and whether that has changed.
+
+One field may be wrong: a few cells that touch, a nucleus taken for a red cell. So fields are weighed
+together, a field that differs is doubted, and only several that agree with each other mean another objective.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import log
+
+from edge.optics import redcells
+from edge.optics.redcells import Measured, RedCells
+
+SURE_FIELDS, SURE_CELLS = 3, 60
+"""Fields and red cells from which a scale counts as measured."""
+
+DISAGREEMENT = 0.15
+"""Relative difference of two scales beyond what people's red cells differ by, enough to mislead a model."""
+
+CHANGED_FIELDS, CHANGED_CELLS = 2, 16
+"""Fields in a row, and red cells in them, that agree with each other and not with those before: the scale has
+changed."""
+
+_REMEMBERED = 24  # fields: what a slide's scale rests on, and no more than can be weighed again in a moment
+_ERRORS = 2.5  # standard errors of a field's own scale that its difference may be chance
+
+
+class Ruler:
+    """The red cells of one slide, or of one folder's pictures, at one frame size.
+
+    Attributes
+    ----------
+    measured : what they say so far, None while they say nothing.
+    doubted : how many fields in a row said something else.
+    """
+
+    def __init__(self) -> None:
+        self.measured: Measured | None = None
+        self._fields: deque[RedCells] = deque(maxlen=_REMEMBERED)
+        self._odd: list[RedCells] = []
+
+    @property
+    def doubted(self) -> int:
+        """How many fields in a row said something else."""
+        return len(self._odd)
+
+    @property
+    def sure(self) -> bool:
+        """Whether the scale rests on enough."""
+        return is_sure(self.measured)
+
+    def see(self, found: RedCells) -> Measured | None:
+        """Take one more field in. Returns the scale that held before where it is found to have changed."""
+        own = redcells.estimate([found])
+        if own is not None and self.sure and self.differs(own):
+            return self._doubt(found)
+        if own is not None:
+            self._odd.clear()
+        if len(found):
+            self._fields.append(found)
+            self.measured = redcells.estimate(self._fields) or self.measured
+        return None
+
+    def differs(self, own: Measured) -> bool:
+        """Whether a field's own scale is another than the slide's, beyond chance."""
+        return self.measured is not None and apart(own, self.measured)
+
+    def trust(self) -> None:
+        """Let what was doubted be chance: the scale holds."""
+        self._odd.clear()
+
+    def _doubt(self, found: RedCells) -> Measured | None:
+        self._odd.append(found)
+        together = redcells.estimate(self._odd)
+        alone = [redcells.estimate([one]) for one in self._odd]
+        if together is None or any(one is None or apart(one, together) for one in alone):
+            del self._odd[:-1]
+            return None
+        if len(self._odd) < CHANGED_FIELDS or together.cells < CHANGED_CELLS:
+            return None
+        before, self.measured = self.measured, together
+        self._fields.clear()
+        self._fields.extend(self._odd)
+        self._odd.clear()
+        return before
+
+
+def is_sure(measured: Measured | None) -> bool:
+    """Whether a scale rests on enough."""
+    return measured is not None and measured.fields >= SURE_FIELDS and measured.cells >= SURE_CELLS
+
+
+def apart(one: Measured, other: Measured) -> bool:
+    """Whether two scales differ beyond what people's red cells and chance explain."""
+    away = abs(log(one.um_per_px / other.um_per_px))
+    return away > max(log(1 + DISAGREEMENT), _ERRORS * one.uncertainty)
