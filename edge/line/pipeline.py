@@ -66,6 +66,7 @@ class Line:
         self._map = SlideMap() if mapped and not single_cell else Separate()
         self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
         self._colours = colours or Colours()
+        self._clocks: dict[Frame, _Stages] = {}  # of frames that wait for their scale
         self._note: str | None = None
         self._told: set[str] = set()
         self._problems: Counter[str] = Counter()
@@ -77,25 +78,26 @@ class Line:
 
     def take(self, frame: Frame) -> Iterator[Reading]:
         """What frames show, in the order in which they came: this one, unless it waits for its scale."""
-        clock = _Stages()
+        clock = self._clocks[frame] = _Stages()
         lit = litfield.find(frame.pixels)
         clock.end("field")
         settled = self._scale.take(frame, lit)
         clock.end("scale")
         for each, scale in settled:
-            yield self._read(each, scale, clock if each is frame else _Stages())
+            yield self._read(each, scale)
 
     def rest(self) -> Iterator[Reading]:
         """What the frames show that still wait when the slide ends."""
         for each, scale in self._scale.rest():
-            yield self._read(each, scale, _Stages())
+            yield self._read(each, scale)
 
     def read(self, frame: Frame) -> Reading:
         """What this frame shows and what the slide says after it, by the scale as it is known now."""
         return [*self.take(frame), *self.rest()][-1]
 
-    def _read(self, frame: Frame, scale: Scale, clock: _Stages) -> Reading:
-        about = self._manifest
+    def _read(self, frame: Frame, scale: Scale) -> Reading:
+        about, clock = self._manifest, self._clocks.pop(frame)
+        clock.go_on()
         view = specimen.specimen(frame.pixels, scale.um_per_px, about.pitch_um, scale.flat)
         clock.end("preprocess")
         seen = quality.assess(view, frame)
@@ -147,7 +149,11 @@ class Line:
             return seen.problems
         if self._single_cell:
             return ()
-        colour = self._colours.see(view) if not seen.problems or seen.problems == (OUT_OF_FOCUS,) else None
+        colour = (
+            self._colours.see(view, frame.pixels)
+            if not seen.problems or seen.problems == (OUT_OF_FOCUS,)
+            else None
+        )
         if colour is not None:
             return (colour,)
         unscaled = scale.unknown and self._scaled and not seen.problems
@@ -222,6 +228,12 @@ class _Stages:
     def end(self, stage: str) -> None:
         now = perf_counter()
         self._ms[stage] = (now - self._last) * 1e3
+        self._last = now
+
+    def go_on(self) -> None:
+        """Leave out the time since the last stage, in which the frame waited."""
+        now = perf_counter()
+        self._started += now - self._last
         self._last = now
 
     def total(self) -> dict[str, float]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from edge.optics.specimen import Specimen
 from edge.types import F32, U8, Frame
-from edge.types.problems import NO_CONTRAST, OUT_OF_FOCUS, TOO_BRIGHT, TOO_DARK, UNREADABLE
+from edge.types.problems import NO_CONTRAST, OUT_OF_FOCUS, TOO_BRIGHT, TOO_DARK, TOO_SMALL, UNREADABLE
 
 BLUR_LIMIT_UM = 0.85
 """Standard deviation of the blur; beyond it details closer than 2 µm (its full width at half height) merge,
@@ -30,6 +30,9 @@ _FINE_UM = 0.4
 _PITCH_UM = 0.5  # fine enough for blur near the limit, and averages the camera's noise away
 OWN_UM2 = _FINE_UM**2 + _PITCH_UM**2 * 5 / 12
 """What the measurement itself adds to the blur's variance, µm²: smoothing, resampling, the difference."""
+
+LEAST_FRAME_PX = 96
+"""Pixels across a field at the least: as many as the crop of one cell has."""
 
 _LEAST_PX = 16  # a smaller picture, at `_PITCH_UM`, is all border
 _MIDDLE_UM = 100.0  # of a field tells its focus: lenses are flattest there
@@ -75,6 +78,9 @@ def assess(view: Specimen, frame: Frame) -> Quality:
     """Judge focus and exposure of a frame by its specimen."""
     if frame.fault is not None:
         return Quality(0.0, 0.0, (f"{UNREADABLE}: {frame.fault}",))
+    if min(frame.height, frame.width) < LEAST_FRAME_PX:
+        told = f"{TOO_SMALL}: {frame.width} × {frame.height} pixels, {LEAST_FRAME_PX} each way are needed"
+        return Quality(0.0, 0.0, (told,))
     step = max(min(frame.height, frame.width) // _SAMPLE_LINES, 1)
     sample = np.ascontiguousarray(frame.pixels[::step, ::step])
     lit = view.glass if view.glass_fraction > 0 else sample
