@@ -29,7 +29,7 @@ UNKNOWN_FIELDS = 20
 """Fields of a live slide without a red cell to measure by, after which the user is told."""
 
 _LIVE_INTERVAL_S = 1.0  # a live camera shows the same field many times over before the stage moves on
-_MOVED = 4.0  # grey levels, mean difference of two views 32 pixels across: more than noise and flicker
+_MOVED = 3.0  # grey levels by which two views differ, but for their brightness: more than noise and shaking
 _VIEW_PX = (32, 18)
 _HELD, _HELD_BYTES = 20, 128 << 20  # pictures that wait for their scale: a small board has a gigabyte
 _DOUBTED = 3  # of them wait to see whether the scale has changed
@@ -231,7 +231,7 @@ class ScaleKeeper:
 
     def _moved(self, frame: Frame) -> bool:
         """Whether a live camera shows another place than when it was looked at last."""
-        return self._view is None or float(np.abs(_view(frame.pixels) - self._view).mean()) > _MOVED
+        return self._view is None or float((_view(frame.pixels) - self._view).std()) > _MOVED
 
     def _waits(self) -> bool:
         """Whether pictures are held until their scale is known, or until it is clear that it has not changed.
@@ -273,7 +273,7 @@ class ScaleKeeper:
         sure = ruler.sure
         before = ruler.see(redcells.find(frame.pixels, lit))
         self._doubts *= ruler.doubted > 0
-        self._blind = self._blind + moved if ruler.measured is None else 0
+        self._blind = self._blind + 1 if ruler.measured is None else 0
         if before is not None:
             self._on_change(before)
         elif ruler.sure and not sure and (note := self._on_sure()):

@@ -12,6 +12,7 @@ from edge.bundle.operation import ErrorRates, Spread
 from edge.line.finding import judge
 from edge.line.rules import Rules
 from edge.types import Tally
+from edge.types.problems import MEND
 from tests.conftest import CLASSES
 
 RATES = ErrorRates(Spread(0.85, 0.8, 0.9), Spread(0.003, 0.0, 0.01), "test")
@@ -147,3 +148,19 @@ def test_without_a_positive_class_nothing_is_ruled_out(leukocytes: int) -> None:
     assert said.cells_needed is None
     unread = judge(_tally(leukocytes, 0, rejected=26, sign=""), _rules(sign=""))
     assert unread.kind == "not-readable"
+
+
+@pytest.mark.parametrize("trouble", MEND)
+def test_advice_follows_the_cause(trouble: str) -> None:
+    said = judge(_tally(0, 0, frames=10, rejected=10, trouble=trouble), _rules())
+    assert said.kind == "not-readable"
+    assert said.advice == MEND[trouble][1]
+    assert trouble == "unreadable" or trouble in said.reason
+
+
+def test_a_slide_without_a_scale_is_not_readable_before_most_fields_are_turned_down() -> None:
+    said = judge(_tally(0, 0, frames=20, rejected=1, trouble="scale unknown"), _rules())
+    assert said.kind == "not-readable"
+    assert (
+        judge(_tally(5, 0, frames=20, rejected=1, trouble="scale unknown"), _rules()).kind == "keep-scanning"
+    )

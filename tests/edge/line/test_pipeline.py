@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from edge.line.likeness import LEAST_CELLS, UNLIKE
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
 from edge.optics.scale import Scales
-from edge.types import Reading
+from edge.types import Frame, Reading
 
 FRAMES = 40
 
@@ -153,3 +155,96 @@ def test_a_slide_unlike_those_trained_on_is_told_once(
     (told,) = [reading for reading in readings if reading.note == UNLIKE]
     before = readings[readings.index(told) - 1].tally.leukocytes
     assert before < LEAST_CELLS <= told.tally.leukocytes
+
+
+def fields(seed: int, count: int) -> list[Frame]:
+    """The first fields of a simulated slide."""
+    camera = SimulatedCamera(seed)
+    camera.open()
+    frames = [frame for _ in range(count) if (frame := camera.read())]
+    camera.close()
+    return frames
+
+
+@dataclass
+class Eyepiece:
+    name: str = "eyepiece"
+    serial: str = ""
+    live: bool = False
+
+
+@pytest.mark.parametrize(
+    ("channels", "problem"), [((1, 1, 1), "no colour"), ((2, 1, 0), "red and blue are exchanged")]
+)
+def test_fields_of_false_colours_are_turned_down_and_it_is_told_once(
+    classifier: Classifier, channels: tuple[int, int, int], problem: str
+) -> None:
+    line = Line(classifier, Scales(asked=0.1, nominal=0.1, camera=Eyepiece()).for_slide())
+    changed = [
+        replace(frame, pixels=np.ascontiguousarray(frame.pixels[..., channels])) for frame in fields(1, 5)
+    ]
+    readings = [line.read(frame) for frame in changed]
+    assert [reading.problems for reading in readings] == [(problem,)] * 5
+    assert [reading.note is not None and problem in reading.note for reading in readings] == [True] + [
+        False
+    ] * 4
+    assert (readings[-1].tally.trouble, readings[-1].finding.kind) == (problem, "not-readable")
+    assert problem in readings[-1].finding.reason
+    assert "colour" in readings[-1].finding.advice
+
+
+def blank(number: int) -> Frame:
+    """Stained dots far smaller than red cells in an otherwise clear field, unlike those of other numbers."""
+    rng = np.random.default_rng(number)
+    pixels = np.full((480, 640, 3), 225, np.uint8)
+    for x, y in rng.integers(40, 440, (12, 2)).tolist():
+        cv2.circle(pixels, (x, y), 5, (120, 70, 160), -1)
+    pixels[:, : 20 + 25 * (number % 20)] -= 12
+    noisy = np.clip(pixels + rng.normal(0, 2, pixels.shape), 0, 255).astype(np.uint8)
+    return Frame(noisy, number, "field", datetime.now(UTC), float(number))
+
+
+def test_without_a_scale_nothing_is_counted_and_the_slide_is_not_readable(classifier: Classifier) -> None:
+    live = Line(classifier, Scales(asked="auto", nominal=0.1, camera=Eyepiece(live=True)).for_slide())
+    readings = [live.read(blank(n)) for n in range(24)]
+    assert [reading.problems for reading in readings[:19]] == [()] * 19
+    assert {reading.problems for reading in readings[20:]} == {("scale unknown",)}
+    assert readings[-1].finding.kind == "not-readable"
+    assert "--um-per-px" in readings[-1].finding.advice
+    assert not any(reading.counted.any() for reading in readings)
+    of_files = Line(classifier, Scales(asked="auto", nominal=0.1, camera=Eyepiece()).for_slide())
+    taken = [reading for n in range(3) for reading in of_files.take(blank(n))]
+    assert taken == []
+    waited = list(of_files.rest())
+    assert [reading.problems for reading in waited] == [("scale unknown",)] * 3
+    assert waited[-1].finding.kind == "not-readable"
+
+
+def test_a_picture_of_one_cell_needs_no_scale(classifier: Classifier) -> None:
+    scale = Scales(asked="auto", nominal=0.1, camera=Eyepiece(), independent=True).for_slide()
+    reading = Line(classifier, scale, single_cell=True).read(blank(0))
+    assert reading.problems == ()
+    assert len(reading.cells) == 1
+
+
+def test_another_objective_loses_no_cell_and_counts_none_by_the_wrong_scale(classifier: Classifier) -> None:
+    def counted(frames: list[Frame]) -> Reading:
+        line = Line(classifier, Scales(asked="auto", nominal=0.1, camera=Eyepiece()).for_slide())
+        readings = [reading for frame in frames for reading in line.take(frame)]
+        return [*readings, *line.rest()][-1]
+
+    near = fields(1, 8)
+    far = [
+        replace(frame, pixels=np.asarray(cv2.resize(frame.pixels, None, fx=0.5, fy=0.5), np.uint8))
+        for frame in fields(2, 8)
+    ]
+    both = counted([*near, *far]).tally
+    alone = [counted(near).tally, counted(far).tally]
+    assert both.leukocytes == sum(tally.leukocytes for tally in alone)
+    assert both.positives == sum(tally.positives for tally in alone)
+
+
+def test_a_picture_that_is_too_small_is_no_field(classifier: Classifier) -> None:
+    line = Line(classifier, Scales(asked=0.1, nominal=0.1, camera=Eyepiece()).for_slide())
+    (problem,) = line.read(replace(blank(0), pixels=blank(0).pixels[:40, :64])).problems
+    assert problem.startswith("too small: 64 × 40 pixels")
