@@ -48,6 +48,11 @@ class Directory:
         """The first number of a tag."""
         return self.numbers(tag, (default,))[0]
 
+    def moved(self, by: int) -> Directory:
+        """The same with its strips `by` bytes further on."""
+        offsets = tuple(at + by for at in self.numbers(STRIP_OFFSETS))
+        return Directory(self.order, {**self.tags, STRIP_OFFSETS: offsets})
+
     def text(self, tag: int) -> bytes:
         """The bytes of a tag that holds text or anything at all, empty where it is missing."""
         value = self.tags.get(tag, b"")

@@ -26,13 +26,16 @@ MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 START_OF_SCAN, END, EXIF, MULTI_PICTURE, ADOBE = 0xDA, 0xD9, 0xE1, 0xE2, 0xEE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """The markers that begin a frame and name its process (ITU T.81, table B.1)."""
+HUFFMAN = frozenset({0xC0, 0xC1, 0xC2})
+PIXELS_A_BYTE = 512
+"""Most that Huffman coding gets into a byte: a bit for each block of 8 x 8. What has fewer bytes would be
+filled up with grey, which takes seconds where a small file announces a large picture."""
 ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 """Markers without a length after them, and what is none."""
 DECODED = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Baseline, extended and progressive, Huffman or arithmetic coding; the rest is lossless or hierarchical."""
 
-PADDING = re.compile(r"Corrupt JPEG data: [1-7] extraneous bytes before marker 0xd9")
-"""What libjpeg says of cameras that fill up to a multiple of four or eight bytes before the end."""
+EXTRANEOUS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 UNUSUAL_SAMPLING = "Could not determine subsampling"
 """What simplejpeg says of channels of sizes that are valid but seldom met, CMYK's among them."""
 DAMAGED = "the file is cut short or damaged"
@@ -61,9 +64,8 @@ def pages(file: BinaryIO) -> Iterator[U8]:
     data = limits.whole(file)
     head = header(data)
     yield upright(decode(data, head), head.orientation)
-    while not head.multi_picture:
-        data = data[_end(data, head.scan) :]
-        size = head.width, head.height
+    while not head.multi_picture and (end := _end(data, head.scan)):
+        data, size = data[end:], (head.width, head.height)
         if not data.startswith(START + b"\xff") or size != ((head := header(data)).width, head.height):
             return
         yield upright(decode(data, head), head.orientation)
@@ -76,8 +78,10 @@ def decode(data: bytes, head: Header) -> U8:
         odd = head.process not in DECODED
         kind = "lossless or hierarchical" if odd else f"of {head.channels} channels, {head.bits} bits"
         raise ValueError(f"the JPEG is {kind} and cannot be decoded: save it as a usual JPEG or as PNG")
+    if head.process in HUFFMAN and len(data) * PIXELS_A_BYTE < head.width * head.height:
+        raise ValueError(DAMAGED)
     try:
-        pixels = _decode(data, "RGB" if head.channels < 4 else "CMYK")
+        pixels = _decode(data, "RGB" if head.channels < 4 else "CMYK", head.scan)
     except ValueError as error:
         if UNUSUAL_SAMPLING not in str(error):
             raise
@@ -93,16 +97,23 @@ def ink(light: U8) -> U8:
     return np.asarray(cv2.multiply(light[..., :3], np.repeat(black, 3, axis=2), scale=1 / 255), np.uint8)
 
 
-def _decode(data: bytes, colours: str) -> U8:
+def _decode(data: bytes, colours: str, scan: int) -> U8:
     import simplejpeg
 
     try:
         return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=True), np.uint8)
     except ValueError as error:
-        if PADDING.fullmatch(str(error)):
+        if _is_padding(str(error), data, scan):
             return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=False), np.uint8)
         detail = str(error).removeprefix("Corrupt JPEG data: ")
         raise ValueError(f"{DAMAGED}: {detail}") from error
+
+
+def _is_padding(said: str, data: bytes, scan: int) -> bool:
+    """Whether libjpeg minds only what some cameras fill up with before the end: bytes of one bit's value."""
+    told = EXTRANEOUS.fullmatch(said)
+    end = _end(data, scan) - 2
+    return told is not None and not data[end - int(told[1]) : end].strip(b"\0\xff")
 
 
 def _decode_unheard(data: bytes, head: Header) -> U8:

@@ -18,7 +18,7 @@ READERS: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
     (re.compile(rb"II\*\0|MM\0\*|II\+\0|MM\0\+"), tiff.pages),
     (re.compile(rb"RIFF.{4}WEBP", re.S), webp.pages),
     (re.compile(rb".{4}ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1|avif|avis)", re.S), heif.pages),
-    (re.compile(rb"BM.{4}\0\0\0\0", re.S), bmp.pages),
+    (re.compile(rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0", re.S), bmp.pages),
 )  # fmt: skip
 """How the files begin that are read."""
 

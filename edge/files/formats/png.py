@@ -34,7 +34,7 @@ def pages(file: BinaryIO) -> Iterator[U8 | str]:
     except (KeyError, struct.error) as error:
         raise ValueError(DAMAGED) from error
     limits.check(width, height)
-    if not _inflates(chunks[b"IDAT"], _packed_bytes(width, height, bits * samples, bool(interlaced))):
+    if not _inflates(chunks.get(b"IDAT", []), _packed_bytes(width, height, bits * samples, bool(interlaced))):
         raise ValueError(f"{DAMAGED}: rows of the picture are missing")
     orientation = of_exif(bytes(chunks.get(b"eXIf", [b""])[0]))
     count = struct.unpack_from(">I", chunks[b"acTL"][0])[0] if len(chunks.get(b"acTL", [b""])[0]) == 8 else 1

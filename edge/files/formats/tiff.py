@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.files.formats import codecs, ifd, jpeg, levels, strips
+from edge.files.formats import codecs, ifd, jpeg, levels, stack, strips
 from edge.files.formats.upright import upright
 from edge.types import U8
 
@@ -19,11 +20,8 @@ OLD_REDUCED = 2
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, TRANSPARENCY_MASK, CMYK, YCBCR, LAB, ICC_LAB = (
     0, 1, 2, 3, 4, 5, 6, 8, 9,
 )  # fmt: skip
-RAW = frozenset({32803, 34892})
 NEEDS = {RGB: 3, CMYK: 4, YCBCR: 3, LAB: 3, ICC_LAB: 3}
 """Channels that a kind of colour has at least."""
-SLIDES = ((b"Aperio", "Aperio"), (b"<scn", "Leica"), (b"iScan", "Ventana"), (b"Philips", "Philips"))
-"""What scanners of whole slides begin their description with, or have in it."""
 
 
 def pages(file: BinaryIO) -> Iterator[U8 | str]:
@@ -32,11 +30,18 @@ def pages(file: BinaryIO) -> Iterator[U8 | str]:
     ICC profiles and transparency are ignored.
     """
     fields, trouble = _fields(file)
-    if fields and (scanner := _scanner(fields[0])):
-        raise ValueError(
-            f"is a whole slide of a scanner ({scanner}) and not read: export single fields from its viewer, "
-            "as TIFF, PNG or JPEG"
-        )
+    size = stack.channels(fields)
+    pictures = _pictures(file, fields)
+    for picture in pictures:
+        channels = [picture, *islice(pictures, size - 1)]
+        faults = [channel for channel in channels if isinstance(channel, str)]
+        yield faults[0] if faults else stack.merged([c for c in channels if not isinstance(c, str)])
+    if trouble:
+        yield trouble
+
+
+def _pictures(file: BinaryIO, fields: list[ifd.Directory]) -> Iterator[U8 | str]:
+    """The pages that are pictures, each by itself."""
     deep: float | None = None
     for page in fields:
         try:
@@ -47,8 +52,6 @@ def pages(file: BinaryIO) -> Iterator[U8 | str]:
             yield upright(_rgb(stored, page, found, deep), page.number(ifd.ORIENTATION, 1))
         except ValueError as error:
             yield str(error)
-    if trouble:
-        yield trouble
 
 
 def _fields(file: BinaryIO) -> tuple[list[ifd.Directory], str]:
@@ -56,21 +59,16 @@ def _fields(file: BinaryIO) -> tuple[list[ifd.Directory], str]:
     found: list[ifd.Directory] = []
     try:
         for page in ifd.directories(file):
+            stack.refuse_foreign(page)
             kind, old = page.number(ifd.NEW_SUBFILE_TYPE, 0), page.number(ifd.SUBFILE_TYPE, 1)
             left_out = kind & (REDUCED | MASK) or old == OLD_REDUCED
             if not left_out and page.number(ifd.PHOTOMETRIC, 1) != TRANSPARENCY_MASK:
                 found.append(page)
     except ValueError as error:
         return found, str(error)
-    return found, "" if found else "the file has previews or masks only, and no picture of its own"
-
-
-def _scanner(page: ifd.Directory) -> str:
-    """The maker of the scanner whose whole slide this is, empty if it is none."""
-    if ifd.HAMAMATSU in page.tags:
-        return "Hamamatsu"
-    description = page.text(ifd.DESCRIPTION)[:4096]
-    return next((maker for word, maker in SLIDES if word in description), "")
+    if not found:
+        return [], "the file has previews or masks only, and no picture of its own"
+    return stack.unlisted(found), ""
 
 
 def _full_scale(file: BinaryIO, fields: list[ifd.Directory], only: NDArray[Any] | None) -> float:
@@ -92,8 +90,6 @@ def _full_scale(file: BinaryIO, fields: list[ifd.Directory], only: NDArray[Any] 
 def _rgb(stored: NDArray[Any], page: ifd.Directory, found: strips.Layout, deep: float | None) -> U8:
     """The colours of a page's samples, (H, W, 3) uint8, by its photometric interpretation."""
     kind = found.photometric
-    if kind in RAW or ifd.DNG_VERSION in page.tags:
-        raise ValueError("the picture is a camera's raw data (DNG): export it as TIFF, PNG or JPEG")
     if found.compression == codecs.JPEG and found.planes == 1:
         kind = RGB  # the decoder has turned luma, chroma, inks and grey into it
     if stored.shape[2] < NEEDS.get(kind, 1) or kind not in {*NEEDS, WHITE_IS_ZERO, BLACK_IS_ZERO, PALETTE}:
