@@ -69,7 +69,9 @@ def decode(data: bytes) -> U8:
 
 def _pages(file: BinaryIO, suffix: str) -> Iterator[U8 | str]:
     try:
-        yield from kinds.reader_of(file.read(kinds.HEAD_BYTES), suffix)(file)
+        pictures = kinds.reader_of(file.read(kinds.HEAD_BYTES), suffix)(file)
+        yield next(pictures, "the file is damaged: there is no picture in it")
+        yield from pictures
     except ValueError as error:
         yield " ".join(str(error).split())  # libraries' words may have lines
     except MemoryError:

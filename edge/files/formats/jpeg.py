@@ -16,7 +16,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from edge.files.formats import limits, opencv
+from edge.files.formats import limits
 from edge.files.formats.upright import of_exif, upright
 from edge.types import U8
 
@@ -36,8 +36,10 @@ DECODED = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Baseline, extended and progressive, Huffman or arithmetic coding; the rest is lossless or hierarchical."""
 
 EXTRANEOUS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
+ODD_SCAN = "Invalid SOS parameters for sequential JPEG"
+ODD_VERSION = "Warning: unknown JFIF revision number"
 UNUSUAL_SAMPLING = "Could not determine subsampling"
-"""What simplejpeg says of channels of sizes that are valid but seldom met, CMYK's among them."""
+"""What simplejpeg says of channels whose sizes libjpeg-turbo has no name for."""
 DAMAGED = "the file is cut short or damaged"
 
 
@@ -80,15 +82,10 @@ def decode(data: bytes, head: Header) -> U8:
         raise ValueError(f"the JPEG is {kind} and cannot be decoded: save it as a usual JPEG or as PNG")
     if head.process in HUFFMAN and len(data) * PIXELS_A_BYTE < head.width * head.height:
         raise ValueError(DAMAGED)
-    try:
-        pixels = _decode(data, "RGB" if head.channels < 4 else "CMYK", head.scan)
-    except ValueError as error:
-        if UNUSUAL_SAMPLING not in str(error):
-            raise
-        return _decode_unheard(data, head)
     if head.channels < 4:
-        return pixels
-    return ink(pixels if head.adobe else 255 - pixels)
+        return _decode(data, "RGB", head.scan)
+    inks = _decode(data, "CMYK", head.scan)
+    return ink(inks if head.adobe else 255 - inks)
 
 
 def ink(light: U8) -> U8:
@@ -105,6 +102,12 @@ def _decode(data: bytes, colours: str, scan: int) -> U8:
     except ValueError as error:
         if _is_padding(str(error), data, scan):
             return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=False), np.uint8)
+        if (usual := _usual(str(error), data, scan)) is not None:
+            return _decode(usual, colours, scan)
+        if UNUSUAL_SAMPLING in str(error):
+            raise ValueError(
+                "the JPEG is damaged, or its colours are stored in a way that is not read: save it as PNG"
+            ) from error
         detail = str(error).removeprefix("Corrupt JPEG data: ")
         raise ValueError(f"{DAMAGED}: {detail}") from error
 
@@ -116,12 +119,20 @@ def _is_padding(said: str, data: bytes, scan: int) -> bool:
     return told is not None and not data[end - int(told[1]) : end].strip(b"\0\xff")
 
 
-def _decode_unheard(data: bytes, head: Header) -> U8:
-    """Pixels of what only OpenCV decodes, which keeps its warnings to itself: only a missing end is found."""
-    pixels = opencv.decode(data, opencv.COLOUR) if _end(data, head.scan) else None
-    if pixels is None:
-        raise ValueError(DAMAGED)
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels), np.uint8)
+def _usual(said: str, data: bytes, scan: int) -> bytes | None:
+    """The file with what libjpeg minds in its head set right, None where it minds something else.
+
+    Some cameras leave the spectral selection of a baseline scan empty or write a JFIF version of their own;
+    neither touches the picture, and the first warning would hide later ones.
+    """
+    fixed = bytearray(data)
+    if said.startswith(ODD_SCAN):
+        end = scan + 1 + int.from_bytes(data[scan + 1 : scan + 3], "big")
+        fixed[end - 3 : end] = b"\0\x3f\0"
+    elif said.startswith(ODD_VERSION):
+        at = data.find(b"JFIF\0", 0, scan) + 5
+        fixed[at : at + 2] = b"\1\1"
+    return bytes(fixed) if fixed != data else None
 
 
 def header(data: bytes) -> Header:
@@ -130,7 +141,8 @@ def header(data: bytes) -> Header:
     orientation, adobe, multi_picture = 1, False, False
     at = len(START)
     try:
-        while (at := data.index(b"\xff", at)) >= 0:
+        # between segments stand their markers only, which more of their first byte may fill up
+        while data[at] == 0xFF:
             marker, at = data[at + 1], at + 1
             if marker == 0xFF:
                 continue
@@ -149,9 +161,9 @@ def header(data: bytes) -> Header:
             adobe |= marker == ADOBE and body.startswith(b"Adobe")
             multi_picture |= marker == MULTI_PICTURE and body.startswith(b"MPF\0")
             at += length
-    except (ValueError, IndexError, struct.error):
-        frame = None
-    if frame is None:
+    except (IndexError, struct.error) as error:
+        raise ValueError(DAMAGED) from error
+    if frame is None or data[at] != START_OF_SCAN:
         raise ValueError(DAMAGED)
     width, height, process, bits, channels = frame
     return Header(width, height, process, bits, channels, orientation, adobe, multi_picture, at)
