@@ -3,3 +3,6 @@
 Each has `pages(file)`: every picture of an open file in order, (H, W, 3) uint8 RGB and upright, or a line of
 text where one cannot be read; it raises ValueError, with the reason, where nothing more can be read.
 """
+
+DAMAGED = "the file is cut short or damaged"
+"""How a reason begins where a file is not what its writer wrote."""

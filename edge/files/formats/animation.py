@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from edge.files.formats import limits, opencv
+from edge.files.formats import DAMAGED, limits, opencv
 from edge.files.formats.upright import upright
 from edge.types import U8
 
@@ -30,7 +30,7 @@ def frames(data: bytes, count: int, width: int, height: int, orientation: int) -
             return
     first = opencv.decode(data, opencv.COLOUR)
     if first is None:
-        raise ValueError("the file is cut short or damaged: its pictures cannot be decoded")
+        raise ValueError(f"{DAMAGED}: its pictures cannot be decoded")
     yield upright(_rgb(first), orientation)
     yield f"of {count} pictures in the file only the first could be read: save each as a file of its own"
 

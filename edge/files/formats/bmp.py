@@ -9,14 +9,13 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from edge.files.formats import limits, opencv
+from edge.files.formats import DAMAGED, limits, opencv
 from edge.types import U8
 
 CORE_HEADER = 12
 PLAIN, BITFIELDS, ALPHA_BITFIELDS = 0, 3, 6
 RUN_LENGTHS = (1, 2)
 END_OF_PICTURE = b"\x00\x01"
-DAMAGED = "the file is cut short or damaged"
 
 
 def pages(file: BinaryIO) -> Iterator[U8]:

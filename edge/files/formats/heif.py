@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from edge.files.formats import limits
+from edge.files.formats import DAMAGED, limits
 from edge.files.formats.upright import upright
 from edge.types import U8
 
@@ -38,10 +38,10 @@ def pages(file: BinaryIO) -> Iterator[U8]:
         )
     try:
         yield from _of_avif(data) if data[8:12] in AVIF else _of_heic(data)
-    except (OSError, RuntimeError, SyntaxError, EOFError, ImportError, ValueError) as error:
-        # our own reasons go through as they are; libraries' ones are told as damage
-        reason = str(error) if type(error) is ValueError and "pixels" in str(error) else ""
-        raise ValueError(reason or f"the file is cut short or damaged: {error}") from error
+    except limits.TooLargeError:
+        raise
+    except (OSError, RuntimeError, SyntaxError, EOFError, ValueError) as error:
+        raise ValueError(f"{DAMAGED}: {error}") from error
 
 
 def _of_heic(data: bytes) -> Iterator[U8]:

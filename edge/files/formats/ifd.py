@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from edge.files.formats import DAMAGED
+
 NEW_SUBFILE_TYPE, SUBFILE_TYPE = 254, 255
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 FILL_ORDER, DESCRIPTION, STRIP_OFFSETS, ORIENTATION, SAMPLES = 266, 270, 273, 274, 277
@@ -75,10 +77,10 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
     head = file.read(16)
     order = {b"II": "<", b"MM": ">"}.get(head[:2], "")
     if not order or len(head) < 8:
-        raise ValueError("the file is cut short or damaged")
+        raise ValueError(DAMAGED)
     big = struct.unpack_from(order + "H", head, 2)[0] == 43
     if big and len(head) < 16:
-        raise ValueError("the file is cut short or damaged")
+        raise ValueError(DAMAGED)
     at = struct.unpack_from(order + ("Q" if big else "I"), head, 8 if big else 4)[0]
     seen: set[int] = set()
     while at or not seen:
@@ -92,7 +94,7 @@ def directories(file: BinaryIO) -> Iterator[Directory]:
 def _directory(file: BinaryIO, order: str, big: bool, at: int, page: int) -> tuple[Directory, int]:
     """The directory that stands at `at`, and where the next one does (0 after the last)."""
     count_code, entry_bytes, offset_code = ("Q", 20, "Q") if big else ("H", 12, "I")
-    missing = f"the file is cut short or damaged: page {page} is not where the file says"
+    missing = f"{DAMAGED}: page {page} is not where the file says"
     count_bytes, offset_bytes = struct.calcsize(count_code), struct.calcsize(offset_code)
     head = _read(file, at, count_bytes)
     if len(head) < count_bytes:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from edge.files.formats import limits
+from edge.files.formats import DAMAGED, limits
 from edge.files.formats.upright import of_exif, upright
 from edge.types import U8
 
@@ -40,7 +40,6 @@ ODD_SCAN = "Invalid SOS parameters for sequential JPEG"
 ODD_VERSION = "Warning: unknown JFIF revision number"
 UNUSUAL_SAMPLING = "Could not determine subsampling"
 """What simplejpeg says of channels whose sizes libjpeg-turbo has no name for."""
-DAMAGED = "the file is cut short or damaged"
 
 
 @dataclass(frozen=True)

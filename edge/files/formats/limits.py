@@ -19,17 +19,21 @@ More than 128 megapixels of noise take as a PNG.
 """
 
 
+class TooLargeError(ValueError):
+    """A picture has too many pixels, or a file too many bytes."""
+
+
 def check(width: int, height: int) -> None:
     """Refuse a picture without pixels or with too many.
 
     Raises
     ------
-    ValueError : with the size, and what to do.
+    TooLargeError : with the size, and what to do. ValueError : it has no pixels.
     """
     if width < 1 or height < 1:
         raise ValueError(f"the file is damaged: its picture has {width} x {height} pixels")
     if width * height > MEGAPIXELS * 1_000_000:
-        raise ValueError(
+        raise TooLargeError(
             f"the picture has {width} x {height} pixels ({width * height / 1e6:.0f} megapixels); "
             f"at most {MEGAPIXELS} megapixels are read: save a smaller one or crop it"
         )
@@ -40,12 +44,12 @@ def whole(file: BinaryIO) -> bytes:
 
     Raises
     ------
-    ValueError : it is larger than `FILE_BYTES`.
+    TooLargeError : it is larger than `FILE_BYTES`.
     """
     file.seek(0)
     data = file.read(FILE_BYTES + 1)
     if len(data) > FILE_BYTES:
-        raise ValueError(
+        raise TooLargeError(
             f"the file has more than {FILE_BYTES >> 20} MB, more than is read: save it as JPEG or crop it"
         )
     return data

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from edge.files.formats import levels, limits, opencv
+from edge.files.formats import DAMAGED, levels, limits, opencv
 from edge.files.formats.animation import frames
 from edge.files.formats.upright import of_exif, upright
 from edge.types import U8
@@ -21,7 +21,6 @@ CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """The seven passes of an interlaced picture: first column and row, steps across and down."""
 PIECE = 1 << 20
-DAMAGED = "the file is cut short or damaged"
 
 
 def pages(file: BinaryIO) -> Iterator[U8 | str]:

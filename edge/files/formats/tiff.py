@@ -17,6 +17,8 @@ from edge.types import U8
 REDUCED, MASK = 1, 4
 """Bits of NewSubfileType: a smaller version of another picture, and where one is transparent."""
 OLD_REDUCED = 2
+WORDS = frozenset({16, 32, 64})
+"""Bits of samples whose range the file's pictures tell."""
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, TRANSPARENCY_MASK, CMYK, YCBCR, LAB, ICC_LAB = (
     0, 1, 2, 3, 4, 5, 6, 8, 9,
 )  # fmt: skip
@@ -47,7 +49,7 @@ def _pictures(file: BinaryIO, fields: list[ifd.Directory]) -> Iterator[U8 | str]
         try:
             found = strips.layout(page)
             stored = strips.samples(file, page, found)
-            if stored.dtype != np.uint8 and found.bits in (16, 32, 64) and deep is None:
+            if found.bits in WORDS and stored.dtype != np.uint8 and deep is None:
                 deep = _full_scale(file, fields, stored if len(fields) == 1 else None)
             yield upright(_rgb(stored, page, found, deep), page.number(ifd.ORIENTATION, 1))
         except ValueError as error:
@@ -77,7 +79,7 @@ def _full_scale(file: BinaryIO, fields: list[ifd.Directory], only: NDArray[Any] 
     for page in fields:
         try:
             found = strips.layout(page)
-            if found.bits not in (16, 32, 64):
+            if found.bits not in WORDS:
                 continue
             used = used.with_samples(strips.samples(file, page, found) if only is None else only)
         except ValueError:
@@ -101,8 +103,12 @@ def _rgb(stored: NDArray[Any], page: ifd.Directory, found: strips.Layout, deep: 
         return _by_palette(stored[..., 0], page, found.bits)
     if kind in (LAB, ICC_LAB):
         return _of_lab(stored, kind)
-    white = deep if stored.dtype != np.uint8 and deep is not None else float((1 << found.bits) - 1)
-    light = stored if stored.dtype == np.uint8 and white == 255 else levels.to_bytes(stored, white)
+    if kind == BLACK_IS_ZERO and stored.shape[2] >= NEEDS[RGB]:
+        kind = RGB  # programs that think in channels do not say that they are colours
+    # parts that are pictures of their own may have other bits than the tags say
+    bits = found.bits if stored.dtype != np.uint8 or found.bits < 8 else 8
+    white = deep if bits in WORDS and deep is not None else float((1 << bits) - 1)
+    light = stored if white == 255 and stored.dtype == np.uint8 else levels.to_bytes(stored, white)
     return _of_light(np.asarray(light, np.uint8), kind, page)
 
 

@@ -9,12 +9,10 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from edge.files.formats import limits, opencv
+from edge.files.formats import DAMAGED, limits, opencv
 from edge.files.formats.animation import frames
 from edge.files.formats.upright import of_exif, upright
 from edge.types import U8
-
-DAMAGED = "the file is cut short or damaged"
 
 
 def pages(file: BinaryIO) -> Iterator[U8 | str]:

@@ -89,8 +89,8 @@ def huge(kind: str, width: int, height: int) -> bytes:
         return bytes(data)
     if kind == "webp":
         edges = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-        data = encoded(".webp")
-        return odd.riff((b"VP8X", bytes(4) + edges), (data[12:16], data[20:]))
+        still = encoded(".webp")
+        return odd.riff((b"VP8X", bytes(4) + edges), (still[12:16], still[20:]))
     return odd.tiff(odd.page(RGB, t256=width, t257=height, t278=height), big=kind == "bigtiff")
 
 

@@ -180,6 +180,7 @@ def test_what_is_not_read_is_told(tmp_path: Path, tags: dict[str, Any], said: st
 def test_channels_beyond_colour_are_dropped() -> None:
     agrees(tiff(page(np.dstack([RGB, GREY]))))
     agrees(tiff(page(np.dstack([GREY, GREY]), t262=1)), GREY_RGB)
+    agrees(tiff(page(RGB, t262=1)))  # of programs that do not call channels colours
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 10, 12, 14])
