@@ -52,7 +52,7 @@ _TAIL = """
 No Raspberry Pi, Jetson or other real aarch64 machine has run it yet, and the values in their profiles are
 reasoned, not measured. TensorRT has never run. No USB, Raspberry Pi or Jetson camera and no stage
 micrometer was at hand. The Jetson's package (`noble`) is built but was never installed. A JPEG damaged
-without a trace in its structure is decoded all the same. One counted cell in a hundred is counted twice
+without a trace in its code is decoded all the same. One counted cell in a hundred is counted twice
 where fields overlap only at a corner. Cells cut out and laid on black (C-NMC) of new people are misnamed.
 Red cells much smaller than 7.5 µm make the scale too large, by as much as they are smaller. What was tried
 and what

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 
-import cv2
+from edge.files.formats import opencv
 
 
 def quiet() -> None:
     """Silence both; what goes wrong is told by frames with a fault and by CameraError."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET; FFmpeg reads it at its first use
-    # OpenCV 4 has it at the top, OpenCV 5 below utils
-    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
-    set_level(0)
+    opencv.silence()

@@ -1,97 +1,78 @@
-"""Bytes of an image file to RGB pixels, or the reason why not.
+"""The one reader for pictures: a file's pictures as RGB pixels, or the reason why not.
 
-OpenCV decodes some damaged files without a word, with grey or garbage where data are missing, and
-prints its doubts on standard error, which belongs to the terminal screen. So a file's structure is
-checked first, and only a whole file is decoded.
+Read are JPEG, PNG, TIFF, BMP and WebP, and HEIC and AVIF with the extra `heif`, by what the file holds and
+not by its name. Of every format alike: a picture stands as viewers show it (orientation tags are applied),
+size is checked before anything is decoded, transparency and ICC profiles are ignored, and nothing that is
+known to be damaged is handed out as a picture.
 """
 
 from __future__ import annotations
 
-import re
-import struct
-import zlib
+import io
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 
-import cv2
-import numpy as np
-
+from edge.files.formats import heif, kinds
 from edge.types import U8
 
-JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""The next marker within coded data: stuffed zeros and restart markers are part of them (ITU T.81, B.1.1)."""
+IMAGES: tuple[str, ...] = (
+    ".apng", ".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp",
+)  # fmt: skip
+"""Suffixes that are always read, in lower case."""
+
+_KINDS = {
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
+}  # fmt: skip
+
+
+def readable() -> tuple[str, ...]:
+    """Suffixes that are read on this machine: `IMAGES`, and HEIC's and AVIF's with the extra `heif`."""
+    return (*IMAGES, *heif.SUFFIXES) if heif.available() else IMAGES
+
+
+def pages(path: Path) -> Iterator[U8 | str]:
+    """Every picture of a file in order, each decoded when it is asked for.
+
+    Yields
+    ------
+    (H, W, 3) uint8 RGB, or in its place the reason in one line. A damaged page does not lose the others.
+    There is at least one item, and no content of a file raises.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            yield f"is {_KINDS.get(stat.S_IFMT(mode), 'something else')} and no file"
+            return
+        # a pipe may have taken the file's place meanwhile: without O_NONBLOCK opening it would wait for ever
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            yield from _pages(file, path.suffix.lower())
+    except OSError as error:
+        yield f"the file cannot be read: {error.strerror or error}"
 
 
 def decode(data: bytes) -> U8:
-    """The picture in the bytes of a JPEG, PNG, BMP, TIFF or WebP file, (H, W, 3) uint8 RGB.
-
-    Whatever the file holds (grey, palette, 16 bits, transparency) comes as 8-bit RGB, transparency
-    dropped. Orientation tags are ignored, in every format alike: pixels stay as the camera stored them.
+    """The first picture in the bytes of a file, (H, W, 3) uint8 RGB.
 
     Raises
     ------
-    ValueError : the file is empty, cut short, damaged, or nothing that can be decoded; says which.
+    ValueError : the file is empty, cut short, damaged, too large, or nothing that is read; says which.
     """
-    if not data:
-        raise ValueError("the file is empty")
-    if not _whole(data):
-        raise ValueError("the file is cut short or damaged")
+    first = next(_pages(io.BytesIO(data), ""))
+    if isinstance(first, str):
+        raise ValueError(first)
+    return first
+
+
+def _pages(file: BinaryIO, suffix: str) -> Iterator[U8 | str]:
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:
-        raise ValueError(f"the picture cannot be decoded: {error.err}") from error
-    if pixels is None:
-        raise ValueError("the picture cannot be decoded")
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels), np.uint8)
-
-
-def _whole(data: bytes) -> bool:
-    """Whether the file reaches the end that its own structure announces."""
-    try:
-        if data.startswith(b"\xff\xd8"):
-            return _jpeg_ends(data)
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
-            return _png_ends(data)
-        if data.startswith(b"BM"):
-            return _bmp_ends(data)
-        if data.startswith(b"RIFF"):
-            return int(struct.unpack_from("<I", data, 4)[0]) + 8 <= len(data)
-    except struct.error:
-        return False
-    return True
-
-
-def _jpeg_ends(data: bytes) -> bool:
-    """Whether the picture itself, not a thumbnail within, has an end-of-image marker (ITU T.81, annex B)."""
-    at = 2
-    while True:
-        found = JPEG_MARKER.search(data, at)
-        if found is None:
-            return False
-        marker, at = data[found.end() - 1], found.end()
-        if marker == 0xD9:
-            return True
-        if marker not in (0x01, 0xD8):  # these two stand alone, every other one has a length
-            at += int(struct.unpack_from(">H", data, at)[0])
-
-
-def _png_ends(data: bytes) -> bool:
-    """Whether every chunk up to IEND is there with the right checksum (PNG specification, section 5)."""
-    at = 8
-    while at < len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        body_end = at + 8 + length
-        (checksum,) = struct.unpack_from(">I", data, body_end)
-        if zlib.crc32(memoryview(data)[at + 4 : body_end]) != checksum:
-            return False
-        if kind == b"IEND":
-            return True
-        at = body_end + 4
-    return False
-
-
-def _bmp_ends(data: bytes) -> bool:
-    """Whether the rows of an uncompressed BMP are all there (BITMAPINFOHEADER, Windows GDI)."""
-    offset, _, width, height, _, bits, compression = struct.unpack_from("<IIiiHHI", data, 10)
-    if compression not in (0, 3):
-        return int(struct.unpack_from("<I", data, 2)[0]) <= len(data)
-    row_bytes = (width * bits + 31) // 32 * 4
-    return bool(offset + row_bytes * abs(height) <= len(data))
+        pictures = kinds.reader_of(file.read(kinds.HEAD_BYTES), suffix)(file)
+        yield next(pictures, "the file is damaged: there is no picture in it")
+        yield from pictures
+    except ValueError as error:
+        yield " ".join(str(error).split())  # libraries' words may have lines
+    except MemoryError:
+        yield "the picture needs more memory than there is: save a smaller one or crop it"

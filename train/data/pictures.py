@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from edge.files.pictures import IMAGES, pages
 from edge.types import U8
 from train.data.dataset import DataError, Notice, Picture, Spot
 
-SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+SUFFIXES = frozenset(IMAGES)
 """Picture files, whatever a copy of the data set was encoded as."""
 
 
@@ -62,9 +60,8 @@ def one_spot(path: Path, root: Path, um_per_px: float, spot: Spot) -> Picture:
 
 
 def load_picture(path: Path) -> U8:
-    """(H, W, 3) uint8 RGB; raises DataError for a file that cannot be decoded."""
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if picture is None:
-        raise DataError(f"{path}: cannot be read as a picture, left out")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+    """(H, W, 3) uint8 RGB as the device reads it, a file's first page; raises DataError where it cannot."""
+    picture = next(pages(path))
+    if isinstance(picture, str):
+        raise DataError(f"{path}: cannot be read as a picture ({picture}), left out")
+    return picture

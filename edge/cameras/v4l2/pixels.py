@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from edge.cameras.v4l2.layout import Layout, size_bytes
-from edge.files.pictures import JPEG_MARKER
+from edge.files.formats.jpeg import MARKER
 from edge.types import U8
 
 _START_OF_SCAN = 0xDA
@@ -67,7 +67,7 @@ def _jpeg_is_whole(data: bytes) -> bool:
         marker = data[at + 1]
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == _START_OF_SCAN:
-            after = JPEG_MARKER.search(data, at)
+            after = MARKER.search(data, at)
             return after is not None and data[after.end() - 1] in _AFTER_A_SCAN
     return False
 
