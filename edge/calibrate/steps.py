@@ -10,7 +10,7 @@ from typing import Protocol
 from edge import command
 from edge.calibrate import exposure, flatfield, micrometer
 from edge.cameras import Adjustable, Camera, CameraError
-from edge.optics import redcells, ruler
+from edge.optics import consensus, redcells
 from edge.optics.calibrations import Calibration, stamp
 from edge.types import Frame, LeukoscopeError, Light
 
@@ -162,11 +162,11 @@ class Session:
             fields.append(redcells.find(frame.pixels))
             self.asker.tell(f"scale: field {number} of {FIELDS} shows {len(fields[-1])} red cells")
         measured = redcells.estimate(fields)
-        if measured is None or not ruler.is_sure(measured):
+        if measured is None or not consensus.is_sure(measured):
             seen = sum(map(len, fields))
             raise CalibrateError(
                 f"scale: {seen} red cells in {len(fields)} fields are too few or too unlike to measure by;"
-                f" {ruler.SURE_CELLS} in {ruler.SURE_FIELDS} are needed: choose places where they lie"
+                f" {consensus.SURE_CELLS} in {consensus.SURE_FIELDS} are needed: choose places where they lie"
                 " singly, or use --micrometer"
             )
         self.asker.tell(

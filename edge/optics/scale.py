@@ -1,7 +1,7 @@
 """What this camera on this microscope does to lengths and light, given, saved or measured.
 
 `ScaleKeeper` answers for every frame how large a pixel is and who says so: the user, a saved calibration,
-the slide's red cells (`edge.optics.ruler`), or else a nominal value. Pictures in files wait until it is
+the slide's red cells (`edge.optics.consensus`), or else a nominal value. Pictures in files wait until it is
 known, for they can; a live camera shows the same place again. It brings the saved flat field too, and says
 once what of a calibration no longer fits.
 """
@@ -18,11 +18,11 @@ import cv2
 import numpy as np
 
 from edge.optics import litfield, redcells
-from edge.optics.calibrations import FILE, Calibration, CalibrationError, CalibrationStore, stamp, too_old
-from edge.optics.drift import Upkeep
+from edge.optics.calibrations import FILE, CalibrationStore
+from edge.optics.consensus import CHANGED_CELLS, DISAGREEMENT, Consensus
 from edge.optics.litfield import WHOLE, LitField
 from edge.optics.redcells import Measured
-from edge.optics.ruler import CHANGED_CELLS, DISAGREEMENT, Ruler
+from edge.optics.saved import Saved
 from edge.types import F32, U8, Frame, ScaleSource
 
 UNKNOWN_FIELDS = 20
@@ -103,7 +103,7 @@ class Scales:
     independent: bool = False
     folder: Path | None = None
     vouched: bool = False
-    shared: dict[Size, Ruler] = field(default_factory=dict, compare=False)
+    shared: dict[Size, Consensus] = field(default_factory=dict, compare=False)
 
     @property
     def expected(self) -> float:
@@ -119,16 +119,16 @@ class Scales:
         """What answers for the frames of a new slide."""
         return ScaleKeeper(self)
 
-    def of_all(self, size: Size) -> Ruler:
+    def of_all(self, size: Size) -> Consensus:
         """What the independent pictures of one size say together; some are looked at first."""
-        ruler = self.shared.get(size)
-        if ruler is None:
-            ruler = self.shared[size] = Ruler()
+        all_ = self.shared.get(size)
+        if all_ is None:
+            all_ = self.shared[size] = Consensus()
             if isinstance(self.camera, Sampled):
                 for pixels in self.camera.samples(_SAMPLES):
                     if size_of(pixels) == size:
-                        ruler.see(redcells.find(pixels, litfield.find(pixels)))
-        return ruler
+                        all_.see(redcells.find(pixels, litfield.find(pixels)))
+        return all_
 
 
 def size_of(pixels: U8) -> Size:
@@ -143,29 +143,30 @@ class ScaleKeeper:
     def __init__(self, scales: Scales) -> None:
         self._scales = scales
         self._given = None if isinstance(scales.asked, str) else scales.asked
-        self._store = scales.store
+        self._live = scales.camera.live
+        self._saved = Saved(scales.camera, scales.store, needed=self._given is None)
         self._size = (0, 0)  # width and height
-        self._rulers: defaultdict[Size, Ruler] = defaultdict(Ruler)
-        self._calibration: Calibration | None = None
+        self._by_size: defaultdict[Size, Consensus] = defaultdict(Consensus)
         self._another_objective = False  # than the calibration's
-        self._upkeep: Upkeep | None = None
         self._notes: deque[str] = deque()
         self._held: list[tuple[Frame, LitField]] = []
         self._patient = True
-        self._blind = self._doubts = 0  # fields of a live camera without a scale, and in doubt of it
+        self._blind = self._doubts = 0  # looks of a live camera without a scale, and in doubt of it
         self._last_look_s = float("-inf")
         self._view: F32 | None = None
 
     def take(self, frame: Frame, lit: LitField = WHOLE) -> list[Scaled]:
         """The frames whose scale is settled now, in the order in which they came, this one last or held.
 
-        Raises CalibrationError when the saved ones are damaged.
+        `lit` is where the frame is found to be lit; a calibrated camera knows better. Raises
+        CalibrationError when the saved calibrations are damaged.
         """
         settled: list[Scaled] = []
         if frame.fault is None and (frame.width, frame.height) != self._size:
             settled = self.rest()
-            self._take_resolution(frame)
-        if self._scales.independent and self._given is None and self._saved_scale is None:
+            self._take_size(frame)
+        lit = self._saved.lit or lit
+        if self._scales.independent and self._given is None and self._saved.um_per_px is None:
             return [*settled, (frame, self._alone(frame, lit))]
         if self._wants(frame):
             self._look(frame, lit)
@@ -182,51 +183,27 @@ class ScaleKeeper:
         return [*self.take(frame, lit), *self.rest()][-1][1]
 
     @property
-    def _ruler(self) -> Ruler:
-        return self._rulers[max(self._size), min(self._size)]
+    def _agreed(self) -> Consensus:
+        return self._by_size[max(self._size), min(self._size)]
 
-    def _take_resolution(self, frame: Frame) -> None:
+    def _take_size(self, frame: Frame) -> None:
         before, self._size = self._size, (frame.width, frame.height)
-        camera = self._scales.camera
-        self._patient, self._view = True, None
-        seen = (max(self._size), min(self._size)) in self._rulers
+        self._patient, self._view, self._another_objective = True, None, False
+        seen = (max(self._size), min(self._size)) in self._by_size
         if before[0] and not seen and self._given is None and not self._scales.independent:
             self._notes.append(
                 f"pictures of {frame.width} × {frame.height} pixels now, {before[0]} × {before[1]} before:"
                 " their scale is measured anew"
             )
-        if self._store is None:
-            return
-        try:
-            self._calibration = self._store.find(camera.name, camera.serial, *self._size)
-        except CalibrationError as error:
-            if self._given is None:
-                raise
-            self._notes.append(str(error))  # what was given does not depend on what was saved
-            self._calibration = None
-        self._another_objective = False
-        self._upkeep = Upkeep(self._calibration) if self._calibration else None
-        if self._calibration and (old := too_old(self._calibration)):
-            self._notes.append(old)
-
-    @property
-    def _watched(self) -> bool:
-        """Whether it is still open if the saved flat field and light fit."""
-        return self._upkeep is not None and not self._upkeep.done
-
-    @property
-    def _saved_scale(self) -> Calibration | None:
-        return self._calibration if self._calibration and self._calibration.scale_measured else None
+        self._notes.extend(self._saved.take_size(*self._size))
 
     def _wants(self, frame: Frame) -> bool:
         """Whether to look at this frame: a live camera's not more often than it helps."""
-        if frame.fault is not None or (self._given is not None and not self._watched):
+        if frame.fault is not None or (self._given is not None and not self._saved.watched):
             return False
-        if not self._scales.camera.live:
+        if not self._live or frame.monotonic_s - self._last_look_s >= _LIVE_INTERVAL_S:
             return True
-        if frame.monotonic_s - self._last_look_s >= _LIVE_INTERVAL_S:
-            return True
-        unsettled = self._given is None and (self._ruler.measured is None or self._ruler.doubted > 0)
+        unsettled = self._given is None and (self._agreed.measured is None or self._agreed.doubted > 0)
         return unsettled and self._moved(frame)
 
     def _moved(self, frame: Frame) -> bool:
@@ -238,103 +215,69 @@ class ScaleKeeper:
 
         Only pictures in files can wait: they are read one by one, and none is like another.
         """
-        if self._scales.camera.live or self._given is not None or not self._patient:
+        if self._live or self._given is not None or not self._patient:
             return False
-        ruler, held = self._ruler, len(self._held)
+        held = len(self._held)
         if sum(frame.pixels.nbytes for frame, _ in self._held) > _HELD_BYTES:
             held = _HELD
-        if ruler.doubted:
+        if self._agreed.doubted:
             if held < _DOUBTED:
                 return True
-            ruler.trust()
+            self._agreed.trust()
             return False
-        self._patient = ruler.sure or held < _HELD
-        return self._patient and not ruler.sure
+        self._patient = self._agreed.sure or held < _HELD
+        return self._patient and not self._agreed.sure
 
     def _look(self, frame: Frame, lit: LitField) -> None:
         """Measure one more field, and act on what that changes."""
         self._last_look_s = frame.monotonic_s
         if self._given is None:
-            moved = self._scales.camera.live and self._moved(frame)
+            moved = self._live and self._moved(frame)
             self._measure(frame, lit, moved)
             if moved:
                 self._view = _view(frame.pixels)
-        if self._upkeep is not None and self._watched:
-            self._notes.extend(self._upkeep.look(frame, self._known().um_per_px))
+        self._notes.extend(self._saved.look(frame, lit, self._known().um_per_px))
 
     def _measure(self, frame: Frame, lit: LitField, moved: bool) -> None:
-        ruler = self._ruler
-        if ruler.doubted and self._scales.camera.live:
+        agreed = self._agreed
+        if agreed.doubted and self._live:
             if not moved:  # the same field again is no second opinion
                 return
             self._doubts += 1
             if self._doubts > _DOUBTED:
-                ruler.trust()
-        sure = ruler.sure
-        before = ruler.see(redcells.find(frame.pixels, lit))
-        self._doubts *= ruler.doubted > 0
-        self._blind = self._blind + 1 if ruler.measured is None else 0
+                agreed.trust()
+        sure = agreed.sure
+        before = agreed.see(redcells.find(frame.pixels, lit))
+        self._doubts *= agreed.doubted > 0
+        self._blind = self._blind + 1 if agreed.measured is None else 0
         if before is not None:
             self._on_change(before)
-        elif ruler.sure and not sure and (note := self._on_sure()):
-            self._notes.append(note)
+        elif agreed.measured is not None and agreed.sure and not sure:
+            self._notes.extend(self._saved.hold_against(agreed.measured))
 
     def _on_change(self, before: Measured) -> None:
-        now, saved = self._ruler.measured, self._saved_scale
+        now, saved = self._agreed.measured, self._saved.um_per_px
         assert now is not None
-        self._another_objective = (
-            saved is not None and abs(now.um_per_px / saved.um_per_px - 1) > DISAGREEMENT
-        )
+        self._another_objective = saved is not None and abs(now.um_per_px / saved - 1) > DISAGREEMENT
         self._notes.append(
             f"the red cells say {now.um_per_px:.4f} µm per pixel now, {before.um_per_px:.4f} before"
             f" ({now.um_per_px / before.um_per_px - 1:+.0%}): another objective? The scale is measured anew"
         )
 
-    def _on_sure(self) -> str | None:
-        """Compare with the saved calibration, or save what was measured. Returns what to tell the user."""
-        measured, saved = self._ruler.measured, self._saved_scale
-        assert measured is not None
-        if saved is not None:
-            off = measured.um_per_px / saved.um_per_px - 1
-            if abs(off) <= DISAGREEMENT:
-                return None
-            return (
-                f"saved calibration {saved.um_per_px:.4f} µm per pixel of {saved.measured_at[:10]}, but the"
-                f" red cells say {measured.um_per_px:.4f} ({off:+.0%}): another objective, or unusual cells?"
-                " Check, then calibrate again or give --um-per-px"
-            )
-        if self._store is None:
-            return None
-        camera = self._scales.camera
-        now, clock_set = stamp()
-        fresh = Calibration(
-            camera.name, *self._size, measured.um_per_px, measured.uncertainty, now, "red-cells",
-            camera.serial, clock_set,
-        )  # fmt: skip
-        if (lit := self._calibration) is not None:
-            fresh = replace(fresh, light=lit.light, glass=lit.glass, flat=lit.flat, lit_at=lit.lit_at)
-        try:
-            self._store.save(fresh)
-        except CalibrationError as error:
-            return str(error)  # the slide is being read and must not stop for this
-        return None
-
     def _answer(self, lit: LitField) -> Scale:
         note = self._notes.popleft() if self._notes else None
-        fits = self._calibration is not None and self._upkeep is not None and self._upkeep.flat_fits
-        flat = self._calibration.flat if self._calibration is not None and fits else None
-        return replace(self._known(), note=note, lit=lit, flat=flat)
+        return replace(self._known(), note=note, lit=lit, flat=self._saved.flat)
 
     def _known(self) -> Scale:
         if self._given is not None:
             return Scale(self._given, "given")
-        ruler = self._ruler
-        trusted = not (self._scales.camera.live and ruler.doubted)
-        if (saved := self._saved_scale) is not None and not self._another_objective:
-            return Scale(saved.um_per_px, "calibration", trusted)
-        if ruler.measured is not None:
-            return Scale(ruler.measured.um_per_px, "red-cells", trusted)
-        return self._nominal(not self._scales.camera.live or self._blind >= UNKNOWN_FIELDS)
+        agreed = self._agreed
+        trusted = not (self._live and agreed.doubted)
+        if (saved := self._saved.um_per_px) is not None and not self._another_objective:
+            return Scale(saved, "calibration", trusted)
+        if agreed.measured is not None:
+            return Scale(agreed.measured.um_per_px, "red-cells", trusted)
+        return self._nominal(not self._live or self._blind >= UNKNOWN_FIELDS)
 
     def _nominal(self, told: bool) -> Scale:
         vouched = self._scales.vouched
@@ -344,18 +287,19 @@ class ScaleKeeper:
         """The scale of an independent picture: its own red cells, or those of others of its size."""
         if frame.fault is not None:
             return replace(self._nominal(False), lit=lit)
-        all_ = self._scales.of_all(size_of(frame.pixels))
+        others = self._scales.of_all(size_of(frame.pixels))
         found = redcells.find(frame.pixels, lit)
         own = redcells.estimate([found])
-        if own is not None and all_.sure and all_.differs(own):
+        if own is not None and others.sure and others.differs(own):
             if own.cells >= CHANGED_CELLS:
                 return Scale(own.um_per_px, "red-cells", lit=lit)
             own = None
         else:
-            all_.see(found)
-        if all_.measured is None:
+            others.see(found)
+        if others.measured is None:
             return replace(self._nominal(True), lit=lit)
-        return Scale(all_.measured.um_per_px, "red-cells" if own else "red-cells-of-others", lit=lit)
+        source: ScaleSource = "red-cells" if own else "red-cells-of-others"
+        return Scale(others.measured.um_per_px, source, lit=lit)
 
 
 def _view(pixels: U8) -> F32:

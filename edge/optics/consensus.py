@@ -26,7 +26,7 @@ _REMEMBERED = 24  # fields: what a slide's scale rests on, and no more than can 
 _ERRORS = 2.5  # standard errors of a field's own scale that its difference may be chance
 
 
-class Ruler:
+class Consensus:
     """The red cells of one slide, or of one folder's pictures, at one frame size.
 
     Attributes
