@@ -92,8 +92,8 @@ class Saved:
             return []
         return [
             f"saved calibration {self.um_per_px:.4f} µm per pixel of {self._calibration.measured_at[:10]},"
-            f" but the red cells say {measured.um_per_px:.4f} ({off:+.0%}): another objective, or unusual cells?"
-            " Check, then calibrate again or give --um-per-px"
+            f" but the red cells say {measured.um_per_px:.4f} ({off:+.0%}): another objective, or unusual"
+            " cells? Check, then calibrate again or give --um-per-px"
         ]
 
     def _keep(self, measured: Measured) -> list[str]:
