@@ -98,6 +98,8 @@ def test_help_says_what_it_measures_and_how_to_run_it(
         ("masks", ["--data", "DATA", "--limit", "1"]),
         ("scale", ["--data", "DATA", "--limit", "1"]),
         ("quality", ["--data", "DATA", "--limit", "1"]),
+        ("colours", ["--data", "DATA", "--limit", "1"]),
+        ("windows", ["--data", "DATA", "--limit", "1"]),
         ("focus", ["--data", "DATA", "--limit", "1", "--dataset", "zheng-1"]),
         ("flatfield", ["--limit", "1"]),
         ("segmentation", ["--data", "DATA", "--rounds", "0", "--only", "zheng-1, val"]),
