@@ -71,9 +71,7 @@ def main() -> None:
         print(f"{name:14}{len(fields):>7}{down:>13.1%}{noticed:>11.1%}{first:>9}{colourless:>7.1%}{ms:>7.2f}")
         results.add("turned down for its colours", down, what=name, wanted="0", **about)
         results.add("turned down with red and blue exchanged", noticed, what=name, **about)
-        results.add(
-            "first told of exchanged colours", first, what=name, unit="th field", wanted="≤ 3", **about
-        )
+        results.add("field at which exchanged colours are told", first, what=name, wanted="≤ 3", **about)
         results.add("turned down without colour", colourless, what=name, wanted="1", **about)
     results.write()
 

@@ -20,7 +20,8 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE / "figures.md"
 
 SECTIONS = {
-    "What it sees": ("evaluate-*", "detection-*", "masks", "scale", "windows", "litfield", "colours", "quality"),
+    "What it sees": ("evaluate-*", "detection-*", "masks", "quality"),
+    "Pictures as they come": ("scale", "windows", "litfield", "colours"),
     "Whether the finding can be trusted": ("finding", "demo", "leftout_slides", "review", "why", "likeness"),
     "Laboratories that it never saw": ("leftout", "away"),
     "What the camera and the box withstand": ("system-*", "focus", "flatfield", "arm64"),
