@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from edge.command import say
-from edge.types import Reading, Sink, Waiting
+from edge.types import FilesRead, Reading, Sink, Waiting
 
 if TYPE_CHECKING:  # whoever is told that a camera is away need not wait for the rest of the line
     from edge.line.screening import Screening
@@ -29,7 +29,10 @@ def run(screening: Screening, frames: int | None) -> None:
 
 
 class CameraTeller(Sink):
-    """Follows a screening and says on standard error when the camera goes away, why, and when it is back."""
+    """Follows a screening and says on standard error what the camera does not give, and why.
+
+    When it goes away and when it is back; of files, at the end, which were not read.
+    """
 
     def __init__(self) -> None:
         self._reason: str | None = None
@@ -41,6 +44,11 @@ class CameraTeller(Sink):
             return
         self._reason = reason
         say("edge-run", f"{trouble.reason}; {trouble.advice}" if trouble else "the camera is back")
+
+    def files(self, files: FilesRead) -> None:
+        """Once, where something was left out."""
+        if files.note:
+            say("edge-run", files.note)
 
 
 def _told(reading: Reading) -> str | None:

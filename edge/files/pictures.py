@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +20,27 @@ from edge.types import U8
 
 JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """The next marker within coded data: stuffed zeros and restart markers are part of them (ITU T.81, B.1.1)."""
+
+
+def readable() -> tuple[str, ...]:
+    """Suffixes of the files that `pages` reads, in lower case."""
+    return (".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+def pages(path: Path) -> Iterator[U8 | str]:
+    """Every picture of a file in its order, (H, W, 3) uint8 RGB, or in its place the reason; never raises."""
+    try:
+        data = path.read_bytes()
+        if data[:4] in (b"II*\0", b"MM\0*"):
+            ok, found = cv2.imdecodemulti(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            if ok and len(found) > 1:
+                yield from (np.asarray(cv2.cvtColor(page, cv2.COLOR_BGR2RGB), np.uint8) for page in found)
+                return
+        yield decode(data)
+    except OSError as error:
+        yield f"the file cannot be read: {error.strerror}"
+    except ValueError as error:
+        yield str(error)
 
 
 def decode(data: bytes) -> U8:
