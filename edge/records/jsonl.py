@@ -66,7 +66,7 @@ class JsonLines(Sink):
 
     def files(self, files: FilesRead) -> None:
         """The last line, where files were read."""
-        self._write(files_record(files))
+        self._write(files_record(files) | {"trusted": self._trusted})
 
     def close(self) -> None:
         """Close the file."""

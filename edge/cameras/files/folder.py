@@ -88,7 +88,7 @@ def _walked(root: Path) -> Found:
         except OSError as error:
             if not folder:
                 raise CameraError(f"camera {printable(root)}: cannot be read: {error.strerror}") from error
-            yield f"{folder}/", f"folders that cannot be read: {error.strerror}"
+            yield folder, f"folders that cannot be read: {error.strerror}"
             continue
         for entry in here:
             name = os.path.join(folder, entry.name)
@@ -134,7 +134,7 @@ def _matched(root: Path, matches: list[str]) -> Found:
         if path.is_dir():
             if name not in above:
                 yield (
-                    f"{name}/",
+                    name,
                     "folders, into which a pattern does not look: give --camera the folder itself",
                 )
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,21 +63,28 @@ class Damage:
     def __init__(self, path: Path, codec: str, period_ms: float) -> None:
         self._packets = packets(path) if codec.lower() in _WITHOUT_ZEROS else iter(())
         self._ahead_ms = _REORDERED * period_ms
-        self._read_ms = float("-inf")
+        self._read_ms = -math.inf
+        self._count = 0
         self._broken = False
         self._damaged: set[int] = set()
 
     def at(self, shown_ms: float) -> bool:
         """Whether the picture that is shown at this time is one of them; asked in the order of showing."""
-        while self._read_ms < shown_ms + self._ahead_ms:
-            packet = next(self._packets, None)
-            if packet is None:
-                break
+        self._look(shown_ms + self._ahead_ms)
+        return round(shown_ms) in self._damaged
+
+    def counted(self) -> int:
+        """How many packets there are; 0 where zeros say nothing of the codec and none was looked at."""
+        self._look(math.inf)
+        return self._count
+
+    def _look(self, until_ms: float) -> None:
+        while self._read_ms < until_ms and (packet := next(self._packets, None)) is not None:
+            self._count += 1
             self._read_ms = max(self._read_ms, packet.shown_ms)
             self._broken = (self._broken and not packet.key) or _has_hole(packet.data)
             if self._broken:
                 self._damaged.add(round(packet.shown_ms))
-        return round(shown_ms) in self._damaged
 
 
 def _has_hole(data: bytes) -> bool:

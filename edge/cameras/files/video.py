@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +75,7 @@ def pictures_of(path: Path) -> Iterator[U8 | str]:
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
     jpegs = codec == "MJPG" and _one_a_packet(path)
-    course = _Course.announced_by(capture, exact=jpegs and path.suffix.lower() == ".avi")
+    course = _Course.announced_by(capture, path)
     pictures = _jpegs(path, capture, course) if jpegs else _frames(path, capture, codec, course)
     given, last = 0, None
     try:
@@ -133,6 +135,8 @@ def _frames(path: Path, capture: cv2.VideoCapture, codec: str, course: _Course) 
             yield BUILT_ON_DAMAGE
         else:
             yield np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels), np.uint8)
+    course.packets = damage.counted()
+    course.exact &= course.packets > 0
 
 
 @dataclass
@@ -142,20 +146,29 @@ class _Course:
     Attributes
     ----------
     announced : pictures; 0 where nothing is known. period_ms : between two of them.
-    exact : the number is counted; else it may come from duration and rate, and be off by one or two.
+    exact : the number is that of packets; else it may come from duration and rate, and be off by one or two.
+    whole : the file is as long as it should be, so that nothing was cut off.
     shown_ms : of each picture that came.
+    packets : that were in the file; some give no picture. 0 where each gives one, or nobody counted.
     """
 
     announced: int
     period_ms: float
-    exact: bool
+    exact: bool = False
+    whole: bool = False
     shown_ms: list[float] = field(default_factory=list)
+    packets: int = 0
 
     @classmethod
-    def announced_by(cls, capture: cv2.VideoCapture, *, exact: bool) -> _Course:
+    def announced_by(cls, capture: cv2.VideoCapture, path: Path) -> _Course:
         count, rate = capture.get(cv2.CAP_PROP_FRAME_COUNT), capture.get(cv2.CAP_PROP_FPS)
         usable = math.isfinite(rate) and rate > 0
-        return cls(int(count) if math.isfinite(count) else 0, 1000 / rate if usable else 0.0, exact)
+        course = cls(int(count) if math.isfinite(count) else 0, 1000 / rate if usable else 0.0)
+        with open(path, "rb") as file:
+            kind, length, form = struct.unpack("<4sI4s", file.read(12).ljust(12))
+            course.exact = (kind, form) == (b"RIFF", b"AVI ")
+            course.whole = course.exact and 0 < length + 8 <= file.seek(0, os.SEEK_END)
+        return course
 
     def took(self, shown_ms: float | None) -> None:
         """A picture came; None for one of which no time is known."""
@@ -168,7 +181,7 @@ class _Course:
         slack = max(2, self.announced // 50)
         least = self.announced - slack
         ended_ms = self.shown_ms[-1] + self.period_ms if self.shown_ms else 0.0
-        return len(self.shown_ms) < least and ended_ms < least * self.period_ms
+        return not self.whole and len(self.shown_ms) < least and ended_ms < least * self.period_ms
 
     @property
     def missing(self) -> int:
@@ -177,7 +190,7 @@ class _Course:
         An exact number counts pictures that the recorder left out, after which the next is shown later. By
         any other, pictures are missing only where they come regularly but for gaps.
         """
-        missing = max(self.announced - len(self.shown_ms), 0)
+        missing = max(self.announced - max(len(self.shown_ms), self.packets), 0)
         steps = np.diff(self.shown_ms) / self.period_ms if self.period_ms and missing else np.zeros(0)
         gaps = int(np.sum(np.round(steps[steps > 1.5]) - 1))
         if self.exact:
