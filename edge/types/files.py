@@ -57,8 +57,13 @@ class FilesRead:
     def reasons(self) -> str:
         """Why something was left out, the most frequent reasons first."""
         ordered = sorted(self.left_out, key=lambda left: -left.count)
-        if len(ordered) == 1:
-            return f"{ordered[0].reason} (first: {ordered[0].first})"
-        told = [f"{left.reason} ({left.count}, first: {left.first})" for left in ordered[:_KINDS]]
+        told = [f"{left.reason} ({_which(left, alone=len(ordered) == 1)})" for left in ordered[:_KINDS]]
         more = sum(left.count for left in ordered[_KINDS:])
         return "; ".join([*told, *([f"{more} more for other reasons"] if more else [])])
+
+
+def _which(left: LeftOut, *, alone: bool) -> str:
+    """How many and which: the number is told before where there is one reason alone."""
+    if left.count == 1:
+        return left.first
+    return f"first: {left.first}" if alone else f"{left.count}, first: {left.first}"

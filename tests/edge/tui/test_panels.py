@@ -63,7 +63,7 @@ def test_what_was_not_read_of_the_files_is_told_at_their_end() -> None:
     screening.files = FilesRead.of(30, [("HEIC pictures", "IMG_1.HEIC")])
 
     async def script(pilot: Pilot[Reading]) -> None:
-        note = "! 30 pictures read, 1 not: HEIC pictures (first: IMG_1.HEIC)"
+        note = "! 30 pictures read, 1 not: HEIC pictures (IMG_1.HEIC)"
         await until(pilot, lambda: " ".join(text_of(pilot, "Notes").split()) == note, note)
 
     drive(screening, script)
