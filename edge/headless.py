@@ -36,6 +36,11 @@ class CameraTeller(Sink):
 
     def __init__(self) -> None:
         self._reason: str | None = None
+        self._faults = 0
+
+    def reading(self, reading: Reading) -> None:
+        """What cannot be read is told by itself, see `run`; here it is counted."""
+        self._faults += reading.frame.fault is not None
 
     def waiting(self, trouble: Waiting | None) -> None:
         """Once for each reason, and once when the pictures come again."""
@@ -46,8 +51,8 @@ class CameraTeller(Sink):
         say("edge-run", f"{trouble.reason}; {trouble.advice}" if trouble else "the camera is back")
 
     def files(self, files: FilesRead) -> None:
-        """Once, where something was left out."""
-        if files.note:
+        """Once, where something was left out beside what was told already."""
+        if files.note and sum(left.count for left in files.left_out) > self._faults:
             say("edge-run", files.note)
 
 

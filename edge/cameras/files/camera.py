@@ -144,8 +144,9 @@ class FileCamera:
         if first is None:
             raise CameraError(f"{self._called}: has no pictures; if it is a video, it may be sound alone")
         if isinstance(first[1], str) and suffix not in (*readable(), *kinds.VIDEOS):
-            why = kinds.known(source) or first[1]
-            raise CameraError(f"{self._called}: is not an image or a video that is read: {why}; {_give()}")
+            if known := kinds.known(source):
+                raise CameraError(f"{self._called}: cannot be read. {known}")
+            raise CameraError(f"{self._called}: is not an image or a video: {first[1]}; {_give()}")
         return chain([first], pictures)
 
     def _nothing(self, path: Path, listing: Listing) -> str:

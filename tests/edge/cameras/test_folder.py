@@ -301,9 +301,9 @@ def test_a_file_that_is_given_is_read_by_its_content(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("IMG_1.HEIC", "is not an image or a video that is read: HEIC pictures: save them as JPEG"),
+        ("IMG_1.HEIC", "cannot be read. HEIC pictures: save them as JPEG"),
         ("slide.svs", "whole slides or files of a microscope: export"),
-        ("notes", "is not an image or a video that is read"),
+        ("notes", "is not an image or a video: "),
     ],
 )
 def test_a_file_that_is_given_and_not_read_says_why(tmp_path: Path, name: str, told: str) -> None:
