@@ -251,7 +251,7 @@ def test_it_knows_which_files_it_reads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("empty", "has no images; images end in .bmp "),
+        ("empty", "has no images; images end in ."),
         ("nothing.png", "no such file or folder"),
         ("none*.png", "no image has such a name"),
         ("notes.txt", "is not an image or a video"),

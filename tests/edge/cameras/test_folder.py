@@ -15,11 +15,21 @@ import numpy as np
 import pytest
 
 from edge.cameras import CameraError, OfFiles
-from edge.cameras.files import camera as module
+from edge.cameras.files import camera as camera_module
+from edge.cameras.files import folder as folder_module
 from edge.cameras.files import kinds
 from edge.cameras.files.camera import FileCamera
 from edge.types import U8, FilesRead, Frame
 from tests.edge.cameras.fakes import picture, write_image, write_video
+
+SUFFIXES = (".bmp", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+@pytest.fixture(autouse=True)
+def _no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With libraries that not every machine has, more kinds of files are read."""
+    for reads in (folder_module, camera_module):
+        monkeypatch.setattr(reads, "readable", lambda: SUFFIXES)
 
 
 def screened(
@@ -216,7 +226,7 @@ def test_each_page_of_a_file_is_a_frame(
     def pages(path: Path) -> Iterator[U8 | str]:
         yield from contents if path.name == "stack.tif" and several else [picture(7)]
 
-    monkeypatch.setattr(module, "pages", pages)
+    monkeypatch.setattr(camera_module, "pages", pages)
     touch(tmp_path, "a.png", "stack.tif", "z.png")
     frames, files = screened(tmp_path)
     stack = ["stack.tif#1", "stack.tif#2", "stack.tif#3"] if several else ["stack.tif"]
