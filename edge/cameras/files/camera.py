@@ -60,7 +60,7 @@ class FileCamera:
         quiet()
         self._forget()
         path = Path(self.path)
-        if path.exists() and not path.is_dir():
+        if os.path.exists(path) and not os.path.isdir(path):
             self._pictures = self._of_file(path)
             self._files = frozenset([_real(path.parent, path.name)])
             return
@@ -132,7 +132,7 @@ class FileCamera:
 
     def _of_file(self, path: Path) -> Iterator[Picture]:
         """The pictures of a file that is given by itself; raises CameraError where it has none."""
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise CameraError(f"{self._called}: is no file; give an image, a video or a folder of images")
         source, suffix = printable(path.name), path.suffix.lower()
         pictures = (
@@ -151,7 +151,7 @@ class FileCamera:
 
     def _nothing(self, path: Path, listing: Listing) -> str:
         what = "has no images"
-        if not path.exists():
+        if not os.path.exists(path):
             what = "no image has such a name" if glob.has_magic(self.path) else "no such file or folder"
         beside = FilesRead.of(0, listing.left_out).reasons
         return f"{self._called}: {what}; {f'left out: {beside}; ' if beside else ''}{_give()}"

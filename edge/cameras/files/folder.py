@@ -131,14 +131,10 @@ def _matched(root: Path, matches: list[str]) -> Found:
     above = {str(folder) for name in matches for folder in PurePath(name).parents}
     for name in dict.fromkeys(os.path.normpath(match) for match in matches):
         path = root / name
-        if path.is_dir():
-            if name not in above:
-                yield (
-                    name,
-                    "folders, into which a pattern does not look: give --camera the folder itself",
-                )
-        else:
-            yield name, None if path.is_file() or not path.exists() else kinds.NO_FILE
+        if not os.path.isdir(path):
+            yield name, None if os.path.isfile(path) or not os.path.exists(path) else kinds.NO_FILE
+        elif name not in above:
+            yield name, kinds.NOT_ENTERED
 
 
 def _natural(path: str) -> tuple[list[list[str | int]], str]:

@@ -11,6 +11,7 @@ VIDEOS = (
 
 LABELS = "label images of an earlier screening"
 NO_FILE = "pipes, sockets or devices, which are no files"
+NOT_ENTERED = "folders, into which a pattern does not look: give --camera the folder itself"
 ARRIVED = "arrived while the folder was read: run it again"
 NOT_REACHED = "not reached before the screening was stopped"
 
