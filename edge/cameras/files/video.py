@@ -23,6 +23,7 @@ DAMAGED = "a picture of the video is damaged"
 BUILT_ON_DAMAGE = "a picture of the video is damaged, or built on one that is"
 LOST = "a picture of the video is lost: the file is damaged"
 
+_EACH_TOLD = 1000  # pictures that are missing, each a fault
 _PATIENCE = 5000  # pictures in a row that cannot be decoded, after which nothing more is expected
 
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
@@ -177,7 +178,12 @@ class _Course:
 
     @property
     def cut_short(self) -> bool:
-        """Whether pictures are missing at the end: by their number, and by the time of the last."""
+        """Whether pictures are missing at the end: by their number, and by the time of the last.
+
+        Or so many that nobody would read of each, as where the number itself is damaged.
+        """
+        if self.missing > max(len(self.shown_ms), _EACH_TOLD):
+            return True
         slack = max(2, self.announced // 50)
         least = self.announced - slack
         ended_ms = self.shown_ms[-1] + self.period_ms if self.shown_ms else 0.0

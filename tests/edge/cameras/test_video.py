@@ -150,6 +150,14 @@ def test_a_video_that_is_cut_short_says_how_much_is_missing(written: Write, name
     assert last.fault == f"the video ends after {len(frames)} of {COUNT} frames; the rest cannot be read"
 
 
+def test_a_number_of_pictures_that_cannot_be_is_one_fault(written: Write) -> None:
+    path = written("a.avi", "MJPG")
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<I", data, data.index(b"strh") + 40, 2**31 - 1)
+    path.write_bytes(data)
+    assert Counter(frame.fault is None for frame in frames_of(path)) == {True: COUNT, False: 1}
+
+
 @pytest.mark.parametrize(("name", "codec"), [("a.mov", "MJPG"), ("a.mp4", "mp4v")])
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_a_turned_video_is_shown_as_players_do(written: Write, name: str, codec: str, quarters: int) -> None:
