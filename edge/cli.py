@@ -162,6 +162,7 @@ def _screening(
 ) -> tuple[Screening, Camera, Summary]:
     """Everything that the arguments ask for, opened; what must be closed again is in `held`."""
     from edge.cameras.livefeed import feed_for
+    from edge.cameras.selection import namesake
     from edge.machine.profile import data_folder, load_profile
     from edge.records.identifiers import checked
 
@@ -169,6 +170,8 @@ def _screening(
         None if given is None else checked(given, what)
         for what, given in (("slide", arguments.slide), ("patient", arguments.patient))
     )
+    if (other := namesake(arguments.camera)) is not None:
+        command.say("edge-run", other)
     profile = load_profile(arguments.profile)
     camera = _camera(arguments, profile)
     again = partial(_camera, arguments, profile)
@@ -195,6 +198,7 @@ def _screening(
         independent=arguments.independent,
         max_frames=arguments.max_frames,
         max_seconds=arguments.max_seconds,
+        note=None if arguments.headless else other,
     )
     of_pictures = None if camera.live else model.manifest.um_per_px
     scales = scale.Scales(

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any, NoReturn, TextIO
 
 from edge import __version__
+from edge.files.text import printable
 from edge.types import LeukoscopeError
 
 DONE, FAILED, WRONG_USAGE, CHECK_FAILED = 0, 1, 2, 3
@@ -44,7 +45,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with status 2 and one line, as for every other mistake, instead of argparse's whole usage."""
-        self.exit(WRONG_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(WRONG_USAGE, f"{self.prog}: {printable(message)}; see {self.prog} --help\n")
 
 
 def add(
@@ -129,7 +130,7 @@ def put(text: str, end: str = "\n") -> None:
 def say(prog: str, line: str) -> None:
     """A line for the user on standard error, over a progress bar where there is one."""
     watched = sys.stderr is not None and sys.stderr.isatty()
-    print(f"{_CLEAR if watched else ''}{prog}: {line}", file=sys.stderr, flush=True)
+    print(f"{_CLEAR if watched else ''}{prog}: {printable(line)}", file=sys.stderr, flush=True)
 
 
 class Progress:

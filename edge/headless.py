@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from edge.command import say
-from edge.types import Reading, Sink, Waiting
+from edge.types import FilesRead, Reading, Sink, Waiting
 
 if TYPE_CHECKING:  # whoever is told that a camera is away need not wait for the rest of the line
     from edge.line.screening import Screening
@@ -29,10 +29,18 @@ def run(screening: Screening, frames: int | None) -> None:
 
 
 class CameraTeller(Sink):
-    """Follows a screening and says on standard error when the camera goes away, why, and when it is back."""
+    """Follows a screening and says on standard error what the camera does not give, and why.
+
+    When it goes away and when it is back; of files, at the end, which were not read.
+    """
 
     def __init__(self) -> None:
         self._reason: str | None = None
+        self._faults = 0
+
+    def reading(self, reading: Reading) -> None:
+        """What cannot be read is told by itself, see `run`; here it is counted."""
+        self._faults += reading.frame.fault is not None
 
     def waiting(self, trouble: Waiting | None) -> None:
         """Once for each reason, and once when the pictures come again."""
@@ -41,6 +49,11 @@ class CameraTeller(Sink):
             return
         self._reason = reason
         say("edge-run", f"{trouble.reason}; {trouble.advice}" if trouble else "the camera is back")
+
+    def files(self, files: FilesRead) -> None:
+        """Once, where something was left out beside what was told already."""
+        if files.note and sum(left.count for left in files.left_out) > self._faults:
+            say("edge-run", files.note)
 
 
 def _told(reading: Reading) -> str | None:

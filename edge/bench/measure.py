@@ -18,7 +18,7 @@ from edge.bench import FORMAT, FRAMES, QUICK_FRAMES, fields, machine, process
 from edge.bench.fields import Tell
 from edge.bench.rig import Rig
 from edge.cameras import Camera
-from edge.cameras.files import FileCamera
+from edge.cameras.files.camera import FileCamera
 from edge.cells.classify import Classifier
 from edge.line.pipeline import Line
 from edge.line.screening import Screening, ScreeningOptions

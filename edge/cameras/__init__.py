@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from edge.types import Frame, LeukoscopeError, Light
+from edge.types import FilesRead, Frame, LeukoscopeError, Light
 
 
 class CameraError(LeukoscopeError):
@@ -50,6 +50,14 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Let go of the device. Closing a closed camera does nothing."""
+
+
+@runtime_checkable
+class OfFiles(Protocol):
+    """A camera that reads files, and knows which of them it did not read."""
+
+    def files(self, frames: int) -> FilesRead:
+        """What its first `frames` frames came from, and what was left out; also after closing."""
 
 
 @runtime_checkable

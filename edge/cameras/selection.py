@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from importlib import import_module
@@ -12,7 +13,7 @@ from edge.machine.profile import CameraSettings
 
 KINDS = {
     "demo": "edge.cameras.demo.camera:SimulatedCamera",
-    "files": "edge.cameras.files:FileCamera",
+    "files": "edge.cameras.files.camera:FileCamera",
     "uvc": "edge.cameras.uvc:UvcCamera",
     "picamera": "edge.cameras.picamera:PiCamera",
     "csi": "edge.cameras.csi:CsiCamera",
@@ -26,6 +27,8 @@ WAYS = (
 )
 
 _NUMBERED = ("demo", "usb", "picamera", "csi")
+_NO_PATH = re.compile(r"\d+|demo|(demo|usb|picamera|csi):\d+", re.ASCII)
+"""What means a camera though a file or folder may be called so."""
 
 
 def camera_for(spec: str, settings: CameraSettings, pace_fps: float | None = None) -> Camera:
@@ -52,6 +55,14 @@ def camera_for(spec: str, settings: CameraSettings, pace_fps: float | None = Non
     return NumberedCamera(lambda: _of(*parse(spec, settings)))
 
 
+def namesake(spec: str) -> str | None:
+    """What to tell of a SPEC that is also the name of a file or folder here, which is not read; else None."""
+    if not _NO_PATH.fullmatch(spec) or not os.path.exists(spec):
+        return None
+    kind = "the simulated microscope" if spec.startswith("demo") else "a camera"
+    return f"{spec} means {kind}; to read the file or folder of that name give --camera ./{spec}"
+
+
 def _of(kind: str, arguments: dict[str, Any]) -> Any:
     module, name = KINDS[kind].split(":")
     return getattr(import_module(module), name)(**arguments)
@@ -61,7 +72,7 @@ def parse(spec: str, settings: CameraSettings) -> tuple[str, dict[str, Any]]:
     """Kind of camera, a key of `KINDS`, and the arguments of its class."""
     if re.fullmatch(r"\d+", spec, re.ASCII):
         return _attached(spec, settings)
-    if re.fullmatch(r"usb:\d+|/dev/.+", spec, re.ASCII):
+    if re.fullmatch(r"usb:\d+|/dev/.+", spec, re.ASCII) and not _in_memory(spec):
         return "uvc", {"device": spec, "settings": settings}
     if found := re.fullmatch(r"(picamera|csi):(\d+)", spec, re.ASCII):
         return found[1], {"number": int(found[2]), "settings": settings}
@@ -69,12 +80,17 @@ def parse(spec: str, settings: CameraSettings) -> tuple[str, dict[str, Any]]:
         return "demo", {"seed": int(found[1])} if found[1] else {}
     if re.match(r"(rtsp|https?)://.", spec, re.IGNORECASE):
         return "stream", {"url": spec, "settings": settings}
-    if re.search(r"[*?\[]", spec) or os.path.exists(os.path.expanduser(spec)):
+    if glob.has_magic(spec) or os.path.exists(os.path.expanduser(spec)):
         return "files", {"path": spec}
     scheme, colon, _ = spec.partition(":")
     if scheme in _NUMBERED and colon:
         raise CameraError(f"camera {spec}: what follows the colon must be a whole number, as in {scheme}:1")
     raise CameraError(f"camera {spec!r}: no such file, folder or kind of camera; use {WAYS}")
+
+
+def _in_memory(path: str) -> bool:
+    """Whether it is a folder or a file below /dev, where systems keep a disk in memory (/dev/shm)."""
+    return os.path.isabs(path) and (os.path.isdir(path) or os.path.isfile(path))
 
 
 def _attached(number: str, settings: CameraSettings) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Protocol
 from edge import __version__
 from edge.bundle.bundle import Bundle
 from edge.bundle.operation import ErrorRates
-from edge.cameras import Camera, CameraError
+from edge.cameras import Camera, CameraError, OfFiles
 from edge.cameras.feed import Feed
 from edge.cameras.livefeed import feed_for
 from edge.cells.classify import Classifier
@@ -27,7 +27,7 @@ from edge.line.rules import Rules
 from edge.optics.scale import Scales
 from edge.records.people import UNKNOWN, About
 from edge.records.store import Store, Unrecorded
-from edge.types import Finding, Reading, Said, Sink, SlideHeader, Tally, Waiting
+from edge.types import FilesRead, Finding, Reading, Said, Sink, SlideHeader, Tally, Waiting
 
 _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
@@ -55,6 +55,7 @@ class ScreeningOptions:
     single_cell : each frame is one leukocyte in its middle.
     independent : each frame is a slide of its own.
     max_frames, max_seconds : stop after so much, None without a limit.
+    note : something to be told with the first reading, None without it.
     """
 
     slide: str | None = None
@@ -63,6 +64,7 @@ class ScreeningOptions:
     independent: bool = False
     max_frames: int | None = None
     max_seconds: float | None = None
+    note: str | None = None
 
 
 class Screening:
@@ -84,6 +86,7 @@ class Screening:
     recorded : False when nothing is written down.
     records, records_folder : the records' file and where it lies; None when nothing is written down.
     waiting : what keeps the camera from giving pictures, None while it does; the slide goes on afterwards.
+    files : what was read of the files and what was not, once `readings` ended; None for other cameras.
     explainer : says why its model called a cell what it did, while the line is paused; None where it cannot.
 
     Parameters
@@ -151,10 +154,11 @@ class Screening:
         ]
         self.warning = "; ".join(warnings) or None
         self.waiting: Waiting | None = None
+        self.files: FilesRead | None = None
         self._line: Line | None = None  # of the slide in the records that is not finished
         self._heard: Line | None = None  # of the slide that people can be asked about, finished or not
         self._last: Reading | None = None
-        self._note: str | None = None  # what a user must know of the slide that begins
+        self._note = options.note  # what a user must know of the slide that begins
         self._said: set[str] = set()  # notes that independent slides need not repeat
         self._colours = Colours() if options.independent else None
         self._feed = feed or feed_for(camera)
@@ -234,6 +238,13 @@ class Screening:
                 self._finish()
             if not frames and not self._stopped.is_set():
                 raise self._nothing(monotonic() >= end)
+        self._tell_of_files(frames)
+
+    def _tell_of_files(self, frames: int) -> None:
+        if isinstance(self._camera, OfFiles):
+            self.files = self._camera.files(frames)
+            for sink in self._sinks:
+                sink.files(self.files)
 
     def _nothing(self, late: bool) -> CameraError:
         """Why nothing was screened, though nobody stopped it; `late`: because time was up."""
@@ -305,7 +316,8 @@ class Screening:
         generated = slide != self._options.slide
         self.slide = self._store.begin_slide(slide, self._header, generated=generated, about=about)
         if slide not in (None, self.slide):
-            self._note = f"slide {slide}: another program took that name; this slide is called {self.slide}"
+            taken = f"slide {slide}: another program took that name; this slide is called {self.slide}"
+            self._note = "; ".join(filter(None, (self._note, taken)))
         self._line = Line(
             self._classifier, self._scales.for_slide(), find=self._find,
             rules=self.rules, single_cell=self._options.single_cell, mapped=not self._options.independent,

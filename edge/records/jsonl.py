@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
 from edge.files import atomic
 from edge.machine import clock
-from edge.types import LeukoscopeError, Reading, Sink, SlideHeader, Waiting
+from edge.types import FilesRead, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
 
 
 class JsonLines(Sink):
@@ -62,6 +63,10 @@ class JsonLines(Sink):
     def finding(self, last: Reading) -> None:
         """The line after the last reading of a slide."""
         self._write(finding_record(self._slide, last) | {"trusted": self._trusted})
+
+    def files(self, files: FilesRead) -> None:
+        """The last line, where files were read."""
+        self._write(files_record(files) | {"trusted": self._trusted})
 
     def close(self) -> None:
         """Close the file."""
@@ -200,6 +205,11 @@ def finding_record(slide: str, last: Reading) -> dict[str, Any]:
         "rejected": tally.rejected,
         "repeated": tally.repeated,
     }
+
+
+def files_record(files: FilesRead) -> dict[str, Any]:
+    """The line at the end of a folder: how many pictures were read, what was left out and why."""
+    return {"kind": "files", "read": files.read, "left_out": [asdict(left) for left in files.left_out]}
 
 
 def _ends(interval: tuple[float, float] | None) -> list[float | None] | None:

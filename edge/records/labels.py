@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
@@ -9,24 +11,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cameras.files import IMAGES
 from edge.files import atomic
+from edge.files.labels import CELLS, NUCLEI, SUFFIX, is_label_image
+from edge.files.pictures import readable
 from edge.types import I32, CellsInFrame, Frame, LeukoscopeError, Reading, Sink
+
+_PAGE = re.compile(r"#\d+$")
 
 
 class LabelImages(Sink):
-    """Writes `<stem>.png` and `<stem>_nuclei.png` for every frame into a folder.
+    """Writes `<stem>.png` and `<stem>_nuclei.png` for every frame into a folder, also that of the pictures.
 
     0 is background, any other value the cell's number in that reading's list, counted from 1.
 
     Parameters
     ----------
     folder : made for its owner alone when it is not there.
-    is_picture : tells the files that the camera reads, which are not overwritten.
+    is_picture : tells the files that the camera reads, which are not overwritten. Nor is any other file that
+        is no label image.
 
     Raises
     ------
-    LeukoscopeError : the folder cannot be made or written, or a file would take a picture's place.
+    LeukoscopeError : the folder cannot be made or written, or a file would take another's place.
     """
 
     def __init__(self, folder: Path, is_picture: Callable[[Path], bool] = lambda _path: False) -> None:
@@ -43,8 +49,9 @@ class LabelImages(Sink):
     def reading(self, reading: Reading) -> None:
         """Write the two images of a reading; an unreadable frame has none.
 
-        A source that gives several frames (a video, a camera) has the frame's number in the names. Of
-        pictures with the same stem (a.jpg, a.png) all but the first keep their suffix: `a.png.png`.
+        Those of the second page of `a.tif` are called `a#2.png`; a source that gives several frames (a video,
+        a camera) has the frame's number in the names. Of pictures with the same stem (a.jpg, a.png) all but
+        the first keep their suffix: `a.png.png`.
         """
         frame = reading.frame
         if not frame.width:
@@ -54,21 +61,25 @@ class LabelImages(Sink):
 
     def _names(self, frame: Frame) -> list[str]:
         """File names of the cells and of the nuclei, different from those of every other source."""
-        source = PurePath(frame.source)
-        if source.suffix.lower() not in IMAGES:
-            return _both(f"{source.name}_{frame.index:06d}")
-        names = _both(source.with_suffix("").as_posix())
-        if any(self._written.get(name, frame.source) != frame.source for name in names):
-            names = _both(source.as_posix())
+        file, page = _file_and_page(frame.source)
+        source = PurePath(file)
+        numbered = f"{source.name}_{frame.index:06d}"
+        stems = [numbered]
+        if source.suffix.lower() in readable():
+            stems = [f"{source.with_suffix('')}{page}", f"{source}{page}", f"{source.parent / numbered}"]
+        for stem in stems:
+            names = [_writable(stem) + ending for ending in (CELLS, NUCLEI)]
+            if all(self._written.get(name, frame.source) == frame.source for name in names):
+                break
         self._written |= dict.fromkeys(names, frame.source)
         return names
 
     def _write(self, path: Path, labels: NDArray[np.uint16]) -> None:
         if self._is_picture(path):
-            raise LeukoscopeError(
-                f"--labels {self._folder}: {path.name} would overwrite a picture; give another folder"
-            )
-        ok, encoded = cv2.imencode(".png", labels)
+            raise self._refused(path, "would overwrite a picture")
+        if os.path.lexists(path) and not path.is_dir() and not is_label_image(path):
+            raise self._refused(path, "is there already and is no label image")
+        ok, encoded = cv2.imencode(SUFFIX, labels)
         try:
             atomic.make_folder(path.parent)
             path.write_bytes(encoded.tobytes() if ok else b"")
@@ -76,6 +87,10 @@ class LabelImages(Sink):
             raise LeukoscopeError(
                 f"--labels {path}: cannot be written ({error.strerror}); give another folder"
             ) from None
+
+    def _refused(self, path: Path, why: str) -> LeukoscopeError:
+        name = path.relative_to(self._folder).as_posix()
+        return LeukoscopeError(f"--labels {self._folder}: {name} {why}; give another folder")
 
 
 def label_images(cells: CellsInFrame) -> tuple[I32, I32]:
@@ -101,5 +116,12 @@ def label_images(cells: CellsInFrame) -> tuple[I32, I32]:
     return whole, nuclei
 
 
-def _both(stem: str) -> list[str]:
-    return [stem.replace(":", "-") + ending for ending in (".png", "_nuclei.png")]
+def _file_and_page(source: str) -> tuple[str, str]:
+    """`a.tif#2` as `a.tif` and `#2`; a source without pages has an empty second part."""
+    found = _PAGE.search(source)
+    return (source[: found.start()], found[0]) if found else (source, "")
+
+
+def _writable(stem: str) -> str:
+    """A name that sticks and cards (FAT, NTFS) can hold too."""
+    return re.sub(r'[\\:*?"<>|]', "-", stem)

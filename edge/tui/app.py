@@ -104,6 +104,8 @@ class ScreeningApp(App[Reading]):
                     self._latest.reading(reading)
                 if reading.note:
                     self.call_from_thread(self._tell, reading.note)
+            if self.screening.files is not None and self.screening.files.note:
+                self.call_from_thread(self._tell, self.screening.files.note)
         except LeukoscopeError as error:
             self.failure = error
             if reading is None:

@@ -7,6 +7,7 @@ reported at its source and not three modules further on.
 from edge.types.arrays import F32, F64, I32, U8, Bools
 from edge.types.cells import Cells, CellsInFrame
 from edge.types.error import LeukoscopeError
+from edge.types.files import FilesRead, LeftOut
 from edge.types.reading import (
     Finding,
     FindingKind,
@@ -21,7 +22,7 @@ from edge.types.said import Said
 from edge.types.taken import Frame, Light, Waiting
 
 __all__ = [
-    "F32", "F64", "I32", "U8", "Bools", "Cells", "CellsInFrame", "Finding", "FindingKind", "Frame",
-    "LeukoscopeError", "Light", "Positive", "Reading", "Said", "ScaleSource", "Sink",
+    "F32", "F64", "I32", "U8", "Bools", "Cells", "CellsInFrame", "FilesRead", "Finding", "FindingKind",
+    "Frame", "LeftOut", "LeukoscopeError", "Light", "Positive", "Reading", "Said", "ScaleSource", "Sink",
     "SlideHeader", "Tally", "Waiting",
 ]  # fmt: skip

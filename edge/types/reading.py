@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.types.arrays import F32, I32, U8, Bools, check
 from edge.types.cells import CellsInFrame
+from edge.types.files import FilesRead
 from edge.types.taken import Frame, Waiting
 
 ScaleSource = Literal["given", "calibration", "red-cells", "red-cells-of-others", "nominal"]
@@ -200,3 +201,6 @@ class Sink:
 
     def finding(self, last: Reading) -> None:
         """The slide ended with this reading."""
+
+    def files(self, files: FilesRead) -> None:
+        """The screening of files ended, after the last finding: what was read of them, and what was not."""

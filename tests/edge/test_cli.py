@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -89,7 +90,7 @@ def test_the_classifier_is_warm_before_the_first_field(
 
 
 def test_json_of_a_folder(screen: Callable[..., list[dict[str, Any]]], fields: Path) -> None:
-    start, *readings, finding = screen("--camera", fields, "--slide", "S-1")
+    start, *readings, finding, files = screen("--camera", fields, "--slide", "S-1")
     assert start["kind"] == "start"
     assert start["slide"] == "S-1"
     assert start["runtime"] == _chosen_here()
@@ -115,13 +116,14 @@ def test_json_of_a_folder(screen: Callable[..., list[dict[str, Any]]], fields: P
     assert finding["frames"] == 3
     assert finding["finding"] in ("refer", "no-blasts-seen", "keep-scanning", "not-readable")
     assert finding["reason"]
+    assert files == {"kind": "files", "read": 3, "left_out": [], "trusted": True}
 
 
 def test_independent_frames_have_a_finding_each(
     screen: Callable[..., list[dict[str, Any]]], fields: Path
 ) -> None:
     kinds = [line["kind"] for line in screen("--camera", fields, "--independent", "--no-records")]
-    assert kinds == ["start", "reading", "finding"] * 3
+    assert kinds == [*["start", "reading", "finding"] * 3, "files"]
 
 
 def test_scale_given_and_limits(screen: Callable[..., list[dict[str, Any]]], fields: Path) -> None:
@@ -139,7 +141,7 @@ def test_single_cell_is_always_one_cell(
         kind, np.random.default_rng(0).uniform(0, 255, shape)
     )
     cv2.imwrite(str(tmp_path / "cell.png"), picture.astype(np.uint8))
-    _, reading, _ = screen("--camera", tmp_path / "cell.png", "--single-cell", "--independent")
+    _, reading, _, _ = screen("--camera", tmp_path / "cell.png", "--single-cell", "--independent")
     assert len(reading["cells"]) == 1
     assert reading["problems"] == []
     x0, y0, x1, y1 = reading["cells"][0]["box_px"]
@@ -172,12 +174,47 @@ def test_a_truncated_image_among_good_ones_is_named_and_skipped(
     (folder / "a.png").write_bytes(good)
     (folder / "b.png").write_bytes(good[: len(good) // 2])
     (folder / "c.png").write_bytes((fields / "Im10.png").read_bytes())
-    _, a, b, c, finding = screen("--camera", folder)
+    _, a, b, c, finding, files = screen("--camera", folder)
     assert (a["problems"], c["problems"]) == ([], [])
     assert "unreadable" in b["problems"][0]
     assert b["cells"] == []
     assert not b["counted"]
     assert (finding["frames"], finding["rejected"]) == (3, 1)
+    (left,) = files["left_out"]
+    assert (files["read"], left["count"], left["first"]) == (2, 1, "b.png")
+    assert "cut short" in left["reason"]
+
+
+@pytest.mark.usefixtures("tested")
+def test_what_was_not_read_of_a_folder_is_told_in_one_line(
+    screen: Callable[..., list[dict[str, Any]]],
+    fields: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "phone"
+    shutil.copytree(fields, folder)
+    for name in ("IMG_2.HEIC", "IMG_10.HEIC", "notes.txt", ".hidden.heic"):
+        (folder / name).write_bytes(b"x")
+    files = screen("--camera", folder, "--independent", "--no-records", "--labels", folder / "labels")[-1]
+    (left,) = files["left_out"]
+    assert (files["kind"], files["read"], left["count"], left["first"]) == ("files", 3, 2, "IMG_2.HEIC")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"edge-run: 3 pictures read, 2 not: {left['reason']} (first: IMG_2.HEIC)"
+    again = screen("--camera", folder, "--max-frames", 2, "--no-records")[-1]
+    assert (again["read"], [left["count"] for left in again["left_out"]]) == (2, [2, 6, 1])
+
+
+def test_a_folder_that_is_called_like_a_camera_is_told(
+    screen: Callable[..., list[dict[str, Any]]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    screen("--camera", "demo", "--no-records", "--max-frames", 1)
+    assert "edge-run: demo means the simulated microscope; " in capsys.readouterr().err
 
 
 def test_truth_of_the_demo(screen: Callable[..., list[dict[str, Any]]], tmp_path: Path) -> None:
@@ -347,7 +384,7 @@ def test_lines_to_a_pipe_and_no_progress_there(fields: Path) -> None:
     done = _run("--camera", fields, "--headless", "--json", "-", "--no-records")
     assert (done.returncode, done.stderr) == (0, "")
     kinds = [json.loads(line)["kind"] for line in done.stdout.splitlines()]
-    assert kinds == ["start", "reading", "reading", "reading", "finding"]
+    assert kinds == ["start", "reading", "reading", "reading", "finding", "files"]
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])

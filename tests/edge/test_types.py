@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from edge.types import Cells, Frame
+from edge.types import Cells, FilesRead, Frame
 
 
 def _cells() -> Cells:
@@ -61,3 +61,18 @@ def test_no_cells() -> None:
         assert len(none) == 0
         assert none.in_frame(100, 150).boxes_px.shape == (0, 4)
         assert none.in_frame(0, 0).centres_px.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("read", "left", "note"),
+    [
+        (30, [], None),
+        (1, [("cut short", "2.jpg")], "1 picture read, 1 not: cut short (2.jpg)"),
+        (5, [("HEIC", "1.heic"), ("HEIC", "2.heic")], "5 pictures read, 2 not: HEIC (first: 1.heic)"),
+        (0, [("a", "1"), ("b", "2"), ("b", "3")], "0 pictures read, 3 not: b (2, first: 2); a (1)"),
+        (9, [(reason, "x") for reason in "abcdef"],
+         "9 pictures read, 6 not: a (x); b (x); c (x); d (x); 2 more for other reasons"),
+    ],
+)  # fmt: skip
+def test_what_was_not_read_is_one_line(read: int, left: list[tuple[str, str]], note: str | None) -> None:
+    assert FilesRead.of(read, left).note == note

@@ -18,7 +18,7 @@ from edge.bench import fields, measure, process, table
 from edge.bench.rig import rig
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cameras.demo.cytology import LEUKOCYTES
-from edge.cameras.files import FileCamera
+from edge.cameras.files.camera import FileCamera
 from edge.types import U8, LeukoscopeError
 
 TINY = measure.Extent(

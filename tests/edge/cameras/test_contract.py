@@ -17,7 +17,7 @@ from edge.cameras import Camera, CameraError, csi, picamera
 from edge.cameras.child import isolated
 from edge.cameras.csi import CsiCamera
 from edge.cameras.demo.camera import SimulatedCamera
-from edge.cameras.files import FileCamera
+from edge.cameras.files.camera import FileCamera
 from edge.cameras.network import stream
 from edge.cameras.network.stream import StreamCamera
 from edge.cameras.numbered import NumberedCamera

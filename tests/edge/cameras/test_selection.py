@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from edge.cameras import Adjustable, Camera, CameraError
 from edge.cameras import attached as everything
 from edge.cameras.attached import Attached
-from edge.cameras.selection import KINDS, camera_for, parse
+from edge.cameras.selection import KINDS, camera_for, namesake, parse
 from edge.machine.profile import CameraSettings
 from edge.types import Frame, Light
 from tests.edge.cameras.fakes import SETTINGS, write_image, write_video
@@ -50,6 +52,37 @@ def test_what_a_spec_means(
     assert found == kind
     assert argument in arguments.values()
     assert isinstance(camera_for(spec, SETTINGS), Camera)
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no disk in memory below /dev here")
+def test_a_folder_in_memory_is_no_camera() -> None:
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        assert parse(folder, SETTINGS) == ("files", {"path": folder})
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        (
+            "demo",
+            "demo means the simulated microscope; to read the file or folder of that name give --",
+        ),
+        ("demo:3", "demo:3 means the simulated microscope"),
+        ("0", "0 means a camera; to read the file or folder of that name give --camera ./0"),
+        ("usb:0", "usb:0 means a camera"),
+        ("1", None),
+        ("./demo", None),
+        ("fields", None),
+    ],
+)
+def test_a_folder_that_is_called_like_a_camera_is_told(
+    spec: str, told: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo", "demo:3", "0", "usb:0", "fields"):
+        (tmp_path / name).mkdir()
+    assert (namesake(spec) or "").startswith(told or "")
+    assert (namesake(spec) is None) == (told is None)
 
 
 @pytest.mark.parametrize(("spec", "seed"), [("demo", {}), ("demo:0", {"seed": 0}), ("demo:17", {"seed": 17})])

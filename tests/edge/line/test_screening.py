@@ -22,7 +22,7 @@ from edge.optics.scale import Scales
 from edge.records.book import Book
 from edge.records.people import About
 from edge.records.store import Store, Unrecorded
-from edge.types import Frame, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
+from edge.types import FilesRead, Frame, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
 from tests.edge.records.example import HEADER
 
 
@@ -223,6 +223,30 @@ def test_limits(screening: Callable[..., Screening]) -> None:
     assert 1 <= len(few) < 200
 
 
+class _OfFiles(_Frames):
+    def files(self, frames: int) -> FilesRead:
+        return FilesRead.of(frames, [("HEIC", "IMG_1.HEIC")])
+
+
+def test_what_was_not_read_of_files_is_told_once_at_the_very_end(
+    screening: Callable[..., Screening], frames: list[Frame]
+) -> None:
+    for options, read in (({"independent": True}, 4), ({"max_frames": 2}, 2)):
+        sink = _Told()
+        work = screening(_OfFiles(frames), sinks=[sink], **options)
+        list(work.readings())
+        assert sink.told[-2:] == ["finding", f"files {read}"]
+        assert sink.told.count(f"files {read}") == 1
+        assert work.files == FilesRead.of(read, [("HEIC", "IMG_1.HEIC")])
+
+
+def test_what_must_be_known_before_is_told_with_the_first_reading(
+    screening: Callable[..., Screening], frames: list[Frame]
+) -> None:
+    notes = [reading.note or "" for reading in screening(_Frames(frames), note="another folder").readings()]
+    assert [note.startswith("another folder") for note in notes] == [True, False, False, False]
+
+
 def test_header_says_what_the_slide_was_read_with(
     screening: Callable[..., Screening], frames: list[Frame], tmp_path: Path
 ) -> None:
@@ -277,6 +301,9 @@ class _Told(Sink):
 
     def finding(self, last: Reading) -> None:
         self.told.append("finding")
+
+    def files(self, files: FilesRead) -> None:
+        self.told.append(f"files {files.read}")
 
 
 def test_the_slide_goes_on_when_the_camera_is_back(

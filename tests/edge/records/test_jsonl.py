@@ -13,7 +13,7 @@ import pytest
 
 from edge.machine import clock
 from edge.records.jsonl import JsonLines
-from edge.types import LeukoscopeError
+from edge.types import FilesRead, LeukoscopeError
 from tests.edge.records.example import HEADER, reading
 
 
@@ -29,6 +29,20 @@ def test_what_the_file_held_is_kept_until_a_slide_begins(tmp_path: Path) -> None
     lines.close()
     kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
     assert kinds == ["start", "reading", "finding"] * 2
+
+
+def test_the_line_about_files(tmp_path: Path) -> None:
+    lines = JsonLines(str(tmp_path / "out.jsonl"))
+    lines.start("A", HEADER, 0.1)
+    lines.files(FilesRead.of(30, [("HEIC", "IMG_1.HEIC"), ("damaged", "2.jpg"), ("HEIC", "IMG_2.HEIC")]))
+    lines.close()
+    last = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[-1])
+    assert last["kind"] == "files"
+    assert last["read"] == 30
+    assert last["left_out"] == [
+        {"reason": "HEIC", "count": 2, "first": "IMG_1.HEIC"},
+        {"reason": "damaged", "count": 1, "first": "2.jpg"},
+    ]
 
 
 def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -30,6 +31,10 @@ def written(folder: Path) -> list[str]:
         ("Im001_1.jpg", ["Im001_1.png", "Im001_1_nuclei.png"]),
         ("sub/a.b.webp", ["sub/a.b.png", "sub/a.b_nuclei.png"]),
         ("demo:1", ["demo-1_000007.png", "demo-1_000007_nuclei.png"]),
+        ("stack.tif#2", ["stack#2.png", "stack#2_nuclei.png"]),
+        ("sub/a#1.tif", ["sub/a#1.png", "sub/a#1_nuclei.png"]),
+        ("esc\\x1b[2J a:b.jpg", ["esc-x1b[2J a-b.png", "esc-x1b[2J a-b_nuclei.png"]),
+        ("DSC0001", ["DSC0001_000007.png", "DSC0001_000007_nuclei.png"]),
         ("slide.mp4", ["slide.mp4_000007.png", "slide.mp4_000007_nuclei.png"]),
     ],
 )
@@ -54,6 +59,34 @@ def test_no_source_takes_the_place_of_another(tmp_path: Path, other: str) -> Non
     for source in ("a.jpg", other, "a.jpg"):
         labels.reading(of(source))
     assert written(tmp_path) == sorted(["a.png", "a_nuclei.png", f"{other}.png", f"{other}_nuclei.png"])
+
+
+def test_pages_and_files_of_one_name_are_apart(tmp_path: Path) -> None:
+    labels = LabelImages(tmp_path)
+    sources = ["a.tif#1", "a.tif#2", "a#2.tif", "a:b.jpg", "a-b.jpg", "a?b.jpg"]
+    for index, source in enumerate(sources):
+        labels.reading(of(source, index))
+    assert len(written(tmp_path)) == 2 * len(sources)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"somebody's", cv2.imencode(".png", np.zeros((4, 4, 3)))[1].tobytes()]
+)
+def test_no_file_is_overwritten_that_is_no_label_image(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "sub" / "a.png"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(
+        LeukoscopeError, match=r"--labels .*: sub/a\.png is there already and is no label image;"
+    ):
+        LabelImages(tmp_path).reading(of("sub/a.jpg"))
+    assert path.read_bytes() == content
+
+
+def test_label_images_are_written_anew(tmp_path: Path) -> None:
+    for _ in range(2):
+        LabelImages(tmp_path).reading(of("a.jpg"))
+    assert written(tmp_path) == ["a.png", "a_nuclei.png"]
 
 
 def test_a_picture_is_not_overwritten(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from edge.line.ledger import Ledger
 from edge.line.rules import Rules
 from edge.line.weighing import reached
 from edge.records.people import UNKNOWN, About
-from edge.types import Cells, Finding, Frame, LeukoscopeError, Reading, Said, Tally, Waiting
+from edge.types import Cells, FilesRead, Finding, Frame, LeukoscopeError, Reading, Said, Tally, Waiting
 
 CLASSES = (
     "blast",
@@ -174,6 +174,7 @@ class FakeScreening:
         self.ends = ends
         self.failure = failure
         self.warning = warning
+        self.files: FilesRead | None = None
         self.slide = slide
         self.pauses: list[bool] = []
         self.said: list[Said] = []

@@ -20,7 +20,7 @@ from edge.tui.meters import Meters
 from edge.tui.panel import Panel
 from edge.tui.status import Keys, Notes
 from edge.tui.wording import title
-from edge.types import Reading
+from edge.types import FilesRead, Reading
 from tests.edge.tui.driver import drive, text_of, until
 from tests.edge.tui.fake_screening import CLASSES, FakeScreening, reading
 
@@ -54,6 +54,17 @@ def test_what_the_line_has_to_tell_stays_in_sight_until_the_slide_ends() -> None
         assert "keep the slide" in text_of(pilot, "FindingPanel").lower()
         await pilot.press("n", "ctrl+s")
         await until(pilot, lambda: text_of(pilot, "Notes") == "! unsigned bundle", "only what stands")
+
+    drive(screening, script)
+
+
+def test_what_was_not_read_of_the_files_is_told_at_their_end() -> None:
+    screening = FakeScreening([reading()], ends=True)
+    screening.files = FilesRead.of(30, [("HEIC pictures", "IMG_1.HEIC")])
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        note = "! 30 pictures read, 1 not: HEIC pictures (IMG_1.HEIC)"
+        await until(pilot, lambda: " ".join(text_of(pilot, "Notes").split()) == note, note)
 
     drive(screening, script)
 

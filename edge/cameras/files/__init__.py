@@ -1,0 +1,1 @@
+"""Folders, globs, images and videos as a camera."""
