@@ -37,7 +37,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_picture_that_cannot_be_read_is_named(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--camera", str(pictures), "--headless", "--no-records"]) == 0
+    assert cli.main(["--camera", str(pictures), "--um-per-px", "0.1", "--headless", "--no-records"]) == 0
     assert told(capsys) == ["edge-run: b.png: the file is cut short or damaged; counted as rejected"]
 
 
@@ -91,7 +91,10 @@ def test_what_cannot_be_is_wrong_usage_told_in_one_line(
 def test_no_room_for_the_last_line_is_no_failure(pictures: Path) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "edge.cli", "--camera", pictures / "a.png", "--headless", "--no-records"],
+            [
+                sys.executable, "-m", "edge.cli", "--camera", pictures / "a.png", "--um-per-px", "0.1",
+                "--headless", "--no-records",
+            ],
             stdout=full, stderr=subprocess.PIPE, timeout=300,
         )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, b"")

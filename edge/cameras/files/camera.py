@@ -114,6 +114,16 @@ class FileCamera:
             ]
         return FilesRead.of(frames - len(faults), left)
 
+    def samples(self, most: int) -> Iterator[U8]:
+        """The first picture of up to so many of an open folder's files, spread evenly; those it can read."""
+        if self._listing is None:
+            return
+        names = self._listing.names
+        for name in names[:: -(-len(names) // most)]:
+            content = next(pages(self._listing.root / name), "")
+            if not isinstance(content, str):
+                yield content
+
     def holds(self, path: Path) -> bool:
         """Whether `path` is one of the pictures that an open camera reads, which nobody may overwrite."""
         return _real(path.parent, path.name) in self._files

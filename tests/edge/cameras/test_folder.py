@@ -326,3 +326,16 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("HOME", str(tmp_path))
     write_image(tmp_path / "fields" / "a.png")
     assert [f.source for f in screened("~/fields/")[0]] == ["a.png"]
+
+
+def test_samples_are_spread_over_a_folder(tmp_path: Path) -> None:
+    for number in range(20):
+        pixels = np.full((8, 8, 3), 10 * number, np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number:02d}.png"), pixels)
+    (tmp_path / "10.png").write_bytes(b"damaged")
+    camera = FileCamera(str(tmp_path))
+    assert list(camera.samples(4)) == []
+    camera.open()
+    assert [int(pixels[0, 0, 0]) // 10 for pixels in camera.samples(4)] == [0, 5, 15]
+    assert [int(pixels[0, 0, 0]) // 10 for pixels in camera.samples(40)] == [n for n in range(20) if n != 10]
+    camera.close()
