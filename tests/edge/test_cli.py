@@ -194,14 +194,14 @@ def test_what_was_not_read_of_a_folder_is_told_in_one_line(
 ) -> None:
     folder = tmp_path / "phone"
     shutil.copytree(fields, folder)
-    for name in ("IMG_2.HEIC", "IMG_10.HEIC", "notes.txt", ".hidden.heic"):
+    for name in ("IMG_2.svs", "IMG_10.svs", "notes.txt", ".hidden.svs"):
         (folder / name).write_bytes(b"x")
     words = ("--camera", folder, "--um-per-px", 0.1, "--no-records")
     files = screen(*words, "--independent", "--labels", folder / "labels")[-1]
     (left,) = files["left_out"]
-    assert (files["kind"], files["read"], left["count"], left["first"]) == ("files", 3, 2, "IMG_2.HEIC")
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"edge-run: 3 pictures read, 2 not: {left['reason']} (first: IMG_2.HEIC)"
+    assert (files["kind"], files["read"], left["count"], left["first"]) == ("files", 3, 2, "IMG_2.svs")
+    told = capsys.readouterr().err.splitlines()
+    assert told == [f"edge-run: 3 pictures read, 2 not: {left['reason']} (first: IMG_2.svs)"]
     again = screen(*words, "--max-frames", 2)[-1]
     assert (again["read"], [left["count"] for left in again["left_out"]]) == (2, [2, 6, 1])
 
