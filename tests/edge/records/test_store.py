@@ -484,3 +484,26 @@ def test_without_records_slides_of_one_reading_have_names_too() -> None:
     names = {nothing.add_slide(HEADER, one, FINDING, TALLY).id for _ in range(2)}
     assert len(names) == 2
     assert nothing.flush() == [one, one]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "file:x.db?mode=memory", "file:x.db", ":memory:", "a?b.db", "a%20b#c.db", "two words.db", "-x.db",
+        "~x.db", "тест.db", os.fsdecode(b"\xff.db"), "http://x/../y.db",
+    ],
+)  # fmt: skip
+def test_whatever_a_file_is_called_it_is_a_path(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (Path(name), tmp_path / "folder" / name):
+        with Store(path) as store:
+            store.add_slide(HEADER, reading(0), FINDING, TALLY)
+            store.flush()
+        assert path.read_bytes().startswith(b"SQLite format 3")
+        with Book(path, reads_only=True) as book:
+            (slide,) = book.listed()
+        with Book(path) as book:
+            book.note(slide["id"], "AB", note="seen")
+            assert len(book.about(slide["id"]).notes) == 1
