@@ -1,4 +1,4 @@
-"""Text from elsewhere (file names, device names, paths in errors) as a line that any terminal may be given."""
+"""Text from elsewhere (names of files and devices, paths) as a line that any terminal may be given."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
     if path.is_dir():
         raise RecordsError(f"records {path}: is a folder; name a file in it, as in {path / 'records.db'}")
     try:
-        # SQLite takes `file:x.db?mode=memory` and `:memory:` for something else, but nothing with a slash first
+        # SQLite takes `file:x?mode=memory` and `:memory:` for something else, but nothing with a slash first
         whole = path.absolute()
         database = sqlite3.connect(whole, timeout=busy_s, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:

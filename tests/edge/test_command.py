@@ -27,6 +27,7 @@ def _raising(error: BaseException) -> Callable[[], int]:
          "edge-x: No module named 'torch'; install it with: pip install 'leukoscope[train]'"),
         (FileNotFoundError(2, "No such file", "a.txt"), "edge-x: a.txt: No such file"),
         (OSError("odd"), "edge-x: file: odd"),
+        (LeukoscopeError("camera \x1b[2J\a\u202e: none"), "edge-x: camera \\x1b[2J\\x07\\u202e: none"),
         (KeyboardInterrupt(), "edge-x: stopped; go on later"),
     ],
 )  # fmt: skip
