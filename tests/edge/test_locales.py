@@ -171,8 +171,7 @@ def _without_encoding(path: Path) -> Iterator[str]:
         if (
             (name in texts and len(call.args) <= texts[name])
             or (file and not binary)
-            or (named & {"text", "universal_newlines"}
-            and name in ("run", "Popen", "check_output"))
+            or (named & {"text", "universal_newlines"} and name in ("run", "Popen", "check_output"))
         ) and not named & {"encoding", "flags"}:
             yield f"{path.relative_to(ROOT)}:{call.lineno}: {ast.unparse(call)[:80]}"
 
