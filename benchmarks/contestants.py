@@ -37,7 +37,7 @@ def session(graph: Path | bytes, threads: int, spin: bool) -> ort.InferenceSessi
 
 def networks(cache: Path, threads: int, spin: bool, left_out: dict[str, str]) -> tuple[Runs, Runs]:
     """Runs of the detectors and classifiers by name; a classifier has one for one cell and one for nine."""
-    graphs: Mapping[str, Any] = json.loads((cache / "graphs.json").read_text())
+    graphs: Mapping[str, Any] = json.loads((cache / "graphs.json").read_text(encoding="utf-8"))
     detectors: Runs = {}
     classifiers: Runs = {}
     for name, about in graphs.items():

@@ -109,7 +109,7 @@ def main() -> None:
     os.environ |= {"YOLO_CONFIG_DIR": str(cache / "ultralytics"), "YOLO_AUTOINSTALL": "false"}
     (cache / "ultralytics").mkdir(exist_ok=True)
     listing = cache / "graphs.json"
-    known = json.loads(listing.read_text()) if listing.exists() else {}
+    known = json.loads(listing.read_text(encoding="utf-8")) if listing.exists() else {}
     for name, peer in PEERS.items():
         path = cache / f"{name}.onnx"
         if path.exists() and "gflops" in known.get(name, {}):
@@ -119,7 +119,7 @@ def main() -> None:
         except Exception as error:  # whatever keeps one peer away must not keep the others
             known[name] = {"missing": f"{type(error).__name__}: {error}".splitlines()[0][:160]}
             path.unlink(missing_ok=True)
-        listing.write_text(json.dumps(known, indent=1) + "\n")
+        listing.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

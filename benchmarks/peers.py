@@ -198,7 +198,7 @@ def compare(rounds: int, spin: bool, cache: Path, path: Path | None) -> dict[str
         "rounds": rounds,
         "line_variant": engine.classifier.runtime,
         "fastest_variant": fast,
-        "graphs": json.loads((cache / "graphs.json").read_text()),
+        "graphs": json.loads((cache / "graphs.json").read_text(encoding="utf-8")),
         "rows": rows,
         "left_out": left_out,
         "ratios": _ratios(rows),

@@ -160,7 +160,9 @@ def commit() -> dict[str, Any]:
     """Commit of the program, and whether its files are as committed."""
 
     def git(*words: str) -> str:
-        done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, encoding="utf-8", check=True
+        )
         return done.stdout.strip()
 
     try:
@@ -172,7 +174,7 @@ def commit() -> dict[str, Any]:
 def instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
     """The best of `INSTRUCTIONS` that this processor has."""
     try:
-        lines = cpuinfo.read_text(errors="replace").splitlines()
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     told = {word for line in lines if line.startswith(("flags", "Features")) for word in line.split()}

@@ -186,13 +186,13 @@ def times(finders: Mapping[str, Segmenter], rounds: int) -> dict[str, Any]:
 def memory_mb(argv: Sequence[str], name: str) -> float:
     """By how much the memory of a process peaks while it finds the cells of a field of 1080 lines."""
     command = [sys.executable, __file__, *argv, "--memory-of", name]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return float(subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout)
 
 
 def _peak_of(find: Segmenter) -> float:
     pixels = next(drawn_fields.draw(drawn_fields.microscope(), 1))
     view = specimen(pixels, drawn_fields.UM_PER_PX, PITCH_UM)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (man 5 proc)
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak begins anew (man 5 proc)
     before = _status_kb("VmRSS")
     for _ in range(10):
         find(view)
@@ -200,7 +200,7 @@ def _peak_of(find: Segmenter) -> float:
 
 
 def _status_kb(name: str) -> int:
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 

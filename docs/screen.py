@@ -32,7 +32,7 @@ async def draw(target: Path) -> None:
             while not summary.line:
                 await pilot.pause(0.2)
             await pilot.pause(1)
-            target.write_text(svg(app))
+            target.write_text(svg(app), encoding="utf-8")
 
 
 def _app(store: Store) -> tuple[ScreeningApp, Summary]:

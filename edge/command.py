@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn, TextIO
@@ -46,6 +48,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with status 2 and one line, as for every other mistake, instead of argparse's whole usage."""
         self.exit(WRONG_USAGE, f"{self.prog}: {printable(message)}; see {self.prog} --help\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Whatever argparse prints, help and version too, in any locale."""
+        write_to(file or sys.stderr, message)
 
 
 def add(
@@ -90,14 +96,19 @@ def add_large(parser: argparse.ArgumentParser, verb: str = "open") -> None:
 def run(prog: str, work: Callable[[], int], *, extras: str = "", interrupted: str = "stopped") -> int:
     """Do a command's work and return its exit status, with one line on standard error where it fails.
 
+    Where whoever read standard output went away before the work was done, it ends without a word.
+
     Parameters
     ----------
     prog : name of the command. work : does it, and returns the exit status.
     extras : what to install where an import fails, such as 'train,export'.
     interrupted : what to say after Ctrl-C.
     """
+    _take_standard_numbers()
     try:
         return work()
+    except ReaderGoneError:
+        return FAILED
     except LeukoscopeError as error:
         line = str(error)
     except ImportError as error:
@@ -110,27 +121,94 @@ def run(prog: str, work: Callable[[], int], *, extras: str = "", interrupted: st
     return FAILED
 
 
+class ReaderGoneError(LeukoscopeError):
+    """Nobody reads standard output any more."""
+
+
 def write(flag: str, path: str | Path, text: str) -> None:
-    """Write a file that was asked for with this flag; raises LeukoscopeError."""
+    """Write what was asked for with this flag: a file, or for '-' standard output.
+
+    UTF-8 whatever the locale, as JSON must be (RFC 8259, section 8.1); half a pair comes as JSON escapes it.
+
+    Raises
+    ------
+    LeukoscopeError : it cannot be written.
+    """
+    content = text.encode("utf-8", "backslashreplace")
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        if path == "-":
+            write_bytes(sys.stdout, content)
+        else:
+            Path(path).write_bytes(content)
+    except ReaderGoneError:
+        pass  # who went away did not want the rest
     except OSError as error:
         raise LeukoscopeError(f"{flag} {path}: cannot be written ({error.strerror}); give another") from None
 
 
-def put(text: str, end: str = "\n") -> None:
-    """Print on standard output; whoever went away or has no room for it did not want it."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+def write_bytes(stdout: TextIO | None, content: bytes) -> None:
+    """Write on standard output, None where it is closed, and have it on its way before this returns.
+
+    Raises
+    ------
+    ReaderGoneError : nobody reads it any more. OSError : it cannot be written.
+    """
+    if stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
     try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), end=end, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains while it shuts down
+        stdout.flush()
+        stdout.buffer.write(content)
+        stdout.buffer.flush()
+    except OSError as error:
+        _lead_nowhere(stdout)
+        if isinstance(error, BrokenPipeError):
+            raise ReaderGoneError("standard output: nobody reads it any more") from None
+        raise
+
+
+def put(text: str, end: str = "\n") -> None:
+    """Print for people on standard output; whoever went away or has no room for it did not want it."""
+    write_to(sys.stdout, text + end)
 
 
 def say(prog: str, line: str) -> None:
     """A line for the user on standard error, over a progress bar where there is one."""
     watched = sys.stderr is not None and sys.stderr.isatty()
-    print(f"{_CLEAR if watched else ''}{prog}: {printable(line)}", file=sys.stderr, flush=True)
+    write_to(sys.stderr, f"{_CLEAR if watched else ''}{prog}: {printable(line)}\n")
+
+
+def write_to(stream: TextIO | None, text: str) -> None:
+    """Write for people on a standard stream, None for one that is closed, whatever its locale.
+
+    What its encoding has not is escaped. Whoever does not read it any more, or has no room, does not stop
+    the program.
+    """
+    if stream is None:
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except OSError:
+        _lead_nowhere(stream)
+
+
+def _lead_nowhere(stream: TextIO) -> None:
+    """Let what a stream still holds go nowhere, or the interpreter complains while it shuts down."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _take_standard_numbers() -> None:
+    """Where standard streams are closed, keep their numbers from the files that are opened next.
+
+    Libraries in C write their complaints to number 2, whatever lies behind it.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 class Progress:
@@ -153,7 +231,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._stream is not None:
-            print(_CLEAR, end="", file=self._stream, flush=True)
+            write_to(self._stream, _CLEAR)
 
     def show(self, done: int, text: str) -> None:
         """`done` of the total, and what is being done now; too many calls a second are left out."""
@@ -163,4 +241,4 @@ class Progress:
         self._drawn, self._text = now, text
         filled = min(done, self._total) * _BAR // self._total
         bar = "#" * filled + "." * (_BAR - filled)
-        print(f"{_CLEAR}[{bar}] {text}", end="", file=self._stream, flush=True)
+        write_to(self._stream, f"{_CLEAR}[{bar}] {printable(text)}")

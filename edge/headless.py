@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from edge.command import say
+from edge.command import say, write_to
 from edge.types import FilesRead, Reading, Sink, Waiting
 
 if TYPE_CHECKING:  # whoever is told that a camera is away need not wait for the rest of the line
@@ -22,10 +22,10 @@ def run(screening: Screening, frames: int | None) -> None:
             if told := _told(reading):
                 say("edge-run", told)
             if watched:
-                print(_CLEAR + _progress(reading, frames), end="", file=sys.stderr, flush=True)
+                write_to(sys.stderr, _CLEAR + _progress(reading, frames))
     finally:
         if watched:
-            print(_CLEAR, end="", file=sys.stderr, flush=True)
+            write_to(sys.stderr, _CLEAR)
 
 
 class CameraTeller(Sink):

@@ -13,10 +13,10 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import command
+from edge.files.text import printable
 
 if TYPE_CHECKING:  # other subcommands need no cameras
     from edge.cameras.attached import Attached, Format
@@ -51,12 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
         text = (
             json.dumps([{"index": i, **asdict(camera)} for i, camera in enumerate(cameras)], indent=2) + "\n"
         )
-        if arguments.json == "-":
-            print(text, end="")
-        else:
-            Path(arguments.json).write_text(text, "utf-8")
+        command.write("--json", arguments.json, text)
     if arguments.json != "-":
-        print("\n".join(table(cameras)) if cameras else NONE_ATTACHED)
+        command.put("\n".join(map(printable, table(cameras))) if cameras else NONE_ATTACHED)
     return command.DONE if cameras else command.FAILED
 
 

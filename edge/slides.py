@@ -213,10 +213,7 @@ def _found(book: Book, slide: str) -> str:
 
 def _write(target: str, records: Iterable[Any]) -> None:
     text = "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
-    if target == "-":
-        command.put(text, end="")
-    else:
-        command.write("--json", target, text)
+    command.write("--json", target, text)
 
 
 if __name__ == "__main__":

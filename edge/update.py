@@ -20,6 +20,7 @@ from edge import command
 from edge.bundle import installed
 from edge.bundle.installed import Installation
 from edge.files import atomic
+from edge.files.text import printable
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
@@ -58,12 +59,12 @@ def _run(arguments: argparse.Namespace) -> int:
                 partial(_test, arguments),
                 lambda i: progress.show(i, f"{_STEPS[i]} {arguments.file.name}"),
             )
-        print(f"in use from the next start on: {named(bundle)}")
+        command.put(f"in use from the next start on: {named(bundle)}")
     elif arguments.rollback:
-        print(f"in use from the next start on: {named(rollback(_say))}")
+        command.put(f"in use from the next start on: {named(rollback(_say))}")
     else:
         for line in status():
-            print(line)
+            command.put(printable(line))
     return command.DONE
 
 

@@ -156,7 +156,7 @@ def _add_verify(commands: command.Commands[command.Parser]) -> None:
 
 
 def _notice(message: str) -> None:
-    print(f"edge-export: {message}", file=sys.stderr, flush=True)
+    command.say("edge-export", message)
 
 
 def _signer(key: Path | None) -> Signer | None:
@@ -187,12 +187,11 @@ def _bundle(arguments: argparse.Namespace) -> int:
     partial = arguments.out.with_name(arguments.out.name + ".part")
     partial.write_bytes(built.content)
     partial.replace(arguments.out)
-    for line in built.lines():
-        print(line)
+    command.put("\n".join(built.lines()))
     if arguments.json:
-        arguments.json.write_text(json.dumps(built.as_json(), indent=1) + "\n")
+        command.write("--json", arguments.json, json.dumps(built.as_json(), indent=1) + "\n")
     digest = hashlib.sha256(built.content).hexdigest()
-    print(f"{arguments.out}: {len(built.content) / 1e6:.2f} MB, sha256 {digest}")
+    command.put(f"{arguments.out}: {len(built.content) / 1e6:.2f} MB, sha256 {digest}")
     return DONE
 
 
@@ -212,7 +211,7 @@ def _amend(arguments: argparse.Namespace) -> int:
         added = comparison.of_bundle(old, arguments.data, cache, _notice)
         tables, members = tables | dict(added.tables), dict(added.members)
     new = amend.amend(arguments.bundle, arguments.out, tables, members, signer, large=arguments.large)
-    print(f"{new.path}: {new.path.stat().st_size / 1e6:.2f} MB, sha256 {new.sha256}")
+    command.put(f"{new.path}: {new.path.stat().st_size / 1e6:.2f} MB, sha256 {new.sha256}")
     return DONE
 
 
@@ -231,13 +230,9 @@ def _compare(arguments: argparse.Namespace) -> int:
         large=arguments.large,
     )
     if arguments.json:
-        text = json.dumps(as_json(found), indent=1) + "\n"
-        if arguments.json == "-":
-            sys.stdout.write(text)
-            return DONE
-        Path(arguments.json).write_text(text)
-    for line in report.of_comparison(found):
-        print(line)
+        command.write("--json", arguments.json, json.dumps(as_json(found), indent=1) + "\n")
+    if arguments.json != "-":
+        command.put("\n".join(report.of_comparison(found)))
     return DONE
 
 
@@ -253,9 +248,10 @@ def _verify(arguments: argparse.Namespace) -> int:
         both = agreement.against(found, arguments.against)
         lines += both.lines
         problems += both.problems
-    if arguments.json and arguments.json != "-":
-        Path(arguments.json).write_text(json.dumps(found, indent=1) + "\n")
-    print(json.dumps(found, indent=1) if arguments.json == "-" else "\n".join(lines))
+    if arguments.json:
+        command.write("--json", arguments.json, json.dumps(found, indent=1) + "\n")
+    if arguments.json != "-":
+        command.put("\n".join(lines))
     for problem in problems:
         _notice(f"{arguments.bundle}: {problem}")
     return CHECK_FAILED if problems else DONE
@@ -278,7 +274,8 @@ def _verified(verdict: Verification) -> list[str]:
 def _tensorrt(arguments: argparse.Namespace) -> int:
     from export.graph.to_tensorrt import convert
 
-    print(convert(arguments.bundle, arguments.precision, arguments.out, _notice, large=arguments.large))
+    made = convert(arguments.bundle, arguments.precision, arguments.out, _notice, large=arguments.large)
+    command.put(str(made))
     return DONE
 
 
@@ -293,9 +290,11 @@ def _keygen(arguments: argparse.Namespace) -> int:
     from export.bundle.keys import generate
 
     private, public, fingerprint = generate(arguments.out, arguments.name)
-    print(f"{private}: sign with it (edge-export bundle --sign {private}); show it to nobody and keep a copy")
-    print(f"{public}: copy it to each device, into {' or '.join(map(str, key_folders()))}")
-    print(f"fingerprint: {fingerprint}")
+    command.put(
+        f"{private}: sign with it (edge-export bundle --sign {private}); show it to nobody and keep a copy"
+    )
+    command.put(f"{public}: copy it to each device, into {' or '.join(map(str, key_folders()))}")
+    command.put(f"fingerprint: {fingerprint}")
     return DONE
 
 

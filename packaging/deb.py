@@ -116,7 +116,8 @@ def _dpkg_deb(tree: Path, made: Path) -> None:
          "--build", str(tree), str(made)],
         env={**os.environ, "SOURCE_DATE_EPOCH": str(int(tree.stat().st_mtime))},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )  # fmt: skip
     if done.returncode:
         raise PackagingError(" ".join(done.stderr.split()) or f"dpkg-deb: ended with {done.returncode}")

@@ -188,7 +188,8 @@ def _pip_download(target: Target, into: Path, arguments: Sequence[str]) -> None:
          *platforms, "--dest", str(into), *arguments],
         stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )  # fmt: skip
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge import command
 from edge.command import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _notice(message: str) -> None:
-    print(f"edge-train: {message}", file=sys.stderr, flush=True)
+    command.say("edge-train", message)
 
 
 def datasets(arguments: argparse.Namespace) -> int:
@@ -76,11 +76,11 @@ def recipes(arguments: argparse.Namespace) -> int:
     from train.recipes import recipe
 
     for title in recipe.GROUPS:
-        print(f"{title}:")
+        command.put(f"{title}:")
         for name in recipe.group(title):
             found = recipe.load(name)
             published = f" (published: {found.published})" if found.published else ""
-            print(f"  {name}: {found.title}{published}")
+            command.put(f"  {name}: {found.title}{published}")
     return DONE
 
 
@@ -110,7 +110,7 @@ def fit(arguments: argparse.Namespace) -> int:
     )
     if distributed.leading():
         _tell_left_out(whole, chosen, run)
-        print(run)
+        command.put(str(run))
     return DONE
 
 
@@ -149,13 +149,9 @@ def _sources(arguments: argparse.Namespace) -> list[DataSet]:
 def _tell(arguments: argparse.Namespace, found: dict[str, Any], lines: Iterable[str]) -> None:
     """Figures as JSON where they are asked for, and in words unless that is on standard output."""
     if arguments.json:
-        text = json.dumps(found, indent=1) + "\n"
-        if arguments.json == "-":
-            sys.stdout.write(text)
-            return
-        Path(arguments.json).write_text(text)
-    for line in lines:
-        print(line)
+        command.write("--json", arguments.json, json.dumps(found, indent=1) + "\n")
+    if arguments.json != "-":
+        command.put("\n".join(lines))
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -242,7 +238,8 @@ def segment(arguments: argparse.Namespace) -> int:
     settings = Settings(limit=arguments.limit).without(arguments.without)
     changes = {name: getattr(arguments, name) for name in ("epochs", "steps") if getattr(arguments, name)}
     settings = replace(settings, **changes)
-    print(fit(settings, arguments.data, arguments.out, cache=arguments.cache, notice=_notice))
+    run = fit(settings, arguments.data, arguments.out, cache=arguments.cache, notice=_notice)
+    command.put(str(run))
     return DONE
 
 

@@ -135,7 +135,7 @@ def _detector(path: Path, run: Path, ours: Ours, held: ExitStack) -> Timed:
     opened = bundle.load(path, allow_unsigned=True)
     detector = Detector.of(opened.graph(), opened.manifest.thresholds.confidence)
     held.callback(detector.close)
-    learned = json.loads((run / "metrics.json").read_text())["parameters"]
+    learned = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["parameters"]
     cost = Cost("field", 0, learned, path.stat().st_size / 1e6)
     return _fields(cost, detector.finds, _views(opened.manifest.pitch_um, ours))
 

@@ -319,7 +319,7 @@ def main() -> int:
         return 1
     print(table(result))
     text = json.dumps(result, indent=1, default=asdict) + "\n"
-    (args.out / "rivals.json").write_text(text)
+    (args.out / "rivals.json").write_text(text, encoding="utf-8")
     add_costs(results, result["costs"])
     results.add_nested(json.loads(text)["trials"])
     results.write(json.loads(text))

@@ -117,7 +117,7 @@ def result(name: str, desk: Desk) -> dict[str, Any]:
     """Everything but the cost of a system; as it was, where its settings are the same."""
     settings, path = desk.settings(name), desk.ours.out / name / "result.json"
     if path.is_file():
-        before: dict[str, Any] = json.loads(path.read_text())
+        before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if before["settings"] == settings:
             return before
     system = SYSTEMS[name]

@@ -93,9 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
     with opened as rigged, command.Progress(extent.steps) as bar:
         figures = measure(rigged, extent, lambda text: bar.show(next(steps), text))
     text = json.dumps(figures, indent=2)
-    print(text if arguments.json == "-" else table.table(figures), flush=True)
-    if arguments.json not in (None, "-"):
+    if arguments.json is not None:
         command.write("--json", arguments.json, text + "\n")
+    if arguments.json != "-":
+        command.put(table.table(figures))
     if arguments.plot is not None:
         from edge.bench.plot import plot
 

@@ -46,8 +46,10 @@ def run(arguments: Sequence[str], tell: Callable[[int], None] = lambda n: None) 
     begun, seen = time.perf_counter(), Run()
     command = [sys.executable, "-m", "edge.cli", "--headless", "--json", "-", *arguments]
     with (
-        tempfile.TemporaryFile("w+") as said,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True, env=_found()) as edge_run,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=said, encoding="utf-8", errors="replace", env=_found()
+        ) as edge_run,
     ):
         assert edge_run.stdout is not None
         for text in edge_run.stdout:

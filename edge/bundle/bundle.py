@@ -90,7 +90,7 @@ def located(path: Path) -> Path:
 
 def trusted_hashes() -> frozenset[str]:
     """sha256 of every bundle this package vouches for."""
-    listed = (resources.files("edge") / "bundles" / "TRUSTED").read_text().split("\n")
+    listed = (resources.files("edge") / "bundles" / "TRUSTED").read_text(encoding="utf-8").split("\n")
     return frozenset(line.split()[0] for line in listed if line.strip() and not line.startswith("#"))
 
 

@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edge import command
+from edge.files.text import printable
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # other subcommands need no pictures
@@ -90,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = CalibrationStore(data_folder() / FILE)
     if arguments.list:
         for one in store.all():
-            print(summary(one))
+            command.put(printable(summary(one)))
         return command.DONE
     if arguments.camera is None:
         arguments.misused("--camera is missing; or give --list")
@@ -98,9 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not (arguments.yes or arguments.undo or watched):
         arguments.misused("no terminal to ask on; add --yes, with what is to be measured under the objective")
     outcome = _with_camera(arguments, store)
-    if arguments.json == "-":
-        print(json.dumps(outcome, indent=2), flush=True)
-    elif arguments.json:
+    if arguments.json:
         command.write("--json", arguments.json, json.dumps(outcome, indent=2) + "\n")
     return command.DONE
 

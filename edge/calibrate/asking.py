@@ -26,8 +26,11 @@ class Terminal:
         command.say("edge-device", line)
 
     def _answer(self, question: str) -> str:
-        print(question, end="", file=sys.stderr, flush=True)
-        answer = sys.stdin.readline()
+        command.write_to(sys.stderr, question)
+        try:
+            answer = sys.stdin.readline()
+        except UnicodeDecodeError:  # a terminal of another encoding; neither s nor q
+            answer = "?"
         if not answer or answer.strip().lower() == "q":
             raise StoppedError("calibrate: stopped; nothing was saved")
         return answer.strip().lower()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import threading
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Self
 
-import numpy as np
-
 from edge.cameras import Camera, CameraError
 from edge.cameras.feed import Feed, FileFeed
+from edge.cameras.look import Look
+from edge.cameras.pace import Pace
 from edge.types import Frame, Waiting
 
 SILENT_S = 1.5
-"""Without a fresh picture for this long a camera is in trouble: a user should be told within two seconds."""
+"""Without a fresh picture for this long a camera is in trouble: a user should be told within two seconds. One
+that is slow by itself gets longer; see `edge.cameras.pace`."""
 
 STUCK_S = 12.0
 """A reader that did not come back from its driver for this long is abandoned. Cameras come back within a
@@ -30,8 +30,7 @@ _TICK_S = 1.0  # between two Waitings
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 1.0  # before opening again: soon back when the camera is
 _REPEATING_S, _LONGEST_REPEATING_S = 3.0, 60.0  # of repeats before opening again, which rarely helps
 _STEADY_S = 2.0  # of reading, after which the next failure is met with the shortest pause again
-_SAMPLE_STEP = 16  # pixels between those compared first: noise alone tells two pictures of a sensor apart
-_FLAT = 1.0  # grey levels of deviation: a dark or burnt-out picture may well repeat exactly
+_ADVICE = "check its cable, or unplug it and plug it in again"  # of a camera that has none of its own
 
 
 def feed_for(
@@ -55,6 +54,9 @@ class LiveFeed:
     another begins with a camera of its own. Only a fresh picture counts as a sign of life: one that equals
     the picture before it in every pixel, or is no younger, comes from a buffer and not from a sensor.
     Repeats are passed on once a second only, while `trouble` tells of them.
+
+    How long a camera may be silent follows from its own rate of late: one that takes seconds for a picture
+    is waited for, and one that gave thirty a second is in trouble after `SILENT_S`.
 
     Frames are numbered as they are taken, over all reopenings.
 
@@ -83,6 +85,8 @@ class LiveFeed:
         self._frame: Frame | None = None
         self._taken = 0
         self._fresh_s = self._told_s = self._put_s = monotonic()
+        self._pace = Pace()  # of fresh pictures
+        self._advice: str = getattr(camera, "advice", _ADVICE)
         self._repeated = False
         self._failure: CameraError | None = None
         self._error: Exception | None = None
@@ -106,9 +110,7 @@ class LiveFeed:
                 failure = self._error or self._failure
                 if not self._opened and not self._stopped:
                     self._stopped = True
-                    raise failure or CameraError(
-                        f"camera {self.camera.name}: does not open; unplug it and plug it in again"
-                    )
+                    raise failure or CameraError(f"camera {self.camera.name}: does not open; {self._advice}")
         self._fresh_s = monotonic()
         return self
 
@@ -125,6 +127,7 @@ class LiveFeed:
                 raise self._error
             if self._frame is not None:
                 frame, self._frame = self._frame, None
+                self._told_s = monotonic()
                 self._taken += 1
                 return replace(frame, index=self._taken - 1)
             self._told_s = monotonic()
@@ -136,18 +139,16 @@ class LiveFeed:
 
         Whoever asks, be it while nobody takes frames, also has a stuck reader abandoned.
         """
-        if monotonic() - self._fresh_s < SILENT_S:
+        if monotonic() - self._fresh_s < self._silent_s:
             return None
         self._abandon_if_stuck()
         if self._failure is not None:
             reason, _, advice = str(self._failure).partition("; ")
         elif self._repeated:
-            reason = f"camera {self.camera.name}: sends the same picture again and again"
-            advice = "unplug it and plug it in again"
+            reason, advice = f"camera {self.camera.name}: sends the same picture again and again", ""
         else:
-            reason = f"camera {self.camera.name}: gives no pictures"
-            advice = "check its cable, or unplug it and plug it in again"
-        return Waiting(reason, advice or "unplug it and plug it in again", self._fresh_s)
+            reason, advice = f"camera {self.camera.name}: gives no pictures", ""
+        return Waiting(reason, advice or self._advice, self._fresh_s)
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop reading. A reader stuck in its driver is left behind, to end with the program."""
@@ -158,14 +159,22 @@ class LiveFeed:
         if self._reader.thread.is_alive():
             self._reader.thread.join(timeout_s)
 
+    @property
+    def _silent_s(self) -> float:
+        """How long the camera may be silent; one that has failed, only until it could be back."""
+        patience_s = self._pace.patience_s(SILENT_S)
+        return patience_s if self._failure is None else min(patience_s, self._pace.longest_s + SILENT_S)
+
     def _patience_s(self) -> float:
-        """Until the camera is in trouble, or the next Waiting is due."""
-        silent = self._fresh_s + SILENT_S - monotonic()
-        return silent if silent > 0 else max(self._told_s + _TICK_S - monotonic(), 0)
+        """Until the camera is in trouble, or the next Waiting is due: between slow pictures too."""
+        now, silent = monotonic(), self._fresh_s + self._silent_s
+        if silent > now:
+            return min(silent, max(self._told_s, self._fresh_s) + SILENT_S) - now
+        return max(self._told_s + _TICK_S - now, 0)
 
     def _abandon_if_stuck(self) -> None:
         self._left = [reader for reader in self._left if reader.thread.is_alive()]
-        stuck = monotonic() - self._reader.returned_s > STUCK_S
+        stuck = monotonic() - self._reader.returned_s > STUCK_S + self._pace.longest_s
         if not stuck or self._stopped or self._another is None or len(self._left) >= ABANDONED:
             return
         with suppress(CameraError):
@@ -190,14 +199,16 @@ class LiveFeed:
             self._failure = None
             now = monotonic()
             self._repeated = repeated
-            if self._repeated and now - self._fresh_s < SILENT_S:
+            if self._repeated and now - self._fresh_s < self._silent_s:
                 return True
             if self._repeated:
                 since_s = now - self._fresh_s
                 if now - self._put_s >= _TICK_S:
                     self._put(frame)
                 return since_s < reader.repeats_until_s
-            self._fresh_s = now
+            if reader.fresh_s is not None:
+                self._pace.note(now - reader.fresh_s)
+            self._fresh_s = reader.fresh_s = now
             reader.repeats_until_s = _REPEATING_S
             self._put(frame)
         return True
@@ -236,8 +247,9 @@ class _Reader:
         self._feed, self._camera = feed, camera
         self.left = False
         self.returned_s = monotonic()
+        self.fresh_s: float | None = None  # since the camera was opened: what lies between is no rate of its
         self.repeats_until_s = _REPEATING_S
-        self.look = _Look()
+        self.look = Look()
         self.thread = threading.Thread(target=self._run, name="camera", daemon=True)
 
     def start(self) -> None:
@@ -266,6 +278,7 @@ class _Reader:
 
     def _read_on(self) -> None:
         """Read until the feed has no more use for it, or the camera only repeats itself."""
+        self.fresh_s = None
         self._camera.open()
         self._feed.prepare(self._camera)
         self.returned_s = monotonic()
@@ -279,24 +292,3 @@ class _Reader:
                 self.repeats_until_s = min(2 * self.repeats_until_s, _LONGEST_REPEATING_S)
                 break
             del frame  # nothing here may hold on to it while the next one is read
-
-
-class _Look:
-    """What the last picture looked like, without keeping it."""
-
-    def __init__(self) -> None:
-        self._sample = b""
-        self._whole: int | None = None
-        self._taken_s = float("-inf")
-
-    def repeats(self, frame: Frame) -> bool:
-        """Whether this picture is the last one again."""
-        stale = frame.monotonic_s <= self._taken_s
-        some = frame.pixels[::_SAMPLE_STEP, ::_SAMPLE_STEP]
-        sample = some.tobytes() if float(some.std()) > _FLAT else b""
-        alike = bool(sample) and sample == self._sample
-        # a counter in a corner may change between the samples
-        whole = zlib.crc32(np.ascontiguousarray(frame.pixels).data) if alike else None
-        same = alike and whole == self._whole
-        self._sample, self._whole, self._taken_s = sample, whole, frame.monotonic_s
-        return stale or same

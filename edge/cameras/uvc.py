@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge.cameras import CameraError
 from edge.cameras.attached import Format
+from edge.cameras.pace import Pace
 from edge.cameras.v4l2 import formats, nodes
 from edge.cameras.v4l2.capture import BUFFERS, Capture, Picture
 from edge.cameras.v4l2.device import Device, KernelDevice, OpenDevice
@@ -76,6 +77,7 @@ class UvcCamera:
         self._index = 0
         self._sample = b""
         self._start_s = PATIENCE_S
+        self._pace = Pace()  # in the dark an exposure takes longer than the format's rate allows
 
     def open(self) -> None:
         """Find the device and start it; raises CameraError: not there, not permitted, busy, no camera."""
@@ -86,22 +88,30 @@ class UvcCamera:
         self._index = 0
 
     def read(self) -> Frame | None:
-        """The newest frame; CameraError after a second without a good one, at once if it was unplugged."""
+        """The newest frame; CameraError after a second without a good one, at once if it was unplugged.
+
+        A camera that took longer for its last pictures gets more time (`edge.cameras.pace`).
+        """
         stream = self._stream
         if stream is None:
             raise CameraError(f"camera {self._called}: is not open")
-        until_s = self._clock() + self._patience_s(stream)
+        began_s = self._clock()
+        until_s = began_s + self._patience_s(stream)
         damaged = stream.damaged
         try:
             self._light.look_after(self._clock())
             while (picture := stream.capture.newest(until_s)) is not None:
                 if (pixels := self._new(picture, stream)) is not None:
+                    if self._index:  # the first may be late for other reasons
+                        self._pace.note(self._clock() - began_s)
                     return self._frame(pixels, picture)
                 if self._clock() >= until_s:
                     break
         except OSError as error:
             raise self._trouble(stream.path, error) from error
-        if not self._index:
+        if self._index:
+            self._pace.note(self._clock() - began_s)
+        else:
             self._start_s = min(2 * self._start_s, LONGEST_START_S)
         what = "gives no pictures" if damaged == stream.damaged else "gives only damaged pictures"
         advice = "check its cable, or unplug it and plug it in again"
@@ -196,7 +206,8 @@ class UvcCamera:
     def _patience_s(self, stream: _Stream) -> float:
         slow_s = 2 / stream.fps if stream.fps else 0.0
         starting_s = self._start_s if not self._index else 0.0
-        return min(max(PATIENCE_S, slow_s, starting_s), LONGEST_START_S)
+        patience_s = min(max(PATIENCE_S, slow_s, starting_s), LONGEST_START_S)
+        return self._pace.patience_s(patience_s, patience_s)
 
     def _new(self, picture: Picture, stream: _Stream) -> U8 | None:
         """The picture's pixels, None if it was seen before or is damaged."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -49,7 +48,6 @@ def run(arguments: argparse.Namespace) -> int:
     wrong = any(check.level == "wrong" for check in checks.values())
     status = command.CHECK_FAILED if wrong else command.DONE
     if hanging():
-        sys.stdout.flush()
         os._exit(status)  # a thread that Python ends within a driver or OpenCV would take the process with it
     return status
 

@@ -7,12 +7,11 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from textwrap import wrap
 
-from edge import __version__
+from edge import __version__, command
 from edge.doctor.check import Check, Level
-from edge.types import LeukoscopeError
+from edge.files.text import printable
 
 _SYMBOLS: dict[Level, str] = {"fine": "✓", "worth knowing": "!", "wrong": "✗"}
 _PLAIN: dict[Level, str] = {"fine": "+", "worth knowing": "!", "wrong": "x"}
@@ -61,16 +60,16 @@ def summary(checks: Mapping[str, Check]) -> str:
 
 def show(checks: Mapping[str, Check]) -> None:
     """Print the report on standard output."""
-    if not sys.stdout.isatty():
-        print("\n".join(lines(checks)), flush=True)
+    if sys.stdout is None or not sys.stdout.isatty():
+        command.put("\n".join(lines(checks)))
         return
     terminal = os.environ.get("TERM", "dumb")
     unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     coloured = terminal != "dumb" and "NO_COLOR" not in os.environ
     plain = not unicode or terminal in ("linux", "dumb")
     columns = shutil.get_terminal_size().columns
-    print("\n".join(page(checks, columns, plain=plain, coloured=coloured)))
-    print(f"\n{summary(checks)}", flush=True)
+    command.put("\n".join(page(checks, columns, plain=plain, coloured=coloured)))
+    command.put(f"\n{summary(checks)}")
 
 
 def write(checks: Mapping[str, Check], target: str) -> None:
@@ -85,16 +84,8 @@ def write(checks: Mapping[str, Check], target: str) -> None:
         for name, check in checks.items()
     ]
     text = json.dumps({"version": __version__, "checks": found}, ensure_ascii=False, indent=1)
-    if target == "-":
-        print(text, flush=True)
-        return
-    try:
-        Path(target).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise LeukoscopeError(
-            f"--json {target}: cannot be written ({error.strerror}); give another place"
-        ) from None
+    command.write("--json", target, text + "\n")
 
 
 def _said(check: Check) -> str:
-    return f"{check.message}; {check.mend}" if check.mend else check.message
+    return printable(f"{check.message}; {check.mend}" if check.mend else check.message)

@@ -27,7 +27,7 @@ def installed(root: Path) -> list[str]:
     for unit in UNITS:
         for folder in _UNIT_FOLDERS:
             try:
-                texts.append((root / folder / unit).read_text(errors="replace"))
+                texts.append((root / folder / unit).read_text(encoding="utf-8", errors="replace"))
                 break
             except OSError:
                 continue
@@ -47,7 +47,7 @@ def camera(root: Path) -> str | None:
     if not (texts := installed(root)):
         return None
     with suppress(OSError):
-        texts.insert(0, (root / _SETTINGS).read_text(errors="replace"))
+        texts.insert(0, (root / _SETTINGS).read_text(encoding="utf-8", errors="replace"))
     named = (re.search(r"^(?:Environment=)?CAMERA=[\"']?([^\"'\n]+)", text, re.MULTILINE) for text in texts)
     return next((found[1].strip() for found in named if found), None)
 
@@ -60,7 +60,11 @@ def systemctl(root: Path) -> Systemctl:
         if root != Path("/") or program is None or not Path("/run/systemd/system").is_dir():
             return None
         done = subprocess.run(
-            [program, *arguments], capture_output=True, text=True, errors="replace", timeout=_PATIENCE_S
+            [program, *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=_PATIENCE_S,
         )
         return done.stdout
 

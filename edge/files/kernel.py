@@ -8,7 +8,7 @@ from pathlib import Path
 def text(file: Path) -> str:
     """What a file says, without white space round it; empty where it says nothing or is not there."""
     try:
-        return file.read_text(errors="replace").strip()
+        return file.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:  # a sensor that is asleep answers with an error
         return ""
 

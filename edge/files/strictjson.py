@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from edge.files import textfile
+
 _LONGEST = 1000
 _SHOWN = 60  # characters of a wrong value in a message
 
@@ -35,7 +37,7 @@ def read(content: bytes) -> Table:
 
     try:
         whole = json.loads(
-            content.decode("utf-8"), object_pairs_hook=once, parse_constant=never, parse_float=finite
+            textfile.decoded(content), object_pairs_hook=once, parse_constant=never, parse_float=finite
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None

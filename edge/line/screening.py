@@ -25,9 +25,10 @@ from edge.line.explain import Explainer
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
 from edge.optics.scale import Scales
+from edge.records.entries import Slide
 from edge.records.people import UNKNOWN, About
-from edge.records.store import Store, Unrecorded
-from edge.types import FilesRead, Finding, Reading, Said, Sink, SlideHeader, Tally, Waiting
+from edge.records.store import Entered, Store, Unrecorded
+from edge.types import FilesRead, Finding, Frame, Reading, Said, Sink, SlideHeader, Tally, Waiting
 
 _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
@@ -65,6 +66,16 @@ class ScreeningOptions:
     max_frames: int | None = None
     max_seconds: float | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A slide of one frame on its way to the disk: what is told of it once it is there."""
+
+    slide: Slide | Entered
+    header: SlideHeader
+    line: Line
+    last: Reading
 
 
 class Screening:
@@ -158,6 +169,7 @@ class Screening:
         self._line: Line | None = None  # of the slide in the records that is not finished
         self._heard: Line | None = None  # of the slide that people can be asked about, finished or not
         self._last: Reading | None = None
+        self._whole: deque[_Whole] = deque()  # in the order in which the store will hand them back
         self._note = options.note  # what a user must know of the slide that begins
         self._said: set[str] = set()  # notes that independent slides need not repeat
         self._colours = Colours() if options.independent else None
@@ -221,12 +233,18 @@ class Screening:
                     if isinstance(frame, Waiting):
                         yield from self._given(self._store.flush())
                         continue
-                    if self._asked or self._options.independent:
+                    named, apart = bool(self._asked), self._options.independent
+                    if named or (apart and self._line):
                         yield from self._left_over()
                         self._finish()
+                    if named:
                         self._begin()
-                    assert self._line is not None
-                    yield from self._kept(self._line.take(frame))
+                    if apart and not named:
+                        self._add_whole(frame)
+                        yield from self._given(self._store.committed())
+                    else:
+                        assert self._line is not None
+                        yield from self._kept(self._line.take(frame))
                     frames += 1
                     self._rest(end)
             except CameraError:
@@ -268,6 +286,18 @@ class Screening:
             self._store.add(self._last)
             yield from self._given(self._store.committed())
 
+    def _add_whole(self, frame: Frame) -> None:
+        """Take a frame that is a slide of its own, which goes to the disk as one.
+
+        So one commit may hold several slides: each waits for the disk no longer than a reading does.
+        """
+        header, line = replace(self._header, camera=self.camera), self._new_line()
+        (reading,) = map(self._noted, [*line.take(frame), *line.rest()])
+        tally, said = line.hear(())
+        slide = self._store.add_slide(header, reading, said, tally, self._patient)
+        self._whole.append(_Whole(slide, header, line, replace(reading, tally=tally, finding=said)))
+        self._last = reading
+
     def _noted(self, reading: Reading) -> Reading:
         """The reading with all that the user should know by now."""
         note = reading.note
@@ -306,8 +336,14 @@ class Screening:
 
     def _given(self, stored: Sequence[Reading]) -> Iterator[Reading]:
         for reading in stored:
+            whole = self._whole.popleft() if self._whole else None
+            if whole is not None:
+                self.slide, self._header, self._heard = whole.slide.id, whole.header, whole.line
+                self._tell_start()
             for sink in self._sinks:
                 sink.reading(reading)
+            if whole is not None:
+                self._tell_finding(whole.last)
             yield reading
 
     def _begin(self) -> None:
@@ -318,17 +354,28 @@ class Screening:
         if slide not in (None, self.slide):
             taken = f"slide {slide}: another program took that name; this slide is called {self.slide}"
             self._note = "; ".join(filter(None, (self._note, taken)))
-        self._line = Line(
+        self._heard = self._line = self._new_line()
+        self._tell_start()
+
+    def _new_line(self) -> Line:
+        return Line(
             self._classifier, self._scales.for_slide(), find=self._find,
             rules=self.rules, single_cell=self._options.single_cell, mapped=not self._options.independent,
             colours=self._colours,
         )  # fmt: skip
-        self._heard = self._line
+
+    def _tell_start(self) -> None:
         for sink in self._sinks:
             sink.start(self.slide, self._header, self._scales.expected)
 
+    def _tell_finding(self, last: Reading) -> None:
+        for sink in self._sinks:
+            sink.finding(last)
+
     def _finish(self) -> None:
-        self._store.flush()
+        """Close the slide under way; those that are one frame are closed, and only told."""
+        for _ in self._given(self._store.flush()):
+            pass
         line, last, self._line, self._last = self._line, self._last, None, None
         if line is None:
             return
@@ -336,5 +383,4 @@ class Screening:
         tally, said = line.hear(())  # what people said since the last frame included
         self._store.finish_slide(said, tally)
         if last is not None:
-            for sink in self._sinks:
-                sink.finding(replace(last, tally=tally, finding=said))
+            self._tell_finding(replace(last, tally=tally, finding=said))

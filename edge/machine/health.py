@@ -132,7 +132,11 @@ def _asked_firmware(root: Path) -> int | None:
     if monotonic() - memory.asked_s >= _VCGENCMD_S and program.exists():
         try:
             said = subprocess.run(
-                [program, "get_throttled"], capture_output=True, text=True, timeout=_PATIENCE_S
+                [program, "get_throttled"],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_PATIENCE_S,
             ).stdout
         except (OSError, ValueError, subprocess.TimeoutExpired):
             said = ""

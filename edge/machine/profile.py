@@ -17,7 +17,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-from edge.files import stricttoml
+from edge.files import stricttoml, textfile
 from edge.files.kernel import text
 from edge.files.stricttoml import within
 from edge.types import LeukoscopeError
@@ -259,11 +259,14 @@ def _fitting(architecture: str, model: str) -> Profile:
 
 def _read(file: Path | Traversable) -> Profile:
     try:
-        table = tomllib.loads(file.read_text("utf-8"))
-        return stricttoml.build(Profile, table)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(f"profile {file}: cannot be read: {reason}; give another with --profile") from error
+        content = textfile.decoded(file.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(
+            f"profile {file}: cannot be read: {reason}; or give another with --profile"
+        ) from error
+    try:
+        return stricttoml.build(Profile, tomllib.loads(content))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"profile {file}: not valid TOML: {error}") from error
     except ValueError as error:

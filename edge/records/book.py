@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from edge.machine import clock, processes
 from edge.records.boots import BootClock, iso
-from edge.records.database import RecordsError, connect, connect_to_read, explain
+from edge.records.database import RecordsError, connect, connect_to_read, explain, transaction
 from edge.records.glances import Glances
 from edge.records.identifiers import initials, shortened
 from edge.records.noted import noted
@@ -226,8 +226,7 @@ class Book(SlideList, Glances, Views, People):
             yield self._moment
             return
         moment = clock.now()
-        try:
-            self._database.execute("BEGIN IMMEDIATE")
+        with transaction(self._database, self.path):
             try:
                 if self._boot is None:
                     self._boot = BootClock(self._database, moment)
@@ -235,13 +234,8 @@ class Book(SlideList, Glances, Views, People):
                     self._boot.note(moment)
                 self._moment = {"at": iso(moment.utc), "boot": self._boot.number, "at_s": moment.boot_s}
                 yield self._moment
-                self._database.execute("COMMIT")
             except BaseException:
                 self._boot = None
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
                 raise
             finally:
                 self._moment = None
-        except sqlite3.Error as error:
-            raise RecordsError(explain(self.path, error)) from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.files import atomic
@@ -44,7 +45,9 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
     if path.is_dir():
         raise RecordsError(f"records {path}: is a folder; name a file in it, as in {path / 'records.db'}")
     try:
-        database = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+        # SQLite takes `file:x?mode=memory` and `:memory:` for something else, but nothing with a slash first
+        whole = path.absolute()
+        database = sqlite3.connect(whole, timeout=busy_s, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
         raise RecordsError(explain(path, error)) from error
     try:
@@ -99,6 +102,26 @@ def connect_to_read(path: Path, busy_s: float) -> sqlite3.Connection:
             f"{len(MIGRATIONS)}), and cannot be brought up to date where it is: copy it to a disk that can "
             "be written and name the copy with --records"
         ) from error
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """What is written within reaches the disk together when it ends, or none of it does.
+
+    Raises
+    ------
+    RecordsError : it cannot be written.
+    """
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise RecordsError(explain(path, error)) from error
+    finally:
+        with suppress(sqlite3.Error):
+            if database.in_transaction:
+                database.execute("ROLLBACK")
 
 
 def _opened(address: str, busy_s: float) -> tuple[sqlite3.Connection, int]:

@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
+from edge import command
 from edge.files import atomic
 from edge.machine import clock
 from edge.types import FilesRead, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
@@ -29,23 +30,25 @@ class JsonLines(Sink):
     def __init__(self, target: str) -> None:
         self._target = target
         self._old = target != "-" and Path(target).is_file()
-        self._stream: TextIO | None = sys.stdout  # None where it is closed
+        self._open = True  # False after a failure too: nothing may follow half a line
+        self._file: BinaryIO | None = None
+        self._stdout = sys.stdout  # as it is now: the screen puts another in its place
         self._away: str | None = None
         self._slide = ""
         try:
             if target != "-":
-                self._stream = open(target, "a", encoding="utf-8", opener=atomic.opener)  # noqa: SIM115
+                self._file = open(target, "ab", opener=atomic.opener)  # noqa: SIM115
         except OSError as error:
             raise self._refused(error.strerror) from None
-        if self._stream is None:
+        if target == "-" and self._stdout is None:
             raise self._refused("standard output is closed")
 
     def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
         """The line before the first reading of a slide."""
         self._slide, self._classes = slide, header.classes
         self._trusted = header.trusted
-        if self._old and self._stream is not None:
-            self._stream.truncate(0)
+        if self._old and self._file is not None:
+            self._file.truncate(0)
             self._old = False
         self._write(start_record(slide, header, um_per_px))
 
@@ -70,18 +73,26 @@ class JsonLines(Sink):
 
     def close(self) -> None:
         """Close the file."""
-        stream, self._stream = self._stream, None
-        if stream is not None and stream is not sys.stdout:
+        self._open = False
+        if self._file is not None:
             with suppress(OSError):  # every line was flushed, or its failure told
-                stream.close()
+                self._file.close()
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        """One line, on its way to the reader before this returns."""
-        if self._stream is None:  # after a failure nothing may follow half a line
+        """One line, on its way to the reader before this returns; UTF-8 whatever the locale."""
+        if not self._open:
             return
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+        content = line.encode("utf-8", "backslashreplace")  # half a pair comes as JSON escapes it
         try:
-            self._stream.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-            self._stream.flush()
+            if self._file is None:
+                command.write_bytes(self._stdout, content)
+            else:
+                self._file.write(content)
+                self._file.flush()
+        except command.ReaderGoneError:
+            self.close()
+            raise
         except OSError as error:
             self.close()
             raise self._refused(error.strerror) from None

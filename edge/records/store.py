@@ -2,29 +2,27 @@
 
 `Store.add` takes a reading at line speed; a thread of its own writes what has come in and commits it as
 one group; `Store.committed` hands the readings back once they are on the disk, and those are shown.
-Frames themselves are not kept.
+Slides that are one frame each go the same way, whole, so that groups reach over them. Frames themselves are
+not kept.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_hex
-from typing import Any, Self, cast
+from typing import Any, Self
 
-from edge.machine import clock, processes
-from edge.machine.clock import Moment
-from edge.records.boots import BootClock, iso
-from edge.records.database import RecordsError, connect, explain
+from edge.machine import clock
+from edge.records.boots import BootClock
+from edge.records.database import RecordsError, connect, explain, transaction
+from edge.records.entries import Entry, Slide, finished
 from edge.records.identifiers import checked, new_slide_id
-from edge.records.noted import noted
 from edge.records.people import UNKNOWN, About
 from edge.records.queries import Queries
-from edge.records.rows import cell_rows, finding_row, insert, reading_row
 from edge.types import Finding, Reading, SlideHeader, Tally
 
 GROUP_S = 0.1
@@ -37,7 +35,12 @@ CLOCK_S = 3.0
 WAITING = 6
 """Readings not yet on the disk at most, since each holds its frame in memory; then `add` waits."""
 
-_DRAWS = 100  # of an identifier; that two are in the records already happens to no true source of chance
+
+@dataclass
+class Entered:
+    """A slide on its way to the disk; `id` is what it is called once its reading was handed back."""
+
+    id: str
 
 
 class Unrecorded:
@@ -53,6 +56,12 @@ class Unrecorded:
         self, slide: str | None, header: SlideHeader, *, generated: bool = False, about: About = UNKNOWN
     ) -> str:
         return slide or new_slide_id()
+
+    def add_slide(
+        self, header: SlideHeader, reading: Reading, finding: Finding, tally: Tally, about: About = UNKNOWN
+    ) -> Entered:
+        self._readings.append(reading)
+        return Entered(new_slide_id())
 
     def add(self, reading: Reading) -> None:
         self._readings.append(reading)
@@ -91,11 +100,9 @@ class Store(Queries):
         self._database = connect(self.path, busy_s)
         self._looked_s = 0.0
         self._boot = self._registered()
-        self._slide: str | None = None
-        self._classes: tuple[str, ...] = ()
-        self._positive: tuple[str, ...] = ()
+        self._slide: Slide | None = None
         self._changed = threading.Condition()
-        self._waiting: list[Reading] = []  # not yet on the disk, those being written included
+        self._waiting: list[Entry] = []  # not yet on the disk, those being written included
         self._durable: list[Reading] = []  # on the disk, not yet handed back
         self._kept = 0
         self._hurry = self._closing = False
@@ -112,12 +119,11 @@ class Store(Queries):
     def _registered(self) -> BootClock:
         """This boot, written down if it is the first time that it is seen."""
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            boot = BootClock(self._database, clock.now())
-            self._database.execute("COMMIT")
-        except sqlite3.Error as error:
+            with transaction(self._database, self.path):
+                boot = BootClock(self._database, clock.now())
+        except RecordsError:
             self._database.close()
-            raise RecordsError(explain(self.path, error)) from error
+            raise
         self._looked_s = time.monotonic()
         return boot
 
@@ -136,60 +142,38 @@ class Store(Queries):
         """
         generated = generated or slide is None
         self._drain()
-        moment = clock.now()
-        row = vars(header) | {"classes": json.dumps(header.classes), "rules": json.dumps(header.rules)}
-        row |= {"boot": self._boot.number, "started_at": iso(moment.utc), "started_s": moment.boot_s}
-        row |= {"clock_set": moment.is_set, "process": processes.name()}
-        row["id"] = self.new_slide_id() if slide is None else checked(slide)
-        known = {field: noted(field, getattr(about, field)) for field in ("patient", "age", "sex")}
-        self._insert_slide(row, generated)
-        self._note(
-            str(row["id"]), {field: value for field, value in known.items() if value is not None}, moment
-        )
-        self._slide, self._classes, self._kept = str(row["id"]), header.classes, 0
-        self._positive = tuple(cast(Iterable[str], header.rules.get("positive", ())))
-        return self._slide
+        name = self.new_slide_id() if slide is None else checked(slide)
+        begun = Slide.begun(name, header, about, self._boot.number, self.new_slide_id if generated else None)
+        with transaction(self._database, self.path):
+            begun.insert(self._database, self.path)
+        self._slide, self._kept = begun, 0
+        return begun.id
 
-    def _insert_slide(self, row: dict[str, Any], generated: bool) -> None:
-        """Insert the row, whose identifier is drawn anew while a slide, of whichever program, has it."""
-        for _ in range(_DRAWS):
-            try:
-                insert(self._database, "slides", row)
-                return
-            except sqlite3.IntegrityError as error:
-                if not generated:
-                    raise RecordsError(
-                        f"slide {row['id']}: is in the records {self.path} already; choose another "
-                        f"identifier with --slide, such as {row['id']}-{token_hex(2)}"
-                    ) from error
-                row["id"] = self.new_slide_id()
-            except sqlite3.Error as error:
-                raise RecordsError(explain(self.path, error)) from error
-        raise RecordsError(
-            f"records {self.path}: every identifier drawn for a new slide is in them already; name the slide "
-            "with --slide, or choose another file with --records"
-        )
+    def add_slide(
+        self, header: SlideHeader, reading: Reading, finding: Finding, tally: Tally, about: About = UNKNOWN
+    ) -> Slide:
+        """Take a slide that is this one reading, under a generated identifier; else like `add`.
 
-    def _note(self, slide: str, known: Mapping[str, str | int | None], moment: Moment) -> None:
-        """Write down what was known when the slide began; nobody's initials stand beside it."""
-        row = {"slide": slide, "initials": "", "at": iso(moment.utc), "boot": self._boot.number}
-        try:
-            for field, value in known.items():
-                if value is not None:
-                    now = {"at_s": moment.boot_s, "field": field, "value": value}
-                    insert(self._database, "notes", row | now)
-        except sqlite3.Error as error:
-            raise RecordsError(explain(self.path, error)) from error
+        Begin, reading and finding reach the disk together, or none of them does. What is returned holds the
+        identifier once `committed` has handed the reading back.
+        """
+        slide = Slide.begun(self.new_slide_id(), header, about, self._boot.number, self.new_slide_id)
+        slide.row |= finished(finding, tally)
+        self._queue(Entry(slide, reading, whole=True))
+        return slide
 
     def add(self, reading: Reading) -> None:
         """Take a reading of the slide begun; waits only when the disk has fallen behind."""
         if self._slide is None:
             raise ValueError("add: no slide was begun")
+        self._queue(Entry(self._slide, reading))
+
+    def _queue(self, entry: Entry) -> None:
         with self._changed:
             self._changed.wait_for(lambda: len(self._waiting) < WAITING or self._failure)
             if self._failure:
                 raise self._failure
-            self._waiting.append(reading)
+            self._waiting.append(entry)
             self._changed.notify_all()
 
     def committed(self) -> list[Reading]:
@@ -213,13 +197,11 @@ class Store(Queries):
         self._drain()
         if self._failure:
             raise self._failure
-        moment = clock.now()
-        row = {"finished_at": iso(moment.utc), "finished_s": moment.boot_s, **finding_row(finding, tally)}
+        row = finished(finding, tally)
         columns = ", ".join(f"{column} = :{column}" for column in row)
-        try:
-            self._database.execute(f"UPDATE slides SET {columns} WHERE id = :id", row | {"id": self._slide})
-        except sqlite3.Error as error:
-            raise RecordsError(explain(self.path, error)) from error
+        name = self._slide.id if self._slide else None
+        with transaction(self._database, self.path):
+            self._database.execute(f"UPDATE slides SET {columns} WHERE id = :id", row | {"id": name})
 
     def close(self) -> None:
         """Commit what can be committed and close the file."""
@@ -263,33 +245,24 @@ class Store(Queries):
                 self._failure = failure
                 if not failure:
                     del self._waiting[: len(group)]
-                    self._durable += group
+                    self._durable += [entry.reading for entry in group]
                     self._kept += len(group)
                 self._changed.notify_all()
             group.clear()  # or their frames would stay in memory until the next ones come
             if failure:
                 return
 
-    def _commit(self, group: Sequence[Reading]) -> Exception | None:
+    def _commit(self, group: Sequence[Entry]) -> Exception | None:
         try:
-            self._database.execute("BEGIN IMMEDIATE")
-            if time.monotonic() - self._looked_s >= CLOCK_S:
-                self._looked_s = time.monotonic()
-                self._boot.note(clock.now())
-            for reading in group:
-                self._insert(reading)
-            self._database.execute("COMMIT")
+            with transaction(self._database, self.path):
+                if time.monotonic() - self._looked_s >= CLOCK_S:
+                    self._looked_s = time.monotonic()
+                    self._boot.note(clock.now())
+                for entry in group:
+                    entry.insert(self._database, self.path)
+        except RecordsError as error:
+            of = f"readings of slide {group[0].slide.id}" if not group[0].whole else "slides"
+            return RecordsError(f"{error}; the {self._kept} {of} shown so far are kept")
         except Exception as error:  # raised again in the thread that uses the store
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
-            if not isinstance(error, sqlite3.Error):
-                return error
-            kept = f"the {self._kept} readings of slide {self._slide} shown so far are kept"
-            return RecordsError(f"{explain(self.path, error)}; {kept}")
+            return error
         return None
-
-    def _insert(self, reading: Reading) -> None:
-        row = reading_row(reading) | {"slide": self._slide}
-        key = insert(self._database, "readings", row)
-        for row in cell_rows(reading, self._classes, self._positive):
-            insert(self._database, "cells", row | {"reading": key})

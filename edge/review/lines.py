@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
+from edge.files.text import printable
 from edge.records.book import Book
 from edge.records.identifiers import isolated
 from edge.records.rows import Row, finding_of
@@ -43,7 +44,7 @@ def page(book: Book, slide: Row) -> Iterator[str]:
     yield ""
     started, finished = _minute(slide["started_at"]), _minute(slide["finished_at"] or "-")
     yield f"screened  {started} to {finished} UTC (clock {slide['clock']}), {slide['state']}"
-    yield f"with      {slide['bundle']} on {slide['profile']}, camera {slide['camera']}"
+    yield f"with      {slide['bundle']} on {slide['profile']}, camera {printable(slide['camera'])}"
     about = book.about(name)
     age = "" if about.age is None else f"{about.age} years"
     if known := ", ".join(filter(None, (about.patient and isolated(about.patient), age, about.sex))):
@@ -89,7 +90,7 @@ def _cells(book: Book, slide: Row) -> Iterator[str]:
     yield f"{'cell':>6}  {'by the machine':22} {'suspicion':>9}  {'field':14}  by people"
     for cell in shown:
         named = cell.named + ("?" if cell.uncertain else "")
-        line = f"{cell.id:6}  {named:22} {cell.suspicion:9.0%}  {cell.source[-14:]:14}"
+        line = f"{cell.id:6}  {named:22} {cell.suspicion:9.0%}  {printable(cell.source)[-14:]:14}"
         said = ", ".join(f"{by}: {named}" for by, named in words.get(cell.id, {}).items() if named)
         if len(f"{line}  {said}") > _WIDTH:
             yield line.rstrip()

@@ -58,18 +58,19 @@ def _run(arguments: argparse.Namespace) -> int:
     todo = plan(box, ledger, asked)
     if not arguments.json:
         for line in _shown(box, todo, undo=arguments.undo, whole=arguments.dry_run):
-            print(line)
+            command.put(line)
     if arguments.dry_run or todo.empty:
         if arguments.json:
-            print(json.dumps(_described(box, todo, done=todo.empty, failures=[])))
+            _put_json(box, todo, done=todo.empty, failures=[])
         return command.DONE
-    if not arguments.yes and (arguments.json or not sys.stdin.isatty()):
+    watched = sys.stdin is not None and sys.stdin.isatty()
+    if not arguments.yes and (arguments.json or not watched):
         command.say("edge-device setup", "there is nobody to ask; add --yes, or --dry-run to only look")
         return command.WRONG_USAGE
     _allowed(box)
     check(box, todo)
     if not arguments.yes and not _agreed():
-        print("nothing was changed")
+        command.put("nothing was changed")
         return command.FAILED
     return _do(arguments, box)
 
@@ -85,10 +86,10 @@ def _do(arguments: argparse.Namespace, box: Box) -> int:
     for line in failures:
         command.say("edge-device setup", line)
     if arguments.json:
-        print(json.dumps(_described(box, todo, done=True, failures=failures)))
+        _put_json(box, todo, done=True, failures=failures)
     else:
         for line in _afterwards(box, todo, undo=arguments.undo):
-            print(line)
+            command.put(line)
     return command.FAILED if failures else command.DONE
 
 
@@ -136,7 +137,7 @@ def _allowed(box: Box) -> None:
 def _agreed() -> bool:
     try:
         return input("Do it? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
+    except (EOFError, UnicodeDecodeError):
         return False
 
 
@@ -171,6 +172,10 @@ def _afterwards(box: Box, todo: Plan, *, undo: bool) -> list[str]:
     later = [" ".join(step.ran.run) for step in todo.last if not step.undoes and not step.command(box)]
     lines += [f"to run in the booted image, or by setup there: {line}" for line in later]
     return lines + [f"{part.name}: {part.note}" for part in todo.parts if part.note]
+
+
+def _put_json(box: Box, todo: Plan, *, done: bool, failures: list[str]) -> None:
+    command.write("--json", "-", json.dumps(_described(box, todo, done=done, failures=failures)) + "\n")
 
 
 def _described(box: Box, todo: Plan, *, done: bool, failures: list[str]) -> dict[str, object]:

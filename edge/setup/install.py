@@ -134,7 +134,12 @@ def _call(command: tuple[str, ...], tell: Callable[[str], None]) -> str:
     tell(line)
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
     except OSError as error:
         return f"{line}: {error.strerror}"

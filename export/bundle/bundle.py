@@ -140,7 +140,9 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
         )
     if options.segmenter and recipe.task == "field":
         raise ExportError(f"--segmenter: run {run} names whole fields and needs no cells; leave it out")
-    metrics["test"] = [json.loads(path.read_text()) for path in sorted(run.glob("evaluation-*.json"))]
+    metrics["test"] = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob("evaluation-*.json"))
+    ]
     temperature, model_input = metrics["operating_point"]["temperature"], recipe.model_input
     device = deployed(network, temperature)
     graph = to_onnx(device, model_input.size_px)

@@ -84,7 +84,7 @@ def settings_of(run: Path) -> tuple[Recipe, dict[str, Any]]:
     path = run / SETTINGS
     if not path.is_file():
         raise FitError(f"run {run}: no settings.json; give the folder that edge-train fit wrote")
-    settings: dict[str, Any] = json.loads(path.read_text())
+    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return parse(settings["recipe"]), settings
 
 

@@ -34,7 +34,7 @@ def finished(run: Path, unfinished: LeukoscopeError) -> tuple[dict[str, Tensor],
     if not (run / MODEL).is_file():
         raise unfinished
     weights: dict[str, Tensor] = torch.load(run / MODEL, map_location="cpu", weights_only=True)
-    return weights, json.loads((run / METRICS).read_text())
+    return weights, json.loads((run / METRICS).read_text(encoding="utf-8"))
 
 
 def precision_of(wanted: str, device: torch.device) -> Precision:

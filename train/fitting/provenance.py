@@ -49,7 +49,7 @@ def _write_settings(settings: Mapping[str, Any], out: Path) -> None:
     if not path.is_file():
         write_json(path, settings)
         return
-    before, now = flat(json.loads(path.read_text())), flat(json.loads(json.dumps(settings)))
+    before, now = flat(json.loads(path.read_text(encoding="utf-8"))), flat(json.loads(json.dumps(settings)))
     for key in {**before, **now}:
         if before.get(key) != now.get(key):
             raise SettingsError(
@@ -69,7 +69,7 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _add_environment(run: Run) -> None:
     """Add this start of the run to the list of its starts: when, how, on what, with which versions."""
     process, path = run.process, run.out / ENVIRONMENT
-    starts = json.loads(path.read_text()) if path.is_file() else []
+    starts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     gpu = torch.cuda.get_device_name(process.device) if process.device.type == "cuda" else None
     start = {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -107,7 +107,7 @@ def write_data(recipe: Recipe, data: Path, limit: int, windows: Windows, out: Pa
         for name in recipe.shares
     }
     path = out / DATA
-    before = json.loads(path.read_text())["datasets"] if path.is_file() else parts
+    before = json.loads(path.read_text(encoding="utf-8"))["datasets"] if path.is_file() else parts
     for name, part in parts.items():
         if before[name]["fingerprint"] != part["fingerprint"]:
             raise SettingsError(
@@ -148,7 +148,13 @@ def source() -> dict[str, Any] | None:
     root = Path(__file__).resolve().parents[2]
 
     def git(*words: str) -> str:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", "-C", str(root), *words],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=True,
+        )
         return done.stdout.strip()
 
     try:

@@ -86,7 +86,7 @@ def _classical(run: Path) -> Loaded:
     path = run / MODEL
     if not path.is_file():
         raise FitError(f"run {run}: not finished, it has no {MODEL}; run edge-train fit again")
-    model, metrics = load(path), json.loads((run / METRICS).read_text())
+    model, metrics = load(path), json.loads((run / METRICS).read_text(encoding="utf-8"))
     temperature = metrics["operating_point"]["temperature"]
 
     def answer(crops: U8) -> F32:

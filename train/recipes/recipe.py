@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edge.bundle.model_input import ModelInput
-from edge.files import stricttoml
+from edge.files import stricttoml, textfile
 from train.data.augment import Augmentation
 from train.data.classes import CLASSES, LEUKOCYTES, POSITIVE
 from train.data.dataset import DataError
@@ -152,7 +152,11 @@ def load(name: str) -> Recipe:
     if path.suffix == ".toml":
         if not path.is_file():
             raise RecipeError(f"recipe {name}: no such file")
-        text = path.read_text(encoding="utf-8")
+        try:
+            text = textfile.read(path)
+        except (OSError, ValueError) as error:
+            told = getattr(error, "strerror", None) or error
+            raise RecipeError(f"recipe {name}: {told}") from None
     elif found := [folder for title, folder in GROUPS.items() if name in group(title)]:
         text = (resources.files("train") / found[0] / f"{name}.toml").read_text(encoding="utf-8")
     else:

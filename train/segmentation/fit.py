@@ -60,7 +60,7 @@ def load_network(run: Path) -> tuple[SegmentationNetwork, Settings, dict[str, An
     """
     again = SegmenterError(f"run {run}: not finished; edge-train segment --out {run} goes on with it")
     weights, metrics = finished(run, again)
-    settings = stricttoml.build(Settings, json.loads((run / SETTINGS).read_text()))
+    settings = stricttoml.build(Settings, json.loads((run / SETTINGS).read_text(encoding="utf-8")))
     network = SegmentationNetwork(settings.widths, settings.fine)
     network.load_state_dict(weights)
     return network.eval(), settings, metrics

@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import urljoin
 
 from edge.cameras.network.address import Address
+from edge.cameras.pace import LONGEST_S
 
-NETWORK_S = 3.0
-"""Longest wait for anything from the network."""
+CONNECT_S = 3.0
+"""Longest wait for a connection; what then comes over it may take `edge.cameras.pace.LONGEST_S`."""
 
 HEAD_BYTES = 1 << 14
 """Most that may precede a picture: more is not a stream."""
@@ -71,7 +72,7 @@ class HttpPictures:
         """The answer to a request; raises CameraError."""
         address = self._address
         try:
-            answer: http.client.HTTPResponse = self._opener.open(address.url, timeout=NETWORK_S)
+            answer: http.client.HTTPResponse = self._opener.open(address.url, timeout=CONNECT_S)
             return answer
         except urllib.error.HTTPError as error:
             error.close()
@@ -100,6 +101,7 @@ class HttpPictures:
 
         def keep(connected: socket.socket) -> None:
             self._socket = connected
+            connected.settimeout(LONGEST_S)
             if self._stopped:
                 self.stop()
 

@@ -13,21 +13,25 @@ import cv2
 import numpy as np
 
 from edge.cameras.network.address import Address
+from edge.cameras.pace import Pace
 from edge.cameras.quiet import quiet
 from edge.types import U8
 
-OPEN_MS, READ_MS = 3000, 1000
-"""Longest waits of FFmpeg for the connection and for each picture."""
+OPEN_MS = 3000
+"""Longest wait of FFmpeg for the connection."""
+
+READ_MS = 1000
+"""Longest wait of FFmpeg for a picture, until a camera is known to be slower: nothing interrupts it."""
 
 ASK_S = 1.0
 """Longest wait for the answer that says why FFmpeg failed, which does not tell."""
 
 
 class RtspPictures:
-    """Every picture of a stream, decoded: each one builds upon those before."""
+    """Every picture of a stream, decoded: each one builds upon those before; `pace` is theirs so far."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, address: Address, pace: Pace) -> None:
+        self._address, self._pace = address, pace
         self._stopped = False
 
     def __iter__(self) -> Iterator[tuple[float, U8]]:
@@ -39,7 +43,7 @@ class RtspPictures:
             cv2.CAP_FFMPEG,
             [
                 cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS,
-                cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_MS,
+                cv2.CAP_PROP_READ_TIMEOUT_MSEC, self._read_ms(),
                 cv2.CAP_PROP_N_THREADS, 1,  # more threads hold as many pictures back
             ],
         )  # fmt: skip
@@ -57,6 +61,10 @@ class RtspPictures:
     def stop(self) -> None:
         """End after the picture that is waited for."""
         self._stopped = True
+
+    def _read_ms(self) -> int:
+        first_s = READ_MS / 1e3
+        return round(1e3 * self._pace.patience_s(first_s, first_s))
 
     def _url(self) -> str:
         """The address as FFmpeg wants it."""

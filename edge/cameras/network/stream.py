@@ -10,15 +10,17 @@ from typing import Protocol
 
 from edge.cameras import CameraError
 from edge.cameras.network.address import Address
+from edge.cameras.pace import Pace
 from edge.files.pictures import decode
 from edge.machine.profile import CameraSettings
 from edge.types import U8, Frame
 
-OPEN_S = 5.0
-"""Longest wait for the first picture: finding the host, connecting, the first whole picture of a video."""
+OPEN_S = 10.0
+"""Longest wait for the first picture: finding the host, connecting, a long exposure, a video's first whole
+picture."""
 
 SILENT_S = 1.0
-"""Longest wait for any other."""
+"""Longest wait for any other of a fast camera; a slow one gets longer (`edge.cameras.pace`)."""
 
 PATIENCE_S = 1.5
 """What a reader that is stopped gets to come back from the network."""
@@ -49,6 +51,8 @@ class StreamCamera:
 
     live = True
     um_per_px: float | None = None
+    advice = "check its power and the network"
+    """What to do where nobody knows better."""
 
     def __init__(self, url: str, settings: CameraSettings) -> None:
         self._address = Address.parse(url)
@@ -56,6 +60,7 @@ class StreamCamera:
         self.name, self.serial = self._address.name, self._address.serial
         self._reader: _Reader | None = None
         self._left: _Reader | None = None
+        self._pace = Pace()  # of all connections
 
     def open(self) -> None:
         """Connect and wait for the first picture, for some seconds at most; raises CameraError."""
@@ -63,23 +68,24 @@ class StreamCamera:
             return
         if self._left is not None and self._left.thread.is_alive():
             raise CameraError(f"camera {self.name}: the network hangs; check its cable")
-        self._reader = _Reader(self._pictures())
+        self._reader = _Reader(self._pictures(), self._pace)
         self._reader.thread.start()
         self._index = 0
+        patience_s = max(OPEN_S, self._pace.patience_s(SILENT_S))
         try:
-            if self._reader.wait(time.monotonic() + OPEN_S) is None:
+            if self._reader.wait(time.monotonic() + patience_s) is None:
+                self._pace.note(patience_s)
                 raise self._silent()
         except CameraError:
             self.close()
             raise
 
     def read(self) -> Frame:
-        """The newest picture; raises CameraError when no good one comes for a second."""
+        """The newest picture; CameraError when no good one comes for a second, of a slow one for longer."""
         if self._reader is None:
             raise CameraError(f"camera {self.name}: is not open")
-        deadline = time.monotonic() + SILENT_S
-        damage = ""
-        while (came := self._reader.wait(deadline)) is not None:
+        began_s, damage = time.monotonic(), ""
+        while (came := self._reader.wait(began_s + self._pace.patience_s(SILENT_S))) is not None:
             self._reader.take()
             moment_s, content = came
             try:
@@ -104,21 +110,21 @@ class StreamCamera:
         if self._address.scheme == "rtsp":
             from edge.cameras.network.rtsp import RtspPictures
 
-            return RtspPictures(self._address)
+            return RtspPictures(self._address, self._pace)
         from edge.cameras.network.mjpeg import HttpPictures
 
         return HttpPictures(self._address, self._fps)
 
     def _silent(self, damage: str = "") -> CameraError:
         what = f"sends pictures that cannot be read ({damage})" if damage else "sends no pictures"
-        return CameraError(f"camera {self.name}: {what}; check its power and the network")
+        return CameraError(f"camera {self.name}: {what}; {self.advice}")
 
 
 class _Reader:
     """The thread that takes pictures in, and the newest of them."""
 
-    def __init__(self, pictures: Pictures) -> None:
-        self.pictures = pictures
+    def __init__(self, pictures: Pictures, pace: Pace) -> None:
+        self.pictures, self._pace = pictures, pace
         self.thread = threading.Thread(target=self._run, name="stream", daemon=True)
         self._changed = threading.Condition()
         self._newest: tuple[float, bytes | U8] | None = None
@@ -138,12 +144,22 @@ class _Reader:
             self._newest = None
 
     def _run(self) -> None:
+        came_s: float | None = None
         try:
             for picture in self.pictures:
+                came_s = self._noted(came_s)
                 with self._changed:
                     self._newest = picture
                     self._changed.notify_all()
         except Exception as error:  # raised again where the picture is waited for
+            self._noted(came_s)
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+
+    def _noted(self, came_s: float | None) -> float:
+        """The moment, after a note of how long it is since the last picture of this connection came."""
+        now = time.monotonic()
+        if came_s is not None:
+            self._pace.note(now - came_s)
+        return now

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from edge.cameras import CameraError, livefeed
+from edge.cameras import CameraError, livefeed, pace
 from edge.cameras.livefeed import ABANDONED, LiveFeed, feed_for
+from edge.cameras.pace import KEPT
 from edge.types import Frame, Waiting
 from tests.edge.cameras.fakes import ScriptedCamera, picture
 
@@ -24,6 +25,8 @@ def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(livefeed, "_FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(livefeed, "_LONGEST_PAUSE_S", 0.05)
     monkeypatch.setattr(livefeed, "_REPEATING_S", 0.3)
+    monkeypatch.setattr(pace, "FIRST_S", 1.0)
+    monkeypatch.setattr(pace, "LONGEST_S", 3.0)
 
 
 class Noisy:
@@ -161,6 +164,79 @@ def test_a_silent_camera_is_noticed_while_its_read_blocks() -> None:
         go_on.set()
         frame_of(feed)
         assert well_again(feed)
+
+
+def told_of(feed: LiveFeed, frames: int) -> list[str]:
+    """What was told while so many frames were taken."""
+    told, taken = [], 0
+    while taken < frames:
+        taken += isinstance(feed.get(), Frame)
+        if trouble := feed.trouble:
+            told.append(trouble.reason)
+    return told
+
+
+def test_a_slow_camera_is_in_no_trouble_and_gives_signs_of_life() -> None:
+    camera = Noisy(lambda n: time.sleep(0.25))
+    with LiveFeed(camera) as feed:
+        assert told_of(feed, 5) == []
+        assert isinstance(feed.get(), Waiting), "one a tick, of which one picture takes two and a half"
+    assert camera.opened == 1
+
+
+def test_a_slow_camera_that_is_gone_is_told_once_it_is_late_for_one() -> None:
+    gone = threading.Event()
+
+    def step(n: int) -> None:
+        time.sleep(0.25)
+        if gone.is_set():
+            raise CameraError("camera 0: is gone; plug it in again")
+
+    with LiveFeed(Noisy(step)) as feed:
+        last = [frame_of(feed) for _ in range(3)][-1]
+        gone.set()
+        waiting = trouble_of(feed, "is gone")
+        assert time.monotonic() - last.monotonic_s > 0.25
+        assert waiting.since_s >= last.monotonic_s
+
+
+def test_a_camera_that_becomes_slow_is_told_of_once() -> None:
+    slow = threading.Event()
+
+    def step(n: int) -> None:
+        if slow.is_set():
+            time.sleep(0.4)
+
+    with LiveFeed(Noisy(step)) as feed:
+        told_of(feed, 10)
+        slow.set()
+        assert {reason.partition(": ")[2] for reason in told_of(feed, 2)} == {"gives no pictures"}
+        assert told_of(feed, 3) == []
+
+
+def test_a_camera_that_is_fast_again_is_soon_missed() -> None:
+    for_ever = threading.Event()
+
+    def step(n: int) -> None:
+        if n < 3:
+            time.sleep(0.5)
+        elif n == 3 + 2 * KEPT:
+            for_ever.wait(60)
+
+    with LiveFeed(Noisy(step)) as feed:
+        while (waiting := feed.trouble) is None:
+            feed.get()
+        assert time.monotonic() - waiting.since_s < 1.4, "three slow intervals would be 1.5 s"
+        for_ever.set()
+
+
+def test_a_camera_may_have_advice_of_its_own() -> None:
+    for_ever = threading.Event()
+    camera = Noisy(lambda n: n > 20 and for_ever.wait(60))
+    camera.advice = "check its power and the network"  # type: ignore[attr-defined]
+    with LiveFeed(camera) as feed:
+        assert trouble_of(feed, "gives no pictures").advice == "check its power and the network"
+        for_ever.set()
 
 
 def test_a_reader_whose_driver_never_returns_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:

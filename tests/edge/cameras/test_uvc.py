@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from edge.cameras import Camera, CameraError
-from edge.cameras.uvc import LONGEST_START_S
+from edge.cameras.pace import KEPT
+from edge.cameras.uvc import LONGEST_START_S, PATIENCE_S
 from edge.cameras.v4l2 import abi
 from tests.edge.cameras.fake_v4l2 import FakeCamera
 from tests.edge.cameras.fakes import number_in
@@ -236,3 +237,22 @@ def test_a_slow_starter_gets_more_time_each_time(fake: FakeCamera, uvc: Camera) 
     waited = [attempt() for _ in range(50)]
     assert max(waited) == waited[-1] == pytest.approx(LONGEST_START_S)
     assert fake.held == 0
+
+
+def test_an_exposure_of_seconds_is_waited_for_once_it_is_known(fake: FakeCamera, uvc: Camera) -> None:
+    with closing(uvc):
+        uvc.open()
+        take(uvc, 3)
+        fake.opened[-1].fps = 0.5
+        take(uvc)  # on its way already
+        failing(uvc, "gives no pictures")
+    with closing(uvc):
+        uvc.open()
+        fake.opened[-1].fps = 0.5
+        take(uvc, 5)
+        fake.opened[-1].fps = 25.0
+        take(uvc, 1 + KEPT)
+        fake.opened[-1].next_s = began_s = fake.now_s
+        fake.opened[-1].next_s += 100.0
+        failing(uvc, "gives no pictures")
+        assert fake.now_s - began_s == pytest.approx(PATIENCE_S)

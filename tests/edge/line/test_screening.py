@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -185,6 +186,59 @@ def test_where_each_frame_is_a_slide_the_patient_has_them_all(
         list(screening(_Frames(frames), store, independent=True, patient="P-7").readings())
     with Book(tmp_path / "r.db") as book:
         assert [row["patient"] for row in book.listed()] == ["P-7"] * 4
+
+
+class _Follower(Sink):
+    """Notes what it is told, and which slides were finished on the disk by then."""
+
+    def __init__(self, records: Path) -> None:
+        self.told: list[tuple[str, str]] = []
+        self._records, self._slide = records, ""
+
+    def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
+        self._slide = slide
+        self.told.append(("start", slide))
+
+    def reading(self, reading: Reading) -> None:
+        self.told.append(("reading", reading.frame.source))
+
+    def finding(self, last: Reading) -> None:
+        with Book(self._records, reads_only=True) as book:
+            assert book.found(self._slide)["finding"] == last.finding.kind
+        self.told.append(("finding", last.frame.source))
+
+
+@pytest.mark.parametrize("failure", [None, "camera frames: unplugged"])
+def test_slides_of_their_own_are_told_one_after_the_other_once_they_are_on_the_disk(
+    screening: Callable[..., Screening], frames: list[Frame], tmp_path: Path, failure: str | None
+) -> None:
+    follower, names = _Follower(tmp_path / "r.db"), []
+    with Store(tmp_path / "r.db") as store:
+        work = screening(_Frames(frames, failure), store, [follower], independent=True, slide="S-1")
+        with suppress(CameraError):
+            for reading in work.readings():
+                names.append(work.slide)
+                assert reading.tally.frames == 1
+        slides = [row["id"] for row in store.slides()]
+        assert all(row["finished_at"] for row in store.slides())
+    assert names == slides
+    assert names[0] == "S-1"
+    told = [("start", "reading", "finding")[i % 3] for i in range(3 * len(slides))]
+    assert [kind for kind, _ in follower.told] == told
+    assert [slide for kind, slide in follower.told if kind == "start"] == slides
+
+
+def test_a_name_given_meanwhile_is_the_next_frames_where_each_is_a_slide(
+    screening: Callable[..., Screening], frames: list[Frame], tmp_path: Path
+) -> None:
+    with Store(tmp_path / "r.db") as store:
+        work = screening(_Frames(frames), store, independent=True)
+        for n, _ in enumerate(work.readings()):
+            if not n:
+                work.new_slide("S-2", About(patient="P-8"))
+        slides = [row["id"] for row in store.slides()]
+        assert slides.count("S-2") == 1
+        assert [len(store.readings(slide)) for slide in slides] == [1] * 4
 
 
 def test_slides_of_their_own_go_on_where_chance_repeats_itself(

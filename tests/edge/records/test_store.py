@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 
 from edge.machine import clock
+from edge.records.book import Book
 from edge.records.database import RecordsError
 from edge.records.identifiers import new_slide_id
 from edge.records.migrations import MIGRATIONS
+from edge.records.people import About
 from edge.records.store import WAITING, Store, Unrecorded
 from tests.edge.records.example import CLASSES, FINDING, HEADER, TALLY, reading
 
@@ -427,3 +429,81 @@ def test_no_frame_stays_in_memory_once_its_reading_is_handed_out(store: Store) -
     while frame() is not None:
         assert time.monotonic() < end, "somebody holds the frame"
         time.sleep(0.002)
+
+
+def test_slides_of_one_reading_reach_the_disk_whole_and_several_at_once(store: Store, path: Path) -> None:
+    commits: list[str] = []
+    store._database.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
+    added = [reading(index) for index in range(40)]
+    slides, handed = [], []
+    for one in added:
+        slides.append(store.add_slide(HEADER, one, FINDING, TALLY, About(patient="P-7")))
+        handed += store.committed()
+        with sqlite3.connect(path) as other:
+            (found,) = other.execute("SELECT count(*) FROM slides WHERE finished_at NOT NULL").fetchone()
+            assert other.execute("SELECT count(*) FROM readings").fetchone() == (found,)
+        assert found >= len(handed)
+    assert handed + store.flush() == added
+    assert [row["id"] for row in store.slides()] == [slide.id for slide in slides]
+    assert [store.readings(slide.id)[0]["frame"] for slide in slides] == list(range(40))
+    assert len(commits) < len(slides)
+    with Book(path) as book:
+        assert {(row["patient"], row["finding"]) for row in book.listed()} == {("P-7", "refer")}
+
+
+def test_an_identifier_that_another_slide_has_is_drawn_anew_within_a_group(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = iter([bytes([i // 2] * 7) for i in range(40)])  # each twice
+    monkeypatch.setattr("edge.records.identifiers.token_bytes", lambda _: next(drawn))
+    slides = [store.add_slide(HEADER, reading(index), FINDING, TALLY) for index in range(6)]
+    store.flush()
+    assert [row["id"] for row in store.slides()] == [slide.id for slide in slides]
+    assert len({slide.id for slide in slides}) == 6
+
+
+def test_a_full_disk_among_slides_of_one_reading_says_how_many_are_kept(path: Path) -> None:
+    store, shown = Store(path), []
+
+    def fill() -> None:
+        for index in range(1000):
+            store.add_slide(HEADER, reading(index), FINDING, TALLY)
+            shown.extend(store.committed())
+
+    store._database.execute("PRAGMA max_page_count = 90")
+    with pytest.raises(RecordsError, match=r"the disk is full; .*; the \d+ slides shown so far are kept"):
+        fill()
+    store.close()
+    with Store(path) as after:
+        assert len(after.slides()) >= len(shown) > 2
+        assert all(row["finished_at"] for row in after.slides())
+
+
+def test_without_records_slides_of_one_reading_have_names_too() -> None:
+    nothing, one = Unrecorded(), reading(0)
+    names = {nothing.add_slide(HEADER, one, FINDING, TALLY).id for _ in range(2)}
+    assert len(names) == 2
+    assert nothing.flush() == [one, one]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "file:x.db?mode=memory", "file:x.db", ":memory:", "a?b.db", "a%20b#c.db", "two words.db", "-x.db",
+        "~x.db", "тест.db", os.fsdecode(b"\xff.db"), "http://x/../y.db",
+    ],
+)  # fmt: skip
+def test_whatever_a_file_is_called_it_is_a_path(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (Path(name), tmp_path / "folder" / name):
+        with Store(path) as store:
+            store.add_slide(HEADER, reading(0), FINDING, TALLY)
+            store.flush()
+        assert path.read_bytes().startswith(b"SQLite format 3")
+        with Book(path, reads_only=True) as book:
+            (slide,) = book.listed()
+        with Book(path) as book:
+            book.note(slide["id"], "AB", note="seen")
+            assert len(book.about(slide["id"]).notes) == 1

@@ -121,7 +121,9 @@ def _centres(table: Path, pixels: U8, notice: Notice) -> list[tuple[float, float
         notice(f"{table}: absent, so nobody says where the blasts are")
         return []
     centres = []
-    for line in filter(None, map(str.strip, table.read_text(errors="replace").splitlines())):
+    for line in filter(
+        None, map(str.strip, table.read_text(encoding="utf-8-sig", errors="replace").splitlines())
+    ):
         try:
             x, y = (float(value) for value in line.split())
         except ValueError:

@@ -39,7 +39,7 @@ def _held_back(root: Path) -> frozenset[str]:
     table = root / "Data" / "master.csv"
     if not table.is_file():
         return frozenset()
-    with table.open(newline="") as lines:
+    with table.open(newline="", encoding="utf-8-sig", errors="replace") as lines:
         rows = csv.DictReader(lines)
         return frozenset(r["Patient_ID"] for r in rows if r.get("Cohort", "Discovery") != "Discovery")
 

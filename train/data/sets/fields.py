@@ -109,7 +109,7 @@ def _yolo(
         return ()
     width, height = pixels_size
     boxes = []
-    for line in label_file.read_text().splitlines():
+    for line in label_file.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         try:
             kind, x, y, w, h = (float(v) for v in line.split()[:5])
         except ValueError:
@@ -154,7 +154,7 @@ def _bccd(root: Path, notice: Notice) -> Iterator[Field]:
         table = base / "ImageSets" / "Main" / f"{part}.txt"
         if not table.is_file():
             raise DataError(f"data set bccd: no file {table}; the layout is {BCCD.layout}")
-        listed |= dict.fromkeys(table.read_text().split(), split)
+        listed |= dict.fromkeys(table.read_text(encoding="utf-8-sig", errors="replace").split(), split)
     apart = _apart(listed)
     for path in picture_files(_folder(base, "JPEGImages"), notice):
         annotation = base / "Annotations" / f"{path.stem}.xml"

@@ -62,7 +62,9 @@ def _annotated(root: Path, notice: Notice) -> dict[str, str]:
         notice(f"{table}: absent, so the folders alone tell the classes")
         return {}
     labels = {}
-    for line in filter(None, map(str.strip, table.read_text(errors="replace").splitlines())):
+    for line in filter(
+        None, map(str.strip, table.read_text(encoding="utf-8-sig", errors="replace").splitlines())
+    ):
         match line.split():
             case [file, code, *_] if code in _CLASSES:
                 labels[Path(file).stem] = code

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 def main() -> int:
     """Serve until standard input ends. Returns the exit status."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # drivers print where answers go
     os.set_blocking(2, False)  # what nobody reads is dropped, not waited for
     options = json.loads(sys.argv[1])

@@ -8,7 +8,7 @@ from contextlib import closing
 import psutil
 import pytest
 
-from edge.cameras import CameraError
+from edge.cameras import CameraError, pace
 from edge.cameras.network import stream
 from edge.cameras.network.stream import StreamCamera
 from tests.edge.cameras.fakes import SETTINGS, number_in
@@ -67,6 +67,7 @@ def test_a_stream_that_stalls_is_an_error_and_closing_does_not_wait_for_it(
         camera = opened(f"http://{host}/")
         camera.read()
         monkeypatch.setattr(stream, "SILENT_S", 1.0)
+        monkeypatch.setattr(pace, "FIRST_S", 1.0)
         began = time.monotonic()
         with pytest.raises(CameraError, match="sends no pictures; check"):
             camera.read()
@@ -108,6 +109,61 @@ def test_nothing_but_damaged_pictures_is_an_error(monkeypatch: pytest.MonkeyPatc
 
     with camera_serving(serve) as host:
         assert "that cannot be read (each is cut short or damaged); " in failure(f"http://{host}/", reads=1)
+
+
+@pytest.mark.parametrize("path", ["snap", "stream"])
+def test_a_slow_camera_is_waited_for_and_known_when_it_is_gone(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SILENT_S", 0.1)
+    over = threading.Event()
+    asked: list[int] = []
+
+    def serve(handler: Handler) -> None:
+        asked.append(1)
+        if handler.path == "/snap":
+            over.wait(20) if len(asked) > 3 else time.sleep(0.3)
+            begin(handler, "image/jpeg")
+            handler.wfile.write(jpeg(len(asked)))
+            return
+        begin(handler)
+        for number in range(3):
+            part(handler, jpeg(number))
+            time.sleep(0.3)
+        over.wait(20)
+
+    with camera_serving(serve) as host, closing(opened(f"http://{host}/{path}")) as camera:
+        for _ in range(3):
+            camera.read()
+        assert len(asked) <= 4, "one connection a picture at most"
+        began = time.monotonic()
+        with pytest.raises(CameraError, match="sends no pictures; check its power and the network"):
+            camera.read()
+        assert 0.3 < time.monotonic() - began < 20
+        over.set()
+
+
+def test_a_camera_that_is_silent_gets_more_time_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "SILENT_S", 0.1)
+    monkeypatch.setattr(pace, "FIRST_S", 0.1)
+
+    def serve(handler: Handler) -> None:
+        begin(handler)
+        for number in range(6):
+            part(handler, jpeg(number))
+            time.sleep(0.4)
+
+    with camera_serving(serve) as host, closing(opened(f"http://{host}/")) as camera:
+        got = failures = 0
+        while got < 4 and failures < 5:
+            try:
+                camera.read()
+                got += 1
+            except CameraError:
+                failures, got = failures + 1, 0
+                camera.close()
+                camera.open()
+    assert 0 < failures < 5
 
 
 def test_nothing_is_left_behind() -> None:
