@@ -22,7 +22,7 @@ from edge.line.ledger import Ledger
 from edge.line.likeness import Likeness
 from edge.line.rules import Rules
 from edge.line.slidemap import Placement, Separate, SlideMap
-from edge.optics import specimen
+from edge.optics import litfield, specimen
 from edge.optics.scale import ScaleKeeper
 from edge.optics.specimen import Specimen
 from edge.types import F32, Bools, Cells, Finding, Frame, Reading, Said, Tally
@@ -68,7 +68,9 @@ class Line:
         about, clock = self._manifest, _Stages()
         scale = self._scale.scale(frame)
         clock.end("scale")
-        view = specimen.specimen(frame.pixels, scale.um_per_px, about.pitch_um, scale.flat)
+        lit = scale.lit or litfield.find(frame.pixels)
+        clock.end("field")
+        view = specimen.specimen(frame.pixels, scale.um_per_px, about.pitch_um, scale.flat, lit)
         clock.end("preprocess")
         seen = quality.assess(view, frame)
         problems = () if self._single_cell and frame.fault is None else seen.problems

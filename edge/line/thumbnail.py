@@ -31,13 +31,22 @@ _BY_CHANCE = 1.5  # standard deviations that two different places may seem alike
 
 
 def thumbnail(view: Specimen) -> U8:
-    """(h, w) uint8 green channel, where every stain absorbs, at `THUMB_UM`."""
+    """(h, w) uint8 green channel, where every stain absorbs, at `THUMB_UM`; 0 outside the lit field."""
     green = cv2.extractChannel(view.half, 1)
     scale = view.pitch_um / THUMB_UM
     height, width = view.pixels.shape[:2]
     size = (max(round(width * scale), 8), max(round(height * scale), 8))
     small = cv2.resize(green, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(np.maximum(small, _DARKEST), np.uint8)
+    thumb = np.asarray(np.maximum(small, _DARKEST), np.uint8)
+    inside = view.lit.mask(*thumb.shape)
+    if inside is not None:
+        thumb[~inside] = 0
+    return thumb
+
+
+def lit_pixels(thumb: U8) -> int:
+    """How many pixels of a thumbnail lie in the lit field."""
+    return cv2.countNonZero(thumb)
 
 
 def fingerprints(thumb: U8, centres_um: Point) -> F32:
@@ -45,6 +54,7 @@ def fingerprints(thumb: U8, centres_um: Point) -> F32:
     corners = (centres_um / THUMB_UM - PRINT_PX / 2).astype(np.float32)
     along = np.arange(PRINT_PX, dtype=np.float32)
     prints = np.zeros((len(corners), PRINT_PX * PRINT_PX), np.float32)
+    thumb = np.where(thumb == 0, np.uint8(BACKGROUND), thumb)
     for first in range(0, len(corners), _AT_ONCE):
         x, y = corners[first : first + _AT_ONCE].T[..., None, None]
         maps = np.broadcast_arrays(x + along, y + along[:, None])
@@ -56,7 +66,7 @@ def fingerprints(thumb: U8, centres_um: Point) -> F32:
 
 
 def _standardised(patch: F32) -> F32:
-    flat = patch.ravel() - patch.mean()
+    flat = patch.ravel() - patch.mean() if patch.size else patch.ravel()
     length = float(np.sqrt(flat @ flat))
     return flat / length if length > 1.0 else np.zeros_like(flat)
 
@@ -64,8 +74,13 @@ def _standardised(patch: F32) -> F32:
 def shift(a: U8, b: U8) -> Point:
     """(2,) float64, by how many pixels what `a` shows lies further in `b`: phase correlation."""
     height, width = a.shape
-    ours, theirs = a.astype(np.float32), b.astype(np.float32)
-    return np.array(cv2.phaseCorrelate(ours, theirs, _window(height, width))[0])
+    return np.array(cv2.phaseCorrelate(_level(a), _level(b), _window(height, width))[0])
+
+
+def _level(thumb: U8) -> F32:
+    """A thumbnail for the correlation: outside of a lit field nothing, so that its rim is not seen."""
+    level, inside = thumb.astype(np.float32), thumb > 0
+    return level if inside.all() or not inside.any() else np.where(inside, level - level[inside].mean(), 0)
 
 
 @lru_cache(maxsize=8)
@@ -76,10 +91,12 @@ def _window(height: int, width: int) -> F32:
 def compare(a: U8, b: U8, corner_um: Point, least: float) -> tuple[float, float, Point]:
     """Share of `a` that overlaps `b` with its corner at `corner_um` there, likeness, the corner refined.
 
-    Shares that cannot reach `least` are not looked into: no overlap, no likeness.
+    Both are of what lies in the lit fields. Shares that cannot reach `least` are not looked into: no overlap,
+    no likeness.
     """
     ours, theirs = _overlap(a, b, corner_um)
-    if ours.size + _REFINED_PX * sum(a.shape) < least * a.size:
+    lit = lit_pixels(a)
+    if ours.size + _REFINED_PX * sum(a.shape) < least * lit:
         return 0.0, 0.0, corner_um
     if min(ours.shape) >= 12:
         off = shift(ours, theirs)
@@ -88,8 +105,9 @@ def compare(a: U8, b: U8, corner_um: Point, least: float) -> tuple[float, float,
             ours, theirs = _overlap(a, b, corner_um)
     if min(ours.shape) < 4:
         return 0.0, 0.0, corner_um
-    likeness = float(_standardised(ours.astype(np.float32)) @ _standardised(theirs.astype(np.float32)))
-    return ours.size / a.size, likeness, corner_um
+    both = (ours > 0) & (theirs > 0)
+    shown, there = (_standardised(part[both].astype(np.float32)) for part in (ours, theirs))
+    return shown.size / max(lit, 1), float(shown @ there), corner_um
 
 
 def wanted(pixels: float) -> float:

@@ -15,6 +15,7 @@ from typing import Protocol
 from edge.optics import redcells
 from edge.optics.calibrations import FILE, Calibration, CalibrationError, CalibrationStore, stamp, too_old
 from edge.optics.drift import Upkeep
+from edge.optics.litfield import LitField
 from edge.optics.redcells import Measured, RedCells
 from edge.types import F32, Frame, ScaleSource
 
@@ -36,12 +37,14 @@ class Scale:
     source : 'given', 'calibration', 'red-cells' or 'nominal'.
     note : what the user should know, told once, else None.
     flat : (h, w, 3) float32, the saved flat field for `preprocess.specimen`, None without one that fits.
+    lit : the saved lit field, None without one that fits.
     """
 
     um_per_px: float
     source: ScaleSource
     note: str | None = None
     flat: F32 | None = field(default=None, compare=False)
+    lit: LitField | None = field(default=None, compare=False)
 
 
 class Eyepiece(Protocol):
@@ -187,7 +190,9 @@ class ScaleKeeper:
             camera.serial, clock_set,
         )  # fmt: skip
         if (lit := self._calibration) is not None:
-            fresh = replace(fresh, light=lit.light, glass=lit.glass, flat=lit.flat, lit_at=lit.lit_at)
+            fresh = replace(
+                fresh, light=lit.light, glass=lit.glass, flat=lit.flat, lit=lit.lit, lit_at=lit.lit_at
+            )
         try:
             self._store.save(fresh)
         except CalibrationError as error:
@@ -196,9 +201,10 @@ class ScaleKeeper:
 
     def _answer(self) -> Scale:
         note = self._notes.popleft() if self._notes else None
-        fits = self._calibration is not None and self._upkeep is not None and self._upkeep.flat_fits
-        flat = self._calibration.flat if self._calibration is not None and fits else None
-        return replace(self._known(), note=note, flat=flat)
+        if self._calibration is None or self._upkeep is None:
+            return replace(self._known(), note=note)
+        flat = self._calibration.flat if self._upkeep.flat_fits else None
+        return replace(self._known(), note=note, flat=flat, lit=self._upkeep.lit)
 
     def _known(self) -> Scale:
         if self._given is not None:

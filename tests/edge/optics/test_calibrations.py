@@ -92,7 +92,7 @@ def test_the_first_format_is_read_and_carried_over(store: CalibrationStore) -> N
     assert store.find("scope", "", 64, 48) == scope()
     assert store.find("scope", "A", 64, 48) == scope()  # made before serial numbers were kept
     store.save(scope(0.3, 128))
-    assert json.loads(store.path.read_text(encoding="utf-8"))["format"] == 2
+    assert json.loads(store.path.read_text(encoding="utf-8"))["format"] == 3
     assert store.find("scope", "", 64, 48) == scope()
 
 
