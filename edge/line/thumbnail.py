@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.optics.specimen import BACKGROUND, Specimen
-from edge.types import F32, U8
+from edge.types import F32, U8, Bools
 
 Point = NDArray[np.float64]
 
@@ -39,8 +39,8 @@ def thumbnail(view: Specimen) -> U8:
     small = cv2.resize(green, size, interpolation=cv2.INTER_AREA)
     thumb = np.asarray(np.maximum(small, _DARKEST), np.uint8)
     inside = view.lit.mask(*thumb.shape)
-    if inside is not None:
-        thumb[~inside] = 0
+    if inside is not None:  # pixels that the rim crosses would show it
+        thumb[cv2.erode(inside.view(np.uint8), np.ones((3, 3), np.uint8)) == 0] = 0
     return thumb
 
 
@@ -106,8 +106,24 @@ def compare(a: U8, b: U8, corner_um: Point, least: float) -> tuple[float, float,
     if min(ours.shape) < 4:
         return 0.0, 0.0, corner_um
     both = (ours > 0) & (theirs > 0)
-    shown, there = (_standardised(part[both].astype(np.float32)) for part in (ours, theirs))
+    if both.all():
+        shown, there = (_standardised(part.astype(np.float32)) for part in (ours, theirs))
+    else:
+        shown, there = (_standardised(_unshaded(part, both)) for part in (ours, theirs))
     return shown.size / max(lit, 1), float(shown @ there), corner_um
+
+
+def _unshaded(thumb: U8, inside: Bools) -> F32:
+    """(n,) what a thumbnail has inside beyond a surface of the second degree.
+
+    Eyepieces darken towards their rim. Of a field too small to tell that from its cells it is left over, and
+    would make any two alike.
+    """
+    y, x = (at / max(side, 1) for at, side in zip(np.nonzero(inside), inside.shape, strict=True))
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    level = thumb[inside].astype(np.float64)
+    surface, *_ = np.linalg.lstsq(terms.T @ terms, terms.T @ level, rcond=None)
+    return np.asarray(level - terms @ surface, np.float32)
 
 
 def wanted(pixels: float) -> float:

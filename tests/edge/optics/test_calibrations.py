@@ -98,7 +98,7 @@ def test_the_first_format_is_read_and_carried_over(store: CalibrationStore) -> N
 
 def test_a_newer_format_is_refused_and_left_alone(store: CalibrationStore) -> None:
     store.path.parent.mkdir()
-    text = '{"format": 3, "calibrations": "whatever"}'
+    text = '{"format": 4, "calibrations": "whatever"}'
     store.path.write_text(text, encoding="utf-8")
     attempts: tuple[Callable[[], object], ...] = (store.all, lambda: store.save(scope()))
     for attempt in attempts:
