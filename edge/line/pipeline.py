@@ -6,7 +6,7 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from threading import Lock
 from time import monotonic, perf_counter
@@ -23,9 +23,10 @@ from edge.line.likeness import Likeness
 from edge.line.rules import Rules
 from edge.line.slidemap import Placement, Separate, SlideMap
 from edge.optics import litfield, specimen
+from edge.optics.litfield import LitField
 from edge.optics.scale import ScaleKeeper
 from edge.optics.specimen import Specimen
-from edge.types import F32, Bools, Cells, Finding, Frame, Reading, Said, Tally
+from edge.types import F32, U8, Bools, Cells, Finding, Frame, Reading, Said, Tally
 
 
 class Line:
@@ -57,6 +58,7 @@ class Line:
         self._find: Segmenter = partial(segment.single, find=find) if single_cell else find
         self._single_cell = single_cell
         self._map = SlideMap() if mapped and not single_cell else Separate()
+        self._lit: Callable[[U8], LitField] = litfield.Finder() if mapped else litfield.find
         self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
         self._note: str | None = None
         self.rules = rules or Rules.of(self._manifest)
@@ -68,7 +70,7 @@ class Line:
         about, clock = self._manifest, _Stages()
         scale = self._scale.scale(frame)
         clock.end("scale")
-        lit = scale.lit or litfield.find(frame.pixels)
+        lit = scale.lit or self._lit(frame.pixels)
         clock.end("field")
         view = specimen.specimen(frame.pixels, scale.um_per_px, about.pitch_um, scale.flat, lit)
         clock.end("preprocess")

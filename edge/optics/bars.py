@@ -28,6 +28,9 @@ _STEP_SHARE = 1 / 135  # of the picture's shorter side, in which a bar ends
 _STEP_PX = 4  # at least: half a block of JPEG
 _LEAST_PX = 32  # that bars leave of either side
 
+Colour = tuple[int, int, int]
+"""Red, green and blue, grey levels."""
+
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels, half-open."""
 
@@ -39,18 +42,15 @@ def sample(pixels: U8) -> U8:
     return _nearest(pixels, max(int(height / step), 1), max(int(width / step), 1))
 
 
-def within(pixels: U8) -> Box:
-    """What the bars along its sides leave of an (H, W, 3) uint8 picture."""
+def within(pixels: U8, few: U8) -> Box:
+    """What the bars along its sides leave of an (H, W, 3) uint8 picture, of which `few` is the `sample`."""
     height, width = pixels.shape[:2]
     everything = (0, 0, width, height)
     colours = _outermost(pixels)
     if not colours:
         return everything
-    few = sample(pixels)
-    alike = {colour.tobytes(): _like(few, colour) for colour in colours.values()}
-    thick = {
-        side: _thickness(pixels, alike[colour.tobytes()], colour, *side) for side, colour in colours.items()
-    }
+    alike = {colour: _like(few, colour) for colour in set(colours.values())}
+    thick = {side: _thickness(pixels, alike[colour], colour, *side) for side, colour in colours.items()}
     ends = [thick.get((axis, far), 0) for far in (False, True) for axis in (1, 0)]
     box = (ends[0], ends[1], width - ends[2], height - ends[3])
     if min(box[2] - box[0], box[3] - box[1]) < _LEAST_PX:
@@ -66,8 +66,8 @@ def _nearest(pixels: U8, height: int, width: int) -> U8:
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _outermost(pixels: U8) -> dict[tuple[int, bool], U8]:
-    """Sides whose line next to the picture's edge is mostly of one colour, and that, (3,) uint8.
+def _outermost(pixels: U8) -> dict[tuple[int, bool], Colour]:
+    """Sides whose line next to the picture's edge is mostly of one colour, and that.
 
     A side is given by its axis, 0 for rows, and whether it is the far one.
     """
@@ -79,17 +79,25 @@ def _outermost(pixels: U8) -> dict[tuple[int, bool], U8]:
     )
     alike = ((high - low).max(axis=1) <= _SPREAD).tolist()
     sides = ((0, False), (0, True), (1, False), (1, True))
-    return {side: few[i, _FEW // 2] for i, side in enumerate(sides) if alike[i]}
+    found: dict[tuple[int, bool], Colour] = {}
+    for side, line in zip(sides, few, strict=True):
+        if alike[sides.index(side)]:
+            red, green, blue = line[_FEW // 2].tolist()
+            own = (red, green, blue)
+            found[side] = next(
+                (c for c in found.values() if max(map(abs, np.subtract(c, own))) <= _SPREAD), own
+            )
+    return found
 
 
 def _places(line: U8) -> tuple[int, int]:
     return (1, _FEW) if line.shape[0] == 1 else (_FEW, 1)
 
 
-def _like(pixels: U8, colour: U8) -> U8:
+def _like(pixels: U8, colour: Colour) -> U8:
     """255 where a picture has this colour, else 0, (h, w) uint8."""
-    level = colour.astype(float)
-    return np.asarray(cv2.inRange(pixels, level - _ONE_COLOUR, level + _ONE_COLOUR), np.uint8)
+    low, high = (tuple(level + off for level in colour) for off in (-_ONE_COLOUR, _ONE_COLOUR))
+    return np.asarray(cv2.inRange(pixels, low, high), np.uint8)
 
 
 def _other(alike: U8, axis: int) -> F32:
@@ -98,7 +106,7 @@ def _other(alike: U8, axis: int) -> F32:
     return np.asarray(1 - np.asarray(mean).ravel() / 255, np.float32)
 
 
-def _thickness(pixels: U8, alike: U8, colour: U8, axis: int, far: bool) -> int:
+def _thickness(pixels: U8, alike: U8, colour: Colour, axis: int, far: bool) -> int:
     """How many lines of this colour lie along a side of a picture; 0 where they don't end at once.
 
     Sought in the sample, of which `alike` says what has this colour, then line by line where the sample says
@@ -136,8 +144,9 @@ def _end(other: F32) -> int | None:
     the lines, and the last but one, are bar.
     """
     bar = other <= _BESIDE
-    before = np.cumsum(bar) - bar.astype(int)
-    lines = np.arange(len(bar))
-    beside = np.concatenate([[True, True], bar[:-2]])
-    ends = np.flatnonzero((other >= _BEYOND) & beside & (before >= _BAR * (lines - 1)))
+    beyond = other >= _BEYOND
+    beyond[2:] &= bar[:-2]
+    ends = np.flatnonzero(beyond)
+    before = np.cumsum(bar)[ends - 1] if len(ends) else ends
+    ends = ends[(before >= _BAR * (ends - 1)) | (ends == 0)]
     return int(ends[-1]) if len(ends) else None

@@ -12,8 +12,11 @@ import cv2
 import numpy as np
 
 from edge.optics import bars, stops
+from edge.optics.stops import BLACK
 from edge.types import F32, U8, Bools
 
+_CHANGED = 0.002  # of a picture: half a pixel all round a field is more, the figures of a clock are less
+_NOT_BLACK = 0.1  # of what lies outside a field at most, its blurred rim and what is written there
 _LEAST_PX = 16  # a smaller picture is too small to be anything but whole
 _RECTANGLE = ((0, 0), (1, 0), (1, 1), (0, 1))
 
@@ -61,12 +64,49 @@ WHOLE = LitField()
 
 def find(pixels: U8) -> LitField:
     """The lit field of an (H, W, 3) uint8 RGB picture of any scale."""
+    return WHOLE if min(pixels.shape[:2]) < _LEAST_PX else _found(pixels, bars.sample(pixels))
+
+
+class Finder:
+    """Finds the lit field of one slide's pictures, which stays where it is while nobody moves the camera.
+
+    What a stop leaves black tells: as long as the same is black, and nothing else hides the picture, the
+    field found last is the answer.
+    """
+
+    def __init__(self) -> None:
+        self._last, self._black = WHOLE, np.zeros((0, 0), np.uint8)
+
+    def __call__(self, pixels: U8) -> LitField:
+        """See `find`."""
+        if min(pixels.shape[:2]) < _LEAST_PX:
+            return WHOLE
+        few = bars.sample(pixels)
+        if self._black.shape != few.shape[:2] or _unlike(_black(few), self._black) > _CHANGED:
+            self._last, self._black = _found(pixels, few), np.zeros((0, 0), np.uint8)
+            inside = self._last.mask(*few.shape[:2])
+            if inside is not None and _unlike(_black(few)[~inside], 255) < _NOT_BLACK:
+                self._black = _black(few)
+        return self._last
+
+
+def _black(few: U8) -> U8:
+    """255 where a picture is black, else 0, (h, w) uint8."""
+    return np.asarray(cv2.inRange(few, (0, 0, 0), (BLACK,) * 3), np.uint8)
+
+
+def _unlike(a: U8, b: U8 | int) -> float:
+    """In which share of their pixels two masks differ."""
+    return float(np.count_nonzero(a != b)) / max(a.size, 1)
+
+
+def _found(pixels: U8, few: U8) -> LitField:
+    """The lit field of a picture, of which `few` is the sample."""
     height, width = pixels.shape[:2]
-    if min(height, width) < _LEAST_PX:
-        return WHOLE
-    left, top, right, bottom = box = bars.within(pixels)
-    rim = stops.rim(bars.sample(pixels[top:bottom, left:right]))
-    if rim is None and box == (0, 0, width, height):
+    left, top, right, bottom = box = bars.within(pixels, few)
+    unbarred = box == (0, 0, width, height)
+    rim = stops.rim(few if unbarred else bars.sample(pixels[top:bottom, left:right]))
+    if rim is None and unbarred:
         return WHOLE
     corners = np.array(_RECTANGLE, np.float64) if rim is None else rim
     corners = (corners * (right - left, bottom - top) + (left, top)) / (width, height)

@@ -125,17 +125,18 @@ def _cut_out(pixels: U8, part: _Part) -> bool:
     """
     mask = part.mask
     beside = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
-    red, green, blue = pixels[::4, ::4][part.depth[::4, ::4] > 1].T.astype(np.int32)
-    least = np.partition(green, int(len(green) * (1 - _BRIGHTEST)))[int(len(green) * (1 - _BRIGHTEST))]
-    red, green, blue = (float(np.median(channel[green >= least])) for channel in (red, green, blue))
+    shown = pixels[::4, ::4][part.depth[::4, ::4] > 1]
+    rank = int(len(shown) * (1 - _BRIGHTEST))
+    brightest = shown[:, 1] >= np.partition(shown[:, 1], rank)[rank]
+    red, green, blue = shown[brightest].mean(axis=0).tolist()
     lacking = _NO_GLASS if beside.mean() < _FREE else _NO_GLASS_BESIDE
-    return (red + blue) / 2 - green > lacking * max(red, green, blue)
+    return bool((red + blue) / 2 - green > lacking * max(red, green, blue))
 
 
 def _around(light: U8, part: _Part) -> F64:
     """Corners of the part within its rim's blur, (k, 2) float64, x and y in pixels."""
     grow = part.thin - _fade(light, part)
-    turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    turn = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     disc = grow * np.stack([np.cos(turn), np.sin(turn)], axis=1)
     grown = cv2.convexHull((cv2.approxPolyDP(part.core, 0.3, True) + disc.astype(np.float32)).reshape(-1, 2))
     height, width = light.shape
