@@ -17,7 +17,8 @@ LINES = 128
 _FEW = 64  # places along the outermost lines, enough to see that they have several colours
 
 _ONE_COLOUR = 8  # grey levels that a bar differs from its colour by: what JPEG makes of it
-_SPREAD = 2  # that most of its outermost line keeps within: glass has noise
+_CLEARLY = 14  # by which the picture differs from it a step further on; light that falls off does not
+_SPREAD = 6  # that most of its outermost line keeps within: glass has noise
 _BAR_SHARE = 0.6  # of the outermost line is bar; the rest may be letters
 _BESIDE, _BEYOND = 0.3, 0.6  # of the usual share of picture in a line, before and after the end of a bar
 _FULL = 0.8  # quantile of the lines that shows the usual share, letters and corners aside
@@ -94,9 +95,9 @@ def _places(line: U8) -> tuple[int, int]:
     return (1, _FEW) if line.shape[0] == 1 else (_FEW, 1)
 
 
-def _like(pixels: U8, colour: Colour) -> U8:
-    """255 where a picture has this colour, else 0, (h, w) uint8."""
-    low, high = (tuple(level + off for level in colour) for off in (-_ONE_COLOUR, _ONE_COLOUR))
+def _like(pixels: U8, colour: Colour, within: int = _ONE_COLOUR) -> U8:
+    """255 where a picture has this colour, within so many grey levels, else 0, (h, w) uint8."""
+    low, high = (tuple(level + off for level in colour) for off in (-within, within))
     return np.asarray(cv2.inRange(pixels, low, high), np.uint8)
 
 
@@ -125,14 +126,17 @@ def _thickness(pixels: U8, alike: U8, colour: Colour, axis: int, far: bool) -> i
     first = _end(other / usual)
     if first is None:
         return 0
-    near, beyond = max(int(depth[max(first - 2, 0)]) - step, 0), int(depth[first]) + 1
+    near, beyond = max(int(depth[max(first - 2, 0)]) - step, 0), int(depth[first]) + 1 + step
     lines = slice(length - beyond, length - near) if far else slice(near, beyond)
     strip = pixels[lines] if axis == 0 else pixels[:, lines]
     size = (beyond - near, LINES) if axis == 0 else (LINES, beyond - near)
-    fine = _other(_like(_nearest(strip, *size), colour), axis)
-    fine = fine[::-1] if far else fine
+    strip = _nearest(strip, *size)
+    fine, clear = (_other(_like(strip, colour, off), axis) for off in (_ONE_COLOUR, _CLEARLY))
+    if far:
+        fine, clear = fine[::-1], clear[::-1]
     end = len(fine) - int(np.argmin(fine[::-1] > (_BESIDE + _BEYOND) / 2 * usual))
-    if end == len(fine) or fine[max(end - step, 0)] > _BESIDE * usual:
+    begins, ends = fine[max(end - step, 0)], clear[min(end + step, len(clear) - 1)]
+    if end == len(fine) or begins > _BESIDE * usual or ends < _BEYOND * usual:
         return 0
     return near + end + step // 2
 
