@@ -232,7 +232,7 @@ def _from_json(entry: dict[str, Any]) -> Calibration:
             "light": light and Light(light["exposure_ms"], light["gain"], tuple(light["white"])),
             "glass": glass and tuple(float(level) for level in glass),
             "flat": None if flat is None else _unpacked(flat),
-            "lit": None if lit is None else np.array(lit, np.float32).reshape(-1, 2),
+            "lit": None if lit is None else np.array(lit, np.float32).reshape(len(lit), 2),
         }
     )
 
