@@ -1,4 +1,4 @@
-"""The line of a frame, straight: scale → specimen → quality → cells → crops → calls → map → tally → finding.
+"""The line of a frame, straight: scale → field → specimen → quality → cells → crops → calls → map → finding.
 
 `Line` turns one frame into one Reading and remembers the slide so far; `edge.line.screening` moves frames to
 it.
@@ -58,7 +58,9 @@ class Line:
         self._find: Segmenter = partial(segment.single, find=find) if single_cell else find
         self._single_cell = single_cell
         self._map = SlideMap() if mapped and not single_cell else Separate()
-        self._lit: Callable[[U8], LitField] = litfield.Finder() if mapped else litfield.find
+        self._lit: Callable[[U8], LitField] = (
+            litfield.Finder() if mapped and not single_cell else litfield.find
+        )
         self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
         self._note: str | None = None
         self.rules = rules or Rules.of(self._manifest)

@@ -114,13 +114,13 @@ def compare(a: U8, b: U8, corner_um: Point, least: float) -> tuple[float, float,
 
 
 def _unshaded(thumb: U8, inside: Bools) -> F32:
-    """(n,) what a thumbnail has inside beyond a surface of the second degree.
+    """(n,) what a thumbnail has inside beyond a surface of the fourth degree, which is any lamp's.
 
     Eyepieces darken towards their rim. Of a field too small to tell that from its cells it is left over, and
     would make any two alike.
     """
-    y, x = (at / max(side, 1) for at, side in zip(np.nonzero(inside), inside.shape, strict=True))
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    y, x = (2 * at / side - 1 for at, side in zip(np.nonzero(inside), inside.shape, strict=True))
+    terms = np.stack([x**i * y**j for i in range(5) for j in range(5 - i)], axis=1)
     level = thumb[inside].astype(np.float64)
     surface, *_ = np.linalg.lstsq(terms.T @ terms, terms.T @ level, rcond=None)
     return np.asarray(level - terms @ surface, np.float32)

@@ -15,7 +15,7 @@ from edge.optics import bars, stops
 from edge.optics.stops import BLACK
 from edge.types import F32, U8, Bools
 
-_CHANGED = 0.002  # of a picture: half a pixel all round a field is more, the figures of a clock are less
+_CHANGED = 0.006  # of a picture: what cells at the rim make of it; a field that moves by a hundredth is more
 _NOT_BLACK = 0.1  # of what lies outside a field at most, its blurred rim and what is written there
 _LEAST_PX = 16  # a smaller picture is too small to be anything but whole
 _RECTANGLE = ((0, 0), (1, 0), (1, 1), (0, 1))
