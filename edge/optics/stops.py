@@ -169,15 +169,16 @@ def _steep(light: U8, part: _Part) -> bool:
     """Whether the light falls at once along most of the rim, as it does at a stop but not by vignetting."""
     start = part.core[:, 0]
     along = np.roll(start, -1, axis=0) - start
-    length = np.maximum(np.hypot(*along.T), 1e-6)
-    pieces = np.repeat(np.arange(len(start)), np.maximum(length.astype(int), 1))
-    normal = np.stack([along[:, 1], -along[:, 0]], axis=1) / length[:, None]
-    normal *= np.sign((normal * (start - start.mean(axis=0))).sum())
-    first = np.r_[True, pieces[1:] != pieces[:-1]]
-    step = np.arange(len(pieces)) - np.flatnonzero(first)[np.cumsum(first) - 1]
-    place = start[pieces] + (along / length[:, None])[pieces] * step[:, None]
+    length = np.hypot(*along.T)
+    ends = np.concatenate([[0.0], np.cumsum(length)])
+    walked = np.arange(ends[-1])
+    side = np.searchsorted(ends, walked, side="right") - 1
+    direction = along[side] / length[side, None]
+    place = start[side] + direction * (walked - ends[side])[:, None]
+    normal = np.stack([direction[:, 1], -direction[:, 0]], axis=1)
+    normal *= np.sign((normal * (place - start.mean(axis=0))).sum())
     outside, inside = (
-        np.rint(place + normal[pieces] * (part.thin + off)).astype(int) for off in (_STEP_PX, -_STEP_PX)
+        np.rint(place + normal * (part.thin + off)).astype(int) for off in (_STEP_PX, -_STEP_PX)
     )
     there = ((outside >= 0) & (outside < light.shape[::-1])).all(axis=1)
     if not there.any():
