@@ -25,6 +25,7 @@ PRINT_PX = 14
 
 _AT_ONCE = 2000  # OpenCV's pictures end at 32,767 pixels
 _DARKEST = 150  # grey level of a red cell: nuclei, alike everywhere, must not outshout the red cells' pattern
+_DARKEST_SHARE = 0.1  # of an overlap: more than a leukocyte, less than the red cells round it
 _SAME_OVERLAP = 0.4  # correlation of two views of one place, however large the overlap
 _REFINED_PX = 3  # by which a guess may be off
 _BY_CHANCE = 1.5  # standard deviations that two different places may seem alike
@@ -117,13 +118,16 @@ def _unshaded(thumb: U8, inside: Bools) -> F32:
     """(n,) what a thumbnail has inside beyond a surface of the fourth degree, which is any lamp's.
 
     Eyepieces darken towards their rim. Of a field too small to tell that from its cells it is left over, and
-    would make any two alike.
+    would make any two alike; so would a leukocyte among few red cells, so the darkest are made alike.
     """
     y, x = (2 * at / side - 1 for at, side in zip(np.nonzero(inside), inside.shape, strict=True))
     terms = np.stack([x**i * y**j for i in range(5) for j in range(5 - i)], axis=1)
     level = thumb[inside].astype(np.float64)
     surface, *_ = np.linalg.lstsq(terms.T @ terms, terms.T @ level, rcond=None)
-    return np.asarray(level - terms @ surface, np.float32)
+    rest = level - terms @ surface
+    rank = int(len(rest) * _DARKEST_SHARE)
+    floor = np.partition(rest, rank)[rank] if len(rest) else 0.0
+    return np.asarray(np.maximum(rest, floor), np.float32)
 
 
 def wanted(pixels: float) -> float:
