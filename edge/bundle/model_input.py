@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.optics.illumination import BLACK
 from edge.optics.specimen import BACKGROUND, Specimen, specimen
+from edge.optics.stops import BLACK
 from edge.types import F32, F64, U8
 
 WHITE_BALANCE = "white-balance"

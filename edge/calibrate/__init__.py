@@ -4,8 +4,9 @@ The JSON of `--json` is one object. Fields may be added to it; those listed here
 `camera`, `serial`, `width`, `height`, `um_per_px`, `uncertainty` (relative standard error or null), `method`
 ('red-cells', 'micrometer', 'given', or 'nominal' where the scale was not measured), `measured_at` (ISO 8601,
 UTC), `clock_set`, `light` ({`exposure_ms`, `gain`, `white`} or null), `glass` ([R, G, B] grey levels or
-null), `fall` (how much less light the darkest part of the field gets, 0 to 1, or null), `done` (steps of
-this run), `left_out` ({step: why}) and `saved` (path of the file, or null).
+null), `fall` (how much less light the darkest part of the field gets, 0 to 1, or null), `lit` (corners of
+the part of the picture that is lit, [x, y] in shares of its size, none where all of it is; or null), `done`
+(steps of this run), `left_out` ({step: why}) and `saved` (path of the file, or null).
 """
 
 from __future__ import annotations
@@ -210,5 +211,6 @@ def as_json(one: Calibration) -> dict[str, object]:
         "height": one.height, "um_per_px": one.um_per_px, "uncertainty": one.uncertainty,
         "method": one.method, "measured_at": one.measured_at, "clock_set": one.clock_set,
         "light": asdict(one.light) if one.light else None, "glass": one.glass,
+        "lit": None if one.lit is None else one.lit.round(5).tolist(),
         "fall": None if one.flat is None else round(1 - float(one.flat[..., 1].min()), 4),
     }  # fmt: skip

@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import F32, U8, LeukoscopeError
+from edge.optics import litfield
+from edge.optics.litfield import WHOLE, LitField
+from edge.types import F32, U8, Bools, LeukoscopeError
 
 ACROSS = 64
 """Cells of the grid along the longer side: 3 µm under oil, finer than the shadow of any dust."""
@@ -39,10 +41,12 @@ class FlatField:
     ----------
     flat : (h, w, 3) float32, light by the brightest part's of each channel, 1 at most.
     glass : R, G, B of the glass, mean over the field, grey levels.
+    lit : the part of the picture that shows it. Beyond it `flat` goes on as it is at the rim.
     """
 
     flat: F32
     glass: tuple[float, float, float]
+    lit: LitField = WHOLE
 
     @property
     def fall(self) -> float:
@@ -66,6 +70,11 @@ def measure(pictures: Sequence[U8]) -> FlatField:
     fine = (size[0] * _FINER, size[1] * _FINER)
     small = [cv2.resize(p, fine, interpolation=cv2.INTER_AREA).astype(np.float32) for p in pictures]
     level = np.asarray(np.median(small, axis=0), np.float32)
+    lit = litfield.find(pictures[0])
+    inside = lit.mask(*level.shape[:2])
+    if inside is None:
+        inside = np.ones(level.shape[:2], np.bool_)
+    level = _beyond_rim(level, inside)
     grid = cv2.GaussianBlur(cv2.resize(level, size, interpolation=cv2.INTER_AREA), (0, 0), _SMOOTHING)
     peaks = grid.reshape(-1, 3).max(axis=0)
     if peaks.min() < _DARK:
@@ -78,31 +87,45 @@ def measure(pictures: Sequence[U8]) -> FlatField:
             f"flat field: the glass is burnt out ({peaks.max():.0f} of 255 grey levels); turn the lamp down,"
             " or expose less"
         )
-    _check_empty(level, grid)
-    red, green, blue = (float(level[..., channel].mean()) for channel in range(3))
-    return FlatField(np.asarray(grid / peaks, np.float32), (red, green, blue))
+    _check_empty(level, grid, inside)
+    red, green, blue = (float(level[inside, channel].mean()) for channel in range(3))
+    return FlatField(np.asarray(grid / peaks, np.float32), (red, green, blue), lit)
 
 
-def _check_empty(level: F32, grid: NDArray[np.generic]) -> None:
-    """Raise FlatFieldError where there are cells: sharp ones, or so many out of focus."""
+def _beyond_rim(level: F32, inside: Bools) -> F32:
+    """A picture with what lies outside its lit field, and next to its rim, as the nearest place inside."""
+    if inside.all():
+        return level
+    outside = 1 - cv2.erode(inside.view(np.uint8), np.ones((3, 3), np.uint8))
+    _, nearest = cv2.distanceTransformWithLabels(outside, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
+    shown = np.zeros((int(nearest.max()) + 1, 3), np.float32)
+    shown[nearest[outside == 0]] = level[outside == 0]
+    return np.asarray(shown[nearest], np.float32)
+
+
+def _check_empty(level: F32, grid: NDArray[np.generic], inside: Bools) -> None:
+    """Raise FlatFieldError where there are cells in the lit field: sharp ones, or so many out of focus."""
     logs = np.log(np.maximum(level[..., 1], 1))
     smooth = cv2.resize(
         np.asarray(grid[..., 1], np.float32), level.shape[1::-1], interpolation=cv2.INTER_CUBIC
     )
     sharp = np.abs(logs - np.log(np.maximum(smooth, 1))) > _STRUCTURE
     coarse = np.log(np.maximum(np.asarray(grid[..., 1], np.float32), 1))
-    broad = np.abs(coarse - _surface(coarse)) > _UNEVEN
-    if sharp.mean() > _STRUCTURE_SHARE or broad.mean() > _UNEVEN_SHARE:
+    size = (coarse.shape[1], coarse.shape[0])
+    few = cv2.resize(inside.view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    broad = np.abs(coarse - _surface(coarse, few)) > _UNEVEN
+    if sharp[inside].mean() > _STRUCTURE_SHARE or broad[few].mean() > _UNEVEN_SHARE:
         raise FlatFieldError(
             "flat field: the field is not empty; move to clear glass beside the smear, without cells,"
             " scratches or its edge"
         )
 
 
-def _surface(values: F32) -> F32:
+def _surface(values: F32, inside: NDArray[np.bool_]) -> F32:
     """Least-squares polynomial of the fourth degree in x and y: any lamp, but no shadow of dust."""
     height, width = values.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].reshape(2, -1)
     terms = np.stack([x**i * y**j for i in range(5) for j in range(5 - i)], axis=1)
-    weights, *_ = np.linalg.lstsq(terms, values.ravel().astype(np.float64), rcond=None)
+    there = inside.ravel()
+    weights, *_ = np.linalg.lstsq(terms[there], values.ravel()[there].astype(np.float64), rcond=None)
     return np.asarray((terms @ weights).reshape(height, width), np.float32)

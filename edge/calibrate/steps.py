@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Protocol
 
+import numpy as np
+
 from edge import command
 from edge.calibrate import exposure, flatfield, micrometer
 from edge.cameras import Adjustable, Camera, CameraError
@@ -107,7 +109,8 @@ class Session:
         field = self._flat_field()
         self.asker.tell(f"flat field: the darkest part gets {field.fall:.0%} less light than the brightest")
         now, clock_set = stamp()
-        return replace(known, flat=field.flat, glass=field.glass, lit_at=now, clock_set=clock_set)
+        lit = np.zeros((0, 2), np.float32) if field.lit.corners is None else field.lit.corners
+        return replace(known, flat=field.flat, glass=field.glass, lit=lit, lit_at=now, clock_set=clock_set)
 
     def _flat_field(self) -> flatfield.FlatField:
         while True:

@@ -152,7 +152,7 @@ def drawn(found: Finds, view: Specimen) -> Cells:
     around = [_pixels(box, height, width) for box in found.boxes]
     # the boxes that were found, instead of those round what is seen of the cells
     return replace(
-        measured(labels, _nuclei(view, labels, around), around, view.pitch_um),
+        measured(labels, _nuclei(view, labels, around), around, view.pitch_um, view.lit),
         boxes=found.boxes,
         centres=(found.boxes[:, :2] + found.boxes[:, 2:]).astype(np.float64) / 2,
         cut=cut(found.boxes, view),

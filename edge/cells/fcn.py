@@ -110,7 +110,7 @@ def cells_of(maps: Maps, view: Specimen) -> Cells:
     labels = _at_pitch(owner, height, width, cv2.INTER_NEAREST)
     np.multiply(labels, inside, out=labels)
     nuclear = np.logical_and(labels, nuclei)
-    return measured(labels.astype(np.int32), nuclear, boxes, view.pitch_um)
+    return measured(labels.astype(np.int32), nuclear, boxes, view.pitch_um, view.lit)
 
 
 def _above(values: U8, height: int, width: int) -> U8:

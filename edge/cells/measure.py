@@ -7,7 +7,10 @@ import numpy as np
 
 from edge.cells.lobes import Box, spanning
 from edge.cells.nuclei import EDGE, Nuclei
+from edge.optics.litfield import WHOLE, LitField
 from edge.types import F32, I32, Bools, Cells
+
+_RIM_PX = 3  # one pixel inside the rim is filled with glass, and outlines end another one or two before
 
 
 def drawn(nuclei: Nuclei, corners: F32, height: int, width: int) -> tuple[I32, Bools, list[Box]]:
@@ -86,8 +89,11 @@ def _fine(nuclei: Nuclei, i: int, box: Box, height: int, width: int) -> tuple[Bo
     return (slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])), mask
 
 
-def measured(labels: I32, nuclei: Bools, boxes: list[Box], pitch_um: float) -> Cells:
-    """Cells from their labels, (h, w) int32 from 1, the nuclear part of them, and a box that holds each."""
+def measured(labels: I32, nuclei: Bools, boxes: list[Box], pitch_um: float, lit: LitField = WHOLE) -> Cells:
+    """Cells from their labels, (h, w) int32 from 1, the nuclear part of them, and a box that holds each.
+
+    What touches the picture's edge or the rim of its lit field is cut.
+    """
     height, width = labels.shape
     n = len(boxes)
     extent = np.zeros((n, 4), np.int64)
@@ -102,6 +108,11 @@ def measured(labels: I32, nuclei: Bools, boxes: list[Box], pitch_um: float) -> C
         size[i] = moments["m00"]
         middle[i] = left + moments["m10"] / size[i] + 0.5, top + moments["m01"] / size[i] + 0.5
         nuclear[i] = cv2.countNonZero(nuclei[box].view(np.uint8) & part)
+    cut = (extent[:, :2] == 0).any(axis=1) | (extent[:, 2:] == (width, height)).any(axis=1)
+    inside = lit.mask(height, width)
+    if inside is not None:
+        beside = cv2.erode(inside.view(np.uint8), np.ones((2 * _RIM_PX + 1, 2 * _RIM_PX + 1), np.uint8)) == 0
+        cut |= np.isin(np.arange(1, n + 1), labels[beside])
     return Cells(
         labels=labels,
         nuclei=nuclei,
@@ -109,5 +120,5 @@ def measured(labels: I32, nuclei: Bools, boxes: list[Box], pitch_um: float) -> C
         centres=middle,
         area_um2=size * np.float32(pitch_um**2),
         nucleus_area_um2=nuclear * np.float32(pitch_um**2),
-        cut=(extent[:, :2] == 0).any(axis=1) | (extent[:, 2:] == (width, height)).any(axis=1),
+        cut=cut,
     )

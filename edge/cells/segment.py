@@ -68,7 +68,7 @@ def segment(view: Specimen) -> Cells:
     if not nuclei.boxes:
         return Cells.none(height, width)
     labels, nuclear, boxes = drawn(nuclei, outlines(stain, nuclei), height, width)
-    return measured(labels, nuclear, boxes, view.pitch_um)
+    return measured(labels, nuclear, boxes, view.pitch_um, view.lit)
 
 
 def whole_field(view: Specimen) -> Cells:
@@ -107,7 +107,9 @@ def single(view: Specimen, find: Segmenter = segment) -> Cells:
     else:
         cell, nucleus = _something(view)
     everywhere = (slice(0, cell.shape[0]), slice(0, cell.shape[1]))
-    return replace(measured(cell.astype(np.int32), nucleus, [everywhere], view.pitch_um), probabilities=named)
+    return replace(
+        measured(cell.astype(np.int32), nucleus, [everywhere], view.pitch_um, view.lit), probabilities=named
+    )
 
 
 def middle(labels: I32, pitch_um: float) -> int:

@@ -13,8 +13,9 @@ import math
 import cv2
 import numpy as np
 
-from edge.optics.illumination import BLACK, resample
+from edge.optics.illumination import resample
 from edge.optics.specimen import BACKGROUND, Specimen
+from edge.optics.stops import BLACK
 from edge.types import F32, U8
 from edge.types.problems import COLOUR_MISSING, EXCHANGED, NO_COLOUR, NO_PICTURE, STAIN, TOO_BRIGHT
 

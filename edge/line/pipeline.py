@@ -8,7 +8,7 @@ it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from threading import Lock
 from time import monotonic, perf_counter
@@ -27,9 +27,10 @@ from edge.line.quality import Quality
 from edge.line.rules import Rules
 from edge.line.slidemap import Placement, Separate, SlideMap
 from edge.optics import litfield, specimen
+from edge.optics.litfield import LitField
 from edge.optics.scale import Scale, ScaleKeeper
 from edge.optics.specimen import Specimen
-from edge.types import F32, Bools, Cells, Finding, Frame, Reading, Said, Tally
+from edge.types import F32, U8, Bools, Cells, Finding, Frame, Reading, Said, Tally
 from edge.types.problems import ABOUT_THE_SLIDE, MEND, OUT_OF_FOCUS, SCALE_UNKNOWN, commonest, kind_of
 
 
@@ -64,6 +65,9 @@ class Line:
         self._find: Segmenter = partial(segment.single, find=find) if single_cell else find
         self._single_cell = single_cell
         self._map = SlideMap() if mapped and not single_cell else Separate()
+        self._lit: Callable[[U8], LitField] = (
+            litfield.Finder() if mapped and not single_cell else litfield.find
+        )
         self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
         self._colours = colours or Colours()
         self._clocks: dict[Frame, _Stages] = {}  # of frames that wait for their scale
@@ -79,7 +83,7 @@ class Line:
     def take(self, frame: Frame) -> Iterator[Reading]:
         """What frames show, in the order in which they came: this one, unless it waits for its scale."""
         clock = self._clocks[frame] = _Stages()
-        lit = litfield.find(frame.pixels)
+        lit = self._lit(frame.pixels)
         clock.end("field")
         settled = self._scale.take(frame, lit)
         clock.end("scale")
@@ -98,7 +102,7 @@ class Line:
     def _read(self, frame: Frame, scale: Scale) -> Reading:
         about, clock = self._manifest, self._clocks.pop(frame)
         clock.go_on()
-        view = specimen.specimen(frame.pixels, scale.um_per_px, about.pitch_um, scale.flat)
+        view = specimen.specimen(frame.pixels, scale.um_per_px, about.pitch_um, scale.flat, scale.lit)
         clock.end("preprocess")
         seen = quality.assess(view, frame)
         problems = self._problems_of(view, frame, scale, seen)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.optics.litfield import LitField
 from edge.optics.specimen import Specimen
-from edge.types import F32, U8, Frame
+from edge.types import F32, U8, Bools, Frame
 from edge.types.problems import NO_CONTRAST, OUT_OF_FOCUS, TOO_BRIGHT, TOO_DARK, TOO_SMALL, UNREADABLE
 
 BLUR_LIMIT_UM = 0.85
@@ -83,6 +84,9 @@ def assess(view: Specimen, frame: Frame) -> Quality:
         return Quality(0.0, 0.0, (told,))
     step = max(min(frame.height, frame.width) // _SAMPLE_LINES, 1)
     sample = np.ascontiguousarray(frame.pixels[::step, ::step])
+    inside = view.lit.mask(*sample.shape[:2])
+    if inside is not None:
+        sample = sample[inside][None]
     lit = view.glass if view.glass_fraction > 0 else sample
     brightness = min(float(lit.mean()) / 255, 1.0)
     problem = _exposure_problem(view, sample)
@@ -107,15 +111,22 @@ def _edges(view: Specimen) -> tuple[float | None, float | None]:
     shrink = view.pitch_um * (2 if halved else 1) / _PITCH_UM
     if min(pixels.shape[:2]) * shrink < _LEAST_PX:
         return None, None
-    middle = _middle(pixels, round(_MIDDLE_UM / _PITCH_UM / shrink))
+    middle = _middle(view.lit, pixels, round(_MIDDLE_UM / _PITCH_UM / shrink))
     green = cv2.resize(
-        cv2.extractChannel(middle, 1), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA
+        cv2.extractChannel(pixels[middle], 1), None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA
     )
     grid = green.astype(np.float32)
     fine, coarse = _gradient_energy(grid, _FINE_UM), _gradient_energy(grid, COARSE_UM)
     border = round(2 * COARSE_UM / _PITCH_UM)
     fine, coarse = fine[border:-border, border:-border], coarse[border:-border, border:-border]
-    sample = coarse[::3, ::3].ravel()  # one pixel in nine tells what is exceeded where
+    inside = view.lit.mask(*pixels.shape[:2])
+    if inside is not None:
+        inside = _away_from_rim(inside[middle], grid, border)
+        fine, coarse = fine * inside, coarse * inside
+    few = ... if inside is None else inside[::3, ::3]
+    sample = coarse[::3, ::3][few].ravel()  # one pixel in nine tells what is exceeded where
+    if not sample.size:
+        return None, None
     strong = _upper(sample, _STRONG_SHARE)
     steepness = strong**0.5
     if steepness < _FAINTEST_EDGE:
@@ -124,15 +135,27 @@ def _edges(view: Specimen) -> tuple[float | None, float | None]:
     # along an edge's crest only: beside it the two gradients fall off differently
     crest = np.maximum(cv2.dilate(coarse, np.ones((3, 3), np.uint8)) * np.float32(_CREST), np.float32(least))
     edges = cv2.compare(coarse, crest, cv2.CMP_GE)
-    noise = _upper(fine[::3, ::3].ravel(), 0.75)  # where nothing is, the gradient is noise
+    noise = _upper(fine[::3, ::3][few].ravel(), 0.75)  # where nothing is, the gradient is noise
     ratio = max((cv2.mean(fine, edges)[0] - noise) / cv2.mean(coarse, edges)[0], 1.01)
     return (COARSE_UM**2 - _FINE_UM**2) / (ratio - 1), steepness
 
 
-def _middle(pixels: U8, most: int) -> U8:
-    """The middle of a picture, at most so many pixels wide and high."""
-    top, left = (max((side - most) // 2, 0) for side in pixels.shape[:2])
-    return pixels[top : top + most, left : left + most]
+def _middle(lit: LitField, pixels: U8, most: int) -> tuple[slice, slice]:
+    """The middle of a picture's lit field, at most so many pixels wide and high."""
+    sides, middle = pixels.shape[:2], (lit.low + lit.size / 2)[::-1].tolist()
+    top, left = (
+        min(max(int(at * side - most / 2), 0), max(side - most, 0))
+        for at, side in zip(middle, sides, strict=True)
+    )
+    return slice(top, top + most), slice(left, left + most)
+
+
+def _away_from_rim(inside: Bools, grid: F32, border: int) -> Bools:
+    """What of a grid lies `border` pixels inside the lit field, without its own border of as many."""
+    size = grid.shape[::-1]
+    there = cv2.resize(inside.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    there = cv2.erode(there, np.ones((2 * border + 1, 2 * border + 1), np.uint8))
+    return np.asarray(there[border:-border, border:-border], np.uint8).view(np.bool_)
 
 
 def _upper(values: F32, share: float) -> float:

@@ -16,7 +16,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.line.thumbnail import PRINT_PX, THUMB_UM, Point, compare, fingerprints, shift, thumbnail, wanted
+from edge.line.thumbnail import (
+    PRINT_PX,
+    THUMB_UM,
+    Point,
+    compare,
+    fingerprints,
+    lit_pixels,
+    shift,
+    thumbnail,
+    wanted,
+)
 from edge.optics.specimen import Specimen
 from edge.types import F32, I32, U8, Bools
 
@@ -180,7 +190,7 @@ class SlideMap:
                 continue
             tried.add(earlier)
             overlap, likeness, corner = compare(here.thumb, earlier.thumb, corner, least)
-            if overlap < least or likeness < wanted(overlap * here.thumb.size):
+            if overlap < least or likeness < wanted(overlap * lit_pixels(here.thumb)):
                 continue
             here.links[earlier] = (float(corner[0]), float(corner[1]))
             if earlier in self._fields:
@@ -260,7 +270,18 @@ def _well_inside(centres_um: Point, view: Specimen) -> Bools:
     """
     height, width = view.pixels.shape[:2]
     field_um = np.array([width, height]) * view.pitch_um
-    if field_um.min() < _SMALL_FIELD_UM:
+    if min(view.lit.size * field_um) < _SMALL_FIELD_UM:
         return np.ones(len(centres_um), np.bool_)
-    inside = (centres_um >= _GUARD_UM) & (centres_um <= field_um - _GUARD_UM)
-    return np.asarray(inside.all(axis=1), np.bool_)
+    inside = ((centres_um >= _GUARD_UM) & (centres_um <= field_um - _GUARD_UM)).all(axis=1)
+    if view.lit.corners is not None:
+        inside = inside & (_from_rim(centres_um, view.lit.corners * field_um) >= _GUARD_UM)
+    return np.asarray(inside, np.bool_)
+
+
+def _from_rim(places: Point, rim: Point) -> Point:
+    """(n,) distances of (n, 2) places from the sides of a convex (k, 2) polygon, less than 0 outside."""
+    along = np.roll(rim, -1, axis=0) - rim
+    normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.hypot(*along.T)[:, None]
+    away = ((places[:, None] - rim) * normal).sum(axis=2)
+    middle = ((rim.mean(axis=0) - rim) * normal).sum(axis=1)
+    return np.asarray((away * np.sign(middle)).min(axis=1), np.float64)

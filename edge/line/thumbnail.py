@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.optics.specimen import BACKGROUND, Specimen
-from edge.types import F32, U8
+from edge.types import F32, U8, Bools
 
 Point = NDArray[np.float64]
 
@@ -25,19 +25,29 @@ PRINT_PX = 14
 
 _AT_ONCE = 2000  # OpenCV's pictures end at 32,767 pixels
 _DARKEST = 150  # grey level of a red cell: nuclei, alike everywhere, must not outshout the red cells' pattern
+_DARKEST_SHARE = 0.1  # of an overlap: more than a leukocyte, less than the red cells round it
 _SAME_OVERLAP = 0.4  # correlation of two views of one place, however large the overlap
 _REFINED_PX = 3  # by which a guess may be off
 _BY_CHANCE = 1.5  # standard deviations that two different places may seem alike
 
 
 def thumbnail(view: Specimen) -> U8:
-    """(h, w) uint8 green channel, where every stain absorbs, at `THUMB_UM`."""
+    """(h, w) uint8 green channel, where every stain absorbs, at `THUMB_UM`; 0 outside the lit field."""
     green = cv2.extractChannel(view.half, 1)
     scale = view.pitch_um / THUMB_UM
     height, width = view.pixels.shape[:2]
     size = (max(round(width * scale), 8), max(round(height * scale), 8))
     small = cv2.resize(green, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(np.maximum(small, _DARKEST), np.uint8)
+    thumb = np.asarray(np.maximum(small, _DARKEST), np.uint8)
+    inside = view.lit.mask(*thumb.shape)
+    if inside is not None:  # pixels that the rim crosses would show it
+        thumb[cv2.erode(inside.view(np.uint8), np.ones((3, 3), np.uint8)) == 0] = 0
+    return thumb
+
+
+def lit_pixels(thumb: U8) -> int:
+    """How many pixels of a thumbnail lie in the lit field."""
+    return cv2.countNonZero(thumb)
 
 
 def fingerprints(thumb: U8, centres_um: Point) -> F32:
@@ -45,6 +55,7 @@ def fingerprints(thumb: U8, centres_um: Point) -> F32:
     corners = (centres_um / THUMB_UM - PRINT_PX / 2).astype(np.float32)
     along = np.arange(PRINT_PX, dtype=np.float32)
     prints = np.zeros((len(corners), PRINT_PX * PRINT_PX), np.float32)
+    thumb = np.where(thumb == 0, np.uint8(BACKGROUND), thumb)
     for first in range(0, len(corners), _AT_ONCE):
         x, y = corners[first : first + _AT_ONCE].T[..., None, None]
         maps = np.broadcast_arrays(x + along, y + along[:, None])
@@ -56,7 +67,7 @@ def fingerprints(thumb: U8, centres_um: Point) -> F32:
 
 
 def _standardised(patch: F32) -> F32:
-    flat = patch.ravel() - patch.mean()
+    flat = patch.ravel() - patch.mean() if patch.size else patch.ravel()
     length = float(np.sqrt(flat @ flat))
     return flat / length if length > 1.0 else np.zeros_like(flat)
 
@@ -64,8 +75,13 @@ def _standardised(patch: F32) -> F32:
 def shift(a: U8, b: U8) -> Point:
     """(2,) float64, by how many pixels what `a` shows lies further in `b`: phase correlation."""
     height, width = a.shape
-    ours, theirs = a.astype(np.float32), b.astype(np.float32)
-    return np.array(cv2.phaseCorrelate(ours, theirs, _window(height, width))[0])
+    return np.array(cv2.phaseCorrelate(_level(a), _level(b), _window(height, width))[0])
+
+
+def _level(thumb: U8) -> F32:
+    """A thumbnail for the correlation: outside of a lit field nothing, so that its rim is not seen."""
+    level, inside = thumb.astype(np.float32), thumb > 0
+    return level if inside.all() or not inside.any() else np.where(inside, level - level[inside].mean(), 0)
 
 
 @lru_cache(maxsize=8)
@@ -76,10 +92,12 @@ def _window(height: int, width: int) -> F32:
 def compare(a: U8, b: U8, corner_um: Point, least: float) -> tuple[float, float, Point]:
     """Share of `a` that overlaps `b` with its corner at `corner_um` there, likeness, the corner refined.
 
-    Shares that cannot reach `least` are not looked into: no overlap, no likeness.
+    Both are of what lies in the lit fields. Shares that cannot reach `least` are not looked into: no overlap,
+    no likeness.
     """
     ours, theirs = _overlap(a, b, corner_um)
-    if ours.size + _REFINED_PX * sum(a.shape) < least * a.size:
+    lit = lit_pixels(a)
+    if ours.size + _REFINED_PX * sum(a.shape) < least * lit:
         return 0.0, 0.0, corner_um
     if min(ours.shape) >= 12:
         off = shift(ours, theirs)
@@ -88,8 +106,28 @@ def compare(a: U8, b: U8, corner_um: Point, least: float) -> tuple[float, float,
             ours, theirs = _overlap(a, b, corner_um)
     if min(ours.shape) < 4:
         return 0.0, 0.0, corner_um
-    likeness = float(_standardised(ours.astype(np.float32)) @ _standardised(theirs.astype(np.float32)))
-    return ours.size / a.size, likeness, corner_um
+    both = (ours > 0) & (theirs > 0)
+    if both.all():
+        shown, there = (_standardised(part.astype(np.float32)) for part in (ours, theirs))
+    else:
+        shown, there = (_standardised(_unshaded(part, both)) for part in (ours, theirs))
+    return shown.size / max(lit, 1), float(shown @ there), corner_um
+
+
+def _unshaded(thumb: U8, inside: Bools) -> F32:
+    """(n,) what a thumbnail has inside beyond a surface of the fourth degree, which is any lamp's.
+
+    Eyepieces darken towards their rim. Of a field too small to tell that from its cells it is left over, and
+    would make any two alike; so would a leukocyte among few red cells, so the darkest are made alike.
+    """
+    y, x = (2 * at / side - 1 for at, side in zip(np.nonzero(inside), inside.shape, strict=True))
+    terms = np.stack([x**i * y**j for i in range(5) for j in range(5 - i)], axis=1)
+    level = thumb[inside].astype(np.float64)
+    surface, *_ = np.linalg.lstsq(terms.T @ terms, terms.T @ level, rcond=None)
+    rest = level - terms @ surface
+    rank = int(len(rest) * _DARKEST_SHARE)
+    floor = np.partition(rest, rank)[rank] if len(rest) else 0.0
+    return np.asarray(np.maximum(rest, floor), np.float32)
 
 
 def wanted(pixels: float) -> float:

@@ -1,4 +1,4 @@
-"""What was measured of each camera on its microscope, kept in one file: scale, flat field, light.
+"""What was measured of each camera on its microscope, kept in one file: scale, lit and flat field, light.
 
 A calibration belongs to a camera's name, its serial number and a resolution, for binning and cropping change
 all of it. The file holds the one in force and the one before it, to go back to.
@@ -26,7 +26,7 @@ FILE = "calibrations.json"
 OLD_DAYS = 365
 """Lamps age and tubes get moved, slowly; the scale is held against red cells on every slide anyway."""
 
-_FORMAT = 2
+_FORMAT = 3
 _KEPT = 2  # of each camera and resolution
 _FLAT_ONE = 60000  # in the 16-bit picture of a flat field; what lies above 1 is noise
 
@@ -50,7 +50,9 @@ class Calibration:
     glass : R, G, B of clear glass then, grey levels.
     flat : (h, w, 3) float32, light that reaches each part of the field by the brightest part's, 1 at most.
         None where it was not measured. Not compared.
-    lit_at : of light, glass and flat, as `measured_at`.
+    lit : (k, 2) float32, corners of the part of the picture that is lit, as `edge.optics.litfield.LitField`
+        has them, none where all of it is. None where it was not measured. Not compared.
+    lit_at : of light, glass, flat and lit, as `measured_at`.
     """
 
     camera: str
@@ -65,6 +67,7 @@ class Calibration:
     light: Light | None = None
     glass: tuple[float, float, float] | None = None
     flat: F32 | None = field(default=None, compare=False)
+    lit: F32 | None = field(default=None, compare=False)
     lit_at: str | None = None
 
     def __post_init__(self) -> None:
@@ -72,6 +75,8 @@ class Calibration:
             raise ValueError(f"um_per_px {self.um_per_px} of camera {self.camera}")
         if self.flat is not None and (self.flat.ndim != 3 or not 0 < self.flat.min() <= self.flat.max() <= 2):
             raise ValueError(f"flat field of camera {self.camera}")
+        if self.lit is not None and not _is_polygon(self.lit):
+            raise ValueError(f"lit field of camera {self.camera}")
         for date in (self.measured_at, *([] if self.lit_at is None else [self.lit_at])):
             if datetime.fromisoformat(date).tzinfo is None:
                 raise ValueError(f"date {date!r} without a time zone")
@@ -105,6 +110,12 @@ def too_old(calibration: Calibration, now: datetime | None = None) -> str | None
         f"calibration of {calibration.camera} is {age.days} days old; measure again with"
         " `edge-device calibrate`"
     )
+
+
+def _is_polygon(corners: F32) -> bool:
+    """Whether these are (k, 2) shares of a picture, three corners or more, or none."""
+    right = corners.ndim == 2 and corners.shape[1] == 2 and len(corners) not in (1, 2)
+    return right and bool(((corners >= 0) & (corners <= 1)).all())
 
 
 def stamp() -> tuple[str, bool]:
@@ -203,21 +214,25 @@ class CalibrationStore:
 
 
 def _as_json(calibration: Calibration) -> dict[str, Any]:
-    entry = asdict(replace(calibration, flat=None))
-    return entry | {"flat": None if calibration.flat is None else _packed(calibration.flat)}
+    entry = asdict(replace(calibration, flat=None, lit=None))
+    return entry | {
+        "flat": None if calibration.flat is None else _packed(calibration.flat),
+        "lit": None if calibration.lit is None else calibration.lit.round(5).tolist(),
+    }
 
 
 def _from_json(entry: dict[str, Any]) -> Calibration:
     known = {f.name for f in fields(Calibration)}
     if strange := set(entry) - known:
         raise ValueError(f"unknown {', '.join(sorted(strange))}")
-    light, glass, flat = (entry.get(name) for name in ("light", "glass", "flat"))
+    light, glass, flat, lit = (entry.get(name) for name in ("light", "glass", "flat", "lit"))
     return Calibration(
         **entry
         | {
             "light": light and Light(light["exposure_ms"], light["gain"], tuple(light["white"])),
             "glass": glass and tuple(float(level) for level in glass),
             "flat": None if flat is None else _unpacked(flat),
+            "lit": None if lit is None else np.array(lit, np.float32).reshape(len(lit), 2),
         }
     )
 
@@ -225,6 +240,7 @@ def _from_json(entry: dict[str, Any]) -> Calibration:
 _READERS: dict[Any, Callable[[dict[str, Any]], Calibration]] = {
     1: lambda entry: Calibration(**entry),
     2: _from_json,
+    3: _from_json,
 }
 
 

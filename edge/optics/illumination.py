@@ -9,10 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.optics.litfield import WHOLE, LitField
+from edge.optics.stops import BLACK
 from edge.types import F32, U8, Bools
-
-BLACK = 12
-"""Grey level that no lit specimen stays under in all three channels."""
 
 _COARSE_UM = 1.0  # illumination varies over tens of µm; 1 µm per pixel still resolves gaps between red cells
 _SMALL_FIELD_UM = 60.0  # below this a field holds too little glass to tell a gradient from a cell
@@ -54,7 +53,9 @@ def _box_average(pixels: U8, box: int) -> U8:
     return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def background(grid: U8, pitch_um: float, flat: F32 | None = None) -> tuple[F32, float]:
+def background(
+    grid: U8, pitch_um: float, flat: F32 | None = None, field: LitField = WHOLE
+) -> tuple[F32, float]:
     """What the lamp and the camera do to clear glass, and how much of it there is.
 
     Glass is the upper envelope of the picture: a surface is fitted to the logarithm of the green channel,
@@ -62,32 +63,47 @@ def background(grid: U8, pitch_um: float, flat: F32 | None = None) -> tuple[F32,
     what stays close to that surface is glass. Each channel's background is then the glass itself, smoothed
     over the gaps that the cells leave. A picture that is mostly black was cut out by its makers and has no
     glass: how bright it would be follows from the blue channel, where nuclear stain hardly absorbs. With a
-    flat field all this happens to the picture divided by it.
+    flat field all this happens to the picture divided by it. Only what lies in the lit field counts; beyond
+    it the background stays in the range that it has inside.
 
     Returns
     -------
-    (h', w', 3) float32 grey levels on a coarse grid over the whole field, at least 1; the fraction of glass.
+    (h', w', 3) float32 grey levels on a coarse grid over the whole picture, at least 1; the fraction of glass
+    in the field.
     """
     coarse = resample(grid, min(pitch_um / _COARSE_UM, 1.0))
     red, green, blue = cv2.split(coarse)
     lit = np.maximum(np.maximum(red, green), blue) > BLACK
-    if np.count_nonzero(lit) < (1 - _MASKED_SHARE) * lit.size:
+    inside, area = field.mask(*lit.shape), lit.size
+    if inside is not None:
+        lit, area = lit & inside, int(np.count_nonzero(inside))
+    if np.count_nonzero(lit) < (1 - _MASKED_SHARE) * area:
         white = _white(np.asarray(blue[lit], np.uint8))
         return np.asarray([[[white] * 3]], np.float32), 0.0
     logs = np.asarray(np.stack(cv2.split(cv2.LUT(coarse, _LOG))), np.float32)
     height, width = lit.shape
     if flat is not None:
         logs -= np.stack(cv2.split(cv2.log(_at_size(flat, width, height))))
-    large = min(height, width) * max(pitch_um, _COARSE_UM) >= _SMALL_FIELD_UM
+    large = min(field.size * lit.shape[::-1]) * max(pitch_um, _COARSE_UM) >= _SMALL_FIELD_UM
     shape = _Polynomial.over(height, width, degree=2 if large else 0)
     glass = _glass_pixels(logs[1], shape, lit)
     surface = shape.at(shape.fitted(logs, glass.astype(np.float32)))
     if large:
         surface = _bent_to_glass(surface, logs, glass)
+    if inside is not None:
+        surface = _held(surface, inside)
     grey = np.ascontiguousarray(np.maximum(np.exp(surface), 1.0).transpose(1, 2, 0))
     if flat is not None:
         grey = np.maximum(_at_size(grey, flat.shape[1], flat.shape[0]) * flat, 1.0)
-    return grey, float(np.count_nonzero(glass)) / glass.size
+    return grey, float(np.count_nonzero(glass)) / area
+
+
+def _held(surface: F32, inside: Bools) -> F32:
+    """The (3, h, w) surface, everywhere in the range that each channel has inside, on any grid over it."""
+    height, width = surface.shape[1:]
+    within = cv2.resize(inside.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+    held = surface[:, within] if within.any() else surface.reshape(3, -1)
+    return np.clip(surface, held.min(axis=1)[:, None, None], held.max(axis=1)[:, None, None])
 
 
 def _white(blue: U8) -> float:

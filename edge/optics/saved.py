@@ -71,14 +71,14 @@ class Saved:
     @property
     def lit(self) -> LitField | None:
         """The saved lit field, None without one that fits."""
-        return None
+        return self._upkeep.lit if self._upkeep is not None else None
 
     @property
     def watched(self) -> bool:
         """Whether it is still open if the saved flat field and light fit."""
         return self._upkeep is not None and not self._upkeep.done
 
-    def look(self, frame: Frame, lit: LitField, um_per_px: float) -> list[str]:
+    def look(self, frame: Frame, um_per_px: float) -> list[str]:
         """Hold one more field against what was saved; what to tell the user once that is judged."""
         return self._upkeep.look(frame, um_per_px) if self._upkeep is not None and self.watched else []
 
@@ -105,7 +105,7 @@ class Saved:
             self._camera.serial, clock_set,
         )  # fmt: skip
         if (before := self._calibration) is not None:
-            kept = {name: getattr(before, name) for name in ("light", "glass", "flat", "lit_at")}
+            kept = {name: getattr(before, name) for name in ("light", "glass", "flat", "lit", "lit_at")}
             fresh = replace(fresh, **kept)
         try:
             self._store.save(fresh)

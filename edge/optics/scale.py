@@ -236,7 +236,7 @@ class ScaleKeeper:
             self._measure(frame, lit, moved)
             if moved:
                 self._view = _view(frame.pixels)
-        self._notes.extend(self._saved.look(frame, lit, self._known().um_per_px))
+        self._notes.extend(self._saved.look(frame, self._known().um_per_px))
 
     def _measure(self, frame: Frame, lit: LitField, moved: bool) -> None:
         agreed = self._agreed

@@ -8,13 +8,16 @@ objective or lamp changes nothing. Training calls this same function.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import cv2
 import numpy as np
 
-from edge.optics.illumination import BLACK, background, resample
+from edge.optics.illumination import background, resample
+from edge.optics.litfield import WHOLE, LitField
+from edge.optics.stops import BLACK
 from edge.types import F32, F64, U8
 
 BACKGROUND = 240
@@ -27,7 +30,7 @@ class Specimen:
 
     Attributes
     ----------
-    pixels : (h, w, 3) uint8 RGB, background at `BACKGROUND`.
+    pixels : (h, w, 3) uint8 RGB, background at `BACKGROUND`, and so is what lies outside the lit field.
     pitch_um : micrometres per specimen pixel.
     scale : specimen pixels per frame pixel, so that `x_specimen = x_frame * scale`.
     glass : (3,) float32, the frame's mean background before correction, RGB grey levels.
@@ -35,6 +38,7 @@ class Specimen:
     taken : (h, w, 3) uint8 RGB, the same before the correction; None where nobody knows.
     stretch : (2,) float64, x and y: what a pixel measures, in pitches. The grid has whole pixels, so that
         pixels and pitches part by up to a half over the whole field.
+    lit : the part of the frame that shows the specimen.
     """
 
     pixels: U8
@@ -44,6 +48,7 @@ class Specimen:
     glass_fraction: float
     taken: U8 | None = None
     stretch: F64 = field(default_factory=lambda: np.ones(2))
+    lit: LitField = WHOLE
 
     @cached_property
     def half(self) -> U8:
@@ -61,7 +66,9 @@ class Specimen:
         return (places * self.stretch).astype(np.float32)
 
 
-def specimen(pixels: U8, um_per_px: float, pitch_um: float, flat: F32 | None = None) -> Specimen:
+def specimen(
+    pixels: U8, um_per_px: float, pitch_um: float, flat: F32 | None = None, lit: LitField = WHOLE
+) -> Specimen:
     """Resample a frame to `pitch_um` and correct its illumination and white balance.
 
     Parameters
@@ -71,20 +78,34 @@ def specimen(pixels: U8, um_per_px: float, pitch_um: float, flat: F32 | None = N
     pitch_um : physical size of a specimen pixel, µm.
     flat : (h, w, 3) float32, how much of the light reaches each part of this camera's field, as measured on
         an empty one; None where nobody did. What it leaves over is corrected as without it.
+    lit : the part of the frame that shows the specimen; see `edge.optics.litfield.find`.
     """
     scale = um_per_px / pitch_um
     if not pixels.size:
         return Specimen(pixels, pitch_um, scale, np.zeros(3, np.float32), 0.0)
     grid = resample(pixels, scale)
-    glass_map, glass_fraction = background(grid, pitch_um, flat)
-    lit = grid
+    glass_map, glass_fraction = background(grid, pitch_um, flat, lit)
+    shown = grid
     if glass_fraction == 0.0:
         white = np.uint8(round(float(glass_map[0, 0, 0])))
-        lit = np.where(grid.max(axis=2, keepdims=True) <= BLACK, white, grid)
-    corrected = _multiplied(lit, np.float32(BACKGROUND) / glass_map)
-    glass = glass_map.reshape(-1, 3).mean(axis=0)
+        shown = np.where(grid.max(axis=2, keepdims=True) <= BLACK, white, grid)
+    corrected = _multiplied(shown, np.float32(BACKGROUND) / glass_map)
+    inside = lit.mask(*glass_map.shape[:2])
+    glass = glass_map.reshape(-1, 3)[... if inside is None else inside.ravel()].mean(axis=0)
+    if not lit.whole:
+        corrected, grid = _filled(corrected, lit, [BACKGROUND] * 3), _filled(grid, lit, glass.tolist())
     stretch = np.array(pixels.shape[1::-1]) * scale / grid.shape[1::-1]
-    return Specimen(corrected, pitch_um, scale, glass, glass_fraction, grid, stretch)
+    return Specimen(corrected, pitch_um, scale, glass, glass_fraction, grid, stretch, lit)
+
+
+def _filled(grid: U8, lit: LitField, colour: Sequence[float]) -> U8:
+    """A picture with one colour outside its lit field, and where pixels were averaged over its rim."""
+    inside = lit.mask(*grid.shape[:2])
+    assert inside is not None
+    inner = cv2.erode(inside.view(np.uint8), np.ones((3, 3), np.uint8))
+    out = np.empty_like(grid)
+    out[:] = np.round(colour)
+    return np.asarray(cv2.copyTo(grid, inner, out), np.uint8)
 
 
 def _multiplied(grid: U8, gain: F32) -> U8:

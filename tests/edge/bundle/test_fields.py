@@ -166,7 +166,7 @@ def _screened(path: Path, pictures: Path, tmp_path: Path, *flags: str) -> list[d
 
 def test_edge_run_finds_for_each_field_by_itself(path: Path, pictures: Path, tmp_path: Path) -> None:
     lines = _screened(path, pictures, tmp_path, "--independent")
-    assert [line["kind"] for line in lines] == ["start", "reading", "finding"] * 3
+    assert [line["kind"] for line in lines] == [*["start", "reading", "finding"] * 3, "files"]
     starts, readings, findings = lines[::3], lines[1::3], lines[2::3]
     assert all(start["bundle"]["classes"] == list(CLASSES) for start in starts)
     for reading, size in zip(readings, ((160, 160), (240, 160), (320, 320)), strict=True):
@@ -184,7 +184,7 @@ def test_edge_run_finds_for_each_field_by_itself(path: Path, pictures: Path, tmp
 def test_edge_run_counts_the_fields_of_a_slide(
     path: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    start, *readings, finding = _screened(path, pictures, tmp_path)
+    start, *readings, finding, _ = _screened(path, pictures, tmp_path)
     assert start["kind"] == "start"
     assert [reading["kind"] for reading in readings] == ["reading"] * 3
     counted = sum(cell["counted"] for reading in readings for cell in reading["cells"])

@@ -148,6 +148,8 @@ def test_everything_step_by_step_with_somebody_at_the_terminal(
     assert (saved.um_per_px, saved.method) == (0.12, "given")
     assert saved.light is not None
     assert saved.flat is not None
+    assert saved.lit is not None
+    assert not len(saved.lit), "all of the picture is lit"
     assert saved.glass is not None
     assert isinstance(camera, Fixed)
     assert calibrate("--camera", "0", "--only", "scale", "--um-per-px", "0.2", "--yes") == 0
@@ -280,3 +282,23 @@ def test_a_json_that_cannot_be_written_is_named(
     assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["kind"] == "calibration"
     assert calibrate(*arguments, "--json", str(tmp_path)) == 1
     assert "--json" in capsys.readouterr().err
+
+
+def test_the_lit_field_of_an_eyepiece_is_saved_with_the_flat_field(
+    attach: Callable[[Scope], Scope], capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = glass()
+    outside = np.ones((600, 800), np.uint8)
+    cv2.circle(outside, (400, 300), 270, 0, -1)
+    picture[outside > 0] = 0
+    attach(Fixed([picture]))
+    assert calibrate("--camera", "0", "--only", "flat", "--yes", "--json", "-") == 0
+    saved = store().find("scope", "77", 800, 600)
+    assert saved is not None
+    assert saved.lit is not None
+    assert cv2.contourArea(saved.lit * np.array([800, 600], np.float32)) == pytest.approx(
+        np.pi * 270**2, rel=0.05
+    )
+    out = json.loads(capsys.readouterr().out)
+    assert len(out["lit"]) == len(saved.lit)
+    assert out["fall"] < 0.3

@@ -98,3 +98,26 @@ def test_a_field_corrected_with_it_is_as_good_as_one_in_even_light(fields: list[
         }
         assert off["with"] < 0.8 * off["without"]
         assert off["with"] < 4
+
+
+def test_through_an_eyepiece_it_goes_on_beyond_the_rim() -> None:
+    height, width = SIZE
+    down, across = np.mgrid[:height, :width]
+    inside = np.hypot(across - width / 2, down - height / 2) < 0.47 * height
+    whole = flatfield.measure(empty(light(dust=0.0)))
+    found = flatfield.measure([np.where(inside[..., None], p, np.uint8(0)) for p in empty(light(dust=0.0))])
+    assert whole.lit.whole
+    assert not found.lit.whole
+    there = found.lit.mask(*found.flat.shape[:2])
+    assert there is not None
+    shown, wanted = (f.flat[there] / f.flat[there].max() for f in (found, whole))
+    assert np.abs(shown - wanted).max() < 0.03
+    assert found.flat.min() > 0.5
+
+
+def test_cells_seen_through_an_eyepiece_are_no_empty_field(fields: list[U8]) -> None:
+    height, width = SIZE
+    down, across = np.mgrid[:height, :width]
+    inside = np.hypot(across - width / 2, down - height / 2) < 0.47 * height
+    with pytest.raises(FlatFieldError, match="not empty"):
+        flatfield.measure([np.where(inside[..., None], f, np.uint8(0)) for f in fields])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge.cells import segment
 from edge.optics import specimen
+from edge.optics.litfield import LitField
 from edge.types import U8, Bools, CellsInFrame
 from train.data.pictures import load_picture
 from train.data.registry import dataset
@@ -317,3 +318,26 @@ def test_real_fields(shared_data: Path, name: str, recall: float, beyond: float)
     assert asked >= 10
     assert sum(s.found for s in scores) >= recall * asked - 1
     assert sum(s.beyond for s in scores) <= max(1, beyond * len(scores) + 1)
+
+
+def test_a_cell_at_the_rim_of_a_stop_is_cut() -> None:
+    places = [(50.0, 35.0), (22.0, 35.0), (78.5, 35.0)]
+    smear = Smear()
+    for at in places:
+        smear.leukocyte(at, LYMPHOCYTE, 5.0)
+    pixels = smear.red_cells(places).pixels()
+    turn = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    lit = LitField(np.stack([0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 / 0.7 * np.sin(turn)], 1).astype(np.float32))
+    inside = lit.mask(*pixels.shape[:2])
+    assert inside is not None
+    black = np.where(inside[..., None], pixels, np.uint8(0))
+    found = segment.segment(specimen.specimen(black, UM_PER_PX, PITCH_UM, None, lit)).in_frame(
+        *pixels.shape[:2]
+    )
+    whole = {
+        round(float(x) * UM_PER_PX / 5) * 5: bool(cut)
+        for (x, _), cut in zip(found.centres_px, found.cut, strict=True)
+    }
+    assert whole[50] is False
+    assert all(cut for x, cut in whole.items() if x != 50)
+    assert len(found) in (2, 3), "nothing is found in the black"

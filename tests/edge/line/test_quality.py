@@ -13,6 +13,7 @@ import pytest
 from edge.line import quality
 from edge.line.quality import Quality
 from edge.optics import specimen
+from edge.optics.litfield import LitField
 from edge.types import U8, Frame
 
 PITCH_UM = 0.25
@@ -173,5 +174,43 @@ def test_steepness_goes_on_falling_far_out_of_focus() -> None:
 
 def test_an_empty_field_has_no_blur_but_a_steepness() -> None:
     seen = assess(np.asarray(np.random.default_rng(0).normal(210, 2, (480, 640, 3)), np.uint8))
+    assert seen.steepness is not None
+    assert seen.steepness < 1
+
+
+def behind_a_stop(pixels: U8, radius: float = 0.45, x: float = 0.5) -> tuple[U8, LitField]:
+    """What a round stop leaves of a picture, sharp as no cell is, and its lit field."""
+    height, width = pixels.shape[:2]
+    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    corners = np.stack([x + radius * height / width * np.cos(turn), 0.5 + radius * np.sin(turn)], axis=1)
+    lit = LitField(corners.astype(np.float32))
+    inside = lit.mask(height, width)
+    assert inside is not None
+    return np.where(inside[..., None], pixels, np.uint8(0)), lit
+
+
+def assess_inside(pixels: U8, **stop: float) -> Quality:
+    shown, lit = behind_a_stop(pixels, **stop)
+    frame = Frame(shown, 0, "test", datetime.now(UTC), 0.0)
+    return quality.assess(specimen.specimen(shown, 0.1, PITCH_UM, None, lit), frame)
+
+
+@pytest.mark.parametrize("blur_um", [0.3, 0.6, 1.2])
+@pytest.mark.parametrize("x", [0.5, 0.35])
+def test_the_rim_of_a_field_is_no_edge(blur_um: float, x: float) -> None:
+    pixels = field(blur_um=blur_um)
+    plain, inside = assess(pixels), assess_inside(pixels, x=x)
+    assert inside.problems == plain.problems
+    assert inside.sharpness == pytest.approx(plain.sharpness, abs=0.15)
+    assert inside.brightness == pytest.approx(plain.brightness, abs=0.03)
+
+
+def test_exposure_is_that_of_the_field() -> None:
+    assert assess_inside(field(), radius=0.2).problems == ()
+    assert assess_inside(np.asarray(field() * 0.1, np.uint8)).problems == ("too dark",)
+    assert assess_inside(np.full((480, 640, 3), 255, np.uint8)).problems == ("too bright",)
+    empty = np.asarray(np.random.default_rng(0).normal(210, 2, (480, 640, 3)), np.uint8)
+    seen = assess_inside(empty)
+    assert seen.blur_um is None
     assert seen.steepness is not None
     assert seen.steepness < 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from edge.cameras.demo.camera import SimulatedCamera
 from edge.line import slidemap
 from edge.line.slidemap import SlideMap
 from edge.optics import specimen
+from edge.optics.litfield import LitField
 from edge.optics.specimen import Specimen
 
 PITCH_UM = 0.25
@@ -144,3 +147,60 @@ def test_a_place_that_is_looked_at_again_is_remembered_longer(monkeypatch: pytes
     for view in others:
         slide_map.place(view, centres)
         assert slide_map.place(home, centres).ids.tolist() == ids
+
+
+def _through(view: Specimen, lit: LitField) -> Specimen:
+    """What an eyepiece leaves of a field, the rest filled as `specimen` does."""
+    inside = lit.mask(*view.pixels.shape[:2])
+    assert inside is not None
+    pixels = np.where(inside[..., None], view.pixels, np.uint8(240))
+    return replace(view, pixels=pixels, lit=lit)
+
+
+def _disc(aspect: float = 360 / 576) -> LitField:
+    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    return LitField(
+        np.stack([0.5 + 0.48 * aspect * np.cos(turn), 0.5 + 0.48 * np.sin(turn)], 1).astype(np.float32)
+    )
+
+
+def test_through_an_eyepiece_every_cell_counts_once() -> None:
+    slide, rng, slide_map = _slide(), np.random.default_rng(1), SlideMap()
+    cells = rng.uniform(100, 2300, (200, 2))
+    identity: dict[int, set[int]] = {}
+    x, y = 900, 900
+    for _ in range(60):
+        x = int(np.clip(x + rng.integers(-200, 201), 0, 2400 - 576))
+        y = int(np.clip(y + rng.integers(-200, 201), 0, 2400 - 360))
+        seen = np.flatnonzero(np.hypot(*(cells - (x + 288, y + 180)).T) < 150)
+        placed = slide_map.place(_through(_view(slide, x, y), _disc()), (cells[seen] - (x, y)) * PITCH_UM)
+        slide_map.mark(placed.ids, placed.ids[:0])
+        for cell, number in zip(seen.tolist(), placed.ids.tolist(), strict=True):
+            identity.setdefault(cell, set()).add(number)
+    numbers = [number for several in identity.values() for number in several]
+    assert len(identity) >= 30
+    assert len(numbers) == len(set(numbers)), "two cells took the same identity"
+    assert len(numbers) <= len(identity) * 1.05, "a cell was counted twice"
+
+
+def test_an_eyepiece_alone_makes_no_two_places_one() -> None:
+    slide_map = SlideMap()
+    centres = np.array([[70.0, 40.0], [80.0, 60.0]])
+    for seed in range(8):
+        placed = slide_map.place(_through(_view(_slide(seed, 700), 50, 50), _disc()), centres)
+        assert not placed.repeated
+        assert placed.new.all()
+    again = slide_map.place(_through(_view(_slide(7, 700), 50, 50), _disc()), centres)
+    assert again.repeated
+
+
+def test_the_guard_area_follows_the_rim() -> None:
+    view, places = _view(_slide(), 300, 300), np.random.default_rng(0).uniform(-5, 150, (500, 2))
+    everything = LitField(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32))
+    whole = slidemap._well_inside(places, view)
+    assert 0 < whole.sum() < len(places)
+    np.testing.assert_array_equal(slidemap._well_inside(places, replace(view, lit=everything)), whole)
+    from_middle = np.hypot(*(places - (72, 45)).T)
+    disc = slidemap._well_inside(places, replace(view, lit=_disc()))
+    assert disc[from_middle < 0.48 * 90 - 10.5].all()
+    assert not disc[from_middle > 0.48 * 90 - 10].any()

@@ -7,6 +7,7 @@ import pytest
 
 from edge.line import thumbnail
 from edge.line.thumbnail import PRINT_PX, THUMB_UM
+from edge.optics.litfield import LitField
 from edge.optics.specimen import Specimen
 
 
@@ -65,3 +66,40 @@ def test_an_overlap_that_cannot_suffice_is_not_looked_into() -> None:
     overlap, likeness, same = thumbnail.compare(a, a, corner, 1.0)
     assert (overlap, likeness) == (0.0, 0.0)
     assert same is corner
+
+
+def _behind_a_stop(thumb: np.ndarray, x: float = 64, radius: float = 34) -> np.ndarray:
+    down, across = np.mgrid[: thumb.shape[0], : thumb.shape[1]]
+    return np.where(np.hypot(across - x, down - 36) < radius, thumb, 0).astype(np.uint8)
+
+
+def test_a_thumbnail_is_nought_outside_the_lit_field() -> None:
+    pixels = np.full((432, 768, 3), 200, np.uint8)
+    left = LitField(np.array([[0, 0], [0.5, 0], [0.5, 1], [0, 1]], np.float32))
+    glass = np.full(3, 240, np.float32)
+    small = thumbnail.thumbnail(Specimen(pixels, 0.25, 1.0, glass, 0.5, lit=left))
+    assert (small[:, :63] == 200).all()
+    assert (small[:, 65:] == 0).all()
+    assert thumbnail.lit_pixels(small) == pytest.approx(0.5 * small.size, rel=0.02)
+
+
+def test_two_places_in_one_stop_are_not_alike() -> None:
+    shade = 240 - 0.02 * np.hypot(*np.mgrid[-36:36, -64:64]) ** 2
+    for seed in range(5):
+        a, b = (
+            _behind_a_stop(np.clip(_thumb(2 * seed + n) * 0.2 + 0.8 * shade, 150, 240).astype(np.uint8))
+            for n in (0, 1)
+        )
+        overlap, likeness, _ = thumbnail.compare(a, b, np.zeros(2), 0.0)
+        assert overlap == pytest.approx(1, abs=0.05)
+        assert likeness < thumbnail.wanted(thumbnail.lit_pixels(a))
+
+
+def test_one_place_in_two_stops_is() -> None:
+    slide = np.random.default_rng(1).integers(150, 240, (120, 200), np.uint8)
+    a, b = _behind_a_stop(slide[20:92, 40:168]), _behind_a_stop(slide[10:82, 25:153])
+    overlap, likeness, corner = thumbnail.compare(a, b, np.array([16.0, 11.0]) * THUMB_UM, 0.0)
+    assert 0.5 < overlap < 0.7, "of the lit field"
+    assert likeness > 0.99
+    np.testing.assert_allclose(corner / THUMB_UM, [15, 10], atol=0.1)
+    np.testing.assert_allclose(thumbnail.shift(a, b), [15, 10], atol=1)

@@ -92,13 +92,13 @@ def test_the_first_format_is_read_and_carried_over(store: CalibrationStore) -> N
     assert store.find("scope", "", 64, 48) == scope()
     assert store.find("scope", "A", 64, 48) == scope()  # made before serial numbers were kept
     store.save(scope(0.3, 128))
-    assert json.loads(store.path.read_text(encoding="utf-8"))["format"] == 2
+    assert json.loads(store.path.read_text(encoding="utf-8"))["format"] == 3
     assert store.find("scope", "", 64, 48) == scope()
 
 
 def test_a_newer_format_is_refused_and_left_alone(store: CalibrationStore) -> None:
     store.path.parent.mkdir()
-    text = '{"format": 3, "calibrations": "whatever"}'
+    text = '{"format": 4, "calibrations": "whatever"}'
     store.path.write_text(text, encoding="utf-8")
     attempts: tuple[Callable[[], object], ...] = (store.all, lambda: store.save(scope()))
     for attempt in attempts:
@@ -177,3 +177,36 @@ def test_the_stamp_is_a_moment_in_utc() -> None:
     date, clock_set = stamp()
     assert abs(datetime.fromisoformat(date) - datetime.now(UTC)) < timedelta(minutes=5)
     assert isinstance(clock_set, bool)
+
+
+@pytest.mark.parametrize("lit", [np.zeros((0, 2)), np.array([[0, 0.1], [1, 0.1], [0.5, 1]])])
+def test_the_lit_field_comes_back(store: CalibrationStore, lit: np.ndarray) -> None:
+    store.save(scope(lit=lit.astype(np.float32)))
+    back = store.find("scope", "", 64, 48)
+    assert back is not None
+    assert back.lit is not None
+    np.testing.assert_allclose(back.lit, lit, atol=1e-5)
+    assert back.lit.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    "lit", [[[0, 0], [1, 1]], [[0, 0], [1, 0], [1, 2]], [[0.5] * 3] * 4, [["a", 0]] * 3, 7]
+)
+def test_impossible_lit_fields_are_refused(store: CalibrationStore, lit: object) -> None:
+    store.save(scope())
+    content = json.loads(store.path.read_text(encoding="utf-8"))
+    content["calibrations"][0]["lit"] = lit
+    store.path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(CalibrationError, match="damaged"):
+        store.find("scope", "", 64, 48)
+
+
+def test_the_second_format_has_no_lit_field(store: CalibrationStore) -> None:
+    store.save(scope(flat=FLAT))
+    content = json.loads(store.path.read_text(encoding="utf-8"))
+    del content["calibrations"][0]["lit"]
+    store.path.write_text(json.dumps(content | {"format": 2}), encoding="utf-8")
+    back = store.find("scope", "", 64, 48)
+    assert back is not None
+    assert back.lit is None
+    assert back.flat is not None

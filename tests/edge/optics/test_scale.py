@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.optics import redcells, specimen
+from edge.optics import litfield, redcells, specimen
 from edge.optics import scale as optics
 from edge.optics.calibrations import Calibration, CalibrationStore
 from edge.optics.litfield import WHOLE, LitField
@@ -403,3 +403,45 @@ def test_what_the_flat_field_is_for(tmp_path: Path) -> None:
     view = specimen.specimen(dusty.pixels, 0.25, 0.25, flat)
     right = view.pixels[:, -60:].astype(float)
     assert abs(right.mean() - specimen.BACKGROUND) < 3
+
+
+def stopped(x: float) -> Frame:
+    """Glass behind a round stop in a picture of 640 × 480, its middle at x."""
+    pixels = np.zeros((480, 640, 3), np.uint8)
+    down, across = np.mgrid[:480, :640]
+    pixels[np.hypot(across - x, down - 240) < 200] = 200
+    return Frame(pixels, 0, "field", datetime.now(UTC), 0.0)
+
+
+def test_the_saved_lit_field_is_taken(tmp_path: Path) -> None:
+    corners = litfield.find(stopped(300).pixels).corners
+    keep(tmp_path, lit=corners)
+    keeper = scales(tmp_path, live=True).for_slide()
+    assert notes_of(keeper, stopped(302)) == []
+    kept = keeper.scale(stopped(302)).lit
+    assert kept is not None
+    np.testing.assert_allclose(kept.corners, corners, atol=1e-4)
+
+
+def test_a_whole_picture_is_a_lit_field_too(tmp_path: Path) -> None:
+    keep(tmp_path, lit=np.zeros((0, 2), np.float32))
+    answer = scales(tmp_path, live=True).for_slide().scale(lit((480, 640)))
+    assert answer.lit is not None
+    assert answer.lit.whole
+
+
+def test_a_lit_field_that_has_moved_is_told_once_and_left_out(tmp_path: Path) -> None:
+    keep(tmp_path, lit=litfield.find(stopped(300).pixels).corners)
+    keeper = scales(tmp_path, live=True).for_slide()
+    notes = notes_of(keeper, stopped(350))
+    assert len(notes) == 1
+    assert "lit field" in notes[0]
+    assert "edge-device calibrate" in notes[0]
+    seen = litfield.find(stopped(350).pixels)
+    assert keeper.scale(stopped(350), seen).lit is seen
+
+
+def test_another_size_has_no_saved_lit_field(tmp_path: Path) -> None:
+    keep(tmp_path, lit=litfield.find(stopped(300).pixels).corners)
+    seen = LitField()
+    assert scales(tmp_path, live=True).for_slide().scale(lit((48, 64)), seen).lit is seen

@@ -8,6 +8,7 @@ import pytest
 
 from edge.bundle.model_input import crops
 from edge.optics import illumination, specimen
+from edge.optics.litfield import LitField
 from edge.optics.specimen import BACKGROUND, Specimen
 
 
@@ -136,3 +137,38 @@ def test_a_place_on_the_grid_and_the_one_in_the_frame_are_the_same_in_pitches(um
     ends = view.in_pitches(np.array([[0, 0], [width, height]], np.float64))
     np.testing.assert_allclose(ends, np.array([[0, 0], [963, 601]]) * view.scale, rtol=1e-6)
     assert np.abs(ends[1] - (width, height)).max() <= 0.5
+
+
+ROUND = LitField(
+    np.array(
+        [(0.5 + 0.3 * np.cos(a), 0.5 + 0.48 * np.sin(a)) for a in np.arange(48) * np.pi / 24], np.float32
+    )
+)
+
+
+@pytest.mark.parametrize("vignetting", [0.0, 0.6])
+def test_a_lit_field_comes_out_as_it_would_without_the_black(vignetting: float) -> None:
+    taken = _taken(_smear(720, 1152), (250, 225, 190), vignetting)
+    inside = ROUND.mask(*taken.shape[:2])
+    assert inside is not None
+    whole = specimen.specimen(taken, 0.1, 0.25)
+    black = np.where(inside[..., None], taken, np.uint8(0))
+    view = specimen.specimen(black, 0.1, 0.25, None, ROUND)
+    small = ROUND.mask(*view.pixels.shape[:2])
+    assert small is not None
+    well_in = cv2.erode(small.view(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    off = np.abs(view.pixels.astype(int) - whole.pixels)
+    assert off[well_in].mean() < 2
+    assert (view.pixels[~small] == BACKGROUND).all()
+    assert view.glass_fraction == pytest.approx(whole.glass_fraction, abs=0.05)
+    assert view.taken is not None
+    assert (np.abs(view.taken[~small] - view.glass) <= 0.5).all(), "models that see it uncorrected see glass"
+
+
+def test_a_black_surround_that_nobody_told_of_would_spoil_it() -> None:
+    taken = _taken(_smear(), (250, 225, 190), 0.6)
+    inside = ROUND.mask(*taken.shape[:2])
+    assert inside is not None
+    black = np.where(inside[..., None], taken, np.uint8(0))
+    told, untold = (specimen.specimen(black, 0.1, 0.25, None, lit) for lit in (ROUND, LitField()))
+    assert told.glass_fraction > 1.4 * untold.glass_fraction
