@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from contextlib import suppress
 
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 """Unicode's categories of what acts instead of showing: controls, marks of direction, halves of a pair,
@@ -23,6 +24,8 @@ def printable(text: str | os.PathLike[str]) -> str:
     text = os.fspath(text)
     if text.isprintable():  # as nearly every name is
         return text
+    with suppress(UnicodeEncodeError):  # a locale may know no UTF-8, of which names are made all the same
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
     return "".join(map(_shown, text))
 
 

@@ -85,7 +85,7 @@ def test_json_is_utf_8_in_every_locale(pictures: Path, environment: dict[str, st
     arguments = ["--camera", pictures, "--headless", "--no-records", "--um-per-px", "0.1", "--json", "-"]
     done = run("edge.cli", *arguments, environment=environment)
     assert done.returncode == 0
-    start, *readings, finding = [json.loads(line) for line in done.stdout.decode().splitlines()]
+    start, *readings, finding, _ = [json.loads(line) for line in done.stdout.decode().splitlines()]
     assert start["camera"] == NAME
     assert [one["source"] for one in readings] == ["b\\xff.png", "клетка.png"]
     assert finding["kind"] == "finding"
@@ -113,7 +113,10 @@ def test_streams_that_are_closed_are_nobodys_loss(pictures: Path, tmp_path: Path
     arguments = ["--camera", pictures, "--headless", "--no-records", "--um-per-px", "0.1", "--json", out]
     done = run("edge.cli", *arguments, shell=">&- 2>&- <&-")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert [json.loads(line)["kind"] for line in out.read_text("utf-8").splitlines()][-1] == "finding"
+    assert [json.loads(line)["kind"] for line in out.read_text("utf-8").splitlines()][-2:] == [
+        "finding",
+        "files",
+    ]
     done = run("edge.slides", "show", "x", "--records", tmp_path / "none.db", shell="2>&-")
     assert (done.returncode, done.stdout) == (1, b"")
     done = run("edge.slides", "--help", shell=">&-")

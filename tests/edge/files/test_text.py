@@ -36,3 +36,9 @@ def test_no_control_character_is_left() -> None:
     told = printable("".join(map(chr, (*range(0x20), *range(0x7F, 0xA0)))))
     assert told.isascii()
     assert told.isprintable()
+
+
+def test_names_in_a_locale_without_utf_8_are_read_all_the_same() -> None:
+    assert printable("мазок".encode().decode("ascii", "surrogateescape")) == "мазок"
+    assert printable("м".encode().decode("ascii", "surrogateescape") + "\udcff") == "м\\xff"
+    assert printable("\ud800") == "\\ud800"

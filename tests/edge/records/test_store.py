@@ -440,8 +440,10 @@ def test_slides_of_one_reading_reach_the_disk_whole_and_several_at_once(store: S
         slides.append(store.add_slide(HEADER, one, FINDING, TALLY, About(patient="P-7")))
         handed += store.committed()
         with sqlite3.connect(path) as other:
-            (found,) = other.execute("SELECT count(*) FROM slides WHERE finished_at NOT NULL").fetchone()
-            assert other.execute("SELECT count(*) FROM readings").fetchone() == (found,)
+            found, readings = other.execute(
+                "SELECT (SELECT count(*) FROM slides WHERE finished_at NOT NULL), count(*) FROM readings"
+            ).fetchone()
+            assert readings == found
         assert found >= len(handed)
     assert handed + store.flush() == added
     assert [row["id"] for row in store.slides()] == [slide.id for slide in slides]
