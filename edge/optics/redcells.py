@@ -21,7 +21,7 @@ RED_CELL_UM = 7.5
 
 _SPREAD = 0.05  # relative: people's mean red cells differ by 0.04, and the network reads stains differently
 _MIN_FRAME_PX = 64
-_TEMPER = 0.4  # tiles of one picture overlap, and show the same cells at several sizes
+_TEMPER = 0.6  # tiles of one picture overlap, and show the same cells at several sizes
 _LEAST = 2.0  # tempered log likelihood against no red cells at all
 _MOST = 4.0  # that one picture can bring in, for or against
 _ASTRAY = 0.03  # share of pictures that something else than red cells misleads

@@ -1,6 +1,6 @@
 """A small network that reads how large red cells are, in tiles all over a picture.
 
-It sees the picture at several sizes, each half the last, and at each tells red cells of 8 to 32 pixels
+It sees the picture at several sizes, half an octave apart, and at each tells red cells of 8 to 32 pixels
 across: in every tile it gives each diameter a probability, and that there are none. The same network reads
 every size, so it knows nothing of cameras; lamp and strength of stain are taken out first. It is trained by
 `python -m train.ruler`.
@@ -28,10 +28,10 @@ OCTAVES = 2
 BINS = OCTAVES * BINS_PER_OCTAVE + 1
 """Diameters that the network tells, evenly spaced in their logarithm: 8 to 32 px, 6% apart."""
 
-FACTORS = (1, 2, 4, 8, 16)
-"""How many times smaller the picture is looked at."""
+_SHIFTS = (0, 12, 18, 24, 30, 36, 42, 48)
+"""How many bins smaller the picture is looked at: at its own size, half of it, and on in steps of √2."""
 
-DIAMETERS = (OCTAVES + len(FACTORS) - 1) * BINS_PER_OCTAVE + 1
+DIAMETERS = BINS + _SHIFTS[-1]
 """Bins of all sizes together: red cells of 8 to 512 px."""
 
 _AREAS = (SMALLEST_PX * 2 ** (np.arange(BINS) / BINS_PER_OCTAVE)) ** 2  # px², of the squares round red cells
@@ -39,7 +39,7 @@ _AREAS = (SMALLEST_PX * 2 ** (np.arange(BINS) / BINS_PER_OCTAVE)) ** 2  # px², 
 TILE_PX = 96
 """Side of what the network sees at once: three to twelve red cells."""
 
-_TILES = 2  # across and down, of one size
+_SEEN = 4  # sizes at which a diameter is looked at
 _MIN_PX = 20
 _COARSER, _AROUND = 4, 17  # means over twice the width of the largest red cells that are told
 _FLATTEST = 0.03  # spread of log intensity below which a picture holds noise
@@ -49,7 +49,7 @@ _BEYOND = 0.2  # share of those with red cells whose red cells are smaller or la
 _PRIOR = np.full(BINS, (1 - _NOTHING) * (1 - _BEYOND) / BINS)
 _PRIOR[[0, -1]] += (1 - _NOTHING) * _BEYOND / 2
 _EMPTY = 0.25  # share of tiles without a red cell to see, in a picture that has some
-_SUREST = 0.02  # no tile says more than one in fifty speaks against
+_SUREST = 0.1  # how sure a tile may be that it shows red cells: laboratories differ
 
 
 def evidence(pixels: U8, lit: LitField = WHOLE) -> tuple[F32, F32]:
@@ -64,20 +64,19 @@ def evidence(pixels: U8, lit: LitField = WHOLE) -> tuple[F32, F32]:
     would find room in the tiles that tell it, less the share of them that look empty. Zero for a picture too
     small to be looked at.
     """
-    tiles = [(o, *tile) for o, factor in enumerate(FACTORS) for tile in _tiles(pixels, lit, factor)]
+    tiles = [(shift, *tile) for shift in _SHIFTS for tile in _tiles(pixels, lit, shift)]
     likelier, room = np.zeros(DIAMETERS), np.zeros(DIAMETERS)
     runtime = network()
     for start in range(0, len(tiles), runtime.bound):
-        octaves, pictures, masks = zip(*tiles[start : start + runtime.bound], strict=True)
+        shifts, pictures, masks = zip(*tiles[start : start + runtime.bound], strict=True)
         inputs = np.stack([normalised(p, m) for p, m in zip(pictures, masks, strict=True)])
         shares = runtime.run({"tiles": inputs})["diameters"].astype(np.float64)
         nothing = np.maximum(shares[:, :1], _SUREST) / _NOTHING
         ratio = np.log((1 - _EMPTY) * shares[:, 1:] / _PRIOR / nothing + _EMPTY)
         filled = (1 - shares[:, :1]) * np.array([np.count_nonzero(m) for m in masks])[:, None] / _AREAS
-        for octave, one, cells in zip(octaves, ratio, filled, strict=True):
-            first = octave * BINS_PER_OCTAVE
-            likelier += np.pad(one, (first, DIAMETERS - BINS - first), mode="edge")
-            room[first : first + BINS] += 0.5 * cells  # every diameter is seen at two sizes
+        for shift, one, cells in zip(shifts, ratio, filled, strict=True):
+            likelier += np.pad(one, (shift, DIAMETERS - BINS - shift), mode="edge")
+            room[shift : shift + BINS] += cells / _SEEN
     return likelier.astype(np.float32), room.astype(np.float32)
 
 
@@ -107,44 +106,50 @@ def _around(plane: F32) -> F32:
     return np.asarray(cv2.blur(coarse, (_AROUND, _AROUND), borderType=cv2.BORDER_CONSTANT), np.float32)
 
 
-def _tiles(pixels: U8, lit: LitField, factor: int) -> Iterator[tuple[U8, Bools]]:
-    """Parts of a picture, `factor` times smaller, spread over it: (96, 96, 3), and where there is picture."""
-    height, width = pixels.shape[0] // factor, pixels.shape[1] // factor
+def _tiles(pixels: U8, lit: LitField, shift: int) -> Iterator[tuple[U8, Bools]]:
+    """One or two parts of a picture made smaller: (96, 96, 3), and where there is picture.
+
+    Two lie in opposite quarters of the picture, at every other size in the other two.
+    """
+    factor = 2 ** (shift / BINS_PER_OCTAVE)
+    height, width = (int(length / factor) for length in pixels.shape[:2])
     if min(height, width) < _MIN_PX:
         return
     whole = lit.mask(-(-pixels.shape[0] // 8), -(-pixels.shape[1] // 8))
-    for top, h in _spread(height):
-        for left, w in _spread(width):
-            y, x = top * factor, left * factor
-            tile, mask = np.zeros((TILE_PX, TILE_PX, 3), np.uint8), np.zeros((TILE_PX, TILE_PX), np.bool_)
-            tile[:h, :w] = _shrunk(pixels[y : y + h * factor, x : x + w * factor], factor)
-            if whole is None:
-                mask[:h, :w] = True
-            else:
-                rows, columns = ((np.arange(n) * factor + factor // 2 + o) // 8 for n, o in ((h, y), (w, x)))
-                mask[:h, :w] = whole[np.ix_(rows, columns)]
-            if mask.any():
-                yield tile, mask
+    tops, lefts = _spread(height), _spread(width)
+    places = list(zip(tops, lefts[:: -1 if shift % BINS_PER_OCTAVE else 1], strict=True))
+    for (top, h), (left, w) in dict.fromkeys(places):
+        y0, x0, y1, x1 = (int(at * factor) for at in (top, left, top + h, left + w))
+        tile, mask = np.zeros((TILE_PX, TILE_PX, 3), np.uint8), np.zeros((TILE_PX, TILE_PX), np.bool_)
+        tile[:h, :w] = _shrunk(pixels[y0:y1, x0:x1], factor, (w, h))
+        if whole is None:
+            mask[:h, :w] = True
+        else:
+            rows, columns = (
+                ((np.arange(n) + 0.5 + at) * factor / 8).astype(int) for n, at in ((h, top), (w, left))
+            )
+            mask[:h, :w] = whole[np.ix_(rows, columns)]
+        if mask.any():
+            yield tile, mask
 
 
-def _shrunk(pixels: U8, factor: int) -> U8:
-    """A picture some power of two smaller: means of 2 × 2 pixels, the rest of them skipped.
+def _shrunk(pixels: U8, factor: float, size: tuple[int, int]) -> U8:
+    """A picture some times smaller: means of two to three pixels each way, the rest of them skipped.
 
     So large cells lose nothing by that, and of a large picture little has to be read.
     """
     if factor == 1:
         return pixels
-    few = pixels[:: factor // 2, :: factor // 2]
-    size = few.shape[1] // 2, few.shape[0] // 2
-    return np.asarray(cv2.resize(few, size, interpolation=cv2.INTER_AREA), np.uint8)
+    skip = int(factor / 2)
+    return np.asarray(cv2.resize(pixels[::skip, ::skip], size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _spread(length: int) -> list[tuple[int, int]]:
-    """Where one or two tiles begin along a length, and how long they are."""
+    """Where two tiles begin along a length, and how long they are; twice the same where there is but one."""
     if length <= TILE_PX:
-        return [(0, length)]
+        return [(0, length)] * 2
     free = length - TILE_PX
-    inset = max(length // _TILES - TILE_PX, 0) // 2  # in the middle of their halves
+    inset = max(length // 2 - TILE_PX, 0) // 2  # in the middle of their halves
     return [(inset, TILE_PX), (free - inset, TILE_PX)]
 
 

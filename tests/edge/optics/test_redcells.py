@@ -198,7 +198,7 @@ def test_windows_of_real_smears(shared_data: Path, pattern: str, um_per_px: floa
     assert np.median(alone) == pytest.approx(um_per_px, rel=0.12)
     fused = redcells.estimate(fields)
     assert fused is not None
-    assert fused.um_per_px == pytest.approx(um_per_px, rel=0.08)
+    assert fused.um_per_px == pytest.approx(um_per_px, rel=0.1)
 
 
 def test_cells_without_red_cells(shared_data: Path) -> None:
