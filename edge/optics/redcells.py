@@ -22,8 +22,8 @@ RED_CELL_UM = 7.5
 _SPREAD = 0.05  # relative: people's mean red cells differ by 0.04, and the network reads stains differently
 _MIN_FRAME_PX = 64
 _TEMPER = 0.6  # tiles of one picture overlap, and show the same cells at several sizes
-_LEAST = 2.0  # tempered log likelihood against no red cells at all
-_MOST = 4.0  # that one picture can bring in, for or against
+_LEAST = 3.6  # tempered log likelihood against no red cells at all
+_MOST = 6.0  # that one picture can bring in, for or against
 _ASTRAY = 0.03  # share of pictures that something else than red cells misleads
 _NEAR = 6  # bins to each side of the likeliest: a factor of 1.4
 _LOGS = np.log(ruler.SMALLEST_PX) + np.log(2) / ruler.BINS_PER_OCTAVE * np.arange(ruler.DIAMETERS)
@@ -69,28 +69,29 @@ def estimate(fields: Sequence[RedCells]) -> Measured | None:
     """Scale from the red cells of one or more pictures of the same scale; None rather than a guess.
 
     Every picture's likelihood is mixed with one that knows nothing, so that a few which something misled
-    are outvoted; the mean of the posterior near its peak is the scale.
+    are outvoted when the likeliest diameter is sought; those that agree then say what it is exactly.
     """
-    if not fields:
+    each = _TEMPER * np.array([f.likelier for f in fields if len(f)], np.float64).reshape(-1, len(_LOGS))
+    if not len(each):
         return None
-    each = _TEMPER * np.stack([f.likelier for f in fields]).astype(np.float64)
-    told = [row for row, field in zip(each, fields, strict=True) if len(field)]
-    if not told:
-        return None
-    robust = [np.log((1 - _ASTRAY) * np.exp(row - row.max()) + _ASTRAY) for row in told]
-    together = np.sum(robust, axis=0)
+    best = each.max(axis=1, keepdims=True)
+    together = np.log((1 - _ASTRAY) * np.exp(each - best) + _ASTRAY).sum(axis=0)
     peak = int(together.argmax())
-    if np.clip(each[:, peak], -_MOST, _MOST).sum() < _LEAST:
+    against = sum(max(_TEMPER * float(f.likelier[peak]), -_MOST) for f in fields if not len(f))
+    if np.clip(each[:, peak], -_MOST, _MOST).sum() + against < _LEAST:
         return None
+    agree = np.abs(each.argmax(axis=1) - peak) <= _NEAR
     near = slice(max(peak - _NEAR, 0), peak + _NEAR + 1)
-    posterior = np.exp(together[near] - together[peak])
+    posterior = each[agree, near].mean(axis=0)  # of all together it would be narrower than a bin
+    posterior = np.exp(posterior - posterior.max())
     posterior /= posterior.sum()
     middle = float(posterior @ _LOGS[near])
-    variance = float(posterior @ (_LOGS[near] - middle) ** 2)
-    agree = [f for f, row in zip(fields, each, strict=True) if row[peak] > 0]
-    cells = sum(float(f.room[peak]) for f in agree)
+    variance = float(posterior @ (_LOGS[near] - middle) ** 2) / int(agree.sum())
+    rooms = np.array([f.room[peak] for f in fields if len(f)])
     error = float(np.sqrt(variance + _SPREAD**2))
-    return Measured(RED_CELL_UM / float(np.exp(middle)), error, round(cells), len(agree))
+    return Measured(
+        RED_CELL_UM / float(np.exp(middle)), error, round(float(rooms[agree].sum())), int(agree.sum())
+    )
 
 
 def find(pixels: U8, lit: LitField = WHOLE) -> RedCells:
