@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.optics import litfield, redcells, specimen
+from edge.optics import litfield, redcells, ruler, specimen
 from edge.optics import scale as optics
 from edge.optics.calibrations import Calibration, CalibrationStore
 from edge.optics.litfield import WHOLE, LitField
@@ -37,8 +37,10 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def find(pixels: U8, lit: LitField = WHOLE) -> RedCells:
         count, across = int(pixels[0, 0, 0]), float(pixels[0, 1, 0])
         looked.append(count)
-        ellipses = np.full((count, 5), across, np.float32)
-        return RedCells(ellipses, np.ones(count, np.float32))
+        bins = np.log2(max(across, 1) / ruler.SMALLEST_PX) * ruler.BINS_PER_OCTAVE
+        off = np.arange(ruler.DIAMETERS) - bins
+        likelier = (20 if count > 2 else -20) - off**2
+        return RedCells(likelier.astype(np.float32), np.full(ruler.DIAMETERS, count, np.float32))
 
     monkeypatch.setattr(redcells, "find", find)
     return looked
@@ -79,7 +81,7 @@ def scaled(keeper: optics.ScaleKeeper, frames: Sequence[Frame]) -> list[list[tup
 
 
 def test_pictures_wait_until_their_scale_is_sure() -> None:
-    released = scaled(scales().for_slide(), [field(25, across) for across in (70, 75, 75, 75)])
+    released = scaled(scales().for_slide(), [field(25, across) for across in (75, 75, 75, 75)])
     assert [len(some) for some in released] == [0, 0, 3, 1, 0]
     assert {s for some in released for s in some} == {(0.1, "red-cells")}
 
