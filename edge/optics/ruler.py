@@ -41,6 +41,8 @@ TILE_PX = 96
 
 _SEEN = 4  # sizes at which a diameter is looked at
 _MIN_PX = 20
+_LIT_PX = 8
+_RIM = 0.03  # of the shorter side
 _COARSER, _AROUND = 4, 17  # means over twice the width of the largest red cells that are told
 _FLATTEST = 0.03  # spread of log intensity below which a picture holds noise
 _LOG = np.log(np.maximum(np.arange(256), BLACK)).astype(np.float32)
@@ -64,7 +66,8 @@ def evidence(pixels: U8, lit: LitField = WHOLE) -> tuple[F32, F32]:
     would find room in the tiles that tell it, less the share of them that look empty. Zero for a picture too
     small to be looked at.
     """
-    tiles = [(shift, *tile) for shift in _SHIFTS for tile in _tiles(pixels, lit, shift)]
+    inside = _inside(pixels, lit)
+    tiles = [(shift, *tile) for shift in _SHIFTS for tile in _tiles(pixels, inside, shift)]
     likelier, room = np.zeros(DIAMETERS), np.zeros(DIAMETERS)
     runtime = network()
     for start in range(0, len(tiles), runtime.bound):
@@ -106,7 +109,20 @@ def _around(plane: F32) -> F32:
     return np.asarray(cv2.blur(coarse, (_AROUND, _AROUND), borderType=cv2.BORDER_CONSTANT), np.float32)
 
 
-def _tiles(pixels: U8, lit: LitField, shift: int) -> Iterator[tuple[U8, Bools]]:
+def _inside(pixels: U8, lit: LitField) -> Bools | None:
+    """Where a picture shows the specimen, a pixel for `_LIT_PX` of its own; None where everywhere.
+
+    The rim is left out, for there an eyepiece fades.
+    """
+    inside = lit.mask(*(-(-length // _LIT_PX) for length in pixels.shape[:2]))
+    if inside is None:
+        return None
+    width = 2 * max(round(_RIM * min(inside.shape)), 1) + 1
+    shrunk = cv2.erode(inside.view(np.uint8), np.ones((width, width), np.uint8))
+    return np.asarray(shrunk, np.uint8).view(np.bool_)
+
+
+def _tiles(pixels: U8, inside: Bools | None, shift: int) -> Iterator[tuple[U8, Bools]]:
     """One or two parts of a picture made smaller: (96, 96, 3), and where there is picture.
 
     Two lie in opposite quarters of the picture, at every other size in the other two.
@@ -115,20 +131,19 @@ def _tiles(pixels: U8, lit: LitField, shift: int) -> Iterator[tuple[U8, Bools]]:
     height, width = (int(length / factor) for length in pixels.shape[:2])
     if min(height, width) < _MIN_PX:
         return
-    whole = lit.mask(-(-pixels.shape[0] // 8), -(-pixels.shape[1] // 8))
     tops, lefts = _spread(height), _spread(width)
     places = list(zip(tops, lefts[:: -1 if shift % BINS_PER_OCTAVE else 1], strict=True))
     for (top, h), (left, w) in dict.fromkeys(places):
         y0, x0, y1, x1 = (int(at * factor) for at in (top, left, top + h, left + w))
         tile, mask = np.zeros((TILE_PX, TILE_PX, 3), np.uint8), np.zeros((TILE_PX, TILE_PX), np.bool_)
         tile[:h, :w] = _shrunk(pixels[y0:y1, x0:x1], factor, (w, h))
-        if whole is None:
+        if inside is None:
             mask[:h, :w] = True
         else:
             rows, columns = (
-                ((np.arange(n) + 0.5 + at) * factor / 8).astype(int) for n, at in ((h, top), (w, left))
+                ((np.arange(n) + 0.5 + at) * factor / _LIT_PX).astype(int) for n, at in ((h, top), (w, left))
             )
-            mask[:h, :w] = whole[np.ix_(rows, columns)]
+            mask[:h, :w] = inside[np.ix_(rows, columns)]
         if mask.any():
             yield tile, mask
 
