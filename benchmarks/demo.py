@@ -25,7 +25,8 @@ from edge.bundle import bundle, operation
 from edge.bundle.spreads import of_beta, of_healthy_slides
 from edge.cameras.selection import camera_for
 from edge.line.engine import Engine, open_engine
-from edge.line.screening import Screening, ScreeningOptions
+from edge.line.options import ScreeningOptions
+from edge.line.screening import Screening
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
 from edge.records.store import Unrecorded

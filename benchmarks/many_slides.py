@@ -27,7 +27,8 @@ from edge.bundle import bundle
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cameras.selection import camera_for
 from edge.line.engine import Engine, open_engine
-from edge.line.screening import Screening, ScreeningOptions
+from edge.line.options import ScreeningOptions
+from edge.line.screening import Screening
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
 from edge.records.book import Book

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from edge.bundle import bundle, operation
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
-from edge.line.screening import Screening, ScreeningOptions
+from edge.line.options import ScreeningOptions
+from edge.line.screening import Screening
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
 from edge.records.store import Store

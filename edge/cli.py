@@ -182,7 +182,8 @@ def _screening(
     from edge.bundle import bundle
     from edge.headless import CameraTeller
     from edge.line.engine import open_engine
-    from edge.line.screening import Screening, ScreeningOptions
+    from edge.line.options import ScreeningOptions
+    from edge.line.screening import Screening
     from edge.machine import heat
     from edge.optics import scale
     from edge.records.summary import Summary

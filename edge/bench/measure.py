@@ -20,8 +20,9 @@ from edge.bench.rig import Rig
 from edge.cameras import Camera
 from edge.cameras.files.camera import FileCamera
 from edge.cells.classify import Classifier
+from edge.line.options import ScreeningOptions
 from edge.line.pipeline import Line
-from edge.line.screening import Screening, ScreeningOptions
+from edge.line.screening import Screening
 from edge.optics.scale import Scales
 from edge.records.store import Store
 from edge.types import U8

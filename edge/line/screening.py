@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Protocol
 
 from edge import __version__
 from edge.bundle.bundle import Bundle
@@ -22,6 +21,7 @@ from edge.cells.classify import Classifier
 from edge.cells.segment import Segmenter, segment
 from edge.line.colours import Colours
 from edge.line.explain import Explainer
+from edge.line.options import ScreeningOptions, Throttle
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
 from edge.optics.scale import Scales
@@ -32,40 +32,6 @@ from edge.types import FilesRead, Finding, Frame, Reading, Said, Sink, SlideHead
 
 _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
-
-
-class Throttle(Protocol):
-    """What slows the line down where it would heat the machine too much; see `edge.machine.heat`."""
-
-    @property
-    def note(self) -> str | None:
-        """What the user should know, told once, when it has changed."""
-
-    def pause_s(self, took_s: float) -> float:
-        """Seconds to rest after a frame that took so long."""
-
-
-@dataclass(frozen=True)
-class ScreeningOptions:
-    """What the command asks of a screening.
-
-    Attributes
-    ----------
-    slide : identifier of the first slide, None for a generated one.
-    patient : whose it is, and every slide where each frame is one; None where nobody said.
-    single_cell : each frame is one leukocyte in its middle.
-    independent : each frame is a slide of its own.
-    max_frames, max_seconds : stop after so much, None without a limit.
-    note : something to be told with the first reading, None without it.
-    """
-
-    slide: str | None = None
-    patient: str | None = None
-    single_cell: bool = False
-    independent: bool = False
-    max_frames: int | None = None
-    max_seconds: float | None = None
-    note: str | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from edge.bundle import bundle
 from edge.cameras import Camera, CameraError, livefeed
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
-from edge.line.screening import Screening, ScreeningOptions, Throttle
+from edge.line.options import ScreeningOptions, Throttle
+from edge.line.screening import Screening
 from edge.optics.scale import Scales
 from edge.records.book import Book
 from edge.records.people import About

@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 from edge.bundle import bundle
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
-from edge.line.screening import Screening, ScreeningOptions
+from edge.line.options import ScreeningOptions
+from edge.line.screening import Screening
 from edge.optics.scale import Scales
 from edge.records.book import Book
 from edge.records.store import Store
