@@ -22,7 +22,7 @@ _OUT_OF_RANGE = 0.2  # see `edge.optics.ruler`, which reckons with it
 _LOG = np.log(np.maximum(np.arange(256), 1) / 255).astype(np.float32)
 _SMALLEST_WINDOW_PX = 20
 _ENLARGED = 1.3  # more, and the picture is too soft
-_DRAWN, _NEGATIVE = 0.3, 0.22
+_DRAWN, _NEGATIVE = 0.22, 0.22
 
 
 @dataclass(frozen=True)
@@ -161,9 +161,9 @@ def _window(rng: np.random.Generator, tile: U8) -> U8:
 def _stained(rng: np.random.Generator, tile: U8) -> F32:
     """Intensities, 1 for white, under another stain and lamp."""
     logs = _LOG[tile]
-    logs *= np.exp(rng.normal(0, 0.3, 3) + rng.normal(-0.1, 0.4)).astype(np.float32)
+    logs *= np.exp(rng.normal(0, 0.2, 3) + rng.normal(-0.1, 0.3)).astype(np.float32)
     if rng.random() < 0.5:
-        mix = np.eye(3) + rng.normal(0, 0.3, (3, 3))
+        mix = np.eye(3) + rng.normal(0, 0.1, (3, 3))
         logs = logs @ mix.T.astype(np.float32)
     if rng.random() < 0.5:
         logs += _light(rng, *tile.shape[:2])
@@ -186,7 +186,7 @@ def _photographed(rng: np.random.Generator, picture: F32) -> U8:
     if rng.random() < 0.2:
         _, coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 95))])
         pixels = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-    if rng.random() < 0.2:
+    if rng.random() < 0.1:
         pixels = np.repeat(pixels[..., 1:2], 3, axis=2)
     return pixels
 
