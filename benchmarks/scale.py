@@ -25,6 +25,7 @@ from results import Results, parser_of
 from edge.optics import redcells, ruler
 from edge.runtimes import open_runtime
 from edge.types import U8
+from train.data.dataset import DataError
 from train.data.pictures import SUFFIXES, load_picture
 from train.data.registry import dataset
 from train.data.sets.fields import FIELDS, RED_CELL
@@ -126,7 +127,10 @@ def photographs() -> Iterator[tuple[str, U8]]:
     for package, folder in folders:
         for path in sorted((Path(package.__file__).parent / folder).iterdir()):
             if path.suffix.lower() in SUFFIXES:
-                picture = load_picture(path)
+                try:
+                    picture = load_picture(path)
+                except DataError:  # of a kind that OpenCV does not read
+                    continue
                 for scale in (0.5, 1.0, 2.0):
                     yield path.name, np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
 
@@ -161,9 +165,10 @@ def _tell_set(results: Results, data: Path, name: str, limit: int) -> dict[int, 
         f"{'none':>7}{'median':>9}{'fused':>8}{'err/unc':>9}{'ms':>6}"
     )
     scores = {}
-    for side in SIDES:
-        if side > SIDES[0] and side >= max(max(picture.shape[:2]) for picture, _ in listed):
-            continue  # they would be the same whole pictures
+    largest = max(max(picture.shape[:2]) for picture, _ in listed)
+    for smaller, side in zip((0, *SIDES), SIDES, strict=False):
+        if smaller >= largest:
+            continue  # they would be the same whole pictures again
         rng = np.random.default_rng(0)
         found = [window for picture, centres in listed for window in windows(picture, centres, side, rng)]
         s = scores[side] = score(found, scale.um_per_px)

@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument("--photographs", type=Path, help="folder of pictures of anything but blood")
     parser.add_argument("--without", default="", help=f"of {', '.join([*LABORATORIES, *WITHOUT])}, by comma")
-    parser.add_argument("--steps", type=int, default=4000, help="of 32 tiles (default 4000)")
+    parser.add_argument("--steps", type=int, default=3600, help="of 32 tiles (default 3600)")
     parser.add_argument("--out", type=Path, required=True, help="where the weights go")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
