@@ -12,13 +12,13 @@ from math import log
 from edge.optics import redcells
 from edge.optics.redcells import Measured, RedCells
 
-SURE_FIELDS, SURE_CELLS = 3, 60
-"""Fields and red cells from which a scale counts as measured."""
+SURE_FIELDS, SURE_CELLS = 3, 25
+"""Fields and outlined red cells from which a scale counts as measured: by chance it errs by 2% then."""
 
 DISAGREEMENT = 0.15
 """Relative difference of two scales beyond what people's red cells differ by, enough to mislead a model."""
 
-CHANGED_FIELDS, CHANGED_CELLS = 2, 16
+CHANGED_FIELDS, CHANGED_CELLS = 2, 10
 """Fields in a row, and red cells in them, that agree with each other and not with those before: the scale has
 changed."""
 
@@ -46,6 +46,11 @@ class Consensus:
         return len(self._odd)
 
     @property
+    def expected_px(self) -> float | None:
+        """How wide the red cells should be in the next field, pixels; None before the scale is sure."""
+        return redcells.RED_CELL_UM / self.measured.um_per_px if self.measured and self.sure else None
+
+    @property
     def sure(self) -> bool:
         """Whether the scale rests on enough."""
         return is_sure(self.measured)
@@ -57,14 +62,17 @@ class Consensus:
             return self._doubt(found)
         if own is not None:
             self._odd.clear()
-        if len(found):
+        if own is not None or len(found):
             self._fields.append(found)
             self.measured = redcells.estimate(self._fields) or self.measured
         return None
 
     def differs(self, own: Measured) -> bool:
-        """Whether a field's own scale is another than the slide's, beyond chance."""
-        return self.measured is not None and apart(own, self.measured)
+        """Whether a field's own scale is another than the slide's, beyond chance.
+
+        The network alone may err by the laboratory, and then does so in every field: outlines must say it.
+        """
+        return self.measured is not None and own.cells > 0 and apart(own, self.measured)
 
     def trust(self) -> None:
         """Let what was doubted be chance: the scale holds."""

@@ -34,12 +34,10 @@ _SHIFTS = (0, 12, 18, 24, 30, 36, 42, 48)
 DIAMETERS = BINS + _SHIFTS[-1]
 """Bins of all sizes together: red cells of 8 to 512 px."""
 
-_AREAS = (SMALLEST_PX * 2 ** (np.arange(BINS) / BINS_PER_OCTAVE)) ** 2  # px², of the squares round red cells
 
 TILE_PX = 96
 """Side of what the network sees at once: three to twelve red cells."""
 
-_SEEN = 4  # sizes at which a diameter is looked at
 _MIN_PX = 20
 _LIT_PX = 8
 _RIM = 0.03  # of the shorter side
@@ -54,7 +52,7 @@ _EMPTY = 0.25  # share of tiles without a red cell to see, in a picture that has
 _SUREST = 0.1  # how sure a tile may be that it shows red cells: laboratories differ
 
 
-def evidence(pixels: U8, lit: LitField = WHOLE) -> tuple[F32, F32]:
+def evidence(pixels: U8, lit: LitField = WHOLE) -> F32:
     """What a picture, (H, W, 3) uint8 RGB, says of its red cells' diameter.
 
     Diameters are those of the picture's own pixels, from 8 px, evenly spaced in their logarithm.
@@ -62,13 +60,11 @@ def evidence(pixels: U8, lit: LitField = WHOLE) -> tuple[F32, F32]:
     Returns
     -------
     (DIAMETERS,) float32, logarithm of how much likelier the picture is with red cells of that diameter than
-    without any, its tiles taken as independent; (DIAMETERS,) float32, how many red cells of that diameter
-    would find room in the tiles that tell it, less the share of them that look empty. Zero for a picture too
-    small to be looked at.
+    without any, its tiles taken as independent. Zero for a picture too small to be looked at.
     """
     inside = _inside(pixels, lit)
     tiles = [(shift, *tile) for shift in _SHIFTS for tile in _tiles(pixels, inside, shift)]
-    likelier, room = np.zeros(DIAMETERS), np.zeros(DIAMETERS)
+    likelier = np.zeros(DIAMETERS)
     runtime = network()
     for start in range(0, len(tiles), runtime.bound):
         shifts, pictures, masks = zip(*tiles[start : start + runtime.bound], strict=True)
@@ -76,11 +72,9 @@ def evidence(pixels: U8, lit: LitField = WHOLE) -> tuple[F32, F32]:
         shares = runtime.run({"tiles": inputs})["diameters"].astype(np.float64)
         nothing = np.maximum(shares[:, :1], _SUREST) / _NOTHING
         ratio = np.log((1 - _EMPTY) * shares[:, 1:] / _PRIOR / nothing + _EMPTY)
-        filled = (1 - shares[:, :1]) * np.array([np.count_nonzero(m) for m in masks])[:, None] / _AREAS
-        for shift, one, cells in zip(shifts, ratio, filled, strict=True):
+        for shift, one in zip(shifts, ratio, strict=True):
             likelier += np.pad(one, (shift, DIAMETERS - BINS - shift), mode="edge")
-            room[shift : shift + BINS] += cells / _SEEN
-    return likelier.astype(np.float32), room.astype(np.float32)
+    return likelier.astype(np.float32)
 
 
 def normalised(tile: U8, lit: Bools) -> F32:

@@ -247,7 +247,7 @@ class ScaleKeeper:
             if self._doubts > _DOUBTED:
                 agreed.trust()
         sure = agreed.sure
-        before = agreed.see(redcells.find(frame.pixels, lit))
+        before = agreed.see(redcells.find(frame.pixels, lit, agreed.expected_px))
         self._doubts *= agreed.doubted > 0
         self._blind = self._blind + 1 if agreed.measured is None else 0
         if before is not None:
@@ -288,7 +288,7 @@ class ScaleKeeper:
         if frame.fault is not None:
             return replace(self._nominal(False), lit=lit)
         others = self._scales.of_all(size_of(frame.pixels))
-        found = redcells.find(frame.pixels, lit)
+        found = redcells.find(frame.pixels, lit, others.expected_px)
         own = redcells.estimate([found])
         if own is not None and others.sure and others.differs(own):
             if own.cells >= CHANGED_CELLS:

@@ -79,7 +79,7 @@ def readings() -> str:
         parts.append(nucleated_spots(pixels, um_per_px, 8))
     red = pictures[drawn.RED_CELLS].load()
     found = redcells.find(red)
-    return digest([*parts, np.round(found.likelier), redcells.estimate([found]), measured([red] * 3)])
+    return digest([*parts, found.across_px, redcells.estimate([found]), measured([red] * 3)])
 
 
 def _code(module: ModuleType) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.optics import litfield, redcells, ruler, specimen
+from edge.optics import litfield, redcells, specimen
 from edge.optics import scale as optics
 from edge.optics.calibrations import Calibration, CalibrationStore
 from edge.optics.litfield import WHOLE, LitField
@@ -34,13 +34,10 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Red cells as the frame's first two pixels say: how many, and how many px across. Counts the looks."""
     looked: list[int] = []
 
-    def find(pixels: U8, lit: LitField = WHOLE) -> RedCells:
+    def find(pixels: U8, lit: LitField = WHOLE, expected_px: float | None = None) -> RedCells:
         count, across = int(pixels[0, 0, 0]), float(pixels[0, 1, 0])
         looked.append(count)
-        bins = np.log2(max(across, 1) / ruler.SMALLEST_PX) * ruler.BINS_PER_OCTAVE
-        off = np.arange(ruler.DIAMETERS) - bins
-        likelier = (20 if count > 2 else -20) - off**2
-        return RedCells(likelier.astype(np.float32), np.full(ruler.DIAMETERS, count, np.float32))
+        return RedCells(np.full(count, across, np.float32), np.ones(count, np.float32))
 
     monkeypatch.setattr(redcells, "find", find)
     return looked
