@@ -162,7 +162,7 @@ class Session:
             frame = self._fresh() if number == 1 or self.camera.live else self._after(0)
             if frame is None:
                 break
-            fields.append(redcells.find(frame.pixels))
+            fields.append(redcells.find(frame.pixels, thorough=True))
             self.asker.tell(f"scale: field {number} of {FIELDS} shows {len(fields[-1])} red cells")
         measured = redcells.estimate(fields)
         if measured is None or not consensus.is_sure(measured):

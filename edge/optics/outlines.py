@@ -22,7 +22,15 @@ from edge.types import F32, U8, Bools
 WORK_PX = 36
 """How wide red cells are made before they are outlined: the fastest size at which outlines are smooth."""
 
-_SIDE_PX = 256  # of what is looked at, at that size: seven cells each way
+RIM = 0.03
+"""Share of a picture's shorter side that eyepieces take to fade."""
+
+SIDE_PX = 256
+"""Of what is looked at, at that size, where time counts: seven cells each way."""
+
+THOROUGH_PX = 960
+"""And where it does not."""
+
 _USUAL_SIDE_PX = 720  # longest side of a picture of which nothing is known
 _WORKABLE_PX = (24.0, 64.0)  # between which outlines are as good
 _LARGEST_ENLARGEMENT = 1.6
@@ -68,12 +76,13 @@ class _Candidate(NamedTuple):
     score: float
 
 
-def diameters(pixels: U8, lit: LitField, about_px: float | None) -> tuple[F32, F32]:
+def diameters(pixels: U8, lit: LitField, about_px: float | None, side_px: int = SIDE_PX) -> tuple[F32, F32]:
     """Diameters of the red cells in the middle of a picture, (H, W, 3) uint8 RGB, whose outlines show.
 
     Parameters
     ----------
     about_px : how wide they are, as far as it is known; None where nothing is.
+    side_px : how much of the picture's middle is looked at, with red cells made `WORK_PX` wide.
 
     Returns
     -------
@@ -81,25 +90,26 @@ def diameters(pixels: U8, lit: LitField, about_px: float | None) -> tuple[F32, F
     0 to 1.
     """
     scale = WORK_PX / about_px if about_px else _USUAL_SIDE_PX / max(pixels.shape[:2])
-    found = _at(pixels, lit, min(scale, _LARGEST_ENLARGEMENT))
+    found = _at(pixels, lit, min(scale, _LARGEST_ENLARGEMENT), side_px)
     for _ in range(1 if about_px else 2):  # nothing, or not what was thought: again at the size they have
         across = float(np.median(found[0])) * scale if len(found[0]) else 0.0
         if _WORKABLE_PX[0] <= across <= _WORKABLE_PX[1] or (about_px and not across):
             break
         scale *= WORK_PX / across if across else 2.0
-        found = _at(pixels, lit, min(scale, _LARGEST_ENLARGEMENT))
+        found = _at(pixels, lit, min(scale, _LARGEST_ENLARGEMENT), side_px)
     return found
 
 
-def _at(pixels: U8, lit: LitField, scale: float) -> tuple[F32, F32]:
+def _at(pixels: U8, lit: LitField, scale: float, side_px: int) -> tuple[F32, F32]:
     """The same in the middle of the picture at some scale."""
-    part, inside = _middle(pixels, lit, int(_SIDE_PX / scale))
+    part, inside = _middle(pixels, lit, int(side_px / scale))
+    rim = max(round(RIM * min(pixels.shape[:2]) * scale), 3)
     grid = illumination.resample(np.ascontiguousarray(part), scale)
     if inside is not None:
         height, width = grid.shape[:2]
         small = cv2.resize(inside.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         inside = np.asarray(small, np.uint8).view(np.bool_)
-    return _as_red_cells(_candidates(grid, _ASSUMED_UM / WORK_PX, inside), scale)
+    return _as_red_cells(_candidates(grid, _ASSUMED_UM / WORK_PX, inside, rim), scale)
 
 
 def _middle(pixels: U8, lit: LitField, side: int) -> tuple[U8, Bools | None]:
@@ -125,10 +135,10 @@ def _as_red_cells(candidates: Sequence[_Candidate], scale: float) -> tuple[F32, 
     return np.array(across, np.float32), np.array([c.outline.quality for c in found], np.float32)
 
 
-def _candidates(grid: U8, um_per_px: float, inside: Bools | None) -> list[_Candidate]:
+def _candidates(grid: U8, um_per_px: float, inside: Bools | None, rim: int) -> list[_Candidate]:
     """Everything round in a picture, each thing once, outlined where its density is half its rim's.
 
-    `inside`, (h, w) bool, is where the picture shows the specimen.
+    `inside`, (h, w) bool, is where the picture shows the specimen, whose `rim` is so many pixels wide.
     """
     height, width = grid.shape[:2]
     if inside is not None:
@@ -142,7 +152,7 @@ def _candidates(grid: U8, um_per_px: float, inside: Bools | None) -> list[_Candi
     green = np.ascontiguousarray(density[..., 1])
     shown = green[::2, ::2] if inside is None else green[::2, ::2][inside[::2, ::2]]
     threshold = max(_glass_threshold(shown), _FAINTEST)
-    edge = _edge(height, width, inside)
+    edge = _edge(height, width, inside, rim)
     found: list[_Candidate] = []
     for level in (threshold * factor for factor in _LEVELS):
         mask = (green > level).astype(np.uint8)
@@ -153,12 +163,12 @@ def _candidates(grid: U8, um_per_px: float, inside: Bools | None) -> list[_Candi
     return _each_once(found)
 
 
-def _edge(height: int, width: int, inside: Bools | None) -> Bools:
+def _edge(height: int, width: int, inside: Bools | None, rim: int) -> Bools:
     """(h, w) bool: where an outline is that of the picture, or of its lit field."""
     shown = np.ones((height, width), np.uint8) if inside is None else inside.astype(np.uint8)
     shown[:2] = shown[-2:] = shown[:, :2] = shown[:, -2:] = 0
     if inside is not None:
-        shown = np.asarray(cv2.erode(shown, np.ones((7, 7), np.uint8)), np.uint8)
+        shown = np.asarray(cv2.erode(shown, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)), np.uint8)
     return np.asarray(shown == 0)
 
 

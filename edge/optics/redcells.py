@@ -159,13 +159,15 @@ def _mixed(each: NDArray[np.float64]) -> NDArray[np.float64]:
     return together
 
 
-def find(pixels: U8, lit: LitField = WHOLE, expected_px: float | None = None) -> RedCells:
+def find(
+    pixels: U8, lit: LitField = WHOLE, expected_px: float | None = None, *, thorough: bool = False
+) -> RedCells:
     """What a picture, (H, W, 3) uint8 RGB, says of its red cells; those of 8 to 512 px across are told.
 
     Parameters
     ----------
     lit : where it shows the specimen. expected_px : how wide the slide's red cells were so far; where their
-        outlines show again, nothing else is asked.
+        outlines show again, nothing else is asked. thorough : look at all of a field, however long it takes.
     """
     if min(pixels.shape[:2]) < _MIN_FRAME_PX:
         return RedCells(np.zeros(0, np.float32), np.zeros(0, np.float32))
@@ -178,7 +180,8 @@ def find(pixels: U8, lit: LitField = WHOLE, expected_px: float | None = None) ->
         return RedCells(np.zeros(0, np.float32), np.zeros(0, np.float32), likelier)
     about = float(np.exp(_LOGS[likelier.argmax()])) if best > 0 else None
     if found is None or about is None or not _alike(about, expected_px):
-        found = outlines.diameters(pixels, lit, about)
+        side_px = outlines.THOROUGH_PX if thorough else outlines.SIDE_PX
+        found = outlines.diameters(pixels, lit, about, side_px)
     return RedCells(*found, likelier)
 
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from edge.optics.litfield import WHOLE, LitField
+from edge.optics.outlines import RIM
 from edge.optics.stops import BLACK
 from edge.runtimes import Runtime, open_runtime
 from edge.types import F32, U8, Bools
@@ -40,7 +41,6 @@ TILE_PX = 96
 
 _MIN_PX = 20
 _LIT_PX = 8
-_RIM = 0.03  # of the shorter side
 _COARSER, _AROUND = 4, 17  # means over twice the width of the largest red cells that are told
 _FLATTEST = 0.03  # spread of log intensity below which a picture holds noise
 _LOG = np.log(np.maximum(np.arange(256), BLACK)).astype(np.float32)
@@ -111,7 +111,7 @@ def _inside(pixels: U8, lit: LitField) -> Bools | None:
     inside = lit.mask(*(-(-length // _LIT_PX) for length in pixels.shape[:2]))
     if inside is None:
         return None
-    width = 2 * max(round(_RIM * min(inside.shape)), 1) + 1
+    width = 2 * max(round(RIM * min(inside.shape)), 1) + 1
     shrunk = cv2.erode(inside.view(np.uint8), np.ones((width, width), np.uint8))
     return np.asarray(shrunk, np.uint8).view(np.bool_)
 

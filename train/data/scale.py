@@ -16,7 +16,7 @@ _SURE = 30  # red cells, for a scale that holds within some 5%
 
 def measured(pictures: Iterable[U8]) -> redcells.Measured | None:
     """What the red cells of pictures of one scale say, (H, W, 3) uint8 RGB each; None for too few of them."""
-    found = redcells.estimate([redcells.find(pixels) for pixels in pictures])
+    found = redcells.estimate([redcells.find(pixels, thorough=True) for pixels in pictures])
     return None if found is None or found.cells < _SURE else found
 
 

@@ -87,7 +87,7 @@ def _fields(root: Path, notice: Notice) -> Iterator[tuple[_File, U8, float]]:
         except DataError as error:
             notice(str(error))
             continue
-        scale = redcells.estimate([redcells.find(pixels)])
+        scale = redcells.estimate([redcells.find(pixels, thorough=True)])
         unsure += scale is None
         yield file, pixels, scale.um_per_px if scale else _SCALE.um_per_px
     if unsure:
