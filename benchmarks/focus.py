@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from quality import PITCH_UM
 from results import Results, parser_of
-from scale import SETS, pictures, um_per_px
+from scale import SETS, WITHOUT, pictures, um_per_px
 
 from edge.line import quality
 from edge.line.focus import FocusMeter
@@ -73,7 +73,7 @@ def main() -> None:
     parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data sets")
     parser.add_argument("--limit", type=int, default=40, help="pictures of each set (default 40)")
-    parser.add_argument("--dataset", choices=SETS, action="append", help="default: all of them")
+    parser.add_argument("--dataset", choices=(*SETS, *WITHOUT), action="append", help="default: all of them")
     arguments = parser.parse_args()
     results = Results("focus", parser, arguments)
     cv2.setNumThreads(1)
@@ -82,7 +82,7 @@ def main() -> None:
         + "".join(f"{s:>6.0f}" for s in SHOWN_UM)
         + " µm   other fields    time"
     )
-    for name in arguments.dataset or SETS:
+    for name in arguments.dataset or (*SETS, *WITHOUT):
         fields = list(pictures(arguments.data, name, arguments.limit))
         if name == "cnmc":  # cells cut out on black: on white they have a natural edge
             fields = [np.where(f.max(axis=2, keepdims=True) <= 12, np.uint8(240), f) for f in fields]

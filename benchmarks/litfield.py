@@ -19,7 +19,7 @@ from time import perf_counter
 import cv2
 import numpy as np
 from results import Results, parser_of
-from scale import SETS, pictures
+from scale import SETS, WITHOUT, pictures
 from segmentation import ratio, vignetted
 
 from edge.bundle import bundle
@@ -222,7 +222,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     times(results)
     print(f"{'set':12}{'pictures':>9}{'parts':>7}{'ms':>8}  their shares")
-    for name in SETS:
+    for name in (*SETS, *WITHOUT):
         as_they_are(args.data, name, args.limit, results)
     find = segmenter(bundle.load(args.bundle, allow_unsigned=True))
     print(

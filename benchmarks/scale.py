@@ -156,12 +156,18 @@ def main() -> None:
     results.write(details)
 
 
-def _tell_set(results: Results, data: Path, name: str, limit: int) -> dict[int, dict[str, float]]:
+def um_per_px(name: str) -> float:
+    """Of a data set's pictures."""
     scale = dataset(name).scale
     assert scale is not None
+    return scale.um_per_px
+
+
+def _tell_set(results: Results, data: Path, name: str, limit: int) -> dict[int, dict[str, float]]:
+    true = um_per_px(name)
     listed = list(fields(data, name, limit))
     print(
-        f"{name}, {scale.um_per_px} µm per pixel\n{'side':>6}{'windows':>9}{'in 12%':>8}{'of whole':>10}"
+        f"{name}, {true} µm per pixel\n{'side':>6}{'windows':>9}{'in 12%':>8}{'of whole':>10}"
         f"{'none':>7}{'median':>9}{'fused':>8}{'err/unc':>9}{'ms':>6}"
     )
     scores = {}
@@ -171,7 +177,7 @@ def _tell_set(results: Results, data: Path, name: str, limit: int) -> dict[int, 
             continue  # they would be the same whole pictures again
         rng = np.random.default_rng(0)
         found = [window for picture, centres in listed for window in windows(picture, centres, side, rng)]
-        s = scores[side] = score(found, scale.um_per_px)
+        s = scores[side] = score(found, true)
         print(
             f"{side:>6}{s['windows']:>9.0f}{s['near']:>8.0%}{s['near whole']:>10.0%}{s['none']:>7.0%}"
             f"{s['median']:>9.4f}{s['fused']:>+8.1%}{s['error by stated']:>9.2f}{s['ms']:>6.1f}"
