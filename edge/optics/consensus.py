@@ -18,9 +18,12 @@ SURE_FIELDS, SURE_CELLS = 3, 25
 DISAGREEMENT = 0.15
 """Relative difference of two scales beyond what people's red cells differ by, enough to mislead a model."""
 
-CHANGED_FIELDS, CHANGED_CELLS = 2, 10
+CHANGED_FIELDS, LASTING_FIELDS, CHANGED_CELLS = 2, 5, 10
 """Fields in a row, and red cells in them, that agree with each other and not with those before: the scale has
-changed."""
+changed. Other objectives differ by a quarter and more; where it is less, red cells of another part of the
+smear may be it, and the disagreement must last."""
+
+_QUARTER = 0.25
 
 _REMEMBERED = 24  # fields: what a slide's scale rests on, and no more than can be weighed again in a moment
 _ERRORS = 2.5  # standard errors of a field's own scale that its difference may be chance
@@ -74,18 +77,18 @@ class Consensus:
         """
         return self.measured is not None and own.cells > 0 and apart(own, self.measured)
 
-    def trust(self) -> None:
-        """Let what was doubted be chance: the scale holds."""
-        self._odd.clear()
-
     def _doubt(self, found: RedCells) -> Measured | None:
         self._odd.append(found)
+        del self._odd[:-_REMEMBERED]
         together = redcells.estimate(self._odd)
         alone = [redcells.estimate([one]) for one in self._odd]
         if together is None or any(one is None or apart(one, together) for one in alone):
             del self._odd[:-1]
             return None
-        if len(self._odd) < CHANGED_FIELDS or together.cells < CHANGED_CELLS:
+        assert self.measured is not None
+        away = abs(log(together.um_per_px / self.measured.um_per_px))
+        fields = CHANGED_FIELDS if away > log(1 + _QUARTER) else LASTING_FIELDS
+        if len(self._odd) < fields or together.cells < CHANGED_CELLS:
             return None
         before, self.measured = self.measured, together
         self._fields.clear()

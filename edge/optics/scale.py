@@ -221,10 +221,7 @@ class ScaleKeeper:
         if sum(frame.pixels.nbytes for frame, _ in self._held) > _HELD_BYTES:
             held = _HELD
         if self._agreed.doubted:
-            if held < _DOUBTED:
-                return True
-            self._agreed.trust()
-            return False
+            return held < _DOUBTED
         self._patient = self._agreed.sure or held < _HELD
         return self._patient and not self._agreed.sure
 
@@ -244,8 +241,6 @@ class ScaleKeeper:
             if not moved:  # the same field again is no second opinion
                 return
             self._doubts += 1
-            if self._doubts > _DOUBTED:
-                agreed.trust()
         sure = agreed.sure
         before = agreed.see(redcells.find(frame.pixels, lit, agreed.expected_px))
         self._doubts *= agreed.doubted > 0
@@ -272,7 +267,7 @@ class ScaleKeeper:
         if self._given is not None:
             return Scale(self._given, "given")
         agreed = self._agreed
-        trusted = not (self._live and agreed.doubted)
+        trusted = not (self._live and agreed.doubted) or self._doubts > _DOUBTED
         if (saved := self._saved.um_per_px) is not None and not self._another_objective:
             return Scale(saved, "calibration", trusted)
         if agreed.measured is not None:

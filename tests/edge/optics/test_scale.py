@@ -108,7 +108,7 @@ def test_one_odd_field_changes_nothing() -> None:
     assert {s for some in released for s in some} == {(0.1, "red-cells")}
 
 
-@pytest.mark.parametrize("across", [30, 50, 90, 190])
+@pytest.mark.parametrize("across", [30, 50, 100, 190])
 def test_another_objective_is_noticed_and_told_and_no_field_is_read_by_the_old_scale(across: int) -> None:
     keeper = scales().for_slide()
     frames = [field(25, n) for n in (75, 75, 75, across, across, across)]
@@ -119,6 +119,16 @@ def test_another_objective_is_noticed_and_told_and_no_field_is_read_by_the_old_s
     notes = [a.note for a in answers if a.note]
     assert len(notes) == 1
     assert "another objective" in notes[0]
+
+
+def test_a_small_disagreement_must_last() -> None:
+    keeper = scales().for_slide()
+    frames = [field(25, n) for n in (*[75] * 4, *[90] * 4, *[75] * 4, *[90] * 6)]
+    answers = [scale for frame in frames for _, scale in keeper.take(frame)] + [s for _, s in keeper.rest()]
+    assert len(answers) == len(frames)
+    assert {round(a.um_per_px, 3) for a in answers[:12]} == {0.1}
+    assert round(answers[-1].um_per_px, 3) == 0.083
+    assert len([a for a in answers if a.note]) == 1
 
 
 def test_there_and_back_again_is_told_twice() -> None:
