@@ -26,10 +26,13 @@ RIM = 0.03
 """Share of a picture's shorter side that eyepieces take to fade."""
 
 SIDE_PX = 256
-"""Of what is looked at, at that size, where time counts: seven cells each way."""
+"""Of what is looked at, at that size, in every field of a slide: seven cells each way."""
+
+FIRST_PX = 420
+"""And where nothing is known yet."""
 
 THOROUGH_PX = 960
-"""And where it does not."""
+"""And where time does not count."""
 
 _USUAL_SIDE_PX = 720  # longest side of a picture of which nothing is known
 _WORKABLE_PX = (24.0, 64.0)  # between which outlines are as good

@@ -180,7 +180,7 @@ def find(
         return RedCells(np.zeros(0, np.float32), np.zeros(0, np.float32), likelier)
     about = float(np.exp(_LOGS[likelier.argmax()])) if best > 0 else None
     if found is None or about is None or not _alike(about, expected_px):
-        side_px = outlines.THOROUGH_PX if thorough else outlines.SIDE_PX
+        side_px = outlines.THOROUGH_PX if thorough else outlines.FIRST_PX
         found = outlines.diameters(pixels, lit, about, side_px)
     return RedCells(*found, likelier)
 
