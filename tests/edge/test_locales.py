@@ -131,6 +131,7 @@ def test_a_reader_who_goes_away_ends_it_without_a_word(records: Path, arguments:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+@pytest.mark.usefixtures("tested")
 def test_a_screening_that_nobody_reads_any_more_ends_without_a_word(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

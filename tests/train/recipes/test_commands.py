@@ -215,7 +215,7 @@ def test_every_recipe_is_trained_judged_and_put_on_the_device(
     )
     lines = [json.loads(line) for line in told.splitlines()]
     kinds = [line["kind"] for line in lines]
-    assert kinds == ["start", "reading", "finding"] * 2
+    assert kinds == [*["start", "reading", "finding"] * 2, "files"]
     readings = [line for line in lines if line["kind"] == "reading"]
     assert lines[0]["bundle"]["classes"] == list(found.classes)
     if found.task == "field":

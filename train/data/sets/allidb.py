@@ -88,8 +88,9 @@ def _fields(root: Path, notice: Notice) -> Iterator[tuple[_File, U8, float]]:
             notice(str(error))
             continue
         scale = redcells.estimate([redcells.find(pixels, thorough=True)])
-        unsure += scale is None
-        yield file, pixels, scale.um_per_px if scale else _SCALE.um_per_px
+        sure = scale is not None and scale.cells > 0  # a network alone may err by the laboratory
+        unsure += not sure
+        yield file, pixels, scale.um_per_px if scale and sure else _SCALE.um_per_px
     if unsure:
         notice(
             f"{root}: {unsure} fields without red cells to measure, taken at {_SCALE.um_per_px} µm per pixel"

@@ -278,7 +278,7 @@ def test_a_code_comes_from_a_picture_file_too(path: Path, tmp_path: Path) -> Non
     ("content", "word"),
     [
         (None, "No such file"),
-        (b"no picture", "cannot be decoded"),
+        (b"no picture", "is text and no picture"),
         (cv2.imencode(".png", np.full((80, 80, 3), 9, np.uint8))[1].tobytes(), "no code was found"),
     ],
 )
