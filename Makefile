@@ -4,9 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?= --camera demo
-# pytest's workers: one a processor that this process may use, and each of them takes up to a gigabyte
 # which tests `make test` runs; MARKED= runs those of the published systems with them, in one go
 MARKED ?= not published
+# pytest's workers: one a processor that this process may use, and each of them takes up to a gigabyte
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 
