@@ -25,7 +25,14 @@ SECTIONS = {
     "Whether the finding can be trusted": ("finding", "demo", "leftout_slides", "review", "why", "likeness"),
     "Laboratories that it never saw": ("leftout", "away"),
     "What the camera and the box withstand": ("system-*", "focus", "flatfield", "arm64"),
-    "How fast, and how much memory": ("bench", "long", "peers", "rivals-costs", "architectures"),
+    "How fast, and how much memory": (
+        "bench",
+        "many_slides",
+        "long",
+        "peers",
+        "rivals-costs",
+        "architectures",
+    ),
     "What a precision costs and buys": ("precisions",),
 }
 """Title -> files, by pattern, in the order in which they are shown."""
