@@ -19,6 +19,9 @@ from edge.optics import illumination
 from edge.optics.litfield import LitField
 from edge.types import F32, U8, Bools
 
+RED_CELL_UM = 7.5
+"""Diameter of a red cell on a dried, stained smear of an adult, µm: the middle of 7.2 to 7.8."""
+
 WORK_PX = 36
 """How wide red cells are made before they are outlined: the fastest size at which outlines are smooth."""
 
@@ -49,7 +52,6 @@ _PURPLE = 1.0  # green over red and blue density: red cells 0.35 to 0.95, nuclei
 _DARK = 1.7  # times the typical red cell's density
 _GREEN = 0.9  # green density by the mean's: 0.97 to 1.6 in blood; fur and petals have less
 _COLOUR = 0.12  # by which densities differ, by their mean: 0.4 to 1.6 in blood, 0 in print
-_ASSUMED_UM = 7.5
 
 
 class _Outline(NamedTuple):
@@ -112,7 +114,7 @@ def _at(pixels: U8, lit: LitField, scale: float, side_px: int) -> tuple[F32, F32
         height, width = grid.shape[:2]
         small = cv2.resize(inside.view(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         inside = np.asarray(small, np.uint8).view(np.bool_)
-    return _as_red_cells(_candidates(grid, _ASSUMED_UM / WORK_PX, inside, rim), scale)
+    return _as_red_cells(_candidates(grid, RED_CELL_UM / WORK_PX, inside, rim), scale)
 
 
 def _middle(pixels: U8, lit: LitField, side: int) -> tuple[U8, Bools | None]:

@@ -19,8 +19,8 @@ from edge.optics.litfield import WHOLE, LitField
 from edge.optics.outlines import weighted_median
 from edge.types import F32, U8, Bools
 
-RED_CELL_UM = 7.5
-"""Diameter of a red cell on a dried, stained smear of an adult, µm: the middle of 7.2 to 7.8."""
+RED_CELL_UM = outlines.RED_CELL_UM
+"""Diameter of a red cell, µm."""
 
 LEAST_CELLS = 3
 """Outlined red cells of one size that are a scale."""

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -115,8 +115,14 @@ class FileCamera:
         return FilesRead.of(frames - len(faults), left)
 
     def samples(self, most: int) -> Iterator[U8]:
-        """The first picture of up to so many of an open folder's files, spread evenly; those it can read."""
+        """Up to so many pictures: the first of an open folder's files, spread evenly, or those of one file.
+
+        What cannot be read is left out; a video gives none.
+        """
         if self._listing is None:
+            path = Path(self.path)
+            stack = islice(pages(path), most) if os.path.isfile(path) and not _holds_video(path) else ()
+            yield from (content for content in stack if not isinstance(content, str))
             return
         names = self._listing.names
         for name in names[:: -(-len(names) // most)]:
@@ -147,7 +153,7 @@ class FileCamera:
         source, suffix = printable(path.name), path.suffix.lower()
         pictures = (
             ((source, content) for content in pictures_of(path))
-            if suffix in kinds.VIDEOS or is_video(path)
+            if _holds_video(path)
             else _numbered(source, pages(path))
         )
         first = next(pictures, None)
@@ -165,6 +171,11 @@ class FileCamera:
             what = "no image has such a name" if glob.has_magic(self.path) else "no such file or folder"
         beside = FilesRead.of(0, listing.left_out).reasons
         return f"{self._called}: {what}; {f'left out: {beside}; ' if beside else ''}{_give()}"
+
+
+def _holds_video(path: Path) -> bool:
+    """Whether it is a video, by its suffix or by what it holds."""
+    return path.suffix.lower() in kinds.VIDEOS or is_video(path)
 
 
 def _real(folder: Path, name: str) -> str:

@@ -339,3 +339,12 @@ def test_samples_are_spread_over_a_folder(tmp_path: Path) -> None:
     assert [int(pixels[0, 0, 0]) // 10 for pixels in camera.samples(4)] == [0, 5, 15]
     assert [int(pixels[0, 0, 0]) // 10 for pixels in camera.samples(40)] == [n for n in range(20) if n != 10]
     camera.close()
+
+
+def test_samples_of_a_stack_are_its_pages(tmp_path: Path) -> None:
+    pages = [np.full((120, 120, 3), 50 * number, np.uint8) for number in (1, 2, 3)]
+    cv2.imwritemulti(str(tmp_path / "stack.tif"), pages)
+    camera = FileCamera(str(tmp_path / "stack.tif"))
+    assert [int(pixels[0, 0, 0]) for pixels in camera.samples(2)] == [50, 100]
+    write_video(tmp_path / "film.avi", 3)
+    assert list(FileCamera(str(tmp_path / "film.avi")).samples(2)) == []
