@@ -24,6 +24,10 @@ changed. Other objectives differ by a quarter and more; where it is less, red ce
 smear may be it, and the disagreement must last."""
 
 _QUARTER = 0.25
+_READ_FIELDS, _HALF = 3, 0.5
+"""Where few outlines show, as at a higher magnification: three fields in a row that the network reads as half
+as large again, or more; by the laboratory alone it errs by up to 0.3."""
+
 
 _REMEMBERED = 24  # fields: what a slide's scale rests on, and no more than can be weighed again in a moment
 _ERRORS = 2.5  # standard errors of a field's own scale that its difference may be chance
@@ -42,6 +46,7 @@ class Consensus:
         self.measured: Measured | None = None
         self._fields: deque[RedCells] = deque(maxlen=_REMEMBERED)
         self._odd: list[RedCells] = []
+        self._changed = False
 
     @property
     def doubted(self) -> int:
@@ -55,8 +60,8 @@ class Consensus:
 
     @property
     def sure(self) -> bool:
-        """Whether the scale rests on enough."""
-        return is_sure(self.measured)
+        """Whether the scale rests on enough: on several fields that agree against those before them, too."""
+        return self._changed or is_sure(self.measured)
 
     def see(self, found: RedCells) -> Measured | None:
         """Take one more field in. Returns the scale that held before where it is found to have changed."""
@@ -73,9 +78,11 @@ class Consensus:
     def differs(self, own: Measured) -> bool:
         """Whether a field's own scale is another than the slide's, beyond chance.
 
-        The network alone may err by the laboratory, and then does so in every field: outlines must say it.
+        The network alone errs by the laboratory, and then does so in every field: it must say much more.
         """
-        return self.measured is not None and own.cells > 0 and apart(own, self.measured)
+        if self.measured is None:
+            return False
+        return apart(own, self.measured) if own.cells else _away(own, self.measured) > log(1 + _HALF)
 
     def _doubt(self, found: RedCells) -> Measured | None:
         self._odd.append(found)
@@ -86,11 +93,13 @@ class Consensus:
             del self._odd[:-1]
             return None
         assert self.measured is not None
-        away = abs(log(together.um_per_px / self.measured.um_per_px))
+        away = _away(together, self.measured)
+        outlined = together.cells >= CHANGED_CELLS
         fields = CHANGED_FIELDS if away > log(1 + _QUARTER) else LASTING_FIELDS
-        if len(self._odd) < fields or together.cells < CHANGED_CELLS:
+        read = len(self._odd) >= _READ_FIELDS and away > log(1 + _HALF)
+        if not read and not (outlined and len(self._odd) >= fields):
             return None
-        before, self.measured = self.measured, together
+        before, self.measured, self._changed = self.measured, together, True
         self._fields.clear()
         self._fields.extend(self._odd)
         self._odd.clear()
@@ -104,5 +113,8 @@ def is_sure(measured: Measured | None) -> bool:
 
 def apart(one: Measured, other: Measured) -> bool:
     """Whether two scales differ beyond what people's red cells and chance explain."""
-    away = abs(log(one.um_per_px / other.um_per_px))
-    return away > max(log(1 + DISAGREEMENT), _ERRORS * one.uncertainty)
+    return _away(one, other) > max(log(1 + DISAGREEMENT), _ERRORS * one.uncertainty)
+
+
+def _away(one: Measured, other: Measured) -> float:
+    return abs(log(one.um_per_px / other.um_per_px))
