@@ -37,7 +37,10 @@ class FoldedBlock(nn.Module):
 
 
 class Folded(nn.Module):
-    """(n, S, S, 3) uint8 RGB -> (n, C) float32 calibrated probabilities."""
+    """(n, S, S, 3) uint8 RGB -> (n, C) float32 calibrated probabilities, (n, F) float32 features.
+
+    The features are what the head reads: with them a site can fit a head of its own, without the network.
+    """
 
     def __init__(self, network: Network, temperature: float) -> None:
         super().__init__()
@@ -63,13 +66,18 @@ class Folded(nn.Module):
 
     def logits(self, crops: Tensor) -> Tensor:
         """(n, 3, S, S) float32 grey levels -> (n, C) float32, divided by the temperature."""
-        x = self.stages(self.stem(crops - GREY_MEAN))
-        out: Tensor = self.head(x.mean(dim=(2, 3)))
+        out: Tensor = self.head(self.features(crops))
         return out
 
-    def forward(self, crops: Tensor) -> Tensor:
+    def features(self, crops: Tensor) -> Tensor:
+        """(n, 3, S, S) float32 grey levels -> (n, F) float32, means of the last stage's channels."""
+        out: Tensor = self.stages(self.stem(crops - GREY_MEAN)).mean(dim=(2, 3))
+        return out
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         # cast first: TensorRT lets unsigned bytes into nothing else (NVIDIA/TensorRT#3985)
-        return torch.softmax(self.logits(crops.float().permute(0, 3, 1, 2)), dim=1)
+        features = self.features(crops.float().permute(0, 3, 1, 2))
+        return torch.softmax(self.head(features), dim=1), features
 
 
 class _OwnNorm(nn.Module):

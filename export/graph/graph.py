@@ -37,7 +37,8 @@ def deployed(network: nn.Module, temperature: float) -> nn.Module:
 
 
 def to_onnx(network: nn.Module, size_px: int) -> bytes:
-    """The device's graph: `crops` (n, size_px, size_px, 3) uint8 → `probabilities` (n, C) float32.
+    """The device's graph: `crops` (n, size_px, size_px, 3) uint8 → `probabilities` (n, C) float32, and of a
+    network of ours `features` (n, F) float32, what its last layer reads.
 
     It is simplified twice over: `export.graph.folded` leaves only convolutions, and the exporter's optimiser
     (of onnxscript) folds constants and removes what has no effect. It stays plain ONNX, which TensorRT reads
@@ -50,7 +51,8 @@ def to_onnx(network: nn.Module, size_px: int) -> bytes:
     network = network.eval()
     example = torch.zeros((2, size_px, size_px, 3), dtype=torch.uint8)
     free = {0: torch.export.Dim("n")}
-    return exported(network, example, free, inputs=["crops"], outputs=["probabilities"])
+    outputs = ["probabilities", "features"] if isinstance(network, Folded) else ["probabilities"]
+    return exported(network, example, free, inputs=["crops"], outputs=outputs)
 
 
 def exported(

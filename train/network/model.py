@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.types import U8
-from train.network.backbones import BACKBONES, Backbone
+from train.network.backbones import BACKBONES, LITE, Backbone, weights_file
+from train.network.lite import BLOCKS, Lite
 
 GREY_MEAN, GREY_SPREAD = 190.0, 60.0
 """What a crop's grey levels are shifted and divided by: about zero mean and unit spread. The mean is a whole
@@ -37,6 +38,7 @@ class Architecture:
         each (Pan et al., ECCV 2018), so that what is dark and what is pale can still be told.
     backbone : instead of stem, widths and blocks, a well-known network by its name; see
     `train.network.backbones`.
+    depth : blocks of an EfficientNet-Lite0 that are kept, from its input on; see `train.network.lite`.
     weights : what a backbone begins with: a file, 'stored' for the weights that its makers published, or
         nothing.
     frozen : only a backbone's head learns.
@@ -51,6 +53,7 @@ class Architecture:
     dropout: float = 0.2
     stem_norm: Literal["batch", "crop", "both"] = "batch"
     backbone: str = ""
+    depth: int = BLOCKS
     weights: str = ""
     frozen: bool = False
     hidden: int = 0
@@ -60,8 +63,11 @@ class Architecture:
         for key in ("weights", "frozen", "hidden"):
             if getattr(self, key) and not self.backbone:
                 raise ValueError(f"{key}: {getattr(self, key)!r}, but only a backbone has it; name one")
-        if self.backbone and self.backbone not in BACKBONES:
-            raise ValueError(f"backbone: {self.backbone!r} is unknown; choose of {', '.join(BACKBONES)}")
+        if self.backbone and self.backbone not in (*BACKBONES, LITE):
+            known = ", ".join((*BACKBONES, LITE))
+            raise ValueError(f"backbone: {self.backbone!r} is unknown; choose of {known}")
+        if not 1 <= self.depth <= BLOCKS:
+            raise ValueError(f"depth: {self.depth} is not within 1 to {BLOCKS}")
 
 
 class Block(nn.Module):
@@ -151,6 +157,8 @@ def build(architecture: Architecture, classes: int) -> nn.Module:
     ------
     BackboneError : its backbone needs what is not installed; see `train.network.backbones`.
     """
+    if architecture.backbone == LITE:
+        return Lite(classes, blocks=architecture.depth, dropout=architecture.dropout)
     if architecture.backbone:
         given = architecture
         return Backbone(
@@ -166,6 +174,8 @@ def begin(network: nn.Module, architecture: Architecture, pixels: U8) -> None:
     ------
     BackboneError : the weights are not to be had.
     """
+    if isinstance(network, Lite) and architecture.weights:
+        network.take(weights_file(LITE, architecture.weights))
     if isinstance(network, Backbone):
         if architecture.weights:
             network.take(architecture.weights)

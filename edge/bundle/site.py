@@ -1,0 +1,99 @@
+"""What one laboratory's stain and microscope do to a model, learned on the spot: `edge-device adapt`.
+
+Ranking carries over to a laboratory that nobody trained on, scores do not. So a site may have its own
+threshold, from the scores of healthy people's cells, and with it its own rate of false blasts; and its own
+correction of the last layer, from cells that a local reader named. Both belong to one network and are kept
+outside its bundle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.bundle.manifest import Thresholds
+from edge.bundle.operation import Spread
+from edge.types import F32
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """What is added to a cell's log probabilities, from the features that the network saw in it.
+
+    log p' = log p + `weights` · features + `bias`, up to what makes the classes sum to 1: the last layer
+    fitted again, told as the difference from the one that ships, so that nothing at all is 'as it ships'.
+
+    Attributes
+    ----------
+    weights : (C, F) float32. bias : (C,) float32.
+    cells : class -> cells that it was fitted to.
+    source : who named them and where they come from, in words.
+    gate : figures of the site's own cells without and with it, each left out when it was judged; see
+        `edge.adapt`.
+    """
+
+    weights: F32
+    bias: F32
+    cells: dict[str, int]
+    source: str
+    gate: dict[str, float]
+
+    def __call__(self, probabilities: F32, features: F32) -> F32:
+        """(n, C) and (n, F) float32 → (n, C) float32, rows sum to 1."""
+        logits = np.log(np.maximum(probabilities, 1e-12)) + features @ self.weights.T + self.bias
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
+
+
+@dataclass(frozen=True)
+class Healthy:
+    """Where normal cells score at this site.
+
+    Attributes
+    ----------
+    threshold : a cell is positive here when the positive classes together reach this probability.
+    false_blasts : how often normal cells are called so at it, on the next slide of this site.
+    cells, called : presumed normal cells looked at, and those called positive when they were left out of
+        what chose the threshold. slides : they come from.
+    by_type : class -> (cells, highest tenth's mean score), for people to see.
+    source : in words.
+    """
+
+    threshold: float
+    false_blasts: Spread
+    cells: int
+    called: int
+    slides: int
+    by_type: dict[str, tuple[int, float]]
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """All that is known of one site for one network.
+
+    Attributes
+    ----------
+    network : `edge.bundle.manifest.Manifest.network` of the model that it belongs to.
+    healthy, correction : None where it was not learned; one at least is there. `healthy` was measured with
+        `correction` in place.
+    sensitivity : measured here; None where nobody had blasts to measure it with.
+    made_at : when, UTC, ISO 8601. made_by : the device, in words. key : fingerprint of the device's key that
+        signed it, empty for none.
+    """
+
+    network: str
+    healthy: Healthy | None = None
+    correction: Correction | None = None
+    sensitivity: Spread | None = None
+    made_at: str = ""
+    made_by: str = ""
+    key: str = ""
+
+    def thresholds(self, shipped: Thresholds) -> Thresholds:
+        """The operating point here; a positive cell is certain from where it is certain as shipped."""
+        if self.healthy is None:
+            return shipped
+        positive = self.healthy.threshold
+        return Thresholds(positive, shipped.confidence, max(shipped.certain, positive))
