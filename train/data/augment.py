@@ -34,6 +34,7 @@ class Augmentation:
     stain_mix : spread of the crosstalk between channels: dyes of other makers and ages.
     pale_share : share of crops that lose part of their colour.
     light : spread of the log of the background, each channel by itself: an imperfect white balance.
+    haze : largest share of stray light, which lifts what is dark and takes nothing from what is light.
     gamma : smallest and largest exponent of the grey levels: what cameras make of light.
     coarse_um : largest pixel of the camera that a crop may come from; up to the pitch it changes nothing.
     jpeg_share : share of crops that went through a JPEG file. jpeg_quality : its lowest and highest quality.
@@ -54,6 +55,7 @@ class Augmentation:
     stain_mix: float = 0.06
     pale_share: float = 0.1
     light: float = 0.02
+    haze: float = 0.0
     gamma: tuple[float, float] = (1.0, 1.0)
     coarse_um: float = 0.0
     jpeg_share: float = 0.0
@@ -133,6 +135,9 @@ def _stain(x: Tensor, settings: Augmentation, random: torch.Generator) -> Tensor
     density = torch.bmm(mix * strength, density.flatten(2)).view_as(x)
     background = BACKGROUND * torch.exp(normal(n, 3, 1, 1) * settings.light)
     seen = background * torch.exp(-density)
+    if settings.haze:  # the square: most pictures have little of it
+        stray = torch.rand((n, 1, 1, 1), generator=random) ** 2 * settings.haze
+        seen = seen + stray * (background - seen)
     low, high = settings.gamma
     if (low, high) == (1.0, 1.0):
         return seen

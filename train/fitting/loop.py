@@ -37,9 +37,14 @@ def finished(run: Path, unfinished: LeukoscopeError) -> tuple[dict[str, Tensor],
     return weights, json.loads((run / METRICS).read_text(encoding="utf-8"))
 
 
-def precision_of(wanted: str, device: torch.device) -> Precision:
-    """What convolutions are computed in: `fp32` as asked for, else what the device multiplies fastest."""
-    if wanted == "fp32" or device.type not in ("cpu", "cuda"):
+def precision_of(wanted: str, device: torch.device, *, depthwise: bool = False) -> Precision:
+    """What convolutions are computed in: `fp32` as asked for, else what the device multiplies fastest.
+
+    Parameters
+    ----------
+    depthwise : most of them are; processors do these slower in half precision.
+    """
+    if wanted == "fp32" or device.type not in ("cpu", "cuda") or (depthwise and device.type == "cpu"):
         return "fp32"
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return "fp16"

@@ -26,6 +26,7 @@ _STAGES = (
 
 _MIDDLE, _SPREAD = 127.0, 128.0  # the grey levels that the published weights expect shifted and divided by
 _STEM = 32
+_MULTIPLE = 8  # of channels: what vector units take at a time
 
 
 def published() -> Path | None:
@@ -38,7 +39,10 @@ def published() -> Path | None:
 
 
 class _Convolution(nn.Sequential):
-    """Convolution, batch normalisation, and ReLU6 unless it is the last of a block."""
+    """Convolution, batch normalisation, and ReLU unless it is the last of a block.
+
+    The published weights were trained with ReLU6; without its upper end a graph has one operator less.
+    """
 
     def __init__(
         self,
@@ -53,16 +57,18 @@ class _Convolution(nn.Sequential):
         super().__init__(
             nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
             nn.BatchNorm2d(outputs, eps=1e-3),
-            *([] if last else [nn.ReLU6()]),
+            *([] if last else [nn.ReLU()]),
         )
 
 
 class _Block(nn.Module):
     """Wide 1×1, depthwise and narrow 1×1 convolution, with a short cut where the shape stays."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int, width: float
+    ) -> None:
         super().__init__()
-        wide = inputs * expansion
+        wide = round(inputs * expansion * width / _MULTIPLE) * _MULTIPLE if expansion > 1 else inputs
         self.expand: nn.Module = _Convolution(inputs, wide) if expansion > 1 else nn.Identity()
         self.depthwise = _Convolution(wide, wide, kernel, stride, wide)
         self.project = _Convolution(wide, outputs, last=True)
@@ -79,23 +85,25 @@ class Lite(nn.Module):
     Parameters
     ----------
     classes : C. blocks : how many of the network's `BLOCKS` are kept; eleven end at a sixteenth of the
-        input's size. dropout : share of the pooled features dropped while training.
+        input's size. width : share of the channels kept between a block's 1×1 convolutions, where most of
+        the time goes. dropout : share of the pooled features dropped while training.
     """
 
-    def __init__(self, classes: int, *, blocks: int = 11, dropout: float = 0.0) -> None:
+    def __init__(self, classes: int, *, blocks: int = 11, width: float = 1.0, dropout: float = 0.0) -> None:
         super().__init__()
         self.stem = _Convolution(3, _STEM, 3, 2)
         layers: list[nn.Module] = []
         inputs = _STEM
         for kernel, stride, expansion, outputs, count in _STAGES:
             for index in range(count):
-                layers.append(_Block(inputs, outputs, kernel, stride if index == 0 else 1, expansion))
+                step = stride if index == 0 else 1
+                layers.append(_Block(inputs, outputs, kernel, step, expansion, width))
                 inputs = outputs
         self.blocks = nn.Sequential(*layers[:blocks])
         last = layers[blocks - 1]
         assert isinstance(last, _Block)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(last.project[0].out_channels, classes)  # type: ignore[arg-type]
+        self.head = nn.Linear(last.project[0].out_channels, classes)
 
     def forward(self, crops: Tensor) -> Tensor:
         x = self.blocks(self.stem((crops - _MIDDLE) / _SPREAD))
@@ -103,21 +111,32 @@ class Lite(nn.Module):
         return logits
 
     def take(self, weights: Path) -> None:
-        """Begin with published weights, all but the head's; KeyError where they are another network's."""
+        """Begin with published weights, all but the head's; KeyError where they are another network's.
+
+        Of a block's channels those are kept that weigh most in what comes out of it: by the length of their
+        column of the narrow convolution, times what the normalisation before lets through.
+        """
         given = torch.load(weights, map_location="cpu", weights_only=True)
         _take(self.stem, given, "_conv_stem", "_bn0")
         for number, block in enumerate(self.blocks):
             assert isinstance(block, _Block)
-            place, norms = f"_blocks.{number}", iter(("_bn0", "_bn1", "_bn2"))
+            place = f"_blocks.{number}"
+            gain, shift = (given[f"{place}._bn1.{name}"] for name in ("weight", "bias"))
+            narrow = given[f"{place}._project_conv.weight"]
+            weight = narrow.flatten(1).norm(dim=0) * (gain**2 + shift**2).sqrt()
+            kept = weight.topk(block.depthwise[0].out_channels).indices.sort().values
             if isinstance(block.expand, _Convolution):
-                _take(block.expand, given, f"{place}._expand_conv", f"{place}.{next(norms)}")
-            else:
-                next(norms)
-            _take(block.depthwise, given, f"{place}._depthwise_conv", f"{place}.{next(norms)}")
-            _take(block.project, given, f"{place}._project_conv", f"{place}.{next(norms)}")
+                _take(block.expand, given, f"{place}._expand_conv", f"{place}._bn0", kept)
+            _take(block.depthwise, given, f"{place}._depthwise_conv", f"{place}._bn1", kept)
+            given[f"{place}._project_conv.weight"] = narrow[:, kept]
+            _take(block.project, given, f"{place}._project_conv", f"{place}._bn2")
 
 
-def _take(into: nn.Sequential, given: dict[str, Tensor], convolution: str, norm: str) -> None:
-    into[0].load_state_dict({"weight": given[f"{convolution}.weight"]})
+def _take(
+    into: nn.Sequential, given: dict[str, Tensor], convolution: str, norm: str, kept: Tensor | None = None
+) -> None:
+    """A convolution and its normalisation from published weights, or some of their channels."""
+    some = slice(None) if kept is None else kept
+    into[0].load_state_dict({"weight": given[f"{convolution}.weight"][some]})
     names = ("weight", "bias", "running_mean", "running_var")
-    into[1].load_state_dict({name: given[f"{norm}.{name}"] for name in names}, strict=False)
+    into[1].load_state_dict({name: given[f"{norm}.{name}"][some] for name in names}, strict=False)

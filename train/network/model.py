@@ -39,6 +39,7 @@ class Architecture:
     backbone : instead of stem, widths and blocks, a well-known network by its name; see
     `train.network.backbones`.
     depth : blocks of an EfficientNet-Lite0 that are kept, from its input on; see `train.network.lite`.
+    width : share of the channels inside its blocks that are kept.
     weights : what a backbone begins with: a file, 'stored' for the weights that its makers published, or
         nothing.
     frozen : only a backbone's head learns.
@@ -54,6 +55,7 @@ class Architecture:
     stem_norm: Literal["batch", "crop", "both"] = "batch"
     backbone: str = ""
     depth: int = BLOCKS
+    width: float = 1.0
     weights: str = ""
     frozen: bool = False
     hidden: int = 0
@@ -158,7 +160,9 @@ def build(architecture: Architecture, classes: int) -> nn.Module:
     BackboneError : its backbone needs what is not installed; see `train.network.backbones`.
     """
     if architecture.backbone == LITE:
-        return Lite(classes, blocks=architecture.depth, dropout=architecture.dropout)
+        return Lite(
+            classes, blocks=architecture.depth, width=architecture.width, dropout=architecture.dropout
+        )
     if architecture.backbone:
         given = architecture
         return Backbone(

@@ -91,3 +91,40 @@ def test_the_field_may_end_beside_the_cell() -> None:
 def test_the_same_seed_gives_the_same_crops() -> None:
     assert torch.equal(_augmented(Augmentation(), 3), _augmented(Augmentation(), 3))
     assert not torch.equal(_augmented(Augmentation(), 3), _augmented(Augmentation(), 4))
+
+
+def test_haze_lifts_what_is_dark_and_leaves_the_glass() -> None:
+    crops = _augmented(Augmentation(**{**NOTHING.__dict__, "haze": 0.5}))
+    dark = crops[:, 1, 38:58, 38:58].mean(dim=(1, 2))
+    assert dark.min() < 70
+    assert 100 < dark.max() <= 60 + (BACKGROUND - 60) * 0.5 + 1
+    assert torch.allclose(crops[:, :, :4, :4], torch.tensor(float(BACKGROUND)), atol=1.0)
+
+
+def test_gamma_keeps_the_glass_and_moves_the_dark_both_ways() -> None:
+    crops = _augmented(Augmentation(**{**NOTHING.__dict__, "gamma": (0.8, 1.25)}))
+    dark = crops[:, 1, 38:58, 38:58].mean(dim=(1, 2))
+    assert dark.min() < 55
+    assert dark.max() > 65
+    assert torch.allclose(crops[:, :, :4, :4], torch.tensor(float(BACKGROUND)), atol=1.0)
+
+
+def _edge_width(crops: torch.Tensor) -> torch.Tensor:
+    """(n,) share of pixels that are neither cell nor glass."""
+    green = crops[:, 1]
+    return ((green > 80) & (green < BACKGROUND - 20)).double().mean(dim=(1, 2))
+
+
+def test_a_coarser_camera_blurs_some_crops_and_keeps_their_size() -> None:
+    plain, coarse = (_augmented(Augmentation(**{**NOTHING.__dict__, "coarse_um": um})) for um in (0.0, 0.5))
+    assert coarse.shape == plain.shape
+    wider = _edge_width(coarse) - _edge_width(plain)
+    assert (wider > 0.005).double().mean() > 0.2
+    assert (wider.abs() < 0.002).double().mean() > 0.3  # pixels finer than the pitch change nothing
+
+
+def test_a_jpeg_file_changes_every_crop_a_little() -> None:
+    plain, filed = (_augmented(Augmentation(**{**NOTHING.__dict__, "jpeg_share": s})) for s in (0.0, 1.0))
+    difference = (plain - filed).abs()
+    assert (difference.amax(dim=(1, 2, 3)) > 3).all()
+    assert difference.mean() < 4
