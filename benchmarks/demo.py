@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,8 @@ from types import SimpleNamespace
 import numpy as np
 from results import Results, parser_of
 
-from edge.bundle import bundle, operation
+from edge.bundle import bundle, sitefile
+from edge.bundle.site import Healthy, Site
 from edge.bundle.spreads import of_beta, of_healthy_slides
 from edge.cameras.selection import camera_for
 from edge.line.engine import Engine, open_engine
@@ -62,13 +64,13 @@ class Read:
 
 def read(engine: Engine, seed: int, frames: int) -> Read:
     """One slide through the line of `edge-run`."""
-    about = engine.bundle.manifest
+    about, site = engine.bundle.manifest, sitefile.read(sitefile.DEMO)
     camera = camera_for(f"demo:{seed}", engine.profile.camera, None)
     screening = Screening(
         camera=camera, bundle=engine.bundle, classifier=engine.classifier, store=Unrecorded(),
         scales=Scales(asked="auto", nominal=engine.profile.camera.nominal_um_per_px, camera=camera),
         profile=engine.profile.name, options=ScreeningOptions(max_frames=frames), find=engine.find,
-        site=operation.of_site(operation.DEMO_FILE, about.network, about.operation),
+        site=site if site.network == about.network else None,
     )  # fmt: skip
     looks = [(reading.tally, reading.finding) for reading in screening.readings()]
     return Read(camera.truth()["blast_fraction"], looks)  # type: ignore[attr-defined]
@@ -84,8 +86,10 @@ def slides(first: int, last: int, frames: int) -> Iterator[tuple[int, Read]]:
         engine.close()
 
 
-def site(found: list[tuple[int, Read]], command: str) -> str:
-    """The text of a site's file: false blasts of healthy slides, sensitivity of the others.
+def measured(found: list[tuple[int, Read]], command: str) -> Site:
+    """The simulated microscope as a site: false blasts of healthy slides, sensitivity of the others.
+
+    The threshold is the shipped one, by which these slides were read.
 
     Of a slide with blasts it is known how many of its leukocytes are, not which of those counted: sensitivity
     is what was called by what is there, false blasts taken off. That spreads it, if anything.
@@ -104,8 +108,18 @@ def site(found: list[tuple[int, Read]], command: str) -> str:
             )
     over = fit([np.array(ill)])
     source = f"{len(healthy)} healthy simulated slides and {len(ill)} with blasts: {command}"
-    network = bundle.load().manifest.network
-    return operation.site_file(network, false, source, of_beta(over.a, over.b))
+    about = bundle.load().manifest
+    called, cells = np.sum(healthy, axis=0).tolist()
+    return Site(
+        network=about.network,
+        healthy=Healthy(
+            threshold=about.thresholds.positive, false_blasts=false, cells=cells, called=called,
+            slides=len(healthy), by_type={}, source=source,
+        ),
+        sensitivity=of_beta(over.a, over.b),
+        made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        made_by="benchmarks/demo.py",
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -131,7 +145,7 @@ def main() -> None:
     results.write()
     if arguments.site is not None:
         words = f"python benchmarks/demo.py --seeds {arguments.seeds} --frames {arguments.frames} --site SITE"
-        arguments.site.write_text(site(found, words), encoding="utf-8")
+        arguments.site.write_text(sitefile.text(measured(found, words)), encoding="utf-8")
 
 
 def _holds(slide: Read) -> bool:

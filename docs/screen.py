@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from edge.bundle import bundle, operation
+from edge.bundle import bundle, sitefile
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
 from edge.line.options import ScreeningOptions
@@ -47,7 +47,7 @@ def _app(store: Store) -> tuple[ScreeningApp, Summary]:
         profile=profile.name,
         options=ScreeningOptions(slide="demo", max_frames=FIELDS),
         sinks=[summary],
-        site=operation.of_site(operation.DEMO_FILE, model.manifest.network, model.manifest.operation),
+        site=sitefile.read(sitefile.DEMO),
     )
     return ScreeningApp(screening), summary
 

@@ -19,7 +19,7 @@ from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
     from edge.bundle.bundle import Bundle
-    from edge.bundle.operation import ErrorRates
+    from edge.bundle.site import Site
     from edge.cameras import Camera
     from edge.line.screening import Screening
     from edge.machine.profile import Profile
@@ -76,7 +76,8 @@ def _parser() -> command.Parser:
     add("--single-cell", action="store_true", help="each image is one leukocyte, in its middle")
     add("--independent", action="store_true", help="each frame is a slide of its own, one finding each")
     add("--site", type=Path, metavar="PATH",
-        help="how often the model errs in this laboratory (default: what was measured here)")  # fmt: skip
+        help="this laboratory's threshold and correction, as edge-device adapt --out writes them "
+        "(default: of a live camera the device's own)")  # fmt: skip
     add("--truth", type=Path, metavar="PATH", help="with demo: write what the drawn slide holds, as JSON")
     add("--slide", metavar="ID", help="identifier of the slide (default: a generated one)")
     add("--patient", metavar="ID", help="identifier of its patient, for the records (optional)")
@@ -189,7 +190,10 @@ def _screening(
     from edge.records.summary import Summary
 
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large)
-    site = _site(arguments, camera, model)
+    site, unfit = _site(arguments, camera, model)
+    if unfit is not None:
+        command.say("edge-run", unfit)
+    notices = [line for line in (other, unfit) if line is not None]
     store = _store(arguments)
     held.callback(store.close)
     options = ScreeningOptions(
@@ -199,7 +203,7 @@ def _screening(
         independent=arguments.independent,
         max_frames=arguments.max_frames,
         max_seconds=arguments.max_seconds,
-        note=None if arguments.headless else other,
+        note=None if arguments.headless else "; ".join(notices) or None,
     )
     of_pictures = None if camera.live else model.manifest.um_per_px
     scales = scale.Scales(
@@ -237,32 +241,46 @@ def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
     return camera
 
 
-def _site(arguments: argparse.Namespace, camera: Camera, model: Bundle) -> ErrorRates | None:
-    """How often the model errs where the pictures come from, if that was measured.
+def _site(arguments: argparse.Namespace, camera: Camera, model: Bundle) -> tuple[Site | None, str | None]:
+    """What was learned of the place where the pictures come from, and what somebody must know of it.
 
     The simulated microscope is a site of its own, whose figures ship; pictures in files come from anywhere.
     """
-    from edge.bundle import operation
-    from edge.machine.profile import data_folder
+    from edge.bundle import sitefile
 
-    path = data_folder() / operation.SITE_FILE if camera.live else None
+    own = sitefile.own_path() if camera.live else None
     if hasattr(camera, "truth"):
-        path = operation.DEMO_FILE
-    path = arguments.site or path
+        own = sitefile.DEMO
+    path = arguments.site or own
     if path is None:
-        return None
+        return None, None
     try:
-        if arguments.site is not None and not path.is_file():
-            raise ValueError("is no file")
-        rates = operation.of_site(path, model.manifest.network, model.manifest.operation)
+        site = sitefile.read(path)
     except (OSError, ValueError) as error:
+        if arguments.site is None and isinstance(error, FileNotFoundError):
+            return None, None
         told = getattr(error, "strerror", None) or error
         raise LeukoscopeError(f"site {path}: {told}; measure it anew, or leave it away") from None
-    if arguments.site is not None and rates is None:
+    if site.network == model.manifest.network:
+        return site, _of_another_device(path, site)
+    if arguments.site is not None:
         raise LeukoscopeError(
             f"--site {path}: was measured with another model; measure it anew with this one"
         )
-    return rates
+    if path == sitefile.DEMO:
+        return None, None
+    return None, (
+        f"site {path}: was measured with another model and is not used; measure it anew: "
+        "edge-device adapt --healthy --camera 0"
+    )
+
+
+def _of_another_device(path: Path, site: Site) -> str | None:
+    from edge.bundle import sitefile
+
+    if not sitefile.is_of_another_device(site):
+        return None
+    return f"site {path}: was signed by another device (key {site.key[:16]}); see that it is of this site"
 
 
 def _with_saved_light(camera: Camera) -> None:

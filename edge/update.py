@@ -60,12 +60,28 @@ def _run(arguments: argparse.Namespace) -> int:
                 lambda i: progress.show(i, f"{_STEPS[i]} {arguments.file.name}"),
             )
         command.put(f"in use from the next start on: {named(bundle)}")
+        _tell_of_site(bundle)
     elif arguments.rollback:
-        command.put(f"in use from the next start on: {named(rollback(_say))}")
+        bundle = rollback(_say)
+        command.put(f"in use from the next start on: {named(bundle)}")
+        _tell_of_site(bundle)
     else:
         for line in status():
             command.put(printable(line))
     return command.DONE
+
+
+def _tell_of_site(bundle: Bundle) -> None:
+    """Say so where what was learned of this site is of another network, and so is not used any more."""
+    from edge.bundle import sitefile
+
+    path = sitefile.own_path()
+    with suppress(OSError, ValueError):  # edge-run and the doctor tell of a file that cannot be read
+        if sitefile.read(path).network != bundle.manifest.network:
+            _say(
+                f"site {path}: was measured with another model and no longer holds; measure it anew: "
+                "edge-device adapt --healthy --camera 0"
+            )
 
 
 def _test(arguments: argparse.Namespace, bundle: Bundle) -> None:

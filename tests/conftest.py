@@ -139,6 +139,18 @@ usual_graph = cache(graph)
 
 
 @cache
+def graph_with_features() -> bytes:
+    """The usual graph that also tells what its last layer reads: the crop's mean colour, (n, 3), 0 to 1."""
+    from onnx import TensorProto, helper, load_from_string
+
+    model = load_from_string(graph())
+    model.graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3]))
+    model.graph.node.append(helper.make_node("Identity", ["unit"], ["features"]))
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@cache
 def graph_for_black() -> bytes:
     """A graph that loads, answers for black crops, and fails when it runs on any other."""
     from onnx import TensorProto, helper, load_from_string, numpy_helper

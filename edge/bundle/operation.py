@@ -1,28 +1,16 @@
 """How often a model errs in places that it did not learn from: what a finding reckons with.
 
-Two sources, in this order: what this site measured on slides of its own (a file in the data folder, or given
-with `--site`), else the `operation` table of the bundle's manifest, from runs that left one laboratory out at
-a time. Never what the model does at home, where it learned.
+Two sources, in this order: what this site measured on slides of its own (`edge.bundle.site`), else the
+`operation` table of the bundle's manifest, from runs that left one laboratory out at a time. Never what the
+model does at home, where it learned.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, replace
-from importlib import resources
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from edge.files import strictjson
 from edge.files.strictjson import Table
-
-SITE_FILE = "site.json"
-"""Of the site's own figures in the data folder, beside the calibrations."""
-
-DEMO_FILE = Path(str(resources.files("edge") / "bundles" / "demo-site.json"))
-"""Of the simulated microscope, which is a laboratory of its own; measured by `benchmarks/demo.py --site`."""
-
-_SITE_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +30,11 @@ class Spread:
         if not 0 <= self.low <= self.mean <= self.high <= 1:
             raise ValueError(f"low {self.low:g}, mean {self.mean:g} and high {self.high:g} are not in order")
 
+    @classmethod
+    def of(cls, table: Table) -> Spread:
+        """What such an object of JSON says; ValueError names the field that is wrong."""
+        return cls(*(table.number(name, 0, 1) for name in ("mean", "low", "high")))
+
 
 @dataclass(frozen=True)
 class ErrorRates:
@@ -53,63 +46,30 @@ class ErrorRates:
     false_blasts : share of its other leukocytes that are, of those that are counted.
     source : on what slides or cells that was measured, in words.
     place : 'laboratories', other than this one, or 'site', this one.
+    sensitivity_at_site : share of the slide's blasts that are called positive where the laboratory has a
+        threshold of its own (`edge.bundle.site`); None where nobody measured that.
     """
 
     sensitivity: Spread
     false_blasts: Spread
     source: str
     place: str = "laboratories"
+    sensitivity_at_site: Spread | None = None
 
     def record(self) -> dict[str, Any]:
         """As an object for JSON; `of` reads it again."""
-        return asdict(self)
+        told = asdict(self)
+        at_site = told.pop("sensitivity_at_site")
+        return told | ({"at_site": {"sensitivity": at_site}} if at_site else {})
 
     @classmethod
     def of(cls, table: Table, place: str = "laboratories") -> ErrorRates:
         """What such an object says; ValueError names the field that is wrong."""
+        at_site = table.table("at_site") if "at_site" in table else None
         return cls(
-            sensitivity=_spread(table.table("sensitivity")),
-            false_blasts=_spread(table.table("false_blasts")),
+            sensitivity=Spread.of(table.table("sensitivity")),
+            false_blasts=Spread.of(table.table("false_blasts")),
             source=table.text("source", longest=2000),
             place=table.text("place") if "place" in table else place,
+            sensitivity_at_site=None if at_site is None else Spread.of(at_site.table("sensitivity")),
         )
-
-
-def of_site(path: Path, network: str, elsewhere: ErrorRates | None) -> ErrorRates | None:
-    """What this site measured of a network; None without the file or where it is about another network.
-
-    Parameters
-    ----------
-    network : `edge.bundle.manifest.Manifest.network`.
-    elsewhere : lends the sensitivity where the site had only healthy slides.
-
-    Raises
-    ------
-    ValueError : not such a file, or there is no sensitivity to go with it. One line without the path.
-    OSError : it cannot be read.
-    """
-    try:
-        top = strictjson.read(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    top.only("format", _SITE_FORMAT)
-    if top.text("network") != network:
-        return None
-    source, false_blasts = top.text("source", longest=2000), _spread(top.table("false_blasts"))
-    if "sensitivity" in top:
-        return ErrorRates(_spread(top.table("sensitivity")), false_blasts, source, "site")
-    if elsewhere is None:
-        raise ValueError("measures no sensitivity, and the model brings none")
-    return replace(elsewhere, false_blasts=false_blasts, source=source, place="site")
-
-
-def site_file(network: str, false_blasts: Spread, source: str, sensitivity: Spread | None = None) -> str:
-    """The text of such a file."""
-    rates = {"false_blasts": asdict(false_blasts)}
-    if sensitivity is not None:
-        rates["sensitivity"] = asdict(sensitivity)
-    return json.dumps({"format": _SITE_FORMAT, "network": network, "source": source} | rates, indent=2) + "\n"
-
-
-def _spread(table: Table) -> Spread:
-    return Spread(*(table.number(name, 0, 1) for name in ("mean", "low", "high")))

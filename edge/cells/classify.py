@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
@@ -9,10 +10,14 @@ from typing import Protocol
 import numpy as np
 
 from edge.bundle.bundle import Bundle, BundleError, Manifest, Thresholds
+from edge.bundle.site import Correction, Site
 from edge.cells.detector import INPUT, LEAST
 from edge.runtimes import GraphError, Runtime, Tell, open_runtime
 from edge.runtimes.dynamic import SIDES
 from edge.types import F32, I32, U8, Bools
+
+FEATURES = "features"
+"""Name of a graph's second output: what its last layer reads of each cell, (n, F)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +43,7 @@ class Calls:
 
 
 class Rules(Protocol):
-    """What decides: a manifest, or whatever else has an operating point and positive classes."""
+    """What decides: whatever has an operating point and positive classes, as a manifest or a classifier."""
 
     @property
     def thresholds(self) -> Thresholds: ...
@@ -78,6 +83,7 @@ class Classifier:
         tell: Tell | None = None,
     ) -> None:
         self.manifest: Manifest = bundle.manifest
+        self._site: Site | None = None
         self.note: str | None = None
         kind, precision = variant.split("-", 1)
         sizes = dict.fromkeys(SIDES, LEAST) if self.manifest.task == "detector" else None
@@ -91,13 +97,56 @@ class Classifier:
             sizes=sizes,
         )
         self.runtime, self.version = self._runtime.name, self._runtime.version
+        self._named = f"bundle {bundle.path}: its graph for {variant}"
         try:
-            self._check(f"bundle {bundle.path}: its graph for {variant}")
+            self._check()
         except (BundleError, GraphError):
             self.close()
             raise
 
-    def _check(self, named: str) -> None:
+    def at(self, site: Site | None) -> Classifier:
+        """What decides at a site, by its threshold and its correction: on the same runtime, closed with it.
+
+        Raises
+        ------
+        BundleError : the graph does not tell the features that the site's correction is made of.
+        GraphError : the runtime cannot run it.
+        """
+        if site is None:
+            return self
+        if site.correction is not None:
+            self._check_features(site.correction)
+        here = copy(self)
+        here._site = site
+        return here
+
+    def _check_features(self, correction: Correction) -> None:
+        undo = "measure the site anew with this model, or leave its correction away"
+        if FEATURES not in self._runtime.outputs:
+            raise BundleError(
+                f"{self._named} tells no features, so the site's correction cannot be used; {undo}"
+            )
+        size = self.manifest.size_px
+        given = self._runtime.run({"crops": np.zeros((1, size, size, 3), np.uint8)})[FEATURES]
+        wanted, told = correction.weights.shape, (len(self.manifest.classes), given.shape[-1])
+        if given.ndim != 2 or wanted != told:
+            raise BundleError(
+                f"{self._named} has {told[0]} classes and {told[1]} features, the site's correction is of "
+                f"{wanted[0]} and {wanted[1]}; {undo}"
+            )
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The operating point: the bundle's, or the site's."""
+        shipped = self.manifest.thresholds
+        return shipped if self._site is None else self._site.thresholds(shipped)
+
+    @property
+    def positive_indices(self) -> tuple[int, ...]:
+        return self.manifest.positive_indices
+
+    def _check(self) -> None:
+        named = self._named
         if self.manifest.task == "detector":  # who finds the cells says what they are, by the same graph
             if INPUT not in dict(self._runtime.inputs):
                 raise BundleError(f"{named} takes {dict(self._runtime.inputs)}, not a field")
@@ -113,7 +162,7 @@ class Classifier:
             raise BundleError(f"{named} gives the probabilities of {len(given)} cells for two crops")
 
     def probabilities(self, crops: U8) -> F32:
-        """(n, size, size, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
+        """(n, size, size, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities, as corrected here.
 
         Of a detector's bundle nobody asks it: its cells come with theirs (`edge.types.Cells.probabilities`).
         """
@@ -121,7 +170,13 @@ class Classifier:
             return np.zeros((0, len(self.manifest.classes)), np.float32)
         bound = self._runtime.bound
         batches = (crops[i : i + bound] for i in range(0, len(crops), bound))
-        return np.concatenate([self._runtime.run({"crops": batch})["probabilities"] for batch in batches])
+        return np.concatenate([self._answer(batch) for batch in batches])
+
+    def _answer(self, crops: U8) -> F32:
+        told = self._runtime.run({"crops": crops})
+        if self._site is None or self._site.correction is None:
+            return told["probabilities"]
+        return self._site.correction(told["probabilities"], told[FEATURES].astype(np.float32))
 
     def warm_up(self) -> None:
         """Run the smallest and the largest batch once, so that no later run pays for being the first."""
@@ -130,7 +185,7 @@ class Classifier:
 
     def __call__(self, crops: U8) -> Calls:
         """Probabilities and decisions for (n, size, size, 3) uint8 RGB crops."""
-        return decide(self.probabilities(crops), self.manifest)
+        return decide(self.probabilities(crops), self)
 
     def close(self) -> None:
         """Let go of the runtime."""

@@ -103,6 +103,7 @@ def _examinations() -> list[Examination]:
         Examination("clock", machine.wall_clock),
         Examination("runtime", model.runtime, seconds=10.0),
         Examination("model", model.bundle, seconds=10.0),
+        Examination("site", model.site, seconds=10.0),
         Examination("self-test", model.self_test, seconds=10.0),
         Examination("records", model.records, seconds=10.0),
         Examination("service", service.service),

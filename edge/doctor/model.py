@@ -1,4 +1,4 @@
-"""What computes: runtime, bundle, its self-test; and the records."""
+"""What computes: runtime, bundle, its self-test, what it learned of the site; and the records."""
 
 from __future__ import annotations
 
@@ -39,6 +39,30 @@ def bundle(subject: Subject) -> Check:
     voucher = f"signed by {found.signer}" if found.signer else "shipped with this program"
     manifest = found.manifest
     return Check("fine", f"{manifest.name} {manifest.version}, {found.sha256[:16]}, {voucher}")
+
+
+_MEASURE = "measure it: edge-device adapt --healthy --camera 0"
+
+
+def site(subject: Subject) -> Check:
+    """Whether the model knows how normal cells score here."""
+    from edge.bundle import sitefile
+    from edge.bundle.bundle import load
+    from edge.bundle.site import in_words
+
+    path = subject.folder / sitefile.FILE
+    try:
+        found = sitefile.read(path)
+    except FileNotFoundError:
+        return Check("worth knowing", "not measured here; findings reckon with other laboratories", _MEASURE)
+    except (OSError, ValueError) as error:
+        told = getattr(error, "strerror", None) or error
+        return Check("wrong", f"{path} {told}", f"move it away, or {_MEASURE}")
+    if found.network != load().manifest.network:
+        return Check("worth knowing", f"{path} is of another model and not used", _MEASURE)
+    if sitefile.is_of_another_device(found):
+        return Check("worth knowing", f"{in_words(found.record())}: signed by another device", _MEASURE)
+    return Check("fine", in_words(found.record()))
 
 
 def self_test(subject: Subject) -> Check:

@@ -111,7 +111,8 @@ class Line:
         clock.end("segment")
         centres = self._centres(cells, view, frame)
         crops = about.model_input.of(view, centres, frame.pixels)
-        calls = self._classify(crops) if cells.probabilities is None else decide(cells.probabilities, about)
+        named = cells.probabilities  # by what found them
+        calls = self._classify(crops) if named is None else decide(named, self._classify)
         clock.end("classify")
         centres_um = centres.astype(np.float64) * view.pitch_um
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um)

@@ -35,8 +35,8 @@ class Rules:
     rates: ErrorRates | None = None
 
     @classmethod
-    def of(cls, about: Manifest, site: ErrorRates | None = None) -> Rules:
-        """The bundle's, with the site's own rates where there are any."""
+    def of(cls, about: Manifest, rates: ErrorRates | None = None) -> Rules:
+        """The bundle's, with other rates than its own where these are given."""
         return cls(
             classes=about.classes,
             leukocytes=about.leukocytes,
@@ -44,7 +44,7 @@ class Rules:
             unit=about.unit,
             sign=about.sign,
             rule=about.finding,
-            rates=site or about.operation,
+            rates=rates or about.operation,
         )
 
     def in_differential(self, classes: I32) -> Bools:
@@ -53,7 +53,8 @@ class Rules:
 
     def record(self) -> dict[str, Any]:
         """As an object for JSON, kept with a slide so that it can be judged again."""
-        return cast(dict[str, Any], json.loads(json.dumps(asdict(self))))
+        told = asdict(self) | {"rates": self.rates and self.rates.record()}
+        return cast(dict[str, Any], json.loads(json.dumps(told)))
 
     @classmethod
     def of_record(cls, values: Mapping[str, Any]) -> Rules:

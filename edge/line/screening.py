@@ -13,7 +13,7 @@ from time import monotonic
 
 from edge import __version__
 from edge.bundle.bundle import Bundle
-from edge.bundle.operation import ErrorRates
+from edge.bundle.site import Site
 from edge.cameras import Camera, CameraError, OfFiles
 from edge.cameras.feed import Feed
 from edge.cameras.livefeed import feed_for
@@ -59,6 +59,7 @@ class Screening:
     referral_fraction : the blast fraction, 0 to 1, that the interval is held against.
     camera, runtime, bundle : what to call them. bundle_sha256 : the bundle's hash.
     rules : what the finding reckons with.
+    site : which site's figures are in use, as `edge.bundle.site.Site.record` tells; None for none.
     warning : something to keep in sight (an unsigned bundle), None without it.
     recorded : False when nothing is written down.
     records, records_folder : the records' file and where it lies; None when nothing is written down.
@@ -71,7 +72,7 @@ class Screening:
     throttle : slows the line down; None lets it run.
     feed : of the camera, entered or not; None makes one.
     find : how cells are found; see `edge.cells.segment.segmenter`.
-    site : how often the model errs at this site, where that was measured; see `edge.bundle.operation`.
+    site : what was learned of the place where the pictures come from; None where nothing was.
     """
 
     def __init__(
@@ -88,10 +89,12 @@ class Screening:
         throttle: Throttle | None = None,
         feed: Feed | None = None,
         find: Segmenter = segment,
-        site: ErrorRates | None = None,
+        site: Site | None = None,
     ) -> None:
         self._find = find
-        self.rules = Rules.of(classifier.manifest, site)
+        about, classifier = classifier.manifest, classifier.at(site)
+        self.rules = Rules.of(about, None if site is None else site.rates(about.operation))
+        self.site = None if site is None else site.record()
         self._classifier, self._scales, self._store = classifier, scales, store
         self._options, self._sinks, self._throttle = options, sinks, throttle
         self._stopped, self._go_on, self._woken = threading.Event(), threading.Event(), threading.Event()
@@ -100,15 +103,15 @@ class Screening:
         self._patient = About(patient=options.patient)
         # the slide to begin with the next frame, if any, and what is known of it
         self._asked = deque([(self.slide, self._patient)], maxlen=1)
-        self.classes = classifier.manifest.classes
-        self.positives = classifier.manifest.positive
-        self.leukocytes = classifier.manifest.leukocytes
-        self.referral_fraction = classifier.manifest.finding.refer_fraction
+        self.classes = about.classes
+        self.positives = about.positive
+        self.leukocytes = about.leukocytes
+        self.referral_fraction = about.finding.refer_fraction
         self._camera, self.runtime = camera, classifier.runtime
         self.bundle_sha256 = bundle.sha256
-        explains = classifier.manifest.task == "cell"
+        explains = about.task == "cell"
         self.explainer = Explainer(classifier, bundle.references(), find) if explains else None
-        self.bundle = f"{classifier.manifest.name} {classifier.manifest.version}"
+        self.bundle = f"{about.name} {about.version}"
         # of the bundle itself nothing is kept: its graphs are megabytes
         self._header = SlideHeader(
             version=__version__,
@@ -120,6 +123,7 @@ class Screening:
             trusted=bundle.trusted,
             classes=self.classes,
             rules=self.rules.record(),
+            site=self.site,
         )
         self.recorded = isinstance(store, Store)
         self.records = store.path.absolute() if isinstance(store, Store) else None

@@ -48,6 +48,7 @@ class Slide:
         """
         moment = clock.now()
         row = vars(header) | {"classes": json.dumps(header.classes), "rules": json.dumps(header.rules)}
+        row["site"] = None if header.site is None else json.dumps(header.site)
         row |= {"id": name, "boot": boot, "started_at": iso(moment.utc), "started_s": moment.boot_s}
         row |= {"clock_set": moment.is_set, "process": processes.name()}
         known = {field: noted(field, getattr(about, field)) for field in ("patient", "age", "sex")}

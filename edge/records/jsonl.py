@@ -105,6 +105,7 @@ def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str,
     """The line before the first reading; `um_per_px` is what is assumed until something better is known.
 
     `rates` is how often the model is reckoned to err, here or elsewhere (`edge.bundle.operation.ErrorRates`).
+    `site` is which site's figures it is read with (`edge.bundle.site.Site.record`).
     `boot` names the boot whose clock `t_s` is, in this line and those of the readings; `started_at` is the
     wall clock at that moment, and `clock_set` whether anything vouches for it (see `edge.machine.clock`).
     """
@@ -123,6 +124,7 @@ def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str,
             "classes": list(header.classes),
         },
         "rates": header.rules.get("rates"),
+        "site": None if header.site is None else dict(header.site),
         "runtime": header.runtime,
         "camera": header.camera,
         "profile": header.profile,

@@ -194,5 +194,9 @@ MIGRATIONS = (
             for change in ("UPDATE", "DELETE")
         ),
     ),
+    (
+        # JSON object: the site's figures that it was read with; NULL for the bundle's own, and before
+        "ALTER TABLE slides ADD COLUMN site TEXT",
+    ),
 )
 """The statements that lead from schema version i to i + 1. A file's version is its PRAGMA user_version."""

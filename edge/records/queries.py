@@ -17,7 +17,7 @@ class Queries(ABC):
         """The rows that a statement with these values gives."""
 
     def slides(self) -> list[Row]:
-        """Every slide, the oldest first: columns of table `slides`, `classes`, `rules` and `tally` decoded.
+        """Every slide, the oldest first: columns of table `slides`, those that hold JSON decoded.
 
         `started_at` and `finished_at` are true times as far as they are known, and `clock` says what they
         are: 'set', 'corrected', 'not set' or 'unknown' (see `edge.records.boots`).
@@ -29,7 +29,7 @@ class Queries(ABC):
         # boots and their seconds are in order whatever the wall clock showed; older slides have neither
         found = self._rows(f"SELECT * FROM slides {which} ORDER BY boot, started_s, started_at, id", *values)
         times = self._times()
-        return [_in_time(decoded(row, "classes", "rules", "tally"), times) for row in found]
+        return [_in_time(decoded(row, "classes", "rules", "site", "tally"), times) for row in found]
 
     def readings(self, slide: str) -> list[Row]:
         """The slide's readings in order: the columns of table `readings`, `problems` and `ms` decoded.

@@ -50,6 +50,7 @@ def slide_record(slide: Row) -> dict[str, Any]:
             "trusted": bool(slide["trusted"]),
             "classes": slide["classes"],
         },
+        "site": slide["site"],
         "device": slide["profile"],
         "camera": slide["camera"],
         "runtime": slide["runtime"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
+from edge.bundle.site import in_words
 from edge.files.text import printable
 from edge.records.book import Book
 from edge.records.identifiers import isolated
@@ -45,6 +46,10 @@ def page(book: Book, slide: Row) -> Iterator[str]:
     started, finished = _minute(slide["started_at"]), _minute(slide["finished_at"] or "-")
     yield f"screened  {started} to {finished} UTC (clock {slide['clock']}), {slide['state']}"
     yield f"with      {slide['bundle']} on {slide['profile']}, camera {printable(slide['camera'])}"
+    if slide["site"]:
+        yield from wrap(
+            in_words(slide["site"]), _WIDTH, initial_indent="site      ", subsequent_indent=" " * 10
+        )
     about = book.about(name)
     age = "" if about.age is None else f"{about.age} years"
     if known := ", ".join(filter(None, (about.patient and isolated(about.patient), age, about.sex))):

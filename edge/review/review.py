@@ -47,6 +47,7 @@ class Review:
     slide, by : as the records have them.
     cells : the slide's, called positive before the rest, the most suspicious first and then the doubtful.
     classes, positives, leukocytes, bundle_sha256 : of the bundle.
+    site_file : fingerprint of the site's file that it was read with; empty for the bundle's own figures.
     others : initials of those who had the slide open when this person opened it; see also `beside`.
 
     Raises
@@ -62,6 +63,7 @@ class Review:
         row = book.at_hand(slide)
         self.slide = str(row["id"])
         self.bundle_sha256 = str(row["bundle_sha256"])
+        self.site_file = str(row["site"]["file"]) if row["site"] else ""
         self._rules = rules_of(row)
         self.classes, self.leukocytes = self._rules.classes, self._rules.leukocytes
         self.positives = self._rules.positive

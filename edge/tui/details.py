@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from edge.bundle.site import in_words
 from edge.tui.wording import title
 from edge.types import Reading
 
@@ -46,7 +47,7 @@ class DetailsScreen(ModalScreen[None]):
             yield self._page
 
     def show(self, reading: Reading | None, frames_per_s: float | None, notes: Sequence[str]) -> None:
-        rows = [*_made_with(self._screening), *_rates(self._screening)]
+        rows = [*_made_with(self._screening), *_site(self._screening), *_rates(self._screening)]
         if reading is not None:
             rows += [*_figures(reading), *_speed(reading, frames_per_s)]
         rows += [("note", note) for note in notes]
@@ -73,6 +74,12 @@ def _rates(screening: Screening) -> Iterator[Row]:
     yield "rates", f"of {'this site' if rates.place == 'site' else 'other laboratories'}: {rates.source}"
     yield "", f"sensitivity {_spread(rates.sensitivity)}"
     yield "", f"false blasts {_spread(rates.false_blasts)}"
+
+
+def _site(screening: Screening) -> Iterator[Row]:
+    """Whose threshold decides, where it is not the bundle's."""
+    if screening.site is not None:
+        yield "site", in_words(screening.site)
 
 
 def _spread(rate: Spread) -> str:

@@ -31,6 +31,8 @@ class SlideHeader:
     trusted : False for a bundle that is neither shipped nor signed by a trusted key.
     classes : the bundle's classes, in the order of `Reading.probabilities`.
     rules : what its finding reckons with, as JSON keeps it, so that it can be judged again.
+    site : which site's threshold and correction it was read with (`edge.bundle.site.Site.record`); None for
+        the bundle's own.
     """
 
     version: str
@@ -42,6 +44,7 @@ class SlideHeader:
     trusted: bool
     classes: tuple[str, ...]
     rules: Mapping[str, object] = field(default_factory=dict)
+    site: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)

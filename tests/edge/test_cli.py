@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -11,7 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -19,15 +22,17 @@ import numpy as np
 import pytest
 
 from edge import cli
+from edge.bundle import devicekey, sitefile
 from edge.bundle.bundle import Bundle, load
-from edge.bundle.operation import Spread, site_file
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.machine.profile import data_folder, load_profile
 from edge.records.book import Book
 from edge.records.people import About
 from edge.runtimes.ort import OnnxRuntime
 from edge.selftest import selftest
-from tests.conftest import graph
+from edge.types import LeukoscopeError
+from tests.conftest import golden, graph, graph_with_features
+from tests.edge.bundle.sites import HEALTHY, HERE, correction, site
 
 
 def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -229,28 +234,92 @@ def test_truth_of_the_demo(screen: Callable[..., list[dict[str, Any]]], tmp_path
 def test_whose_rates_are_reckoned_with_is_told(
     screen: Callable[..., list[dict[str, Any]]], fields: Path, tmp_path: Path
 ) -> None:
-    assert screen("--camera", fields)[0]["rates"]["place"] == "laboratories"
-    assert screen("--camera", "demo:1", "--max-frames", 1)[0]["rates"]["place"] == "site"
-    site = tmp_path / "site.json"
-    rate = Spread(0.004, 0.0, 0.012)
-    site.write_text(site_file(load().manifest.network, rate, "3 healthy slides of this laboratory"))
-    rates = screen("--camera", fields, "--site", site)[0]["rates"]
-    assert (rates["place"], rates["false_blasts"]["high"]) == ("site", 0.012)
-    assert rates["sensitivity"] == screen("--camera", fields)[0]["rates"]["sensitivity"]
+    elsewhere, demo = screen("--camera", fields)[0], screen("--camera", "demo:1", "--max-frames", 1)[0]
+    assert (elsewhere["rates"]["place"], elsewhere["site"]) == ("laboratories", None)
+    assert (demo["rates"]["place"], demo["site"]["key"], demo["site"]["slides"]) == ("site", "", 10)
+    path = tmp_path / "site.json"
+    sitefile.write(path, site(load().manifest.network))
+    here = screen("--camera", fields, "--site", path)[0]
+    assert (here["rates"]["place"], here["rates"]["false_blasts"]["high"]) == ("site", HERE.high)
+    assert here["rates"]["sensitivity"] == elsewhere["rates"]["sensitivity"]
+    assert here["site"] == sitefile.read(path).record()
+
+
+def test_a_sites_threshold_and_correction_decide(
+    screen: Callable[..., list[dict[str, Any]]],
+    make_bundle: Callable[..., Path],
+    fields: Path,
+    tmp_path: Path,
+) -> None:
+    members = {"classifier.onnx": graph_with_features()}
+    small = make_bundle(members=members | golden(members))
+    words = ("--camera", fields, "--bundle", small, "--allow-unsigned", "--no-records")
+    network = load(small, allow_unsigned=True).manifest.network
+    path = tmp_path / "site.json"
+
+    def counts(**known: Any) -> dict[str, int]:
+        sitefile.write(path, site(network, **known))
+        return dict(screen(*words, "--site", path)[-2]["counts"])
+
+    everything = counts(healthy=replace(HEALTHY, threshold=0.0))
+    assert everything["blast"] == sum(everything.values()) > 0
+    fitted = counts(healthy=None, correction=correction(monocyte=50.0))
+    assert fitted["monocyte"] == sum(fitted.values()) > 0
+
+
+def test_a_site_of_another_device_is_told(
+    screen: Callable[..., list[dict[str, Any]]],
+    fields: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    tested: None,
+) -> None:
+    path = tmp_path / "site.json"
+    sitefile.write(path, site(load().manifest.network))
+    key = devicekey.own()
+    (data_folder() / devicekey.FILE).unlink()
+    assert screen("--camera", fields, "--site", path)[0]["site"]["key"] == key
+    err = capsys.readouterr().err
+    assert f"edge-run: site {path}: was signed by another device (key {key[:16]})" in err
+
+
+def test_the_devices_own_site_is_for_live_cameras_and_one_of_another_model_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about, own = load(), sitefile.own_path()
+    asked = argparse.Namespace(site=None)
+    live, still = SimpleNamespace(live=True), SimpleNamespace(live=False)
+    assert cli._site(asked, live, about) == (None, None)
+    sitefile.write(own, site("another@0.5"))
+    used, notice = cli._site(asked, live, about)
+    assert (used, str(notice).split("; ")[0]) == (
+        None, f"site {own}: was measured with another model and is not used",
+    )  # fmt: skip
+    sitefile.write(own, site(about.manifest.network))
+    used, notice = cli._site(asked, live, about)
+    assert (used and used.healthy, notice) == (HEALTHY, None)
+    assert cli._site(asked, still, about) == (None, None)
+    own.write_text(own.read_text().replace("0.31", "0.29"))
+    with pytest.raises(LeukoscopeError, match="was altered since it was made; measure it anew"):
+        cli._site(asked, live, about)
 
 
 def test_a_sites_file_that_cannot_be_used_is_told(
     fields: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    site = tmp_path / "site.json"
-    for text, words in (
-        (None, "is no file"),
-        ("{}", "format is missing"),
-        (site_file("another@0.5", Spread(0.0, 0.0, 0.1), "x"), "was measured with another model"),
+    path, other = tmp_path / "site.json", tmp_path / "other.json"
+    sitefile.write(other, site("another@0.5"))
+    fitted = tmp_path / "fitted.json"
+    sitefile.write(fitted, site(load().manifest.network, correction=correction()))
+    path.write_text("{}")
+    for given, words in (
+        (tmp_path / "absent.json", "No such file"),
+        (tmp_path, "is no file"),
+        (path, "format is missing"),
+        (other, "was measured with another model"),
+        (fitted, "the site's correction"),
     ):
-        if text is not None:
-            site.write_text(text)
-        assert cli.main(["--camera", str(fields), "--headless", "--no-records", "--site", str(site)]) == 1
+        assert cli.main(["--camera", str(fields), "--headless", "--no-records", "--site", str(given)]) == 1
         line = capsys.readouterr().err
         assert words in line
         assert line.count("\n") == 1

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from fcntl import ioctl
 from pathlib import Path
 from select import select
@@ -22,6 +23,7 @@ from edge import slides
 from edge.machine.profile import data_folder
 from edge.records.book import Book
 from edge.records.store import Store
+from tests.edge.bundle.sites import site
 from tests.edge.records.example import CLASSES, HEADER
 from tests.edge.records.slides import screened
 from tests.edge.records.test_migrations import version_2
@@ -96,6 +98,17 @@ def test_a_slide_as_json_has_its_cells_and_every_word(run: Run, path: Path, tmp_
     assert sum(first["probabilities"].values()) == pytest.approx(1)
     assert [other["said"] for other in others] == [[]] * 29
     assert slide["confirmed"] == {"blast": 1}
+
+
+def test_a_slides_site_is_told(run: Run, path: Path) -> None:
+    known = replace(site(), file="0123456789abcdef", key="ab" * 32).record()
+    screened(path, ["lymphocyte"], "here", header=replace(HEADER, site=known))
+    assert objects(run("show", "here", "--json", "-")[1])[0]["site"] == known
+    assert objects(run("show", "s", "--json", "-")[1])[0]["site"] is None
+    page = run("show", "here")[1]
+    assert "site      positive from 0.31 on, by 1204 normal cells of 2 slides" in page
+    assert max(map(len, page.splitlines())) < 80
+    assert "site " not in run("show", "s")[1]
 
 
 def test_confirming_tells_what_follows(run: Run, path: Path) -> None:

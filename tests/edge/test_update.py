@@ -14,13 +14,14 @@ from pathlib import Path
 import pytest
 
 from edge import device, update
-from edge.bundle import bundle, installed
+from edge.bundle import bundle, installed, sitefile
 from edge.bundle.bundle import Bundle, BundleError
 from edge.files import atomic
 from edge.machine.profile import data_folder
 from edge.selftest.selftest import SelftestError
 from edge.types import LeukoscopeError
 from edge.update import UpdateError, install, rollback
+from tests.edge.bundle.sites import site
 
 Signed = Callable[..., Path]
 
@@ -268,6 +269,18 @@ def test_the_command_refuses_with_one_line(
     assert _version() == SHIPPED
     device.main(["update"])
     assert "not an Ed25519 public key" in capsys.readouterr().out
+
+
+def test_a_site_of_the_model_before_is_told(signed: Signed, capsys: pytest.CaptureFixture[str]) -> None:
+    path = sitefile.own_path()
+    sitefile.write(path, site(bundle.load().manifest.network))
+    assert device.main(["update", str(signed("7"))]) == 0
+    assert capsys.readouterr().err == (
+        f"edge-device: site {path}: was measured with another model and no longer holds; measure it anew: "
+        "edge-device adapt --healthy --camera 0\n"
+    )
+    assert device.main(["update", "--rollback"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_each_step_is_told(signed: Signed) -> None:

@@ -21,14 +21,17 @@ class Explainer(Protocol):
     def of(self, crop: U8, named: str) -> Why: ...
 
 
-def explainer_of(sha256: str) -> Explainer:
+def explainer_of(sha256: str, site_file: str = "") -> Explainer:
     """What explains the calls of the bundle with this hash: the installed one, or one that ships.
+
+    As the site corrected them, where this device still has the `site_file`
+    (`edge.bundle.site.Site.file`); else as the bundle ships.
 
     Raises
     ------
     LeukoscopeError : it is not on this machine, or cannot be explained.
     """
-    from edge.bundle import bundle, installed
+    from edge.bundle import bundle, installed, sitefile
     from edge.line.engine import open_engine
     from edge.line.explain import Explainer as Occluding
     from edge.machine.profile import load_profile
@@ -37,7 +40,8 @@ def explainer_of(sha256: str) -> Explainer:
     for path in (installed.path_of(sha256), *shipped):
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
             engine = open_engine(load_profile(), bundle.load(path), None, lambda _line: None)
-            return Occluding(engine.classifier, engine.bundle.references(), engine.find)
+            classifier = engine.classifier.at(sitefile.own(site_file))
+            return Occluding(classifier, engine.bundle.references(), engine.find)
     raise LeukoscopeError("the model that named this slide's cells is not on this machine")
 
 

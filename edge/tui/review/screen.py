@@ -72,7 +72,7 @@ class ReviewScreen(ModalScreen[None]):
     def __init__(self, review: Review, why: Callable[[], Explainer] | None = None) -> None:
         super().__init__()
         self.review = review
-        opens = why or partial(explainer_of, review.bundle_sha256)
+        opens = why or partial(explainer_of, review.bundle_sha256, review.site_file)
         self._explaining = Explaining(self, opens, self._answered)
         self._asked = False
         self._only: str | None = None

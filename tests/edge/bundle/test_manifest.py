@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge.bundle import manifest
 from edge.bundle.model_input import ModelInput
+from edge.bundle.operation import Spread
 from tests.conftest import manifest as valid
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -182,6 +183,11 @@ def test_what_a_rule_leaves_out_is_as_the_program_has_it() -> None:
 
 def test_a_bundle_that_does_not_know_how_it_errs_elsewhere_is_read() -> None:
     assert manifest.read(json.dumps(_with("operation", ...)).encode()).operation is None
+    lent = {"mean": 0.7, "low": 0.5, "high": 0.9}
+    found = manifest.read(json.dumps(_with("operation/at_site", {"sensitivity": lent})).encode()).operation
+    assert found is not None
+    assert found.sensitivity_at_site == Spread(**lent)
+    assert "operation.at_site.sensitivity is missing" in _refusal(_with("operation/at_site", {}))
     upside_down = _with("operation/false_blasts", {"mean": 0.1, "low": 0.2, "high": 0.3})
     assert "low 0.2, mean 0.1 and high 0.3 are not in order" in _refusal(upside_down)
 

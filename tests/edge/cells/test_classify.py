@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from edge.bundle import bundle
 from edge.bundle.bundle import BundleError, Manifest, Thresholds
 from edge.cells.classify import Classifier, decide
-from tests.conftest import CLASSES, graph
+from tests.conftest import CLASSES, graph, graph_with_features
+from tests.edge.bundle.sites import HEALTHY, correction, site
 
 
 @pytest.fixture
@@ -101,3 +102,55 @@ def test_a_graph_of_another_shape(make_bundle: Callable[..., Path], size: int, c
     path = make_bundle(graph=graph(classes=classes, size=size))
     with pytest.raises(BundleError, match=r"its graph for ort-fp32 (takes|gives)"):
         Classifier(bundle.load(path, allow_unsigned=True))
+
+
+def _crops(n: int = 40) -> np.ndarray:
+    """Of even colours, all different."""
+    colours = np.random.default_rng(2).integers(0, 256, (n, 1, 1, 3))
+    return np.broadcast_to(colours, (n, 96, 96, 3)).astype(np.uint8)
+
+
+def test_a_site_decides_by_its_own_threshold_on_the_same_runtime(make_bundle: Callable[..., Path]) -> None:
+    shipped = Classifier(bundle.load(make_bundle(), allow_unsigned=True))
+    assert shipped.at(None) is shipped
+    crops = _crops()
+    blasts = shipped.probabilities(crops)[:, 0]
+    threshold = float(np.median(blasts))
+    here = shipped.at(site(healthy=replace(HEALTHY, threshold=threshold)))
+    np.testing.assert_array_equal(here.probabilities(crops), shipped.probabilities(crops))
+    np.testing.assert_array_equal(here(crops).classes == 0, blasts >= threshold)
+    np.testing.assert_array_equal(shipped(crops).classes == 0, blasts >= 0.5)
+    assert (here.runtime, here.manifest) == (shipped.runtime, shipped.manifest)
+
+
+def test_a_site_corrects_what_the_network_says(make_bundle: Callable[..., Path]) -> None:
+    path = make_bundle(
+        members={"classifier.onnx": graph_with_features(), "int8.onnx": graph_with_features()},
+        graphs={"classifier": {"ort-fp32": "classifier.onnx", "ort-int8": "int8.onnx"}},
+        precisions={"ort-int8": {"usable": True, "why": ""}},
+    )
+    crops = _crops()
+    for variant in ("ort-fp32", "ort-int8"):
+        shipped = Classifier(bundle.load(path, allow_unsigned=True), variant=variant)
+        as_shipped = shipped.probabilities(crops)
+        fitted = correction()
+        weights = fitted.weights.copy()
+        weights[0, 0] = 5  # the redder, the more a blast
+        here = shipped.at(site(healthy=None, correction=replace(fitted, weights=weights)))
+        logs = np.log(np.maximum(as_shipped, 1e-12))
+        logs[:, 0] += 5 * (crops[:, 0, 0, 0] / 255)
+        wanted = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(here.probabilities(crops), wanted, atol=1e-4)
+        assert here.thresholds == shipped.thresholds
+        np.testing.assert_array_equal(shipped.probabilities(crops), as_shipped)
+        assert here.probabilities(crops[:0]).shape == (0, len(CLASSES))
+        shipped.close()
+
+
+def test_a_correction_wants_the_features_that_it_was_made_of(make_bundle: Callable[..., Path]) -> None:
+    without = Classifier(bundle.load(make_bundle(), allow_unsigned=True))
+    with pytest.raises(BundleError, match="tells no features, so the site's correction cannot be used"):
+        without.at(site(healthy=None, correction=correction()))
+    shipped = Classifier(bundle.load(make_bundle(graph_with_features()), allow_unsigned=True))
+    with pytest.raises(BundleError, match=r"11 classes and 3 features, the site's correction is of 11 and 4"):
+        shipped.at(site(healthy=None, correction=correction(features=4)))

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from edge.bundle import devicekey, sitefile
+from edge.bundle.bundle import load
 from edge.doctor import model
 from edge.doctor.check import Examination, Subject, examine_all
 from edge.machine.profile import RuntimeSettings, data_folder, load_profile
 from edge.records.store import Store
+from tests.edge.bundle.sites import site
 from tests.edge.doctor.sample import said
 from tests.edge.records.example import HEADER, reading
 
@@ -34,6 +37,28 @@ def test_a_jetson_without_tensorrt(subject: Subject, monkeypatch: pytest.MonkeyP
 
 def test_the_shipped_model(subject: Subject) -> None:
     assert "shipped with this program" in model.bundle(subject).message
+
+
+def test_what_was_learned_of_the_site(subject: Subject) -> None:
+    path, network = subject.folder / sitefile.FILE, load().manifest.network
+    assert said(model.site(subject)) == (
+        "worth knowing: not measured here; findings reckon with other laboratories; "
+        "measure it: edge-device adapt --healthy --camera 0"
+    )
+    sitefile.write(path, site(network))
+    found = model.site(subject)
+    assert (found.level, found.mend) == ("fine", "")
+    assert found.message.startswith(
+        "positive from 0.31 on, by 1204 normal cells of 2 slides (made 2026-11-02"
+    )
+    (data_folder() / devicekey.FILE).unlink()
+    found = model.site(subject)
+    assert (found.level, "signed by another device" in found.message) == ("worth knowing", True)
+    path.write_text(path.read_text().replace("0.31", "0.29"))
+    assert said(model.site(subject)).startswith(f"wrong: {path} was altered since it was made; move it away")
+    sitefile.write(path, site("another@0.5"))
+    found = model.site(subject)
+    assert (found.level, "is of another model and not used" in found.message) == ("worth knowing", True)
 
 
 def test_an_installed_model_that_is_gone(subject: Subject) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.bundle import bundle, operation
+from edge.bundle import bundle, sitefile
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
 from edge.line.likeness import LEAST_CELLS, UNLIKE
@@ -35,9 +35,9 @@ def screened(request: pytest.FixtureRequest, classifier: Classifier) -> tuple[di
     """The truth of a simulated slide, and what the line reads in its first frames."""
     camera = SimulatedCamera(request.param)
     about = classifier.manifest
-    site = operation.of_site(operation.DEMO_FILE, about.network, about.operation)
+    rates = sitefile.read(sitefile.DEMO).rates(about.operation)
     scale = Scales(asked="auto", nominal=0.1, camera=camera).for_slide()
-    line = Line(classifier, scale, rules=Rules.of(about, site))
+    line = Line(classifier, scale, rules=Rules.of(about, rates))
     camera.open()
     truth = camera.truth()
     readings = [line.read(camera.read()) for _ in range(FRAMES)]

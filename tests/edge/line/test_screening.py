@@ -15,16 +15,19 @@ import numpy as np
 import pytest
 
 from edge.bundle import bundle
+from edge.bundle.site import Site
 from edge.cameras import Camera, CameraError, livefeed
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
 from edge.line.options import ScreeningOptions, Throttle
+from edge.line.rules import Rules
 from edge.line.screening import Screening
 from edge.optics.scale import Scales
 from edge.records.book import Book
 from edge.records.people import About
 from edge.records.store import Store, Unrecorded
 from edge.types import FilesRead, Frame, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
+from tests.edge.bundle.sites import HEALTHY, HERE, site
 from tests.edge.records.example import HEADER
 
 
@@ -75,6 +78,7 @@ def screening(classifier: Classifier) -> Callable[..., Screening]:
         store: Store | Unrecorded | None = None,
         sinks: Sequence[Sink] = (),
         throttle: Throttle | None = None,
+        site: Site | None = None,
         **options: Any,
     ) -> Screening:
         return Screening(
@@ -87,6 +91,7 @@ def screening(classifier: Classifier) -> Callable[..., Screening]:
             options=ScreeningOptions(**options),
             sinks=sinks,
             throttle=throttle,
+            site=site,
         )
 
     return make
@@ -100,6 +105,22 @@ def test_a_reading_is_on_the_disk_before_it_is_given(
         for n, reading in enumerate(work.readings()):
             assert len(other.readings(work.slide)) > n
             assert reading.frame.index == n
+
+
+def test_a_slide_keeps_which_sites_figures_it_was_read_with(
+    screening: Callable[..., Screening], frames: list[Frame], tmp_path: Path
+) -> None:
+    known = site(bundle.load().manifest.network, replace(HEALTHY, threshold=0.0))
+    with Store(tmp_path / "r.db") as store:
+        work = screening(_Frames(frames), store, site=known)
+        last = [*work.readings()][-1]
+        (slide,) = store.slides()
+    assert last.tally.positives == last.tally.leukocytes > 0  # all that is not negative
+    assert slide["site"] == work.site == known.record()
+    rules = Rules.of_record(slide["rules"])
+    assert rules == work.rules
+    assert rules.rates is not None
+    assert (rules.rates.place, rules.rates.false_blasts) == ("site", HERE)
 
 
 def test_a_camera_that_fails_loses_nothing(

@@ -86,6 +86,14 @@ def test_a_store_of_version_2_opens_for_people_and_keeps_everything(tmp_path: Pa
             assert [row[: len(was)] for row, was in zip(found, rows, strict=False)] == rows
 
 
+def test_a_store_of_version_3_knows_of_no_site(tmp_path: Path) -> None:
+    path, old = of_version(3, tmp_path)
+    old.close()
+    screened(path, ["blast"])
+    with Book(path) as book:
+        assert book.found("s")["site"] is None
+
+
 def test_a_store_of_version_2_is_only_read_and_brought_up_to_date_all_the_same(tmp_path: Path) -> None:
     path = version_2(tmp_path)
     with Book(path, reads_only=True) as book:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Condition
 from types import MappingProxyType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -150,6 +151,7 @@ class FakeScreening:
     leukocytes = LEUKOCYTES
     referral_fraction = 0.05
     rules = RULES
+    site: Mapping[str, Any] | None = None
     camera = "demo:1"
     runtime = "ort-int8"
     bundle = "leukocytes-1"

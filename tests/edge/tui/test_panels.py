@@ -21,6 +21,7 @@ from edge.tui.panel import Panel
 from edge.tui.status import Keys, Notes
 from edge.tui.wording import title
 from edge.types import FilesRead, Reading
+from tests.edge.bundle.sites import site
 from tests.edge.tui.driver import drive, text_of, until
 from tests.edge.tui.fake_screening import CLASSES, FakeScreening, reading
 
@@ -83,6 +84,18 @@ def test_a_long_note_leaves_the_picture_its_place_and_is_whole_among_the_details
         assert note.strip() in str(pilot.app.screen.query_one(Static).render())
 
     drive(screening, script, (60, 18))
+
+
+def test_whose_threshold_decides_is_among_the_details() -> None:
+    screening = FakeScreening([reading()])
+    screening.site = replace(site(), file="0123456789abcdef").record()
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        await pilot.press("d")
+        page = str(pilot.app.screen.query_one(Static).render())
+        assert "site      positive from 0.31 on, by 1204 normal cells of 2 slides" in page
+
+    drive(screening, script)
 
 
 def test_a_warning_stays_in_sight() -> None:
