@@ -31,6 +31,7 @@ from train.fitting.fit import load_network, settings_of
 from train.fitting.gather import gather
 from train.fitting.task import at
 from train.judging import speed
+from train.network.lite import Lite
 from train.network.model import Network
 from train.recipes.recipe import Recipe
 
@@ -134,7 +135,7 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
         maker: Maker = at(MAKERS[recipe.task])
         return Built(maker(run, options.signer, options.large), Precisions({}, {}), {})
     network, metrics = load_network(run)
-    if options.int8 and not isinstance(network, Network):
+    if options.int8 and not isinstance(network, Network | Lite):
         raise ExportError(
             f"--quantize int8: run {run} has {recipe.architecture.backbone}, which stays FP32; leave it out"
         )

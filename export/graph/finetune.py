@@ -90,7 +90,7 @@ def _beside(student: Folded, layer: str) -> tuple[nn.Identity, ...]:
     """The short cut that adds what a block's first layer reads: in the graphs both read the same bytes."""
     name, _, place = layer.rpartition(".")
     short = getattr(student.get_submodule(name), "short", None)
-    return (short,) if place == "first" and isinstance(short, nn.Identity) else ()
+    return (short,) if place in ("first", "expand") and isinstance(short, nn.Identity) else ()
 
 
 def plain(student: Folded) -> Folded:

@@ -14,6 +14,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from train.network import lite
+from train.network.lite import Convolution, Inverted, Lite
 from train.network.model import GREY_MEAN, GREY_SPREAD, Block, CropNorm, Network
 
 
@@ -36,29 +38,37 @@ class FoldedBlock(nn.Module):
         return torch.relu(self.second(torch.relu(self.first(x))) + self.short(x))
 
 
+class FoldedInverted(nn.Module):
+    """Three convolutions, perhaps with a short cut: `train.network.lite.Inverted` without normalisation."""
+
+    def __init__(self, block: Inverted) -> None:
+        super().__init__()
+        self.expand = _of_lite(block.expand) if isinstance(block.expand, Convolution) else None
+        self.depthwise, self.project = _of_lite(block.depthwise), _of_lite(block.project)
+        self.short = nn.Identity() if block.short else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else torch.relu(self.expand(x))
+        y = self.project(torch.relu(self.depthwise(y)))
+        # the short cut comes second: `export.graph.quantize` relies on it
+        out: Tensor = y if self.short is None else y + self.short(x)
+        return out
+
+
 class Folded(nn.Module):
     """(n, S, S, 3) uint8 RGB -> (n, C) float32 calibrated probabilities, (n, F) float32 features.
 
     The features are what the head reads: with them a site can fit a head of its own, without the network.
     """
 
-    def __init__(self, network: Network, temperature: float) -> None:
+    def __init__(self, network: Network | Lite, temperature: float) -> None:
         super().__init__()
-        first, first_norm, _, second, second_norm, _ = network.stem
-        norm: nn.Module = nn.Identity()
-        if isinstance(first_norm, CropNorm):
-            into, norm = _partly(cast(nn.Conv2d, first), first_norm), _OwnNorm(first_norm.own)
+        if isinstance(network, Lite):
+            self.middle = lite.GREY_MIDDLE
+            self.stem, self.stages = _stages_of_lite(network)
         else:
-            into = _convolution(cast(nn.Conv2d, first), cast(nn.BatchNorm2d, first_norm))
-        into.weight.data /= GREY_SPREAD
-        self.stem = nn.Sequential(
-            into,
-            norm,
-            nn.ReLU(),
-            _convolution(cast(nn.Conv2d, second), cast(nn.BatchNorm2d, second_norm)),
-            nn.ReLU(),
-        )
-        self.stages = nn.Sequential(*(FoldedBlock(cast(Block, block)) for block in network.stages))
+            self.middle = GREY_MEAN
+            self.stem, self.stages = _stages(network)
         self.head = nn.Linear(network.head.in_features, network.head.out_features)
         self.head.weight.data = network.head.weight.data / temperature
         self.head.bias.data = network.head.bias.data / temperature
@@ -71,13 +81,37 @@ class Folded(nn.Module):
 
     def features(self, crops: Tensor) -> Tensor:
         """(n, 3, S, S) float32 grey levels -> (n, F) float32, means of the last stage's channels."""
-        out: Tensor = self.stages(self.stem(crops - GREY_MEAN)).mean(dim=(2, 3))
+        out: Tensor = self.stages(self.stem(crops - self.middle)).mean(dim=(2, 3))
         return out
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         # cast first: TensorRT lets unsigned bytes into nothing else (NVIDIA/TensorRT#3985)
         features = self.features(crops.float().permute(0, 3, 1, 2))
         return torch.softmax(self.head(features), dim=1), features
+
+
+def _stages(network: Network) -> tuple[nn.Sequential, nn.Sequential]:
+    first, first_norm, _, second, second_norm, _ = network.stem
+    norm: nn.Module = nn.Identity()
+    if isinstance(first_norm, CropNorm):
+        into, norm = _partly(cast(nn.Conv2d, first), first_norm), _OwnNorm(first_norm.own)
+    else:
+        into = _convolution(cast(nn.Conv2d, first), cast(nn.BatchNorm2d, first_norm))
+    into.weight.data /= GREY_SPREAD
+    narrow = _convolution(cast(nn.Conv2d, second), cast(nn.BatchNorm2d, second_norm))
+    stem = nn.Sequential(into, norm, nn.ReLU(), narrow, nn.ReLU())
+    return stem, nn.Sequential(*(FoldedBlock(cast(Block, block)) for block in network.stages))
+
+
+def _stages_of_lite(network: Lite) -> tuple[nn.Sequential, nn.Sequential]:
+    into = _of_lite(network.stem)
+    into.weight.data /= lite.GREY_SPREAD
+    blocks = (FoldedInverted(cast(Inverted, block)) for block in network.blocks)
+    return nn.Sequential(into, nn.ReLU()), nn.Sequential(*blocks)
+
+
+def _of_lite(layers: Convolution) -> nn.Conv2d:
+    return _convolution(cast(nn.Conv2d, layers[0]), cast(nn.BatchNorm2d, layers[1]))
 
 
 class _OwnNorm(nn.Module):
@@ -117,6 +151,7 @@ def _convolution(plain: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
         cast(tuple[int, int], plain.kernel_size),
         cast(tuple[int, int], plain.stride),
         cast(tuple[int, int], plain.padding),
+        groups=plain.groups,
     )
     gain = norm.weight.data / torch.sqrt(norm.running_var + norm.eps)
     out.weight.data = plain.weight.data * gain[:, None, None, None]

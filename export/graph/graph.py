@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from edge.runtimes import open_runtime
 from edge.types import F32, U8, LeukoscopeError
 from export.graph.folded import Folded
+from train.network.lite import Lite
 from train.network.model import DeviceGraph, Network
 
 OPSET = 20
@@ -33,7 +34,9 @@ class ExportError(LeukoscopeError):
 
 def deployed(network: nn.Module, temperature: float) -> nn.Module:
     """A run's network as the device computes it: ours folded to convolutions, any other as it is."""
-    return Folded(network, temperature) if isinstance(network, Network) else DeviceGraph(network, temperature)
+    if isinstance(network, Network | Lite):
+        return Folded(network, temperature)
+    return DeviceGraph(network, temperature)
 
 
 def to_onnx(network: nn.Module, size_px: int) -> bytes:

@@ -24,7 +24,9 @@ _STAGES = (
 )  # fmt: skip
 """Kernel, stride of the first block, expansion, channels and blocks of each stage."""
 
-_MIDDLE, _SPREAD = 127.0, 128.0  # the grey levels that the published weights expect shifted and divided by
+GREY_MIDDLE, GREY_SPREAD = 127.0, 128.0
+"""What the published weights expect grey levels to be shifted and divided by."""
+
 _STEM = 32
 _MULTIPLE = 8  # of channels: what vector units take at a time
 
@@ -38,7 +40,7 @@ def published() -> Path | None:
     return next((Path(str(each)) for each in folder.iterdir() if each.name.endswith(".pth")), None)
 
 
-class _Convolution(nn.Sequential):
+class Convolution(nn.Sequential):
     """Convolution, batch normalisation, and ReLU unless it is the last of a block.
 
     The published weights were trained with ReLU6; without its upper end a graph has one operator less.
@@ -61,7 +63,7 @@ class _Convolution(nn.Sequential):
         )
 
 
-class _Block(nn.Module):
+class Inverted(nn.Module):
     """Wide 1×1, depthwise and narrow 1×1 convolution, with a short cut where the shape stays."""
 
     def __init__(
@@ -69,9 +71,9 @@ class _Block(nn.Module):
     ) -> None:
         super().__init__()
         wide = round(inputs * expansion * width / _MULTIPLE) * _MULTIPLE if expansion > 1 else inputs
-        self.expand: nn.Module = _Convolution(inputs, wide) if expansion > 1 else nn.Identity()
-        self.depthwise = _Convolution(wide, wide, kernel, stride, wide)
-        self.project = _Convolution(wide, outputs, last=True)
+        self.expand: nn.Module = Convolution(inputs, wide) if expansion > 1 else nn.Identity()
+        self.depthwise = Convolution(wide, wide, kernel, stride, wide)
+        self.project = Convolution(wide, outputs, last=True)
         self.short = inputs == outputs and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
@@ -91,22 +93,20 @@ class Lite(nn.Module):
 
     def __init__(self, classes: int, *, blocks: int = 11, width: float = 1.0, dropout: float = 0.0) -> None:
         super().__init__()
-        self.stem = _Convolution(3, _STEM, 3, 2)
+        self.stem = Convolution(3, _STEM, 3, 2)
         layers: list[nn.Module] = []
         inputs = _STEM
         for kernel, stride, expansion, outputs, count in _STAGES:
             for index in range(count):
                 step = stride if index == 0 else 1
-                layers.append(_Block(inputs, outputs, kernel, step, expansion, width))
+                layers.append(Inverted(inputs, outputs, kernel, step, expansion, width))
                 inputs = outputs
         self.blocks = nn.Sequential(*layers[:blocks])
-        last = layers[blocks - 1]
-        assert isinstance(last, _Block)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(last.project[0].out_channels, classes)
+        self.head = nn.Linear(_outputs(blocks), classes)
 
     def forward(self, crops: Tensor) -> Tensor:
-        x = self.blocks(self.stem((crops - _MIDDLE) / _SPREAD))
+        x = self.blocks(self.stem((crops - GREY_MIDDLE) / GREY_SPREAD))
         logits: Tensor = self.head(self.dropout(x.mean(dim=(2, 3))))
         return logits
 
@@ -119,17 +119,23 @@ class Lite(nn.Module):
         given = torch.load(weights, map_location="cpu", weights_only=True)
         _take(self.stem, given, "_conv_stem", "_bn0")
         for number, block in enumerate(self.blocks):
-            assert isinstance(block, _Block)
+            assert isinstance(block, Inverted)
             place = f"_blocks.{number}"
             gain, shift = (given[f"{place}._bn1.{name}"] for name in ("weight", "bias"))
             narrow = given[f"{place}._project_conv.weight"]
             weight = narrow.flatten(1).norm(dim=0) * (gain**2 + shift**2).sqrt()
             kept = weight.topk(block.depthwise[0].out_channels).indices.sort().values
-            if isinstance(block.expand, _Convolution):
+            if isinstance(block.expand, Convolution):
                 _take(block.expand, given, f"{place}._expand_conv", f"{place}._bn0", kept)
             _take(block.depthwise, given, f"{place}._depthwise_conv", f"{place}._bn1", kept)
             given[f"{place}._project_conv.weight"] = narrow[:, kept]
             _take(block.project, given, f"{place}._project_conv", f"{place}._bn2")
+
+
+def _outputs(blocks: int) -> int:
+    """Channels after so many blocks."""
+    listed = [outputs for _, _, _, outputs, count in _STAGES for _ in range(count)]
+    return listed[blocks - 1]
 
 
 def _take(

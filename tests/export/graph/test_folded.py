@@ -9,6 +9,8 @@ from torch import nn
 
 from export.graph.folded import Folded
 from export.graph.graph import parity, to_onnx
+from export.graph.quantize import layer_tensors
+from train.network.lite import Lite
 from train.network.model import Architecture, Network
 
 SIZE = 32
@@ -53,3 +55,21 @@ def test_a_stem_that_normalises_the_crop_does_not_see_how_strong_the_stain_is() 
             changes[stem_norm] = float((network.stem[:2](strong) - network.stem[:2](weak)).abs().mean())
     assert changes["crop"] < 0.25 * changes["batch"]
     assert changes["crop"] < changes["both"] < changes["batch"]
+
+
+@pytest.mark.parametrize("width", [0.5, 1.0])
+def test_a_cut_efficientnet_folds_too(width: float) -> None:
+    torch.manual_seed(0)
+    network = Lite(11, blocks=4, width=width)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.running_mean, -1, 1)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    crops = np.random.default_rng(0).integers(0, 256, (4, SIZE, SIZE, 3), np.uint8)
+    folded = Folded(network.eval(), 0.8)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    graph = to_onnx(folded, SIZE)
+    assert parity(network, 0.8, graph, crops) < 1e-5
+    assert [each.layer for each in layer_tensors(graph)][:3] == [
+        "stem.0", "stages.0.depthwise", "stages.0.project",
+    ]  # fmt: skip
