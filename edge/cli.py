@@ -75,6 +75,12 @@ def _parser() -> command.Parser:
         help="micrometres per pixel on the slide (default: auto, measured from red cells)")  # fmt: skip
     add("--single-cell", action="store_true", help="each image is one leukocyte, in its middle")
     add("--independent", action="store_true", help="each frame is a slide of its own, one finding each")
+    add(
+        "--specimen",
+        choices=("blood", "marrow"),
+        default="blood",
+        help="what the slides are smears of (default: blood); of marrow a model for blood only counts",
+    )
     add("--site", type=Path, metavar="PATH",
         help="how often the model errs in this laboratory (default: what was measured here)")  # fmt: skip
     add("--truth", type=Path, metavar="PATH", help="with demo: write what the drawn slide holds, as JSON")
@@ -197,6 +203,7 @@ def _screening(
         patient=patient,
         single_cell=arguments.single_cell,
         independent=arguments.independent,
+        specimen=arguments.specimen,
         max_frames=arguments.max_frames,
         max_seconds=arguments.max_seconds,
         note=None if arguments.headless else other,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -25,16 +25,19 @@ class Calls:
     classes : (n,) int32, decided at the operating point.
     uncertain : (n,) bool, the classifier abstains; never a positive call.
     certain : (n,) bool, a positive call beyond doubt.
+    features : (n, F) float32, what the network keeps of each cell; None where its graph does not tell.
     """
 
     probabilities: F32
     classes: I32
     uncertain: Bools
     certain: Bools
+    features: F32 | None = None
 
     def of(self, keep: Bools) -> Calls:
         """What it says of some of the cells."""
-        return Calls(*(getattr(self, field.name)[keep] for field in fields(self)))
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Calls(**{name: part[keep] for name, part in kept.items() if part is not None})
 
 
 class Rules(Protocol):
@@ -117,11 +120,18 @@ class Classifier:
 
         Of a detector's bundle nobody asks it: its cells come with theirs (`edge.types.Cells.probabilities`).
         """
+        return self._answers(crops)["probabilities"]
+
+    def _answers(self, crops: U8) -> dict[str, F32]:
+        """All outputs of the graph by name, each (n, ...) float32."""
         if not len(crops):
-            return np.zeros((0, len(self.manifest.classes)), np.float32)
+            return {"probabilities": np.zeros((0, len(self.manifest.classes)), np.float32)}
         bound = self._runtime.bound
-        batches = (crops[i : i + bound] for i in range(0, len(crops), bound))
-        return np.concatenate([self._runtime.run({"crops": batch})["probabilities"] for batch in batches])
+        given = [self._runtime.run({"crops": crops[i : i + bound]}) for i in range(0, len(crops), bound)]
+        return {
+            name: np.concatenate([part[name] for part in given]).astype(np.float32, copy=False)
+            for name in self._runtime.outputs
+        }
 
     def warm_up(self) -> None:
         """Run the smallest and the largest batch once, so that no later run pays for being the first."""
@@ -130,7 +140,8 @@ class Classifier:
 
     def __call__(self, crops: U8) -> Calls:
         """Probabilities and decisions for (n, size, size, 3) uint8 RGB crops."""
-        return decide(self.probabilities(crops), self.manifest)
+        given = self._answers(crops)
+        return replace(decide(given["probabilities"], self.manifest), features=given.get("features"))
 
     def close(self) -> None:
         """Let go of the runtime."""

@@ -91,7 +91,7 @@ class Screening:
         site: ErrorRates | None = None,
     ) -> None:
         self._find = find
-        self.rules = Rules.of(classifier.manifest, site)
+        self.rules = Rules.of(classifier.manifest, site, options.specimen)
         self._classifier, self._scales, self._store = classifier, scales, store
         self._options, self._sinks, self._throttle = options, sinks, throttle
         self._stopped, self._go_on, self._woken = threading.Event(), threading.Event(), threading.Event()
@@ -126,6 +126,7 @@ class Screening:
         self.records_folder = self.records.parent if self.records else None
         warnings = [
             *(["unsigned model: not for patients"] if not bundle.trusted else []),
+            *([f"counts only: {self.rules.strange}"] if self.rules.strange else []),
             *([classifier.note] if classifier.note else []),
             *(["nothing is recorded (--no-records)"] if not self.recorded else []),
         ]
