@@ -58,7 +58,7 @@ class Patient:
 
     Attributes
     ----------
-    labels : (n,) str, by experts. calls : of the n cells, with features.
+    labels : (n,) str, by experts. calls : of the n cells.
     looked_at : (n,) bool, those that the table looks at. apl : the diagnosis.
     """
 
@@ -70,9 +70,9 @@ class Patient:
 
     @property
     def features(self) -> F32:
-        """(k, F) float32, of the cells that the table looks at."""
-        assert self.calls.features is not None
-        return self.calls.features[self.looked_at]
+        """(k, F) float32, of the cells that the table looks at; of a network that tells none F is 0."""
+        told = self.calls.features
+        return np.zeros((int(self.looked_at.sum()), 0), np.float32) if told is None else told[self.looked_at]
 
 
 def classes_of(about: Manifest) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ def patients(
 
     Raises
     ------
-    AplError : the bundle's network tells no features, or names no cells. DataError : the data set is absent.
+    DataError : the data set is absent.
     """
     about = opened.manifest
     try:
@@ -107,10 +107,6 @@ def patients(
         calls = classifier(middle(windows.pixels, about.size_px))
     finally:
         classifier.close()
-    if calls.features is None:
-        raise AplError(
-            f"bundle {opened.path}: its network tells no features of a cell; export it anew from its run"
-        )
     return _by_patient(windows, calls, known, about)
 
 
@@ -170,8 +166,13 @@ def alert(listed: Sequence[Patient], about: Manifest) -> Alert:
 
     Raises
     ------
-    AplError : too few patients of a kind, or it tells them apart too badly to be of use.
+    AplError : the network tells no features, there are too few patients of a kind, or it tells them apart
+        too badly to be of use.
     """
+    if any(each.calls.features is None for each in listed):
+        raise AplError(
+            f"bundle {about.name}: its network tells no features of a cell; export it anew from its run"
+        )
     enough = [each for each in listed if each.looked_at.sum() >= LEAST_CELLS]
     few = [each.apl for each in listed if each.looked_at.sum() < LEAST_CELLS]
     truth = np.array([each.apl for each in enough], np.bool_)

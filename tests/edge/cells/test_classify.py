@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from edge.bundle import bundle
 from edge.bundle.bundle import BundleError, Manifest, Thresholds
@@ -101,3 +103,22 @@ def test_a_graph_of_another_shape(make_bundle: Callable[..., Path], size: int, c
     path = make_bundle(graph=graph(classes=classes, size=size))
     with pytest.raises(BundleError, match=r"its graph for ort-fp32 (takes|gives)"):
         Classifier(bundle.load(path, allow_unsigned=True))
+
+
+def test_features_come_with_the_calls_where_the_graph_tells_them(make_bundle: Callable[..., Path]) -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (70, 96, 96, 3)).astype(np.uint8)
+    plain = Classifier(bundle.load(make_bundle(), allow_unsigned=True))(crops)
+    assert plain.features is None
+    assert plain.of(np.arange(70) < 3).features is None
+    model = onnx.load_from_string(graph())
+    model.graph.node.append(helper.make_node("Identity", ["unit"], ["features"]))
+    model.graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3]))
+    telling = Classifier(bundle.load(make_bundle(graph=model.SerializeToString()), allow_unsigned=True))
+    calls = telling(crops)
+    assert calls.features is not None
+    np.testing.assert_allclose(calls.features, crops.mean(axis=(1, 2)) / 255, atol=1e-4)
+    np.testing.assert_array_equal(calls.probabilities, plain.probabilities)
+    kept = calls.of(np.arange(70) < 3).features
+    assert kept is not None
+    assert kept.shape == (3, 3)
+    assert telling(crops[:0]).features is None
