@@ -126,7 +126,7 @@ class Screening:
         self.records_folder = self.records.parent if self.records else None
         warnings = [
             *(["unsigned model: not for patients"] if not bundle.trusted else []),
-            *([f"counts only: {self.rules.strange}"] if self.rules.strange else []),
+            *([f"{options.specimen}: counts only, people judge"] if self.rules.strange else []),
             *([classifier.note] if classifier.note else []),
             *(["nothing is recorded (--no-records)"] if not self.recorded else []),
         ]
