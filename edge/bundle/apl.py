@@ -74,7 +74,7 @@ class AplTable:
         if len(features) < self.least_cells:
             return None
         score = float(quartiles(features) @ np.asarray(self.weights)) + self.bias
-        return Apl(score, score >= self.threshold, self.false_alarms.value)
+        return Apl(score, score >= self.threshold, self.false_alarms.high)
 
     def as_json(self) -> dict[str, Any]:
         """As the manifest has it; `of` reads it again."""

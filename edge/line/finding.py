@@ -61,7 +61,7 @@ def _of_apl(apl: Apl | None) -> str | None:
         return None
     return (
         "The blasts may be of APL (promyelocytic): say so in the call; it is treated within hours. "
-        f"Of other acute leukemias {apl.false_alarms:.0%} look so too."
+        f"Of other acute leukemias up to {apl.false_alarms:.0%} look so too."
     )
 
 

@@ -51,7 +51,8 @@ class Apl:
     Attributes
     ----------
     score : by the bundle's table; see `edge.bundle.apl`. alert : it reaches the table's threshold.
-    false_alarms : share of patients with another acute leukemia, 0 to 1, who raise an alert all the same.
+    false_alarms : share of patients with another acute leukemia, 0 to 1, who at the most raise an alert too:
+        the upper end of its interval, for it was measured on few.
     """
 
     score: float

@@ -42,7 +42,7 @@ def test_the_score_of_a_patient() -> None:
     features = np.array([[0, 1], [1, 1], [2, 1], [6, 1], [8, 1]], np.float32)
     said = TABLE.of_cells(features)
     assert said is not None
-    assert (said.score, said.alert, said.false_alarms) == (-0.5, False, 0.05)  # 2 - 1 + 0.5 - 2
+    assert (said.score, said.alert, said.false_alarms) == (-0.5, False, 0.15)  # 2 - 1 + 0.5 - 2
     above = TABLE.of_cells(features + np.array([1, 0], np.float32))
     assert above is not None
     assert (above.score, above.alert) == (0.5, True)
