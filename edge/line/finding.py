@@ -44,7 +44,7 @@ def judge(tally: Tally, rules: Rules) -> Finding:
         kind=kind,
         headline=_headline(kind, tally, rules, weight),
         reason=reason,
-        advice=" ".join(filter(None, (_of_apl(apl), _advice(kind, tally, rules, weight)))),
+        advice=" ".join(filter(None, (_advice(kind, tally, rules, weight), _of_apl(apl)))),
         blast_fraction=k / n if told else None,
         interval=wilson_interval(k, n, rule.interval_level) if told else None,
         level=rule.interval_level,
@@ -56,7 +56,7 @@ def judge(tally: Tally, rules: Rules) -> Finding:
 
 
 def _of_apl(apl: Apl | None) -> str | None:
-    """What to say of it, first of all: APL is treated on suspicion, for it kills by bleeding within days."""
+    """What to say of it in the call: APL is treated on suspicion, for it kills by bleeding within days."""
     if apl is None or not apl.alert:
         return None
     return (

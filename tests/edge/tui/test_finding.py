@@ -158,9 +158,11 @@ def test_the_finding_is_painted_again_only_when_it_changes(monkeypatch: pytest.M
 @pytest.mark.parametrize("size", SIZES)
 def test_what_cannot_wait_has_a_line_on_every_screen(size: tuple[int, int]) -> None:
     for alert in (True, False):
-        finding = replace(REFER, apl=Apl(1.5, alert, 0.05), advice=f"Say APL. {REFER.advice}")
+        finding = replace(REFER, apl=Apl(1.5, alert, 0.05), advice=f"{REFER.advice} Say APL.")
 
         async def script(pilot: Pilot[Reading], alert: bool = alert) -> None:
-            assert ("APL? Say so in the call" in text_of(pilot, "FindingPanel")) == alert
+            told = text_of(pilot, "FindingPanel")
+            assert ("APL? Say so in the call" in told) == alert
+            assert "Tell the doctor" in told  # whom to call is not cut for it
 
         drive(FakeScreening([reading(finding=finding)]), script, size)
