@@ -22,7 +22,15 @@ PAGE = HERE / "figures.md"
 SECTIONS = {
     "What it sees": ("evaluate-*", "detection-*", "masks", "quality"),
     "Pictures as they come": ("scale", "windows", "litfield", "colours"),
-    "Whether the finding can be trusted": ("finding", "demo", "leftout_slides", "review", "why", "likeness"),
+    "Whether the finding can be trusted": (
+        "finding",
+        "demo",
+        "leftout_slides",
+        "patients",
+        "review",
+        "why",
+        "likeness",
+    ),
     "Laboratories that it never saw": ("leftout", "away"),
     "What the camera and the box withstand": ("system-*", "focus", "flatfield", "arm64"),
     "How fast, and how much memory": (

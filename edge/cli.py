@@ -75,6 +75,12 @@ def _parser() -> command.Parser:
         help="micrometres per pixel on the slide (default: auto, measured from red cells)")  # fmt: skip
     add("--single-cell", action="store_true", help="each image is one leukocyte, in its middle")
     add("--independent", action="store_true", help="each frame is a slide of its own, one finding each")
+    add(
+        "--specimen",
+        choices=("blood", "marrow"),
+        default="blood",
+        help="what the slides are smears of (default: blood); of marrow a model for blood only counts",
+    )
     add("--site", type=Path, metavar="PATH",
         help="this laboratory's threshold and correction, as edge-device adapt --out writes them "
         "(default: of a live camera the device's own)")  # fmt: skip
@@ -201,6 +207,7 @@ def _screening(
         patient=patient,
         single_cell=arguments.single_cell,
         independent=arguments.independent,
+        specimen=arguments.specimen,
         max_frames=arguments.max_frames,
         max_seconds=arguments.max_seconds,
         note=None if arguments.headless else "; ".join(notices) or None,

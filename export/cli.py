@@ -110,6 +110,7 @@ def _add_amend(commands: command.Commands[command.Parser]) -> None:
         metavar="FILE",
         help="how often it errs elsewhere, from edge-train operation --json FILE",
     )
+    add("--apl", type=Path, metavar="FILE", help="how it tells APL, from edge-train apl --json FILE")
     add(
         "--data",
         type=Path,
@@ -196,17 +197,20 @@ def _bundle(arguments: argparse.Namespace) -> int:
 
 
 def _amend(arguments: argparse.Namespace) -> int:
+    from edge.bundle import bundle
     from export.bundle import amend
 
     tables, members = {}, {}
     signer = _signer(arguments.sign)
     if arguments.operation is not None:
         tables["operation"] = amend.operation(arguments.operation)
+    if arguments.data is not None or arguments.apl is not None:
+        old = bundle.load(arguments.bundle, allow_unsigned=True, large=arguments.large)
+    if arguments.apl is not None:
+        tables["apl"] = amend.apl(arguments.apl, old.manifest)
     if arguments.data is not None:
-        from edge.bundle import bundle
         from export.bundle import comparison
 
-        old = bundle.load(arguments.bundle, allow_unsigned=True, large=arguments.large)
         cache = arguments.cache or arguments.out.parent / "cache"
         added = comparison.of_bundle(old, arguments.data, cache, _notice)
         tables, members = tables | dict(added.tables), dict(added.members)

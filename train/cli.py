@@ -60,6 +60,7 @@ def _parser() -> command.Parser:
     _add_cells(compare)
 
     _add_operation(commands)
+    _add_apl(commands)
     return parser
 
 
@@ -166,6 +167,21 @@ def _add_operation(commands: command.Commands[command.Parser]) -> None:
     add("--cache", type=Path, metavar="DIR", help="of cut cells (default: RUNS/cache)")
     add("--bundle", type=Path, help="default: the one in use on this machine")
     command.add_large(operation)
+    add("--json", metavar="OUT", help="write the table as JSON; - for standard output")
+
+
+def _add_apl(commands: command.Commands[command.Parser]) -> None:
+    summary = "whether a bundle tells acute promyelocytic leukemia from others by a patient's cells"
+    example = (
+        "edge-train apl --bundle leukocytes.bundle --data ../data --json apl.json\n"
+        "then: edge-export amend leukocytes.bundle --apl apl.json --out new.bundle"
+    )
+    apl = command.add(commands, "apl", summary, example, run.apl)
+    add = apl.add_argument
+    add("--bundle", type=Path, help="default: the one in use on this machine")
+    add("--data", type=Path, default=Path("."), metavar="DIR", help="folder with deepapl (default: .)")
+    add("--cache", type=Path, metavar="DIR", help="of cut cells (default: none is kept)")
+    command.add_large(apl)
     add("--json", metavar="OUT", help="write the table as JSON; - for standard output")
 
 

@@ -260,6 +260,18 @@ def compare(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def apl(arguments: argparse.Namespace) -> int:
+    """Whether a bundle tells APL from other leukemias."""
+    from edge.bundle import bundle
+    from train.judging import apl as judging
+
+    opened = bundle.load(arguments.bundle, allow_unsigned=True, large=arguments.large)
+    known = judging.patients(opened, arguments.data, arguments.cache, _notice, ("train", "validation"))
+    found = judging.alert(known, opened.manifest)
+    _tell(arguments, found.as_json(), found.lines())
+    return DONE
+
+
 def operation(arguments: argparse.Namespace) -> int:
     """How often a bundle errs elsewhere."""
     from edge.bundle import bundle

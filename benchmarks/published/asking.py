@@ -115,9 +115,12 @@ class Said:
 
     def pick(self, keep: Bools | NDArray[np.int64]) -> Said:
         """Some of them."""
-        calls = Calls(**{name: values[keep] for name, values in vars(self.calls).items()})
         return replace(
-            self, labels=self.labels[keep], groups=self.groups[keep], places=self.places[keep], calls=calls
+            self,
+            labels=self.labels[keep],
+            groups=self.groups[keep],
+            places=self.places[keep],
+            calls=self.calls.of(keep),
         )
 
     def draws(self, seed: int = 0) -> Draws:

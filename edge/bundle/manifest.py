@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge.bundle.apl import AplTable
 from edge.bundle.archive import is_member_name
 from edge.bundle.model_input import ModelInput
 from edge.bundle.operation import ErrorRates
@@ -29,6 +30,9 @@ INTERPOLATION = "box-linear"
 
 SCALE = "red-cells"
 """What the scale of training pictures was measured from; `edge.optics.scale` measures it the same way."""
+
+SPECIMENS = ("blood", "marrow")
+"""What a slide may be a smear of."""
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -122,6 +126,8 @@ class Manifest:
     operation : what the model errs elsewhere; None where nobody left a laboratory out to see.
     familiar : feature of a slide -> lowest and highest that the model's training laboratories show; see
         `edge.line.likeness`.
+    specimens : what it is made for, of `SPECIMENS`; empty where nobody says.
+    apl : how its features tell APL from other leukemias; None where it says nothing of that.
     references : cells to hold others against, None without any; `edge.bundle.bundle.Bundle.references`.
     files : member -> sha256.
     everything : the manifest as it stands in the file, for what is shown but not acted on.
@@ -142,6 +148,8 @@ class Manifest:
     finding: FindingRule
     operation: ErrorRates | None
     familiar: Mapping[str, tuple[float, float]]
+    specimens: tuple[str, ...]
+    apl: AplTable | None
     references: References | None
     files: Mapping[str, str]
     everything: Mapping[str, Any]
@@ -228,6 +236,8 @@ def read(content: bytes) -> Manifest:
         finding=FindingRule.of(top.table("finding")),
         operation=ErrorRates.of(top.table("operation")) if "operation" in top else None,
         familiar=_familiar(top.table("familiar")) if "familiar" in top else {},
+        specimens=top.names("specimen", among=SPECIMENS) if "specimen" in top else (),
+        apl=AplTable.of(top.table("apl"), classes) if "apl" in top else None,
         references=References.of(top.table("references"), classes, files) if "references" in top else None,
         files=files,
         everything=top.values,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -30,16 +30,19 @@ class Calls:
     classes : (n,) int32, decided at the operating point.
     uncertain : (n,) bool, the classifier abstains; never a positive call.
     certain : (n,) bool, a positive call beyond doubt.
+    features : (n, F) float32, what the network keeps of each cell; None where its graph does not tell.
     """
 
     probabilities: F32
     classes: I32
     uncertain: Bools
     certain: Bools
+    features: F32 | None = None
 
     def of(self, keep: Bools) -> Calls:
         """What it says of some of the cells."""
-        return Calls(*(getattr(self, field.name)[keep] for field in fields(self)))
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Calls(**{name: part[keep] for name, part in kept.items() if part is not None})
 
 
 class Rules(Protocol):
@@ -166,17 +169,22 @@ class Classifier:
 
         Of a detector's bundle nobody asks it: its cells come with theirs (`edge.types.Cells.probabilities`).
         """
-        if not len(crops):
-            return np.zeros((0, len(self.manifest.classes)), np.float32)
-        bound = self._runtime.bound
-        batches = (crops[i : i + bound] for i in range(0, len(crops), bound))
-        return np.concatenate([self._answer(batch) for batch in batches])
+        return self._answers(crops)["probabilities"]
 
-    def _answer(self, crops: U8) -> F32:
-        told = self._runtime.run({"crops": crops})
-        if self._site is None or self._site.correction is None:
-            return told["probabilities"]
-        return self._site.correction(told["probabilities"], told[FEATURES].astype(np.float32))
+    def _answers(self, crops: U8) -> dict[str, F32]:
+        """All outputs of the graph by name, each (n, ...) float32, the probabilities as corrected here."""
+        if not len(crops):
+            return {"probabilities": np.zeros((0, len(self.manifest.classes)), np.float32)}
+        bound = self._runtime.bound
+        given = [self._answer(crops[i : i + bound]) for i in range(0, len(crops), bound)]
+        return {name: np.concatenate([part[name] for part in given]) for name in given[0]}
+
+    def _answer(self, crops: U8) -> dict[str, F32]:
+        given = self._runtime.run({"crops": crops})
+        told = {name: part.astype(np.float32, copy=False) for name, part in given.items()}
+        if self._site is not None and self._site.correction is not None:
+            told["probabilities"] = self._site.correction(told["probabilities"], told[FEATURES])
+        return told
 
     def warm_up(self) -> None:
         """Run the smallest and the largest batch once, so that no later run pays for being the first."""
@@ -185,7 +193,8 @@ class Classifier:
 
     def __call__(self, crops: U8) -> Calls:
         """Probabilities and decisions for (n, size, size, 3) uint8 RGB crops."""
-        return decide(self.probabilities(crops), self)
+        told = self._answers(crops)
+        return replace(decide(told["probabilities"], self), features=told.get(FEATURES))
 
     def close(self) -> None:
         """Let go of the runtime."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge.line.evidence import wilson_interval
 from edge.line.rules import Rules
 from edge.line.weighing import Weight, looked_at, weighed
-from edge.types import Finding, FindingKind, Tally
+from edge.types import Apl, Finding, FindingKind, Tally
 from edge.types.problems import MEND, SCALE_UNKNOWN, UNREADABLE
 
 _WHOLE_FILM = 100
@@ -38,18 +38,30 @@ def judge(tally: Tally, rules: Rules) -> Finding:
     told = bool(n and tally.sign)
     weight = weighed(k, n, looked_at(tally), rule, rules.rates) if told and rules.rates is not None else None
     kind, reason = _outcome(tally, rules, weight)
+    apl = tally.apl if kind in ("refer", "read-film") else None
     needed = weight.more if weight is not None and kind == "keep-scanning" else None
     return Finding(
         kind=kind,
         headline=_headline(kind, tally, rules, weight),
         reason=reason,
-        advice=_advice(kind, tally, rules, weight),
+        advice=" ".join(filter(None, (_advice(kind, tally, rules, weight), _of_apl(apl)))),
         blast_fraction=k / n if told else None,
         interval=wilson_interval(k, n, rule.interval_level) if told else None,
         level=rule.interval_level,
         cells_needed=needed,
         corrected=weight.fraction if weight else None,
         corrected_interval=weight.interval if weight else None,
+        apl=apl,
+    )
+
+
+def _of_apl(apl: Apl | None) -> str | None:
+    """What to say of it in the call: APL is treated on suspicion, for it kills by bleeding within days."""
+    if apl is None or not apl.alert:
+        return None
+    return (
+        "The blasts may be of APL (promyelocytic): say so in the call; it is treated within hours. "
+        f"Of other acute leukemias up to {apl.false_alarms:.0%} look so too."
     )
 
 
@@ -58,6 +70,8 @@ def _outcome(tally: Tally, rules: Rules, weight: Weight | None) -> tuple[Finding
     confirmed = sum(tally.confirmed.get(name, 0) for name in rules.positive)
     counted = f"{_many(tally.positives, tally.sign)} among {_many(n, tally.unit)}"
     seen = f"{_many(confirmed, tally.sign)} confirmed by people among {_many(n, tally.unit)}"
+    if rules.strange:
+        return _unreadable(tally, rules) or ("keep-scanning", rules.strange)
     if confirmed >= max(rule.least_positives, rule.confirmed_fraction * n):
         return "refer", f"{seen}: {rule.confirmed_fraction:.0%} or more."
     if tally.standing == "refer":
@@ -71,11 +85,16 @@ def _outcome(tally: Tally, rules: Rules, weight: Weight | None) -> tuple[Finding
         return "read-film", f"{counted}: more than the model calls falsely."
     if weight is not None and weight.clear and not confirmed:
         return "no-blasts-seen", f"{counted}: clearly fewer than {rule.missed_fraction:.0%}."
-    unscaled = tally.trouble == SCALE_UNKNOWN and not n
-    if tally.rejected > rule.rejected_fraction * tally.frames or unscaled:
-        why = f": {tally.trouble}" if tally.trouble not in (None, UNREADABLE) else ""
-        return "not-readable", f"{tally.rejected} of {tally.frames} fields could not be read{why}."
-    return "keep-scanning", _undecided(tally, rules, weight, confirmed)
+    return _unreadable(tally, rules) or ("keep-scanning", _undecided(tally, rules, weight, confirmed))
+
+
+def _unreadable(tally: Tally, rules: Rules) -> tuple[FindingKind, str] | None:
+    """That too many fields were turned down, and why; None where enough could be read."""
+    unscaled = tally.trouble == SCALE_UNKNOWN and not tally.leukocytes
+    if tally.rejected <= rules.rule.rejected_fraction * tally.frames and not unscaled:
+        return None
+    why = f": {tally.trouble}" if tally.trouble not in (None, UNREADABLE) else ""
+    return "not-readable", f"{tally.rejected} of {tally.frames} fields could not be read{why}."
 
 
 def _undecided(tally: Tally, rules: Rules, weight: Weight | None, confirmed: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.line.rules import Rules
 from edge.line.weighing import reached
-from edge.types import I32, Positive, Said, Tally
+from edge.types import I32, Apl, Positive, Said, Tally
 
 
 class Ledger:
@@ -79,6 +79,7 @@ class Ledger:
         rejected: int = 0,
         repeated: int = 0,
         trouble: str | None = None,
+        apl: Apl | None = None,
     ) -> Tally:
         """The counts as they stand.
 
@@ -102,6 +103,7 @@ class Ledger:
             trouble=trouble,
             unit=rules.unit,
             sign=rules.sign,
+            apl=apl,
         )
 
     def _recount(self) -> None:

@@ -27,6 +27,7 @@ class ScreeningOptions:
     patient : whose it is, and every slide where each frame is one; None where nobody said.
     single_cell : each frame is one leukocyte in its middle.
     independent : each frame is a slide of its own.
+    specimen : what the slides are smears of, 'blood' or 'marrow'.
     max_frames, max_seconds : stop after so much, None without a limit.
     note : something to be told with the first reading, None without it.
     """
@@ -35,6 +36,7 @@ class ScreeningOptions:
     patient: str | None = None
     single_cell: bool = False
     independent: bool = False
+    specimen: str = "blood"
     max_frames: int | None = None
     max_seconds: float | None = None
     note: str | None = None

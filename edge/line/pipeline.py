@@ -18,7 +18,8 @@ import numpy as np
 from edge.cells import segment
 from edge.cells.classify import Calls, Classifier, decide
 from edge.cells.segment import Segmenter
-from edge.line import finding, quality
+from edge.line import finding, marrow, quality
+from edge.line.apl import AplCells
 from edge.line.colours import Colours
 from edge.line.focus import FocusMeter
 from edge.line.ledger import Ledger
@@ -69,6 +70,7 @@ class Line:
             litfield.Finder() if mapped and not single_cell else litfield.find
         )
         self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
+        self._apl = AplCells(self._manifest.apl, self._manifest.classes)
         self._colours = colours or Colours()
         self._clocks: dict[Frame, _Stages] = {}  # of frames that wait for their scale
         self._note: str | None = None
@@ -145,7 +147,11 @@ class Line:
             finding=said,
             ms=clock.total(),
             t_s=monotonic(),
-            note=scale.note or self._advice(problems) or self._news(frame.note) or self._likeness.note(),
+            note=scale.note
+            or self._advice(problems)
+            or self._news(frame.note)
+            or self._likeness.note()
+            or self._once(marrow.note(tally, self.rules)),
         )
 
     def _problems_of(self, view: Specimen, frame: Frame, scale: Scale, seen: Quality) -> tuple[str, ...]:
@@ -173,6 +179,13 @@ class Line:
                 return f"{problem}; {MEND[kind][1]}"
         return None
 
+    def _once(self, note: str | None) -> str | None:
+        """What was not told of this slide before."""
+        if note is None or note in self._told:
+            return None
+        self._told.add(note)
+        return note
+
     def _centres(self, cells: Cells, view: Specimen, frame: Frame) -> F32:
         """(n, 2) where crops are cut; see `edge.bundle.model_input.ModelInput.of`."""
         if self._single_cell and len(cells):  # whoever cut the picture knew where the cell's middle is
@@ -193,13 +206,16 @@ class Line:
         with self._writing:
             before = self.tally
             self._problems.update(problems)
-            self._ledger.count(placed.ids[settled], calls.classes[settled])
+            ids, counted = placed.ids[settled], calls.of(settled)
+            self._ledger.count(ids, counted.classes)
+            self._apl.see(ids, counted.classes, counted.features)
             self.tally = self._ledger.tally(
                 uncertain=self._map.undecided,
                 frames=before.frames + 1,
                 rejected=before.rejected + bool(problems),
                 repeated=before.repeated + placed.repeated,
                 trouble=commonest(self._problems),
+                apl=self._apl.say(self._ledger.word),
             )
             return self.tally, finding.judge(self.tally, self.rules)
 
@@ -214,6 +230,7 @@ class Line:
                 rejected=now.rejected,
                 repeated=now.repeated,
                 trouble=now.trouble,
+                apl=self._apl.say(self._ledger.word),
             )
             return self.tally, finding.judge(self.tally, self.rules)
 

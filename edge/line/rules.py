@@ -24,6 +24,8 @@ class Rules:
     classes : of the bundle. leukocytes, positive : those that are counted; that a referral is about.
     unit, sign : see `edge.types.Tally`.
     rule : thresholds. rates : how often the model errs here or elsewhere; None where nobody knows.
+    specimen : what the slide is a smear of, 'blood' or 'marrow'. made_for : of what the bundle's findings
+        hold; empty where it does not say.
     """
 
     classes: tuple[str, ...]
@@ -33,10 +35,13 @@ class Rules:
     sign: str
     rule: FindingRule
     rates: ErrorRates | None = None
+    specimen: str = "blood"
+    made_for: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, about: Manifest, rates: ErrorRates | None = None) -> Rules:
-        """The bundle's, with other rates than its own where these are given."""
+    def of(cls, about: Manifest, rates: ErrorRates | None = None, specimen: str = "blood") -> Rules:
+        """The bundle's, with other rates than its own where these are given; none if strange."""
+        strange = _is_strange(specimen, about.specimens)
         return cls(
             classes=about.classes,
             leukocytes=about.leukocytes,
@@ -44,8 +49,18 @@ class Rules:
             unit=about.unit,
             sign=about.sign,
             rule=about.finding,
-            rates=rates or about.operation,
+            rates=None if strange else rates or about.operation,
+            specimen=specimen,
+            made_for=about.specimens,
         )
+
+    @property
+    def strange(self) -> str | None:
+        """Why this slide is counted and nothing more; None for a specimen that the bundle is made for."""
+        if not _is_strange(self.specimen, self.made_for):
+            return None
+        made_for = " and ".join(self.made_for)
+        return f"This model is made for {made_for}; of {self.specimen} it counts, and people judge."
 
     def in_differential(self, classes: I32) -> Bools:
         """(n,) class indices → (n,) bool: leukocytes, the differential's denominator."""
@@ -68,4 +83,10 @@ class Rules:
             sign=table.text("sign", empty=True),
             rule=FindingRule.of(table.table("rule")),
             rates=ErrorRates.of(table.table("rates")) if values.get("rates") else None,
+            specimen=table.text("specimen") if "specimen" in table else "blood",
+            made_for=table.names("made_for", empty=True) if "made_for" in table else (),
         )
+
+
+def _is_strange(specimen: str, made_for: tuple[str, ...]) -> bool:
+    return bool(made_for) and specimen not in made_for

@@ -93,7 +93,8 @@ class Screening:
     ) -> None:
         self._find = find
         about, classifier = classifier.manifest, classifier.at(site)
-        self.rules = Rules.of(about, None if site is None else site.rates(about.operation))
+        rates = None if site is None else site.rates(about.operation)
+        self.rules = Rules.of(about, rates, options.specimen)
         self.site = None if site is None else site.record()
         self._classifier, self._scales, self._store = classifier, scales, store
         self._options, self._sinks, self._throttle = options, sinks, throttle
@@ -130,6 +131,7 @@ class Screening:
         self.records_folder = self.records.parent if self.records else None
         warnings = [
             *(["unsigned model: not for patients"] if not bundle.trusted else []),
+            *([f"{options.specimen}: counts only, people judge"] if self.rules.strange else []),
             *([classifier.note] if classifier.note else []),
             *(["nothing is recorded (--no-records)"] if not self.recorded else []),
         ]

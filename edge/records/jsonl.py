@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from edge import command
 from edge.files import atomic
 from edge.machine import clock
-from edge.types import FilesRead, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
+from edge.types import Apl, FilesRead, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
 
 
 class JsonLines(Sink):
@@ -125,6 +125,7 @@ def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str,
         },
         "rates": header.rules.get("rates"),
         "site": None if header.site is None else dict(header.site),
+        "specimen": header.rules.get("specimen", "blood"),
         "runtime": header.runtime,
         "camera": header.camera,
         "profile": header.profile,
@@ -214,10 +215,16 @@ def finding_record(slide: str, last: Reading) -> dict[str, Any]:
         "reason": finding.reason,
         "advice": finding.advice,
         "cells_needed": finding.cells_needed,
+        "apl": apl_record(finding.apl),
         "frames": tally.frames,
         "rejected": tally.rejected,
         "repeated": tally.repeated,
     }
+
+
+def apl_record(apl: Apl | None) -> dict[str, Any] | None:
+    """What the blasts of a positive finding look like, as JSON has it."""
+    return None if apl is None else {"score": round(apl.score, 4), "alert": apl.alert}
 
 
 def files_record(files: FilesRead) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.machine import clock
 from edge.optics.illumination import resample
-from edge.types import U8, Finding, Reading, Tally
+from edge.types import U8, Apl, Finding, Reading, Tally
 
 Row = dict[str, Any]
 
@@ -28,6 +28,8 @@ CONTEXT_UM = 56.0
 """Side of the field that is kept round a cell worth a second look: what a person sees of its neighbours."""
 CONTEXT_UM_PER_PX = 0.25
 """The finest that it is kept at."""
+
+_POSITIVE = ("refer", "read-film")
 
 SUSPICIOUS = 0.05
 """Probability of the positive classes together from which a cell is worth a second look."""
@@ -113,6 +115,11 @@ def context(reading: Reading, i: int) -> U8:
 def finding_row(finding: Finding, tally: Tally) -> Row:
     """The columns of a finding and what it rests on, in tables `slides` and `findings`."""
     low, high = finding.interval or (None, None)
+    tallied = vars(tally) | {
+        "counts": dict(tally.counts),
+        "confirmed": dict(tally.confirmed),
+        "apl": tally.apl and vars(tally.apl),
+    }
     corrected_low, corrected_high = finding.corrected_interval or (None, None)
     return {
         "finding": finding.kind,
@@ -127,7 +134,7 @@ def finding_row(finding: Finding, tally: Tally) -> Row:
         "corrected_low": corrected_low,
         "corrected_high": corrected_high,
         "cells_needed": finding.cells_needed,
-        "tally": json.dumps(vars(tally) | {"counts": dict(tally.counts), "confirmed": dict(tally.confirmed)}),
+        "tally": json.dumps(tallied),
     }
 
 
@@ -146,7 +153,14 @@ def finding_of(row: Row) -> Finding | None:
         cells_needed=row["cells_needed"],
         corrected=row["corrected"],
         corrected_interval=_ends(row, "corrected"),
+        apl=apl_of(row["tally"]) if row["finding"] in _POSITIVE else None,
     )
+
+
+def apl_of(tally: Mapping[str, Any] | None) -> Apl | None:
+    """What a slide's blasts look like, from its tally as the records keep it; None where nobody knows."""
+    kept = (tally or {}).get("apl")
+    return Apl(**kept) if kept else None
 
 
 def _ends(row: Row, name: str) -> tuple[float, float] | None:

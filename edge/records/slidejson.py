@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from edge.records.jsonl import probabilities_record
+from edge.records.jsonl import apl_record, probabilities_record
 from edge.records.people import About, Finished, Signature, Word
-from edge.records.rows import Row
+from edge.records.rows import Row, finding_of
 
 
 def slide_record(slide: Row) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def slide_record(slide: Row) -> dict[str, Any]:
     The finding is the one after people's words; `machine_finding` is what the screening ended with. `clock`
     says whether anybody vouches for the times (`edge.records.boots.ClockState`).
     """
+    finding = finding_of(slide)
     return {
         "slide": slide["id"],
         "patient": slide["patient"],
@@ -41,6 +42,7 @@ def slide_record(slide: Row) -> dict[str, Any]:
         "interval_level": slide["interval_level"],
         "blast_fraction_corrected": _rounded(slide["corrected"]),
         "blast_interval_corrected": _interval(slide["corrected_low"], slide["corrected_high"]),
+        "apl": apl_record(finding.apl if finding else None),
         "readers": slide["readers"],
         "signed_by": slide["signed_by"],
         "signed_at": slide["signed_at"],

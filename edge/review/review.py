@@ -18,7 +18,7 @@ from edge.line.ledger import Ledger
 from edge.records.book import Book
 from edge.records.identifiers import initials
 from edge.records.people import About, Place, Signature, Word
-from edge.records.rows import finding_of
+from edge.records.rows import apl_of, finding_of
 from edge.review.agreement import Agreement
 from edge.review.cells import Cell, cells_of, ranked, rules_of
 from edge.review.words import Words, hold
@@ -72,6 +72,7 @@ class Review:
         self._places = {cell.id: i for i, cell in enumerate(self.cells)}
         self._settled = [cell for cell in counted if cell.settled]
         tally = row["machine"]["tally"]
+        self._apl = apl_of(tally)  # features are not kept, so it stays as the screening left it
         abstained = sum(cell.uncertain and not cell.cut for cell in self.cells)
         self._uncertain = tally["uncertain"] if tally else abstained
         # what an older version found, by rules that it did not keep, stands until no blast of it is left
@@ -113,7 +114,7 @@ class Review:
 
     def _judged(self, ledger: Ledger) -> tuple[Tally, Finding]:
         """What the slide says by these words."""
-        tally = ledger.tally(uncertain=self._uncertain, **self._fields)
+        tally = ledger.tally(uncertain=self._uncertain, apl=self._apl, **self._fields)
         finding = judge(tally, self._rules)
         found = self._found_before
         if found is None or finding.kind in _POSITIVE or not tally.positives:

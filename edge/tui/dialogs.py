@@ -47,6 +47,11 @@ _READING = f"""\
  The bar shows between what percentages the true value lies; the yellow mark
  is the referral limit.
 
+[b]APL? Say so in the call[/b]
+ The blasts look like those of acute promyelocytic leukemia. It is treated
+ within hours, on suspicion: say the word when you call. Some other leukemias
+ look so too, and without this line it may still be APL.
+
 [b]The picture[/b]
  A whole box in its class's colour, with the class's name: counted.
  A broken grey box with "unsure" or "?": the machine is not sure.

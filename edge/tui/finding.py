@@ -27,6 +27,7 @@ BANDS: dict[FindingKind, tuple[str, RGB]] = {
 _STILL_TO_SEE: RGB = (190, 190, 190)  # a negative is green only where no suspicious cell waits for an eye
 _WAITING: RGB = (80, 80, 80)
 _SCALES = (0.1, 0.2, 0.5, 1.0)
+_APL = " APL? Say so in the call "
 _ROOMY = 15  # lines, from which the headline has air round it
 
 
@@ -75,11 +76,13 @@ class FindingPanel(Panel):
         return [Content.styled(f"{line:<{width}}"[:width], style) for line in lines]
 
     def _words(self, width: int) -> list[Content]:
-        """Why, and what to do, which stands out."""
+        """Why, and what to do, which stands out; what cannot wait stands first."""
         if self._finding is None:
             return []
+        apl = self._finding.apl
+        urgent = [Content.styled(f"{_APL:<{width}}"[:width], "bold reverse")] if apl and apl.alert else []
         reason, advice = wrap(self._finding.reason, width), wrap(self._finding.advice, width)
-        return [*map(Content, reason), *(Content.styled(line, "bold") for line in advice)]
+        return [*urgent, *map(Content, reason), *(Content.styled(line, "bold") for line in advice)]
 
     def _counted(self, width: int) -> list[Content]:
         """What was counted, what people confirmed of it and have still to see, how much more is needed."""

@@ -9,6 +9,7 @@ from edge.types.cells import Cells, CellsInFrame
 from edge.types.error import LeukoscopeError
 from edge.types.files import FilesRead, LeftOut
 from edge.types.reading import (
+    Apl,
     Finding,
     FindingKind,
     Positive,
@@ -22,7 +23,7 @@ from edge.types.said import Said
 from edge.types.taken import Frame, Light, Waiting
 
 __all__ = [
-    "F32", "F64", "I32", "U8", "Bools", "Cells", "CellsInFrame", "FilesRead", "Finding", "FindingKind",
+    "F32", "F64", "I32", "U8", "Apl", "Bools", "Cells", "CellsInFrame", "FilesRead", "Finding", "FindingKind",
     "Frame", "LeftOut", "LeukoscopeError", "Light", "Positive", "Reading", "Said", "ScaleSource", "Sink",
     "SlideHeader", "Tally", "Waiting",
 ]  # fmt: skip

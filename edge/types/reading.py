@@ -48,6 +48,22 @@ class SlideHeader:
 
 
 @dataclass(frozen=True)
+class Apl:
+    """Whether a slide's blasts look like those of acute promyelocytic leukemia.
+
+    Attributes
+    ----------
+    score : by the bundle's table; see `edge.bundle.apl`. alert : it reaches the table's threshold.
+    false_alarms : share of patients with another acute leukemia, 0 to 1, who at the most raise an alert too:
+        the upper end of its interval, for it was measured on few.
+    """
+
+    score: float
+    alert: bool
+    false_alarms: float
+
+
+@dataclass(frozen=True)
 class Finding:
     """What the slide says so far.
 
@@ -64,6 +80,7 @@ class Finding:
     cells_needed : how many more leukocytes would decide, None when decided or unknown.
     corrected : `blast_fraction` corrected for the network's errors; None where these are not known.
     corrected_interval : of it, valid at any look while the slide is scanned.
+    apl : of a positive finding, what its blasts look like; None where nobody knows.
     """
 
     kind: FindingKind
@@ -76,6 +93,7 @@ class Finding:
     cells_needed: int | None = None
     corrected: float | None = None
     corrected_interval: tuple[float, float] | None = None
+    apl: Apl | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +118,7 @@ class Tally:
         without any.
     unit, sign : what is counted, and what one of a positive class is called; no sign where the bundle knows
         none. A bundle that names whole fields counts fields.
+    apl : what the cells look like that may be blasts, whatever the finding; None where nobody knows.
     """
 
     counts: Mapping[str, int]
@@ -116,6 +135,7 @@ class Tally:
     trouble: str | None = None
     unit: str = "leukocyte"
     sign: str = "blast"
+    apl: Apl | None = None
 
     @property
     def summary(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +10,7 @@ from edge.bundle.manifest import FORMAT, INTERPOLATION, SCALE, FindingRule
 from export.bundle import card
 from export.graph.precisions import MEMBERS, Precisions
 from export.graph.segmenter import Segmenter
+from train.data.classes import CLASSES
 from train.data.dataset import OF_ONE_PERSON
 from train.data.registry import dataset
 from train.recipes.recipe import Recipe
@@ -39,6 +40,11 @@ def finding_of(task: str) -> dict[str, Any]:
     return FINDING_OF_FIELDS if task == "field" else FINDING
 
 
+def specimen_of(classes: Sequence[str]) -> dict[str, list[str]]:
+    """What a bundle with these classes is made for, where that is known: those of a blood smear's cells."""
+    return {"specimen": ["blood"]} if tuple(classes) == CLASSES else {}
+
+
 def manifest_of(
     recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisions, segmenter: Segmenter | None = None
 ) -> dict[str, Any]:
@@ -52,6 +58,7 @@ def manifest_of(
         "classes": list(recipe.classes),
         "leukocytes": list(recipe.counted),
         "positive": list(recipe.positive),
+        **specimen_of(recipe.classes),
         "input": {
             "pitch_um": recipe.input.pitch_um,
             "size_px": model_input.size_px,

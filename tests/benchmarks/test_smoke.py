@@ -80,6 +80,25 @@ def runs(tmp_path: Path, make_bundle: Callable[..., Path]) -> Path:
     return all_left_out(tmp_path / "runs", ("deepapl", "cnmc"))
 
 
+def test_patients_are_slides(
+    run: Run, tmp_path: Path, make_bundle: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    layouts.LAYOUTS["deepapl"](tmp_path)
+    folders = sorted((tmp_path / "deepapl" / "Data" / "All").iterdir())
+    rows = [f"{path.name},AML,Discovery" for path in folders]
+    (tmp_path / "deepapl" / "Data" / "master.csv").write_text(
+        "\n".join(["Patient_ID,Diagnosis,Cohort", *rows])
+    )
+    bundle, out = make_bundle(training=TRAINED), tmp_path / "out.json"
+    run("patients", "--data", tmp_path, "--bundle", bundle, "--split", "train", "--json", out)
+    found = json.loads(out.read_text())
+    assert found["command"] == "python benchmarks/patients.py --data DATA --bundle BUNDLE --split train"
+    listed = found["details"]["patients"]
+    assert {each["patient"] for each in listed} <= {path.name for path in folders}
+    assert all(each["apl alert"] is None for each in listed)
+    assert "positive once a person saw 40" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_help_says_what_it_measures_and_how_to_run_it(
     name: str, run: Run, capsys: pytest.CaptureFixture[str]

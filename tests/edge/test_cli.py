@@ -31,6 +31,7 @@ from edge.records.people import About
 from edge.runtimes.ort import OnnxRuntime
 from edge.selftest import selftest
 from edge.types import LeukoscopeError
+from export.bundle.amend import amend
 from tests.conftest import golden, graph, graph_with_features
 from tests.edge.bundle.sites import HEALTHY, HERE, correction, site
 
@@ -123,6 +124,21 @@ def test_json_of_a_folder(screen: Callable[..., list[dict[str, Any]]], fields: P
     assert finding["finding"] in ("refer", "no-blasts-seen", "keep-scanning", "not-readable")
     assert finding["reason"]
     assert files == {"kind": "files", "read": 3, "left_out": [], "trusted": True}
+
+
+def test_of_marrow_a_bundle_for_blood_only_counts(
+    screen: Callable[..., list[dict[str, Any]]], fields: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "blood.bundle"
+    amend(Path("leukocytes"), out, {"specimen": ["blood"]})
+    words = ("--camera", fields, "--no-records", "--bundle", out, "--allow-unsigned")
+    start, *_, finding, _ = screen(*words, "--specimen", "marrow")
+    assert (start["specimen"], start["rates"]) == ("marrow", None)
+    assert (finding["finding"], finding["headline"]) == ("keep-scanning", "COUNTS ONLY")
+    assert finding["reason"].startswith("This model is made for blood")
+    start, *_ = screen(*words)
+    assert start["specimen"] == "blood"
+    assert start["rates"] is not None
 
 
 def test_independent_frames_have_a_finding_each(

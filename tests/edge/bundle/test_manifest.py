@@ -14,6 +14,7 @@ from edge.bundle import manifest
 from edge.bundle.model_input import ModelInput
 from edge.bundle.operation import Spread
 from tests.conftest import manifest as valid
+from tests.edge.bundle.test_apl import TABLE
 
 QUICK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
 
@@ -283,3 +284,15 @@ def test_any_value_in_any_field(path: str, value: Any) -> None:
         assert about.everything == json.loads(content)
         assert set(about.positive) <= set(about.leukocytes) <= set(about.classes)
     assert not line or line.isprintable()
+
+
+def test_what_it_is_made_for_and_how_it_tells_apl_may_be_told() -> None:
+    about = manifest.read(json.dumps(GOOD).encode())
+    assert (about.specimens, about.apl) == ((), None)
+    more = {"specimen": ["blood"], "apl": TABLE.as_json()}
+    about = manifest.read(json.dumps(GOOD | more).encode())
+    assert (about.specimens, about.apl) == (("blood",), TABLE)
+    assert "specimen names 'urine', not one of blood, marrow" in _refusal(GOOD | {"specimen": ["urine"]})
+    assert "specimen is a list of 0" in _refusal(GOOD | {"specimen": []})
+    assert "apl is 3; it must be an object" in _refusal(GOOD | {"apl": 3})
+    assert "apl.classes names 'cat'" in _refusal(GOOD | {"apl": more["apl"] | {"classes": ["cat"]}})

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from edge.bundle import bundle
 from edge.bundle.bundle import BundleError, Manifest, Thresholds
@@ -154,3 +156,22 @@ def test_a_correction_wants_the_features_that_it_was_made_of(make_bundle: Callab
     shipped = Classifier(bundle.load(make_bundle(graph_with_features()), allow_unsigned=True))
     with pytest.raises(BundleError, match=r"11 classes and 3 features, the site's correction is of 11 and 4"):
         shipped.at(site(healthy=None, correction=correction(features=4)))
+
+
+def test_features_come_with_the_calls_where_the_graph_tells_them(make_bundle: Callable[..., Path]) -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (70, 96, 96, 3)).astype(np.uint8)
+    plain = Classifier(bundle.load(make_bundle(), allow_unsigned=True))(crops)
+    assert plain.features is None
+    assert plain.of(np.arange(70) < 3).features is None
+    model = onnx.load_from_string(graph())
+    model.graph.node.append(helper.make_node("Identity", ["unit"], ["features"]))
+    model.graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3]))
+    telling = Classifier(bundle.load(make_bundle(graph=model.SerializeToString()), allow_unsigned=True))
+    calls = telling(crops)
+    assert calls.features is not None
+    np.testing.assert_allclose(calls.features, crops.mean(axis=(1, 2)) / 255, atol=1e-4)
+    np.testing.assert_array_equal(calls.probabilities, plain.probabilities)
+    kept = calls.of(np.arange(70) < 3).features
+    assert kept is not None
+    assert kept.shape == (3, 3)
+    assert telling(crops[:0]).features is None

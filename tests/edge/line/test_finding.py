@@ -11,7 +11,7 @@ from edge.bundle.manifest import FindingRule
 from edge.bundle.operation import ErrorRates, Spread
 from edge.line.finding import judge
 from edge.line.rules import Rules
-from edge.types import Tally
+from edge.types import Apl, Tally
 from edge.types.problems import MEND
 from tests.conftest import CLASSES
 
@@ -164,3 +164,39 @@ def test_a_slide_without_a_scale_is_not_readable_before_most_fields_are_turned_d
     assert (
         judge(_tally(5, 0, frames=20, rejected=1, trouble="scale unknown"), _rules()).kind == "keep-scanning"
     )
+
+
+@pytest.mark.parametrize("standing", ["refer", "read-film"])
+def test_blasts_that_look_like_apl_are_to_be_told_in_the_call(standing: str) -> None:
+    said = judge(_tally(100, 20, standing=standing, apl=Apl(1.5, True, 0.1513)), _rules())
+    assert said.apl == Apl(1.5, True, 0.1513)
+    assert "The blasts may be of APL (promyelocytic): say so in the call" in said.advice
+    assert said.advice.endswith("Of other acute leukemias up to 15% look so too.")
+    plain = judge(_tally(100, 20, standing=standing, apl=Apl(-1.5, False, 0.1513)), _rules())
+    assert plain.apl == Apl(-1.5, False, 0.1513)
+    assert said.advice.startswith(plain.advice)
+    assert plain.advice == judge(_tally(100, 20, standing=standing), _rules()).advice
+
+
+def test_apl_is_told_of_a_positive_finding_only() -> None:
+    apl = Apl(9.0, True, 0.05)
+    for tally in (_tally(20, 1, apl=apl), _tally(500, 1, apl=apl), _tally(5, 0, rejected=26, apl=apl)):
+        said = judge(tally, _rules())
+        assert said.apl is None
+        assert "APL" not in said.advice
+    confirmed = judge(_tally(400, 2, candidates=0, confirmed={"blast": 2}, apl=apl), _rules())
+    assert confirmed.apl == apl
+
+
+def test_of_a_specimen_that_the_model_is_not_made_for_it_only_counts() -> None:
+    rules = replace(_rules(rates=None), specimen="marrow", made_for=("blood",))
+    for tally in (
+        _tally(0, 0),
+        _tally(300, 100),
+        _tally(300, 100, candidates=0, confirmed={"blast": 100}),
+    ):
+        said = judge(tally, rules)
+        assert (said.kind, said.headline) == ("keep-scanning", "COUNTS ONLY")
+        assert said.reason == "This model is made for blood; of marrow it counts, and people judge."
+        assert said.corrected is None
+    assert judge(_tally(5, 0, rejected=26), rules).kind == "not-readable"

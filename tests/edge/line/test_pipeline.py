@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from edge.bundle import bundle, sitefile
+from edge.bundle.apl import AplTable, Share
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cells.classify import Classifier
+from edge.line import marrow
 from edge.line.likeness import LEAST_CELLS, UNLIKE
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
 from edge.optics.scale import Scales
 from edge.types import Frame, Reading
+from tests.conftest import CLASSES, graph
 
 FRAMES = 40
 
@@ -248,3 +254,40 @@ def test_a_picture_that_is_too_small_is_no_field(classifier: Classifier) -> None
     line = Line(classifier, Scales(asked=0.1, nominal=0.1, camera=Eyepiece()).for_slide())
     (problem,) = line.read(replace(blank(0), pixels=blank(0).pixels[:40, :64])).problems
     assert problem.startswith("too small: 64 × 40 pixels")
+
+
+def _erythroblasts_only() -> bytes:
+    """A graph that calls every crop an erythroblast, and tells the crop's mean colour as features."""
+    model = onnx.load_from_string(graph())
+    (weights,) = (one for one in model.graph.initializer if one.name == "weights")
+    values = np.zeros((3, len(CLASSES)), np.float32)
+    values[:, CLASSES.index("erythroblast")] = 9
+    weights.CopyFrom(onnx.numpy_helper.from_array(values, "weights"))
+    model.graph.node.append(helper.make_node("Identity", ["unit"], ["features"]))
+    model.graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3]))
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def test_features_reach_the_tally_and_many_erythroblasts_are_told_once(
+    make_bundle: Callable[..., Path],
+) -> None:
+    share = Share(0.1, 0.0, 0.2, 9)
+    table = AplTable(("erythroblast",), (0.0,) * 9, 0.25, 0.1, 3, share, share, "test")
+    opened = bundle.load(make_bundle(graph=_erythroblasts_only(), apl=table.as_json()), allow_unsigned=True)
+    classifier = Classifier(opened)
+    scale = Scales(asked=0.1, nominal=0.1, camera=SimulatedCamera(1)).for_slide()
+    line = Line(classifier, scale, single_cell=True)
+    pixels = np.full((240, 240, 3), 235, np.uint8)
+    cv2.circle(pixels, (120, 120), 40, (120, 70, 160), -1)
+    frames = [Frame(pixels, i, "x", datetime.now(UTC), float(i)) for i in range(60)]
+    readings = [line.read(frame) for frame in frames]
+    classifier.close()
+    assert readings[1].tally.apl is None
+    told = readings[-1].tally.apl
+    assert told is not None
+    assert (told.score, told.alert, told.false_alarms) == (0.25, True, 0.2)
+    assert readings[-1].finding.apl is None  # nothing positive
+    notes = [reading.note for reading in readings]
+    assert notes.count(marrow.MANY_ERYTHROBLASTS) == 1
+    assert notes.index(marrow.MANY_ERYTHROBLASTS) == 49

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from edge.records.book import Book
 from edge.records.database import RecordsError
 from edge.records.noted import LONGEST_NOTE
 from edge.records.people import Place
+from edge.records.slidejson import slide_record
 from edge.records.store import Store
+from edge.types import Apl
 from tests.edge.records.example import FINDING, HEADER, TALLY
 from tests.edge.records.slides import field, screened
 
@@ -349,3 +352,15 @@ def test_records_that_are_not_there_are_not_made(tmp_path: Path) -> None:
         with pytest.raises(RecordsError, match="is a folder"):
             Book(tmp_path, reads_only=reads_only)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_blasts_look_like_is_kept_with_a_positive_finding(book: Book) -> None:
+    assert slide_record(book.found("s"))["apl"] is None
+    apl = Apl(1.5, True, 0.05)
+    book.judged("s", replace(FINDING, apl=apl), replace(TALLY, apl=apl), "AB")
+    kept = book.finding("s")
+    assert kept is not None
+    assert kept.apl == apl
+    assert slide_record(book.found("s"))["apl"] == {"score": 1.5, "alert": True}
+    book.judged("s", replace(FINDING, kind="keep-scanning"), replace(TALLY, apl=apl), "AB")
+    assert slide_record(book.found("s"))["apl"] is None

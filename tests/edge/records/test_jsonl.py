@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from edge.machine import clock
 from edge.records.jsonl import JsonLines
-from edge.types import FilesRead, LeukoscopeError
+from edge.types import Apl, FilesRead, LeukoscopeError
 from tests.edge.records.example import HEADER, reading
 
 
@@ -84,3 +85,17 @@ def test_standard_output_that_is_closed_is_told(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(LeukoscopeError, match=r"--json -: .*standard output is closed"):
         JsonLines("-")
+
+
+def test_what_blasts_look_like_is_told_with_the_finding_and_what_is_screened_with_the_start(
+    tmp_path: Path,
+) -> None:
+    lines = JsonLines(str(tmp_path / "out.jsonl"))
+    lines.start("A", replace(HEADER, rules=HEADER.rules | {"specimen": "marrow"}), 0.1)
+    plain = reading(0)
+    lines.finding(plain)
+    lines.finding(replace(plain, finding=replace(plain.finding, apl=Apl(1.23456, True, 0.05))))
+    lines.close()
+    start, *findings = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert start["specimen"] == "marrow"
+    assert [one["apl"] for one in findings] == [None, {"score": 1.2346, "alert": True}]

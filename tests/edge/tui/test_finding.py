@@ -14,7 +14,7 @@ from textual.pilot import Pilot
 from edge.tui.finding import BANDS, FindingPanel
 from edge.tui.halfblock import Blocks
 from edge.tui.main import MainScreen
-from edge.types import Finding, FindingKind, Reading
+from edge.types import Apl, Finding, FindingKind, Reading
 from tests.edge.tui.driver import drive, text_of
 from tests.edge.tui.fake_screening import COUNTS, NEGATIVE, FakeScreening, reading
 
@@ -153,3 +153,16 @@ def test_the_finding_is_painted_again_only_when_it_changes(monkeypatch: pytest.M
         assert len(painted) == 1
 
     drive(FakeScreening([same[0]]), script)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_cannot_wait_has_a_line_on_every_screen(size: tuple[int, int]) -> None:
+    for alert in (True, False):
+        finding = replace(REFER, apl=Apl(1.5, alert, 0.05), advice=f"{REFER.advice} Say APL.")
+
+        async def script(pilot: Pilot[Reading], alert: bool = alert) -> None:
+            told = text_of(pilot, "FindingPanel")
+            assert ("APL? Say so in the call" in told) == alert
+            assert "Tell the doctor" in told  # whom to call is not cut for it
+
+        drive(FakeScreening([reading(finding=finding)]), script, size)

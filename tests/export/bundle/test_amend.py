@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge.bundle import bundle
+from edge.bundle.manifest import Manifest
 from export.bundle.amend import amend
 from export.bundle.manifest import FINDING
 from export.cli import main
@@ -117,3 +118,54 @@ def test_an_absent_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "absent.json: No such file or directory; give a file of edge-train operation" in (
         capsys.readouterr().err
     )
+
+
+FIGURE = {"value": 0.8, "low": 0.6, "high": 0.9, "n": 12}
+
+
+def _apl(folder: Path, about: Manifest, **changed: object) -> Path:
+    path = folder / "apl.json"
+    table = {
+        "classes": ["blast"], "weights": [0.5] * 6, "bias": 0.1, "threshold": 0.2, "least_cells": 5,
+        "false_alarms": FIGURE, "sensitivity": FIGURE, "roc_area": FIGURE, "source": "two hospitals",
+        "too_few_cells": {"apl": 3, "others": 5}, "network": about.network,
+    }  # fmt: skip
+    path.write_text(json.dumps(table | changed))
+    return path
+
+
+def test_how_it_tells_apl_is_in_the_manifest_and_once_in_the_card(tmp_path: Path) -> None:
+    old = bundle.load(Path("leukocytes"))
+    path, one, other = _apl(tmp_path, old.manifest), tmp_path / "one.bundle", tmp_path / "other.bundle"
+    assert old.manifest.apl is None
+    assert main(["amend", "leukocytes", "--apl", str(path), "--out", str(one)]) == 0
+    assert main(["amend", str(one), "--apl", str(path), "--out", str(other)]) == 0
+    new = bundle.load(other, allow_unsigned=True)
+    assert new.manifest.apl is not None
+    assert (new.manifest.apl.features, new.manifest.apl.threshold) == (2, 0.2)
+    assert new.manifest.specimens == ("blood",)
+    told = new.members["MODEL_CARD.md"].decode()
+    assert told.count("## Acute promyelocytic leukemia") == 1
+    assert "- false alarms among 12 with another acute leukemia: 0.800 (0.600 to 0.900)" in told
+    assert told.index("## Acute promyelocytic") < told.index("\n## Limits")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"network": "another"}, "was made of another network than that of leukocytes"),
+        ({"weights": [1, 2]}, "there must be 3 for each feature; give a file of edge-train apl"),
+        ({"roc_area": 3}, "roc_area is 3; it must be an object"),
+        ({"classes": ["cat"]}, "classes names 'cat'"),
+    ],
+)
+def test_a_file_that_does_not_tell_how_this_one_tells_apl(
+    changed: dict[str, object], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _apl(tmp_path, bundle.load(Path("leukocytes")).manifest, **changed)
+    arguments = ["amend", "leukocytes", "--apl", str(path), "--out", str(tmp_path / "new.bundle")]
+    assert main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--apl {path}: " in line
+    assert said in line
+    assert not (tmp_path / "new.bundle").exists()

@@ -34,14 +34,28 @@ _CLASSES = {
 }
 
 
+APL = "APL"
+"""The diagnosis of acute promyelocytic leukemia, as the authors' table has it; the others are 'AML'."""
+
+
+def diagnoses(root: Path) -> dict[str, str]:
+    """Patient → diagnosis, `APL` or 'AML'; nobody where the authors' table is absent."""
+    return {row["Patient_ID"]: row.get("Diagnosis") or "" for row in _patients(root)}
+
+
 def _held_back(root: Path) -> frozenset[str]:
     """Patients of the authors' own validation cohort: never trained on, whatever their hash says."""
+    rows = _patients(root)
+    return frozenset(r["Patient_ID"] for r in rows if r.get("Cohort", "Discovery") != "Discovery")
+
+
+def _patients(root: Path) -> list[dict[str, str]]:
+    """The authors' table of patients; empty where it is absent."""
     table = root / "Data" / "master.csv"
     if not table.is_file():
-        return frozenset()
+        return []
     with table.open(newline="", encoding="utf-8-sig", errors="replace") as lines:
-        rows = csv.DictReader(lines)
-        return frozenset(r["Patient_ID"] for r in rows if r.get("Cohort", "Discovery") != "Discovery")
+        return list(csv.DictReader(lines))
 
 
 def _read(root: Path, notice: Notice) -> Iterator[Picture]:
