@@ -89,7 +89,7 @@ def observe(graph: bytes, crops: U8) -> dict[str, Histogram]:
 def _opened(graph: bytes) -> tuple[list[str], ort.InferenceSession]:
     """A session that also gives what flows between the layers."""
     model = onnx.load_from_string(graph)
-    kinds = ("Sub", "Conv", "Relu")
+    kinds = ("Sub", "Conv", "Relu", "Add")
     names = [node.output[0] for node in model.graph.node if node.op_type in kinds]
     model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
     options = ort.SessionOptions()
