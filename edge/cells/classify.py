@@ -14,6 +14,9 @@ from edge.runtimes import GraphError, Runtime, Tell, open_runtime
 from edge.runtimes.dynamic import SIDES
 from edge.types import F32, I32, U8, Bools
 
+FEATURES = "features"
+"""Name of a graph's second output: what its last layer reads of each cell, (n, F)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Calls:
@@ -122,6 +125,22 @@ class Classifier:
         bound = self._runtime.bound
         batches = (crops[i : i + bound] for i in range(0, len(crops), bound))
         return np.concatenate([self._runtime.run({"crops": batch})["probabilities"] for batch in batches])
+
+    def features(self, crops: U8) -> F32:
+        """(n, size, size, 3) uint8 RGB crops, one at least → (n, F) float32, what its last layer reads.
+
+        Raises
+        ------
+        BundleError : the graph does not tell them.
+        """
+        if FEATURES not in self._runtime.outputs:
+            raise BundleError(
+                f"{self.manifest.name} {self.manifest.version}: this model gives no features; update it"
+            )
+        bound = self._runtime.bound
+        batches = (crops[i : i + bound] for i in range(0, len(crops), bound))
+        told = [self._runtime.run({"crops": batch})[FEATURES] for batch in batches]
+        return np.asarray(np.concatenate(told), np.float32)
 
     def warm_up(self) -> None:
         """Run the smallest and the largest batch once, so that no later run pays for being the first."""
