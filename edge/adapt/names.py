@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 
 def plain(name: str) -> str:
@@ -40,9 +40,3 @@ def class_of(name: str, classes: Sequence[str]) -> str | None:
     known = {plain(one): one for one in classes}
     found = known.get(plain(name)) or _MEANT.get(plain(name))
     return found if found in classes else None
-
-
-def listed(names: Iterable[str], most: int = 5) -> str:
-    """Names for a message: the first, and how many more."""
-    all_ = sorted(set(names))
-    return ", ".join(all_[:most]) + (f" and {len(all_) - most} more" if len(all_) > most else "")

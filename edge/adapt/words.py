@@ -29,7 +29,7 @@ def _rate(called: int, cells: int, rate: Spread) -> str:
 def of_labelled(
     before: Figures, after: Figures, told: Mapping[str, Mapping[str, Mapping[str, int]]]
 ) -> Iterator[str]:
-    """Cells left out in turn, without the correction and with it; `told` is confusion by 'before', 'after'."""
+    """Cells left out in turn, without and with a correction; `told` is confusion by 'before' and 'after'."""
     cells = sum(sum(row.values()) for row in told["before"].values())
     yield f"of {cells} named cells, each left out when it was judged:   without   with it"
     rows: dict[str, tuple[object, object]] = {

@@ -53,7 +53,8 @@ class Correction:
         with np.errstate(over="ignore", invalid="ignore"):
             logits = np.log(np.maximum(had, 1e-12)) + features @ self.weights[shown].T + self.bias[shown]
         sound = np.isfinite(logits).all(axis=1, keepdims=True)
-        raised = np.exp(np.where(sound, logits - logits.max(axis=1, keepdims=True), 0))
+        logits = np.where(sound, logits, 0)
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         shared = raised * (had.sum(axis=1, keepdims=True) / raised.sum(axis=1, keepdims=True))
         given = probabilities.copy()
         given[:, shown] = np.where(sound, shared, had)
