@@ -32,7 +32,11 @@ def start(asked: Path | None, about: Manifest) -> tuple[Site | None, str | None]
         return None, None
     site = read(path)
     if site.network == about.network:
-        return site, None
+        strange = sitefile.is_of_another_device(site)
+        return (
+            site,
+            f"site {path}: was signed by another device; see that it is of this site" if strange else None,
+        )
     if asked is not None:
         raise PlaceError(
             f"--site {path}: was measured with another model; give one of {about.name} {about.version}"

@@ -130,6 +130,12 @@ class Session:
         before = self._before(scores)
         self._show(words.of_healthy(before, learned))
         written = None if refused else self._kept(replace(self._site(), healthy=learned))
+        if written and learned.threshold > self._about.thresholds.positive:
+            _say(
+                f"from now on blasts that score less than {learned.threshold:.3f} are missed, before it was"
+                f" {self._about.thresholds.positive:.3f}; how many, healthy blood cannot tell: look at the"
+                " suspicious cells in the review"
+            )
         old, called, rate = before
         outcome = {
             "cells": learned.cells, "called": learned.called, "threshold": learned.threshold,

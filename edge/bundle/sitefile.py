@@ -40,6 +40,11 @@ def read(path: Path) -> Site:
     )
 
 
+def is_of_another_device(site: Site) -> bool:
+    """Whether another device's key signed it."""
+    return bool(site.key)
+
+
 def write(path: Path, site: Site) -> None:
     """Write a site in one step, for everybody to read; OSError where that cannot be done."""
     values = asdict(site)

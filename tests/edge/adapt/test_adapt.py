@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 
 from edge import cli, device
-from edge.adapt import healthy, session
+from edge.adapt import healthy, place, session
 from edge.bundle import sitefile
+from edge.bundle.bundle import Bundle
+from edge.bundle.site import Correction, Site
 from edge.cameras.demo.camera import SimulatedCamera
+from edge.cells.classify import Classifier
 from edge.records.book import Book
 from edge.types import Frame
 
@@ -361,3 +364,26 @@ def test_what_is_no_folder_and_no_initials(
     assert "is no folder; give one with a folder for each class" in capsys.readouterr().err
     assert adapt("--healthy", "--camera", "demo", "--out", tmp_path / "x", "--vouched-by", "a doctor") == 1
     assert "are not 1 to 8 letters" in capsys.readouterr().err
+
+
+def test_a_slide_of_the_records_with_a_correction_in_place(
+    adapt: Adapt, records: Path, model: Bundle, few: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classes, out = model.manifest.classes, tmp_path / "site.json"
+    classifier = Classifier(model)
+    width = classifier.features(np.zeros((1, 96, 96, 3), np.uint8)).shape[1]
+    classifier.close()
+    bias = np.array([{"neutrophil": -9.0, "monocyte": 9.0}.get(name, 0.0) for name in classes], np.float32)
+    correction = Correction(np.zeros((len(classes), width), np.float32), bias, {"monocyte": 1}, "", {})
+    place.keep(out, Site(model.manifest.network, correction=correction))
+    slide = ("--healthy", "--slide", "healthy", "--records", records)
+    kinds = []
+    for site in ((), ("--site", out)):
+        assert adapt(*slide, *site, "--out", tmp_path / "new.json", "--json", "-") == 0
+        kinds.append(json.loads(capsys.readouterr().out)["by_type"])
+    assert "neutrophil" in kinds[0]
+    assert "neutrophil" not in kinds[1]
+    assert kinds[1]["monocyte"]["cells"] >= kinds[0]["neutrophil"]["cells"]
+    kept = sitefile.read(tmp_path / "new.json").correction
+    assert kept is not None
+    np.testing.assert_array_equal(kept.bias, bias)
