@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge import cli, device
-from edge.adapt import healthy, place, session
+from edge.adapt import gate, healthy, place, session
 from edge.bundle import sitefile
 from edge.bundle.bundle import Bundle
 from edge.bundle.site import Correction, Site
@@ -304,23 +304,24 @@ def test_real_cells_of_a_laboratory_never_seen(
     assert "measure it again with edge-device adapt --healthy" in capsys.readouterr().err
 
 
-def test_names_that_are_wrong_are_refused(
+def test_what_the_gate_refuses_is_not_written(
     adapt: Adapt,
     typed: Path,
     typed_scale: tuple[str, str],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rng, pictures = np.random.default_rng(0), sorted(typed.rglob("*.bmp"))
-    for path in pictures[:40]:
-        folder = tmp_path / "cells" / rng.choice(["lymphocyte", "monocyte"])
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(path, folder)
+    monkeypatch.setattr(gate, "GOLDEN", -1.0)  # not even no change is little enough
     out = tmp_path / "site.json"
-    status = adapt("--labelled", tmp_path / "cells", *typed_scale, "--out", out, "--json", "-")
-    found = json.loads(capsys.readouterr().out)
-    assert found["after"]["accuracy"] < 0.8
-    assert (status == 0) == out.exists() == (not found["refused"])
+    assert adapt("--labelled", typed, *typed_scale, "--out", out, "--json", "-") == 3
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert found["written"] is None
+    (why,) = found["refused"]
+    assert "golden cells change their class" in why
+    assert "refused, nothing was written" in printed.err
+    assert not out.exists()
 
 
 def test_a_model_without_features(typed: Path, tmp_path: Path, make_bundle: Callable[..., Path],
