@@ -17,24 +17,16 @@ from edge import command
 from edge.adapt import gate, gather, healthy, labelled, place, words
 from edge.adapt.gather import Corrected, Gathered
 from edge.adapt.healthy import LEAST_CELLS, Scores
-from edge.bundle import bundle, sitefile, spreads
-from edge.bundle.bundle import Bundle
+from edge.adapt.opened import Device
+from edge.bundle import sitefile, spreads
 from edge.bundle.operation import Spread
 from edge.bundle.site import Correction, Site
 from edge.cameras import Camera
-from edge.cameras.livefeed import feed_for
 from edge.cameras.selection import camera_for, namesake
 from edge.files.text import printable
-from edge.line.engine import Engine, open_engine
-from edge.line.opening import scales_of, with_saved_light
-from edge.line.options import ScreeningOptions
-from edge.line.screening import Screening
 from edge.machine import clock
-from edge.machine.profile import Profile, data_folder, load_profile
-from edge.records.book import Book
 from edge.records.identifiers import initials
-from edge.records.store import Unrecorded
-from edge.types import FilesRead, FindingKind, LeukoscopeError, Reading, Sink, Waiting
+from edge.types import FindingKind, LeukoscopeError, Reading
 
 _say = partial(command.say, "edge-device")
 
@@ -100,14 +92,11 @@ class Session:
     """
 
     def __init__(self, arguments: argparse.Namespace, held: ExitStack) -> None:
-        self._arguments, self._held = arguments, held
+        self._arguments = arguments
         self._path: Path = arguments.out or sitefile.own_path()
         self._vouched = initials(arguments.vouched_by) if arguments.vouched_by else None
-        self._profile: Profile = load_profile(arguments.profile)
-        self._bundle: Bundle = bundle.load(
-            arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large
-        )
-        self._about = self._bundle.manifest
+        self._device = Device(arguments, held)
+        self._about = self._device.bundle.manifest
         if not self._about.positive or self._about.unit == "field":
             raise AdaptError(f"{self._about.name}: tells no blasts among cells; nothing to adapt to a site")
         self._known, notice = place.start(arguments.site, self._about)
@@ -149,10 +138,10 @@ class Session:
     def labelled(self) -> int:
         """Fit the last layer to cells with names."""
         asked = self._arguments
-        engine = self._engine()
+        classifier = self._device.engine.classifier
         size = self._about.size_px
-        engine.classifier.features(np.zeros((1, size, size, 3), np.uint8))  # without them all else is in vain
-        gathered, source = self._named(engine)
+        classifier.features(np.zeros((1, size, size, 3), np.uint8))  # without them all else is in vain
+        gathered, source = self._named()
         left_out = [*gather.in_words(gathered.left_out)]
         for line in left_out:
             _say(printable(line))
@@ -169,7 +158,7 @@ class Session:
         correction = Correction(
             *labelled.fit(cells, strength), cells=counts, source=source, gate=gate.record(before, after)
         )
-        golden = gate.golden_changes(self._bundle, engine.classifier, correction)
+        golden = gate.golden_changes(self._device.bundle, classifier, correction)
         refused = gate.objections(before, after, golden)
         told = {
             side: gate.confusion(said, cells.labels, self._about)
@@ -191,7 +180,7 @@ class Session:
         """One that the line reads now."""
         if (other := namesake(spec)) is not None:
             _say(other)
-        camera = camera_for(spec, self._profile.camera)
+        camera = self._camera(spec)
         if hasattr(camera, "truth") and self._arguments.out is None:
             raise AdaptError(
                 f"--camera {spec}: the simulated microscope is not this site; write it elsewhere with --out"
@@ -201,14 +190,15 @@ class Session:
             _say(
                 "put a healthy person's stained smear under the lens, move from field to field; Ctrl-C stops"
             )
-        screening, engine = self._screening(camera, spec, single_cell=self._arguments.single_cell)
+        single_cell = self._arguments.single_cell
+        screening = self._device.screening(camera, lambda: self._camera(spec), single_cell=single_cell)
         hint = "move to the next field" if camera.live else ""
         with command.Progress(LEAST_CELLS) as bar:
             scores, found = gather.screened(
                 screening,
                 self._about,
-                Corrected(engine.classifier, self._known),
-                single_cell=self._arguments.single_cell,
+                Corrected(self._device.engine.classifier, self._known),
+                single_cell=single_cell,
                 limit=LEAST_CELLS if endless else None,
                 show=lambda n, reading: bar.show(n, _progress(n, reading, hint)),
             )
@@ -220,64 +210,35 @@ class Session:
     def _of_records(self, name: str) -> _Slide:
         """One of the records."""
         corrects = self._known is not None and self._known.correction is not None
-        classifier = self._engine().classifier if corrects else None
-        with self._book() as book:
-            slide = gather.recorded(book, name, self._bundle, Corrected(classifier, self._known))
+        classifier = self._device.engine.classifier if corrects else None
+        with self._device.book() as book:
+            slide = gather.recorded(book, name, self._device.bundle, Corrected(classifier, self._known))
         source = self._source(slide.scores, f"slide {name}")
         return _Slide(slide.scores, slide.found, slide.headline, source, slide.confirmed)
 
-    def _named(self, engine: Engine) -> tuple[Gathered, str]:
+    def _named(self) -> tuple[Gathered, str]:
         """The cells with names, and where they come from."""
-        asked = self._arguments
+        asked, classifier = self._arguments, self._device.engine.classifier
         if asked.from_records:
-            with self._book() as book:
-                gathered = gather.of_records(book, self._bundle, engine.classifier)
+            with self._device.book() as book:
+                gathered = gather.of_records(book, self._device.bundle, classifier)
             return gathered, f"{len(gathered.cells.labels)} cells named in the review"
         if not asked.labelled.is_dir():
             raise AdaptError(
                 f"--labelled {asked.labelled}: is no folder; give one with a folder for each class"
             )
         spec = str(asked.labelled.absolute())
-        screening, _ = self._screening(
-            camera_for(spec, self._profile.camera), spec, single_cell=True, engine=engine
-        )
+        screening = self._device.screening(self._camera(spec), lambda: self._camera(spec), single_cell=True)
         with command.Progress(LEAST_CELLS) as bar:
             gathered = gather.of_folder(
                 screening,
-                engine.classifier,
+                classifier,
                 lambda n, reading: bar.show(n, f"{n} cells, {reading.frame.source}"),
             )
         return gathered, f"{len(gathered.cells.labels)} cells of folder {printable(asked.labelled.name)}"
 
-    def _screening(
-        self, camera: Camera, spec: str, *, single_cell: bool, engine: Engine | None = None
-    ) -> tuple[Screening, Engine]:
-        """The device's own line on a camera, as the model ships, and nothing recorded."""
-        feed = feed_for(camera, lambda: camera_for(spec, self._profile.camera), prepare=with_saved_light)
-        if camera.live:
-            self._held.enter_context(feed)
-        engine = engine or self._engine()
-        screening = Screening(
-            camera=camera,
-            bundle=self._bundle,
-            classifier=engine.classifier,
-            scales=scales_of(self._arguments.um_per_px, camera, self._about, self._profile),
-            store=Unrecorded(),
-            profile=self._profile.name,
-            options=ScreeningOptions(single_cell=single_cell),
-            sinks=[_Teller()],
-            feed=feed,
-            find=engine.find,
-        )
-        return screening, engine
-
-    def _engine(self) -> Engine:
-        engine = open_engine(self._profile, self._bundle, self._arguments.runtime, _say)
-        self._held.callback(engine.close)
-        return engine
-
-    def _book(self) -> Book:
-        return Book(self._arguments.records or data_folder() / "records.db", reads_only=True)
+    def _camera(self, spec: str) -> Camera:
+        return camera_for(spec, self._device.profile.camera)
 
     def _source(self, scores: Scores, name: str) -> str:
         day = f"{clock.now().utc:%Y-%m-%d}"
@@ -301,7 +262,7 @@ class Session:
     def _kept(self, site: Site) -> str:
         """Write the site, and say so."""
         made_at = clock.now().utc.isoformat(timespec="seconds")
-        place.keep(self._path, replace(site, made_at=made_at, made_by=self._profile.name))
+        place.keep(self._path, replace(site, made_at=made_at, made_by=self._device.profile.name))
         _say(f"written to {self._path}: {words.of_site(replace(site, made_at=made_at))}")
         if self._arguments.out is None:
             _say("to go back: edge-device adapt --undo")
@@ -327,29 +288,3 @@ def _write_json(
     if arguments.json:
         whole = {"kind": "adapt", "what": what, "written": written, "refused": refused} | outcome
         command.write("--json", arguments.json, json.dumps(whole, indent=2) + "\n")
-
-
-class _Teller(Sink):
-    """Says on standard error what somebody must know while cells are gathered."""
-
-    def __init__(self) -> None:
-        self._reason: str | None = None
-        self._faults = 0
-
-    def reading(self, reading: Reading) -> None:
-        """What the user should be told once."""
-        self._faults += reading.frame.fault is not None
-        if reading.note:
-            _say(reading.note)
-
-    def waiting(self, trouble: Waiting | None) -> None:
-        """Once for each reason, and once when the pictures come again."""
-        reason = trouble.reason if trouble else None
-        if reason != self._reason:
-            self._reason = reason
-            _say(f"{trouble.reason}; {trouble.advice}" if trouble else "the camera is back")
-
-    def files(self, files: FilesRead) -> None:
-        """Once, where something was left out."""
-        if files.note:
-            _say(files.note)
