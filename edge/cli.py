@@ -63,15 +63,8 @@ def _parser() -> command.Parser:
     add("--camera", required=True, metavar="SPEC",
         help="N, /dev/videoN, usb:N, picamera:N, csi:N, rtsp:// or http:// address, a video file, "
         "a folder or glob of images, demo[:SEED]")  # fmt: skip
-    add("--bundle", type=Path, metavar="PATH", help="model bundle: a file, or leukocytes or cnmc-cnn, "
-        "which ship (default: the one in use)")  # fmt: skip
-    add("--allow-unsigned", action="store_true",
-        help="run a bundle that nobody vouches for; every record says so")  # fmt: skip
-    command.add_large(parser)
-    add("--profile", metavar="NAME or PATH",
-        help="device profile (default: auto, the one that fits this machine)")  # fmt: skip
-    add("--runtime", choices=("auto", "ort", "trt"), help="what runs the networks (default: auto)")
-    add("--um-per-px", type=_scale, default="auto", metavar="auto or NUMBER",
+    command.add_model(parser)
+    add("--um-per-px", type=command.scale, default="auto", metavar="auto or NUMBER",
         help="micrometres per pixel on the slide (default: auto, measured from red cells)")  # fmt: skip
     add("--single-cell", action="store_true", help="each image is one leukocyte, in its middle")
     add("--independent", action="store_true", help="each frame is a slide of its own, one finding each")
@@ -98,15 +91,6 @@ def _parser() -> command.Parser:
     add("--max-frames", type=command.whole(1), metavar="N", help="stop after N frames")
     add("--max-seconds", type=_seconds, metavar="S", help="stop after S seconds")
     return parser
-
-
-def _scale(text: str) -> float | str:
-    if text == "auto":
-        return text
-    value = command.number(text)
-    if not 0.01 <= value <= 10:
-        raise argparse.ArgumentTypeError(f"{text} is no scale of a microscope; give auto or 0.01 to 10 (µm)")
-    return value
 
 
 def _seconds(text: str) -> float:
@@ -170,7 +154,8 @@ def _screening(
     """Everything that the arguments ask for, opened; what must be closed again is in `held`."""
     from edge.cameras.livefeed import feed_for
     from edge.cameras.selection import namesake
-    from edge.machine.profile import data_folder, load_profile
+    from edge.line.opening import scales_of, with_saved_light
+    from edge.machine.profile import load_profile
     from edge.records.identifiers import checked
 
     slide, patient = (
@@ -182,7 +167,7 @@ def _screening(
     profile = load_profile(arguments.profile)
     camera = _camera(arguments, profile)
     again = partial(_camera, arguments, profile)
-    feed = feed_for(camera, again, prepare=_with_saved_light, patient=arguments.wait)
+    feed = feed_for(camera, again, prepare=with_saved_light, patient=arguments.wait)
     if camera.live:  # one that is away or busy is told at once, and the rest is made while it settles
         held.enter_context(feed)
 
@@ -192,7 +177,6 @@ def _screening(
     from edge.line.options import ScreeningOptions
     from edge.line.screening import Screening
     from edge.machine import heat
-    from edge.optics import scale
     from edge.records.summary import Summary
 
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large)
@@ -212,14 +196,8 @@ def _screening(
         max_seconds=arguments.max_seconds,
         note=None if arguments.headless else "; ".join(notices) or None,
     )
-    of_pictures = None if camera.live else model.manifest.um_per_px
-    scales = scale.Scales(
-        asked=arguments.um_per_px,
-        nominal=camera.um_per_px or of_pictures or profile.camera.nominal_um_per_px,
-        camera=camera,
-        independent=arguments.independent,
-        folder=data_folder(),
-        vouched=(camera.um_per_px or of_pictures) is not None,
+    scales = scales_of(
+        arguments.um_per_px, camera, model.manifest, profile, independent=arguments.independent
     )
     summary = Summary()
     sinks: list[Sink] = [*_sinks(arguments, camera, held), summary, notifier]
@@ -288,19 +266,6 @@ def _of_another_device(path: Path, site: Site) -> str | None:
     if not sitefile.is_of_another_device(site):
         return None
     return f"site {path}: was signed by another device (key {site.key[:16]}); see that it is of this site"
-
-
-def _with_saved_light(camera: Camera) -> None:
-    """Let a camera take pictures as it was calibrated; without that it keeps what it found itself."""
-    from edge.cameras import Adjustable
-    from edge.machine.profile import data_folder
-    from edge.optics.calibrations import FILE, CalibrationStore
-
-    if not isinstance(camera, Adjustable):
-        return
-    light = CalibrationStore(data_folder() / FILE).light(camera.name, camera.serial)
-    if light is not None:
-        camera.fix_light(light)
 
 
 def _store(arguments: argparse.Namespace) -> Store | Unrecorded:

@@ -93,6 +93,29 @@ def add_large(parser: argparse.ArgumentParser, verb: str = "open") -> None:
     parser.add_argument("--large", action="store_true", help=f"{verb} a bundle of more than 64 MiB too")
 
 
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add what says which model runs, and on what."""
+    add = parser.add_argument
+    add("--bundle", type=Path, metavar="PATH", help="model bundle: a file, or leukocytes or cnmc-cnn, "
+        "which ship (default: the one in use)")  # fmt: skip
+    add("--allow-unsigned", action="store_true",
+        help="run a bundle that nobody vouches for; every record says so")  # fmt: skip
+    add_large(parser)
+    add("--profile", metavar="NAME or PATH",
+        help="device profile (default: auto, the one that fits this machine)")  # fmt: skip
+    add("--runtime", choices=("auto", "ort", "trt"), help="what runs the networks (default: auto)")
+
+
+def scale(text: str) -> float | str:
+    """An argument's `type`: µm per pixel, or auto."""
+    if text == "auto":
+        return text
+    value = number(text)
+    if not 0.01 <= value <= 10:
+        raise argparse.ArgumentTypeError(f"{text} is no scale of a microscope; give auto or 0.01 to 10 (µm)")
+    return value
+
+
 def run(prog: str, work: Callable[[], int], *, extras: str = "", interrupted: str = "stopped") -> int:
     """Do a command's work and return its exit status, with one line on standard error where it fails.
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edge import bench, calibrate, command, doctor, listing, setup, update
+from edge import adapt, bench, calibrate, command, doctor, listing, setup, update
 from edge.doctor import service
 
 EXAMPLES = """\
 examples:
   edge-device cameras                      what is attached, and which --camera picks it
   edge-device calibrate --camera 0         exposure, flat field and µm per pixel of a camera
+  edge-device adapt --healthy --camera 0   where normal cells score in this laboratory
   edge-device doctor                       what could keep it from working, and how to mend it
   edge-device bench                        the line's speed and memory on this machine
   edge-device update                       which model is in use
@@ -37,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     calibrate.add_to(commands)
     doctor.add_to(commands)
     bench.add_to(commands)
+    adapt.add_to(commands)
     setup.add_to(commands)
     update.add_to(commands)
     arguments = parser.parse_args(argv)
@@ -49,7 +51,7 @@ def _run(arguments: argparse.Namespace, root: Path = Path("/")) -> int:
     if home is None or "LEUKOSCOPE_HOME" in os.environ:
         return int(arguments.run(arguments))
     if not os.access(home, os.W_OK | os.X_OK):
-        if arguments.command in ("calibrate", "update"):
+        if arguments.command in ("adapt", "calibrate", "update"):
             command.say("edge-device", f"for you alone, not for the service in {home}: for that use sudo")
         return int(arguments.run(arguments))
     os.environ["LEUKOSCOPE_HOME"] = str(home)

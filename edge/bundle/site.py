@@ -23,8 +23,10 @@ from edge.types import F32
 class Correction:
     """What is added to a cell's log probabilities, from the features that the network saw in it.
 
-    log p' = log p + `weights` · features + `bias`, up to what makes the classes sum to 1: the last layer
-    fitted again, told as the difference from the one that ships, so that nothing at all is 'as it ships'.
+    log p' = log p + `weights` · features + `bias` among the classes that it was fitted to, which share what
+    they had together: the last layer fitted again, told as the difference from the one that ships, so that
+    nothing at all is 'as it ships'. A class that the site did not show, whose row is nothing but zeros, keeps
+    its probability: nobody can say from normal cells alone what a blast is.
 
     Attributes
     ----------
@@ -46,13 +48,19 @@ class Correction:
 
         A cell with a feature that is not finite, or so large that its logits are not, stays as it ships.
         """
+        shown = self.weights.any(axis=1) | (self.bias != 0)
+        if not shown.any():
+            return probabilities
+        had = probabilities[:, shown]
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = np.log(np.maximum(probabilities, 1e-12)) + features @ self.weights.T + self.bias
+            logits = np.log(np.maximum(had, 1e-12)) + features @ self.weights[shown].T + self.bias[shown]
         sound = np.isfinite(logits).all(axis=1, keepdims=True)
         logits = np.where(sound, logits, 0)
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-        corrected = raised / raised.sum(axis=1, keepdims=True)
-        return np.asarray(np.where(sound, corrected, probabilities), np.float32)
+        shared = raised * (had.sum(axis=1, keepdims=True) / raised.sum(axis=1, keepdims=True))
+        given = probabilities.copy()
+        given[:, shown] = np.where(sound, shared, had)
+        return given
 
 
 @dataclass(frozen=True)

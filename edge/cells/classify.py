@@ -186,6 +186,22 @@ class Classifier:
             told["probabilities"] = self._site.correction(told["probabilities"], told[FEATURES])
         return told
 
+    def features(self, crops: U8) -> F32:
+        """(n, size, size, 3) uint8 RGB crops, one at least → (n, F) float32, what its last layer reads.
+
+        Raises
+        ------
+        BundleError : the graph does not tell them.
+        """
+        if FEATURES not in self._runtime.outputs:
+            raise BundleError(
+                f"{self.manifest.name} {self.manifest.version}: this model gives no features; update it"
+            )
+        bound = self._runtime.bound
+        batches = (crops[i : i + bound] for i in range(0, len(crops), bound))
+        told = [self._runtime.run({"crops": batch})[FEATURES] for batch in batches]
+        return np.asarray(np.concatenate(told), np.float32)
+
     def warm_up(self) -> None:
         """Run the smallest and the largest batch once, so that no later run pays for being the first."""
         if self.manifest.task != "detector":

@@ -161,6 +161,32 @@ def test_slides_of_cells_left_out(run: Run, runs: Path, tmp_path: Path) -> None:
     assert str(tmp_path) not in out.read_text()
 
 
+def test_laboratories_left_out_that_are_taught_by_their_own_cells(
+    run: Run, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.judging.leftout._BATCH", 8)
+    out = tmp_path / "out.json"
+    blasts = tmp_path / "deepapl" / "Data" / "All"
+    typed = next(blasts.rglob("Signed slides"))
+    for seed in range(40):  # enough to learn from and to judge by
+        draw(
+            typed / ("Lymphocyte" if seed % 2 else "Monocyte") / f"many-{seed}.png",
+            layouts.HUES[seed % 2],
+            seed,
+        )
+    words = ("--leftout", runs, "--data", tmp_path, "--cells", "20", "--seeds", "2", "--json", out)
+    run("adapt", *words)
+    found = {(figure["name"], figure["what"]): figure for figure in json.loads(out.read_text())["figures"]}
+    learned = "deepapl, 20 named cells"
+    assert found["types, fitted", learned]["n"] == 2
+    assert 0 <= found["refused", learned]["value"] <= 1
+    passed = found["types, behind the gate", learned]["value"]
+    assert (
+        min(found["types, fitted", learned]["value"], found["types, as it ships", learned]["value"]) <= passed
+    )
+    assert str(tmp_path) not in out.read_text()
+
+
 def test_figures_of_a_laboratory_left_out(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

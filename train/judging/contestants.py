@@ -47,6 +47,7 @@ class Contestant:
         part its thresholds were chosen on.
     answer : (n, S, S, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities.
     close : lets go of the runtime.
+    features : (n, S, S, 3) uint8 RGB crops → (n, F) float32, what the last layer reads; None for none.
     """
 
     path: Path
@@ -65,6 +66,7 @@ class Contestant:
     tuned_on: frozenset[str]
     answer: Callable[[U8], F32]
     close: Callable[[], None]
+    features: Callable[[U8], F32] | None = None
 
     @property
     def positive_indices(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,14 +11,13 @@ import torch
 from tqdm import tqdm
 
 from edge.bundle.manifest import Manifest
-from edge.types import F32, LeukoscopeError
+from edge.types import F32, U8, LeukoscopeError
 from train.data.dataset import DataSet, Notice
 from train.data.fingerprint import digest
 from train.data.registry import dataset
-from train.data.windows import Texts, Windows, cached, middle
+from train.data.windows import Texts, cached, middle
 from train.fitting.fit import settings_of
 from train.fitting.provenance import SETTINGS, flat
-from train.judging.contestants import Contestant
 from train.judging.runs import of_run
 from train.recipes import recipe as recipes
 from train.recipes.recipe import Recipe, RecipeError
@@ -49,12 +48,14 @@ class Unseen:
     Attributes
     ----------
     labels, groups : (n,) str; see `train.data.dataset.Spot`. probabilities : (n, C) float32, calibrated.
+    features : (n, F) float32, what its last layer reads of them; None where nobody asked.
     """
 
     source: DataSet
     labels: Texts
     groups: Texts
     probabilities: F32
+    features: F32 | None = None
 
 
 def runs_in(folder: Path, notice: Notice) -> list[LeftOut]:
@@ -133,11 +134,18 @@ def _check_recipe(run: LeftOut, recipe: Recipe) -> None:
 
 
 def asked(
-    run: LeftOut, data: Path, cache: Path, notice: Notice, others: Sequence[str] = ()
+    run: LeftOut,
+    data: Path,
+    cache: Path,
+    notice: Notice,
+    others: Sequence[str] = (),
+    *,
+    features: bool = False,
 ) -> Iterator[Unseen]:
     """What a finished run says of each data set that it left out, and of others that it did not learn from.
 
-    What it says is kept in `cache`, beside the windows, until the weights or the cells change.
+    What it says is kept in `cache`, beside the windows, until the weights or the cells change; so are the
+    `features`, where they are asked for and the run is of a network.
 
     Raises
     ------
@@ -148,17 +156,21 @@ def asked(
     torch.set_num_threads(threads)  # judging runs takes one, and torch keeps that for the process
     for name in (*run.names, *others):
         windows = cached(dataset(name), data, run.recipe.window, notice, 0, cache)
-        yield Unseen(dataset(name), windows.labels, windows.groups, _kept(model, windows, name, cache))
+        crops = middle(windows.pixels, model.model_input.size_px)
+        key = f"{name}-{digest([model.sha256, model.version, crops])}"
+        told = _kept(model.answer, crops, cache / f"answers-{key}.npy", f"{run.path.name}: {name}")
+        read = None
+        if features and model.features is not None:
+            read = _kept(model.features, crops, cache / f"features-{key}.npy", f"{run.path.name}: {name}")
+        yield Unseen(dataset(name), windows.labels, windows.groups, told, read)
 
 
-def _kept(model: Contestant, windows: Windows, name: str, cache: Path) -> F32:
-    """(n, C) answers, from the cache or for it."""
-    crops = middle(windows.pixels, model.model_input.size_px)
-    path = cache / f"answers-{name}-{digest([model.sha256, model.version, crops])}.npy"
+def _kept(ask: Callable[[U8], F32], crops: U8, path: Path, told: str) -> F32:
+    """(n, ...) what is said of crops, from the cache or for it."""
     if path.is_file():
         return np.asarray(np.load(path), np.float32)
-    starts = tqdm(range(0, len(crops), _BATCH), f"{model.path.name}: {name}", unit="batch", disable=None)
-    answers = np.concatenate([model.answer(crops[start : start + _BATCH]) for start in starts])
+    starts = tqdm(range(0, len(crops), _BATCH), told, unit="batch", disable=None)
+    answers = np.concatenate([ask(crops[start : start + _BATCH]) for start in starts])
     partial = path.with_suffix(".part.npy")
     np.save(partial, answers)
     partial.replace(path)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from edge.bundle.bundle import Thresholds
 from edge.types import F32, U8
@@ -24,8 +25,10 @@ from train.network.model import DeviceGraph
 from train.published.classical.fit import MODEL, logits_of
 from train.published.classical.modelfile import load
 
-Loaded = tuple[Path, int, Callable[[U8], F32], dict[str, Any]]
-"""The file of a model, how many numbers it learned, what it answers to crops, and the run's metrics."""
+Answer = Callable[[U8], F32]
+Loaded = tuple[Path, int, Answer, Answer | None, dict[str, Any]]
+"""The file of a model, how many numbers it learned, what it answers to crops, what its last layer reads of
+them where it is a network, and the run's metrics."""
 
 
 def of_run(run: Path) -> Contestant:
@@ -43,7 +46,7 @@ def of_run(run: Path) -> Contestant:
         if tuple(settings.get("classes", recipe.classes)) != recipe.classes:
             raise ContestantError(f"run {run}: names other classes than this program does; fit it again")
         network = recipe.method == "network"
-        path, parameters, answer, metrics = _network(run) if network else _classical(run)
+        path, parameters, answer, features, metrics = _network(run) if network else _classical(run)
         point = metrics["operating_point"]
         thresholds = Thresholds(**{name: point[name] for name in ("positive", "confidence", "certain")})
     except (RuntimeError, ValueError, KeyError, UnpicklingError) as error:  # torch raises whatever it likes
@@ -67,6 +70,7 @@ def of_run(run: Path) -> Contestant:
         tuned_on=frozenset(recipe.deciding),
         answer=answer,
         close=lambda: None,
+        features=features,
     )
 
 
@@ -79,7 +83,19 @@ def _network(run: Path) -> Loaded:
         with torch.inference_mode():
             return np.asarray(graph(torch.from_numpy(np.ascontiguousarray(crops))).numpy(), np.float32)
 
-    return run / WEIGHTS, sum(p.numel() for p in network.parameters()), answer, metrics
+    last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
+
+    def features(crops: U8) -> F32:
+        read: list[Tensor] = []
+        hook = last.register_forward_pre_hook(lambda _layer, given: read.append(given[0]))
+        try:
+            answer(crops)
+        finally:
+            hook.remove()
+        return np.asarray(read[0].numpy(), np.float32)
+
+    parameters = sum(p.numel() for p in network.parameters())
+    return run / WEIGHTS, parameters, answer, features, metrics
 
 
 def _classical(run: Path) -> Loaded:
@@ -92,4 +108,4 @@ def _classical(run: Path) -> Loaded:
     def answer(crops: U8) -> F32:
         return np.asarray(softmax(logits_of(model.probabilities(crops)), temperature), np.float32)
 
-    return path, model.parameters, answer, metrics
+    return path, model.parameters, answer, None, metrics

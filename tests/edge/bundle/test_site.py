@@ -53,7 +53,7 @@ def test_a_correction_adds_to_log_probabilities() -> None:
 
 def test_features_that_are_no_numbers_leave_a_cell_as_it_ships() -> None:
     shares = np.full((4, 2), 0.5, np.float32)
-    read = Correction(np.array([[1], [0]], np.float32), np.zeros(2, np.float32), {}, "", {})
+    read = Correction(np.array([[1], [0]], np.float32), np.full(2, 1e-6, np.float32), {}, "", {})
     huge = replace(read, weights=read.weights * np.float32(1e6))
     features = np.array([[np.nan], [np.inf], [-np.inf], [1]], np.float32)
     for corrected in (read(shares, features), huge(shares, features * np.float32(1e38))):
