@@ -122,6 +122,8 @@ class Manifest:
         by; None where it makes no difference.
     graphs : variant ('ort-int8') -> member name of the model's graph.
     segmenters : the same of the segmenter's; empty where the bundle leaves cells to the classical way.
+    second_look : from what probability of the positive classes on a cell is looked at in four poses; see
+        `edge.cells.secondlook`. None for never.
     usable : variants that may be used: FP32, and those that passed the gate of the export.
     operation : what the model errs elsewhere; None where nobody left a laboratory out to see.
     familiar : feature of a slide -> lowest and highest that the model's training laboratories show; see
@@ -145,6 +147,7 @@ class Manifest:
     segmenters: Mapping[str, str]
     usable: frozenset[str]
     thresholds: Thresholds
+    second_look: float | None
     finding: FindingRule
     operation: ErrorRates | None
     familiar: Mapping[str, tuple[float, float]]
@@ -233,6 +236,7 @@ def read(content: bytes) -> Manifest:
         segmenters=_graphs(top.table("graphs"), "segmenter", files) if has_segmenter else {},
         usable=_usable(top.table("precisions"), graphs),
         thresholds=_thresholds(top.table("thresholds")),
+        second_look=top.number("second_look", 0, 1) if "second_look" in top else None,
         finding=FindingRule.of(top.table("finding")),
         operation=ErrorRates.of(top.table("operation")) if "operation" in top else None,
         familiar=_familiar(top.table("familiar")) if "familiar" in top else {},

@@ -12,6 +12,7 @@ import numpy as np
 from edge.bundle.bundle import Bundle, BundleError, Manifest, Thresholds
 from edge.bundle.site import Correction, Site
 from edge.cells.detector import INPUT, LEAST
+from edge.cells.secondlook import looked
 from edge.runtimes import GraphError, Runtime, Tell, open_runtime
 from edge.runtimes.dynamic import SIDES
 from edge.types import F32, I32, U8, Bools
@@ -175,16 +176,19 @@ class Classifier:
         """All outputs of the graph by name, each (n, ...) float32, the probabilities as corrected here."""
         if not len(crops):
             return {"probabilities": np.zeros((0, len(self.manifest.classes)), np.float32)}
-        bound = self._runtime.bound
-        given = [self._answer(crops[i : i + bound]) for i in range(0, len(crops), bound)]
-        return {name: np.concatenate([part[name] for part in given]) for name in given[0]}
-
-    def _answer(self, crops: U8) -> dict[str, F32]:
-        given = self._runtime.run({"crops": crops})
-        told = {name: part.astype(np.float32, copy=False) for name, part in given.items()}
+        told = looked(self._once, crops, self.positive_indices, self.manifest.second_look)
         if self._site is not None and self._site.correction is not None:
             told["probabilities"] = self._site.correction(told["probabilities"], told[FEATURES])
         return told
+
+    def _once(self, crops: U8) -> dict[str, F32]:
+        """All outputs of the graph for crops as they are."""
+        bound = self._runtime.bound
+        given = [self._runtime.run({"crops": crops[i : i + bound]}) for i in range(0, len(crops), bound)]
+        return {
+            name: np.concatenate([part[name] for part in given]).astype(np.float32, copy=False)
+            for name in given[0]
+        }
 
     def features(self, crops: U8) -> F32:
         """(n, size, size, 3) uint8 RGB crops, one at least → (n, F) float32, what its last layer reads.
@@ -197,10 +201,7 @@ class Classifier:
             raise BundleError(
                 f"{self.manifest.name} {self.manifest.version}: this model gives no features; update it"
             )
-        bound = self._runtime.bound
-        batches = (crops[i : i + bound] for i in range(0, len(crops), bound))
-        told = [self._runtime.run({"crops": batch})[FEATURES] for batch in batches]
-        return np.asarray(np.concatenate(told), np.float32)
+        return self._answers(crops)[FEATURES]
 
     def warm_up(self) -> None:
         """Run the smallest and the largest batch once, so that no later run pays for being the first."""

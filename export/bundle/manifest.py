@@ -75,6 +75,7 @@ def manifest_of(
         },
         "precisions": dict(precisions.figures),
         "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
+        **({"second_look": recipe.operation.second_look} if recipe.operation.second_look else {}),
         "finding": finding_of(recipe.task),
         "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
         "training": {

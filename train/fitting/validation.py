@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from edge.cells.classify import Calls
-from edge.types import F32, I32
+from edge.cells.secondlook import mirrored
+from edge.types import F32, I32, U8
 from train.data.windows import Windows, middle
 from train.fitting.operating_point import softmax
 from train.recipes.recipe import Recipe
@@ -19,14 +20,26 @@ from train.statistics.metrics import confusion, decisions, roc_area, two_sided
 
 @torch.inference_mode()
 def logits_of(network: nn.Module, windows: Windows, recipe: Recipe, device: torch.device) -> F32:
-    """(n, C) logits of the windows' middles, as the device would cut them."""
+    """(n, C) logits of the windows' middles, as the device would cut them and look at them."""
     network.eval()
     crops = middle(windows.pixels, recipe.input.size_px)
+    if not len(crops):
+        return np.zeros((0, len(recipe.classes)), np.float32)
+    logits = _asked(network, crops, device)
+    if least := recipe.operation.second_look:
+        again = softmax(logits, 1.0)[:, recipe.positive_indices].sum(axis=1) >= least
+        if again.any():
+            poses = [_asked(network, pose, device) for pose in mirrored(crops[again])]
+            logits[again] = np.mean([logits[again], *poses], axis=0)
+    return logits
+
+
+def _asked(network: nn.Module, crops: U8, device: torch.device) -> F32:
     parts = []
     for first in range(0, len(crops), 128):
         batch = torch.from_numpy(np.ascontiguousarray(crops[first : first + 128])).to(device)
         parts.append(network(batch.permute(0, 3, 1, 2).float()).float().cpu().numpy())
-    return np.concatenate(parts) if parts else np.zeros((0, len(recipe.classes)), np.float32)
+    return np.concatenate(parts)
 
 
 def typed(windows: Windows, recipe: Recipe, names: Sequence[str] = ()) -> Windows:

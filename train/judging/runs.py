@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.bundle.bundle import Thresholds
+from edge.cells.secondlook import looked
 from edge.types import F32, U8
 from train.fitting.fit import load_network, settings_of
 from train.fitting.loop import MODEL as WEIGHTS
@@ -76,25 +78,27 @@ def of_run(run: Path) -> Contestant:
 
 def _network(run: Path) -> Loaded:
     network, metrics = load_network(run)
+    recipe, _ = settings_of(run)
     graph = DeviceGraph(network, metrics["operating_point"]["temperature"]).eval()
     torch.set_num_threads(1)
-
-    def answer(crops: U8) -> F32:
-        with torch.inference_mode():
-            return np.asarray(graph(torch.from_numpy(np.ascontiguousarray(crops))).numpy(), np.float32)
-
     last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
 
-    def features(crops: U8) -> F32:
+    def look(crops: U8) -> dict[str, F32]:
         read: list[Tensor] = []
         hook = last.register_forward_pre_hook(lambda _layer, given: read.append(given[0]))
-        try:
-            answer(crops)
-        finally:
-            hook.remove()
-        return np.asarray(read[0].numpy(), np.float32)
+        with torch.inference_mode():
+            try:
+                said = graph(torch.from_numpy(np.ascontiguousarray(crops)))
+            finally:
+                hook.remove()
+        told = {"probabilities": said, "features": read[0].flatten(1)}
+        return {name: np.asarray(value.numpy(), np.float32) for name, value in told.items()}
+
+    def asked(crops: U8, name: str) -> F32:
+        return looked(look, crops, recipe.positive_indices, recipe.operation.second_look or None)[name]
 
     parameters = sum(p.numel() for p in network.parameters())
+    answer, features = partial(asked, name="probabilities"), partial(asked, name="features")
     return run / WEIGHTS, parameters, answer, features, metrics
 
 

@@ -139,6 +139,8 @@ class Operation:
     abstain : share of the cells not called blasts that the classifier leaves undecided.
     certain_false : share of cells that are no blasts and may be called blasts beyond doubt, counted alike.
     positive : the threshold itself, where it is not to be chosen by the specificity; 0 to choose it.
+    second_look : from what probability of the positive classes on a cell is looked at in four poses; see
+        `edge.cells.secondlook`. 0 for never.
     temperature : what logits are divided by, where too few people's cells are there to choose it; 0 to choose
         it.
     """
@@ -148,10 +150,11 @@ class Operation:
     abstain: float = 0.05
     certain_false: float = 0.002
     positive: float = 0.0
+    second_look: float = 0.0
     temperature: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("specificity", "abstain", "certain_false", "positive"):
+        for name in ("specificity", "abstain", "certain_false", "positive", "second_look"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"operation.{name}: {getattr(self, name)} is not within 0 to 1")
         if self.temperature and not 0.1 <= self.temperature <= 10:

@@ -375,7 +375,9 @@ def test_a_slide_of_the_records_with_a_correction_in_place(
     width = classifier.features(np.zeros((1, 96, 96, 3), np.uint8)).shape[1]
     classifier.close()
     bias = np.array([{"neutrophil": -9.0, "monocyte": 9.0}.get(name, 0.0) for name in classes], np.float32)
-    correction = Correction(np.zeros((len(classes), width), np.float32), bias, {"monocyte": 1}, "1 cell named by AB", {})
+    correction = Correction(
+        np.zeros((len(classes), width), np.float32), bias, {"monocyte": 1}, "1 cell named by AB", {}
+    )
     place.keep(out, Site(model.manifest.network, correction=correction))
     slide = ("--healthy", "--slide", "healthy", "--records", records)
     kinds = []

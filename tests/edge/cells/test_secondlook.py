@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.cells.secondlook import looked, mirrored
+from edge.types import F32, U8
+
+CROPS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8)
+
+
+def _look(crops: U8) -> dict[str, F32]:
+    """One whose answer hangs on the upper left corner."""
+    corner = crops[:, 0, 0, 0].astype(np.float32) / 255 * 0.9 + 0.05
+    return {
+        "probabilities": np.stack([corner, 0.7 * (1 - corner), 0.3 * (1 - corner)], axis=1),
+        "features": np.stack([corner, 2 * corner], axis=1),
+    }
+
+
+def _all_corners(crops: U8) -> F32:
+    return np.stack([_look(pose)["features"][:, 0] for pose in (crops, *mirrored(crops))])
+
+
+def test_never_asks_once() -> None:
+    said = looked(_look, CROPS, [0], None)
+    np.testing.assert_array_equal(said["probabilities"], _look(CROPS)["probabilities"])
+
+
+def test_only_candidates_are_looked_at_again() -> None:
+    once, said = _look(CROPS), looked(_look, CROPS, [0], 0.5)
+    again = once["probabilities"][:, 0] >= 0.5
+    assert 0 < again.sum() < len(CROPS)
+    for name in said:
+        np.testing.assert_array_equal(said[name][~again], once[name][~again])
+        assert (said[name][again] != once[name][again]).any(axis=1).all()
+
+
+def test_logits_and_features_are_averaged_over_four_poses() -> None:
+    said = looked(_look, CROPS, [0], 0.0)
+    np.testing.assert_allclose(said["features"][:, 0], _all_corners(CROPS).mean(axis=0), rtol=1e-5)
+    corners = _all_corners(CROPS)
+    logs = np.mean([np.log(np.stack([c, 0.7 * (1 - c), 0.3 * (1 - c)], axis=1)) for c in corners], axis=0)
+    wanted = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(said["probabilities"], wanted, rtol=1e-4)
+    np.testing.assert_allclose(said["probabilities"].sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("pose", range(3))
+def test_a_mirrored_crop_gets_the_same_answer(pose: int) -> None:
+    said, turned = (looked(_look, crops, [0], 0.0) for crops in (CROPS, mirrored(CROPS)[pose]))
+    for name in said:
+        np.testing.assert_allclose(said[name], turned[name], rtol=1e-4)
+
+
+def test_no_crops_no_answers() -> None:
+    assert looked(_look, CROPS[:0], [0], 0.5)["probabilities"].shape == (0, 3)
