@@ -2,9 +2,11 @@
 
     python benchmarks/leftout.py --data ../shared/data --out runs/leftout --epochs 8 --cache runs/cache
 
-Every cell of the laboratory that is in no test part is judged, at the shipped bundle's threshold for blasts;
-`aria-cells`, labelled by their field and in no recipe, are judged by every run. A training takes five minutes
-on two cores; what was trained already stays, and an interrupted run goes on. One such training
+Every cell of the laboratory that is in no test part is judged, at one threshold for blasts: the lowest that
+the healthy laboratories left out can bear, it itself not asked (`train.judging.threshold`). `aria-cells`,
+labelled by their field and in no recipe, are judged by every run; `zheng-2`, all of it a test part, with
+--test alone. A training takes ten minutes on two cores; what was trained already stays, and an interrupted
+run goes on. One such training
 alone is `edge-train fit --leave-out NAME`. `edge-train operation --leftout OUT` makes of these runs what a
 bundle says of its errors elsewhere, `benchmarks/leftout_slides.py` slides.
 """
@@ -19,9 +21,14 @@ import numpy as np
 from results import Results, parser_of
 
 from edge.bundle import bundle
-from train.data.classes import CLASSES, LEUKOCYTES, NO_BLAST, POSITIVE
+from train.data.classes import CLASSES, LEUKOCYTE, LEUKOCYTES, NO_BLAST, POSITIVE
+from train.data.dataset import Notice
+from train.data.registry import dataset
+from train.data.windows import middle, read
 from train.fitting.fit import fit
+from train.judging import threshold
 from train.judging.leftout import LeftOut, Unseen, asked
+from train.judging.runs import of_run
 from train.recipes import recipe as recipes
 from train.statistics.metrics import roc_area
 
@@ -29,18 +36,26 @@ LEFT_OUT = {
     "deepapl": ("deepapl",),
     "cnmc": ("cnmc",),
     "pbc": ("pbc",),
-    "fields": ("bccd", "chula", "txl-pbc"),
+    "fields": ("bccd", "chula", "txl-pbc", "zheng-1"),
 }
-NEVER = "aria-cells"
+NEVER, TEST = "aria-cells", "zheng-2"
 WANTED = {
-    "sensitivity": "≥ 0.80",
-    "specificity": "≥ 0.95",
-    "ROC area": "≥ 0.93",
-    "six types": "≥ 0.93",
-    "deepapl, ROC area": "≥ 0.98",
-    **dict.fromkeys([f"{name}, specificity" for name in ("pbc", *LEFT_OUT["fields"])], "≥ 0.97"),
+    "sensitivity": "",
+    "false blasts": "≤ 0.03",
+    "ROC area": "≥ 0.92",
+    "six types": "≥ 0.85",
+    "deepapl, sensitivity": "≥ 0.60",
+    "deepapl, ROC area": "≥ 0.93",
+    "deepapl, false blasts": "",
+    "deepapl, six types": "",
+    "cnmc, sensitivity": "≥ 0.50",
+    "cnmc, false blasts": "",
+    "cnmc, six types": "",
 }
 """Goals, by data set where it has one of its own."""
+
+TAUGHT = [name for names in LEFT_OUT.values() for name in names]
+"""Those that a recipe learns from: the others have no say in the threshold."""
 
 SIX = ("neutrophil", "eosinophil", "basophil", "lymphocyte", "monocyte", "erythroblast")
 
@@ -50,12 +65,12 @@ def judged(cells: Unseen, threshold: float) -> Iterator[tuple[str, float, int, s
     labels, probabilities = cells.labels, cells.probabilities
     score = probabilities[:, [CLASSES.index(name) for name in POSITIVE]].sum(axis=1)
     blasts = np.isin(labels, POSITIVE)
-    others = np.isin(labels, (*LEUKOCYTES, NO_BLAST)) & ~blasts
+    others = np.isin(labels, (*LEUKOCYTES, NO_BLAST, LEUKOCYTE)) & ~blasts
     typed = np.isin(labels, SIX)
     if blasts.any():
         yield "sensitivity", float(np.mean(score[blasts] >= threshold)), int(blasts.sum()), "blasts"
     if others.any():
-        yield "specificity", float(np.mean(score[others] < threshold)), int(others.sum()), "other cells"
+        yield "false blasts", float(np.mean(score[others] >= threshold)), int(others.sum()), "other cells"
     if blasts.any() and others.any():
         either = blasts | others
         area = roc_area(score[either].astype(np.float32), blasts[either])
@@ -73,6 +88,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the runs")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="of cut cells (default: OUT/cache)")
     parser.add_argument("--epochs", type=int, default=8, metavar="N", help="of each training (default: 8)")
+    parser.add_argument("--test", action="store_true", help=f"open {TEST} too")
     parser.add_argument("--only", nargs="+", choices=LEFT_OUT, default=list(LEFT_OUT), help="some of them")
     arguments = parser.parse_args()
     results = Results("leftout", parser, arguments)
@@ -81,22 +97,36 @@ def main() -> None:
     def notice(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
-    threshold = bundle.load().manifest.thresholds.positive
+    about = bundle.load().manifest
+    asked_of: list[tuple[str, Unseen]] = []
     for name in arguments.only:
         names = LEFT_OUT[name]
         recipe = recipes.changed(recipes.load("leukocytes"), [f"training.epochs={arguments.epochs}"])
         recipe = recipes.without(recipe, names)
         path = fit(recipe, arguments.data, arguments.out / name, cache=cache, left_out=names, notice=notice)
         run = LeftOut(path, recipe, names, 0)
-        for cells in asked(run, arguments.data, cache, notice, (NEVER,)):
-            source, said = cells.source.name, []
-            for figure, value, n, of in judged(cells, threshold):
-                said.append(f"{figure} {value:.3f} of {n}")
-                wanted = WANTED.get(f"{source}, {figure}", WANTED[figure]) if source != NEVER else ""
-                what = f"{source}, trained without {name}"
-                results.add(figure, value, what=what, n=n, of=of, wanted=wanted)
-            print(f"without {name}, at {threshold}: {source}: {', '.join(said)}", flush=True)
+        asked_of += [(name, cells) for cells in asked(run, arguments.data, cache, notice, (NEVER,))]
+        if arguments.test and name == "fields":
+            asked_of += [(name, cells) for cells in tested(run, arguments.data, notice)]
+    healthy = threshold.healthy([cells for _, cells in asked_of if cells.source.name in TAUGHT], about)
+    for name, cells in asked_of:
+        source, said = cells.source.name, []
+        limit = threshold.lowest(healthy, without=source)
+        for figure, value, n, of in judged(cells, limit):
+            said.append(f"{figure} {value:.3f} of {n}")
+            wanted = WANTED.get(f"{source}, {figure}", WANTED[figure]) if source != NEVER else ""
+            what = f"{source}, trained without {name}"
+            results.add(figure, value, what=what, n=n, of=of, wanted=wanted)
+        print(f"without {name}, at {limit}: {source}: {', '.join(said)}", flush=True)
+    print(f"all of them, for a bundle: {threshold.lowest(healthy)}")
     results.write()
+
+
+def tested(run: LeftOut, data: Path, notice: Notice) -> Iterator[Unseen]:
+    """What a run says of the cells of a data set that is a test part as a whole."""
+    windows, model = read(dataset(TEST), data, run.recipe.window, notice, parts=("test",)), of_run(run.path)
+    crops = middle(windows.pixels, run.recipe.input.size_px)
+    yield Unseen(dataset(TEST), windows.labels, windows.groups, model.answer(crops))
 
 
 if __name__ == "__main__":

@@ -275,7 +275,7 @@ def apl(arguments: argparse.Namespace) -> int:
 def operation(arguments: argparse.Namespace) -> int:
     """How often a bundle errs elsewhere."""
     from edge.bundle import bundle
-    from train.judging import leftout
+    from train.judging import leftout, threshold
     from train.judging import operation as judging
 
     about = bundle.load(arguments.bundle, allow_unsigned=True, large=arguments.large).manifest
@@ -286,5 +286,6 @@ def operation(arguments: argparse.Namespace) -> int:
     found = judging.operation(
         judging.laboratories(answers, about), about.finding, judging.source_of(runs, about)
     )
-    _tell(arguments, found.as_json(), found.lines())
+    lines = [*found.lines(), *threshold.lines(threshold.healthy(answers, about), about)]
+    _tell(arguments, found.as_json(), lines)
     return DONE

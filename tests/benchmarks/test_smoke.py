@@ -195,6 +195,6 @@ def test_figures_of_a_laboratory_left_out(
     for run in leftout.runs_in(runs, print):
         for cells in leftout.asked(run, tmp_path, runs / "cache", print):
             found = {name: (value, n) for name, value, n, _ in judged(cells, 0.3)}
-            assert set(found) == {"sensitivity", "specificity", "ROC area", "six types"}
+            assert set(found) == {"sensitivity", "false blasts", "ROC area", "six types"}
             assert all(0 <= value <= 1 for value, _ in found.values())
-            assert found["sensitivity"][1] + found["specificity"][1] == found["ROC area"][1]
+            assert found["sensitivity"][1] + found["false blasts"][1] == found["ROC area"][1]

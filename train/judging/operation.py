@@ -9,13 +9,14 @@ two that the recipe chooses on: another threshold than anybody uses.)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
+from edge.adapt import healthy as site
 from edge.bundle.manifest import FindingRule, Manifest
 from edge.bundle.operation import ErrorRates, Spread
 from edge.bundle.spreads import of_beta
@@ -26,6 +27,7 @@ from train.data.classes import NO_BLAST
 from train.data.dataset import OF_ONE_PERSON
 from train.fitting import provenance
 from train.judging.leftout import LeftOut, LeftOutError, Unseen
+from train.judging.threshold import split
 from train.statistics.betabinomial import Counts, between_units, fit
 
 _DIGITS = 6
@@ -42,12 +44,15 @@ class Laboratory:
     blasts : positive calls and cells, of each unit's cells of the positive classes.
     others : the same of its other leukocytes, as far as they are counted: a cell on which the classifier
         abstains, or which it takes for no leukocyte, is in no tally.
+    blasts_at_site : the same as `blasts` at the threshold that `edge-device adapt --healthy` would choose by
+        its other leukocytes; empty where it has too few of them.
     """
 
     name: str
     unit: str
     blasts: Counts
     others: Counts
+    blasts_at_site: Counts
 
     @property
     def units(self) -> int:
@@ -57,6 +62,11 @@ class Laboratory:
     def sensitivity(self) -> float | None:
         """Of all its blasts together."""
         return _share(self.blasts)
+
+    @property
+    def sensitivity_at_site(self) -> float | None:
+        """The same at a threshold of its own."""
+        return _share(self.blasts_at_site)
 
     @property
     def false_blasts(self) -> float | None:
@@ -72,6 +82,7 @@ class Laboratory:
             "blasts": int(self.blasts[:, 1].sum()),
             "others": int(self.others[:, 1].sum()),
             "sensitivity": _rounded(self.sensitivity),
+            "sensitivity_at_site": _rounded(self.sensitivity_at_site),
             "false_blasts": _rounded(self.false_blasts),
         }
 
@@ -99,6 +110,7 @@ class Operation:
         return {
             "sensitivity": asdict(rates.sensitivity),
             "false_blasts": asdict(rates.false_blasts),
+            **({} if rates.sensitivity_at_site is None else _at_site(rates.sensitivity_at_site)),
             "between_slides": _rounded(self.between_slides),
             "laboratories": [each.as_json() for each in self.laboratories],
             "source": rates.source,
@@ -106,18 +118,25 @@ class Operation:
 
     def lines(self) -> Iterator[str]:
         """The table in words."""
-        yield f"{'laboratory':<14}{'units':<16}{'blasts':>7}{'called':>8}{'others':>8}{'called':>8}"
+        yield (
+            f"{'laboratory':<14}{'units':<16}{'blasts':>7}{'called':>8}{'at site':>9}"
+            f"{'others':>8}{'called':>8}"
+        )
         for each in self.laboratories:
             told = each.as_json()
             units = f"{told['units']} {told['unit']}" + "s" * (bool(each.unit) and each.units != 1)
             yield (
                 f"{each.name:<14}{units:<16}{told['blasts']:>7}{_percent(each.sensitivity):>8}"
+                f"{_percent(each.sensitivity_at_site):>9}"
                 f"{told['others']:>8}{_percent(each.false_blasts):>8}"
             )
         for name, spread in (
             ("sensitivity", self.rates.sensitivity),
+            ("sensitivity at a site's threshold", self.rates.sensitivity_at_site),
             ("false blasts", self.rates.false_blasts),
         ):
+            if spread is None:
+                continue
             yield (
                 f"{name} elsewhere: {spread.mean:.1%} in the mean, of 95% of slides {spread.low:.2%} to "
                 f"{spread.high:.1%}"
@@ -151,7 +170,13 @@ def operation(laboratories: Sequence[Laboratory], rule: FindingRule, source: str
     found = sorted(laboratories, key=lambda each: each.name)
     blasts, others = ([getattr(each, name) for each in found] for name in ("blasts", "others"))
     try:
-        rates = ErrorRates(_spread(blasts), _spread(others), source)
+        at_site = [each.blasts_at_site for each in found if len(each.blasts_at_site)]
+        rates = ErrorRates(
+            _spread(blasts),
+            _spread(others),
+            source,
+            sensitivity_at_site=_spread(at_site) if at_site else None,
+        )
     except ValueError as error:
         raise LeftOutError(f"laboratories left out: {error}; leave out more of them") from None
     return Operation(rates, tuple(found), between_units(others), rule)
@@ -189,7 +214,18 @@ def _laboratory(sets: Sequence[Unseen], about: Manifest) -> Laboratory:
         unit=known[0] if known else "",
         blasts=np.concatenate([blasts for blasts, _ in parts]),
         others=np.concatenate([others for _, others in parts]),
+        blasts_at_site=_at_own_threshold(sets, about),
     )
+
+
+def _at_own_threshold(sets: Sequence[Unseen], about: Manifest) -> Counts:
+    """Positive calls and cells of blasts, by unit, at the threshold that its other leukocytes set."""
+    scores = np.concatenate([split(each, about)[1] for each in sets])
+    if len(scores) < site.LEAST_CELLS:
+        return np.zeros((0, 2), np.int64)
+    own = replace(about.thresholds, positive=site.threshold(scores), certain=1.0)
+    here = replace(about, thresholds=own)
+    return np.concatenate([_counted(each, here)[0] for each in sets])
 
 
 def _counted(cells: Unseen, about: Manifest) -> tuple[Counts, Counts]:
@@ -208,6 +244,10 @@ def _counted(cells: Unseen, about: Manifest) -> tuple[Counts, Counts]:
         return np.stack(counts, axis=1)
 
     return by_unit(blasts), by_unit(others & leukocytes & ~calls.uncertain)
+
+
+def _at_site(sensitivity: Spread) -> dict[str, Any]:
+    return {"at_site": {"sensitivity": asdict(sensitivity)}}
 
 
 def _spread(groups: Sequence[Counts]) -> Spread:

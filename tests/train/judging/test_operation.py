@@ -49,7 +49,7 @@ def _counts(rates: list[float], cells: int) -> Counts:
 
 
 def _laboratory(name: str, blasts: Counts, others: Counts) -> Laboratory:
-    return Laboratory(name, "patient", blasts, others)
+    return Laboratory(name, "patient", blasts, others, blasts)
 
 
 def test_the_table_from_runs_to_what_a_device_reads(
