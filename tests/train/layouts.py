@@ -135,6 +135,20 @@ def without_files(data: Path) -> None:
     """Drawn by the program itself."""
 
 
+def zheng_1(data: Path) -> None:
+    """Cells of both parts of the split, their drawn masks and their kinds."""
+    folder = data / "segmentation_WBC" / "Dataset 1"
+    kinds = {number: number % 5 + 1 for number in (1, 2, 3, 4, 5, 101, 102, 103, 104, 105)}
+    for number, kind in kinds.items():
+        draw(folder / f"{number:03d}.bmp", HUES[kind - 1], number, 120)
+        mask = np.zeros((120, 120, 3), np.uint8)
+        for radius, grey in ((25, 128), (15, 255)):
+            cv2.circle(mask, (60, 60), radius, (grey,) * 3, -1)
+        cv2.imwrite(str(folder / f"{number:03d}.png"), mask)
+    lines = ["image ID,class label", *(f"{number},{kind}" for number, kind in kinds.items())]
+    (data / "segmentation_WBC" / "Class Labels of Dataset 1.csv").write_text("\n".join(lines) + "\n")
+
+
 LAYOUTS: dict[str, Layout] = {
     "deepapl": deepapl,
     "pbc": pbc,
@@ -151,6 +165,7 @@ LAYOUTS: dict[str, Layout] = {
     "munich": munich,
     "raabin": raabin,
     "fivetype": fivetype,
+    "zheng-1": zheng_1,
     "simulated": without_files,
     "oddities": without_files,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,18 +14,16 @@ from torch.nn import functional
 from train.data.stains import Indices
 from train.fitting.finish import conclude
 from train.fitting.gather import gathered
-from train.fitting.loop import finished, train
+from train.fitting.loop import train
 from train.fitting.sampling import ahead, crops_of, targets, weights
-from train.fitting.task import TEACHER, Batch, FitError, NetworkTask, Plan, Run, at
+from train.fitting.task import Batch, FitError, NetworkTask, Plan, Run, at
 from train.fitting.validation import logits_of, typed, validate, watched
 from train.network.backbones import weights_file
 from train.network.model import begin, build
-from train.recipes.recipe import Recipe, teacher_of
-from train.recipes.sections import SIZE_AND_STAIN
+from train.recipes.recipe import Recipe
 
-TEACHERS: Mapping[str, str] = {SIZE_AND_STAIN: "train.published.carryover:Carryover"}
-"""`Training.teacher`, where it is neither the labels nor a recipe -> 'module:class' of what answers in their
-place."""
+TEACHERS: Mapping[str, str] = {"size-and-stain": "train.published.carryover:Carryover"}
+"""`Training.teacher`, where it is not the labels -> 'module:class' of what answers in their place."""
 
 
 class Classifier(NetworkTask):
@@ -88,8 +85,6 @@ class Classifier(NetworkTask):
     @cached_property
     def _teacher(self) -> Callable[[Tensor], Tensor] | None:
         """What answers in the labels' place: (n, 3, S, S) crops → (n, C) probabilities."""
-        if (recipe := teacher_of(self.recipe)) is not None:
-            return _taught(recipe, self.run.out / TEACHER, self.run.process.device)
         place = TEACHERS.get(self.recipe.training.teacher)
         if place is None:
             return None
@@ -115,21 +110,6 @@ class Classifier(NetworkTask):
         metrics = conclude(logits, self.recipe, self.windows, self.run.out)
         metrics["validation"] |= found
         return metrics
-
-
-def _taught(recipe: Recipe, out: Path, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """The network of a finished run, as it answers: (n, 3, S, S) crops → (n, C) probabilities."""
-    weights, _ = finished(out, FitError(f"run {out}: not finished; start edge-train fit again to go on"))
-    network = build(recipe.architecture, len(recipe.classes)).to(device)
-    network.load_state_dict(weights)
-    network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def answers(crops: Tensor) -> Tensor:
-        with torch.no_grad():
-            given = network(crops.to(device).contiguous(memory_format=torch.channels_last))
-            return torch.softmax(given, dim=1).cpu()
-
-    return answers
 
 
 def _seeds(*numbers: int) -> tuple[int, int]:

@@ -19,10 +19,10 @@ from train.data.dataset import Notice
 from train.fitting.distributed import joined
 from train.fitting.loop import MODEL, finished, precision_of
 from train.fitting.provenance import SETTINGS, begin
-from train.fitting.task import TEACHER, FitError, Run, task_of
+from train.fitting.task import FitError, Run, task_of
 from train.network.backbones import LITE
 from train.network.model import build
-from train.recipes.recipe import Recipe, parse, teacher_of
+from train.recipes.recipe import Recipe, parse
 
 
 def fit(
@@ -40,8 +40,7 @@ def fit(
 ) -> Path:
     """Train what a recipe means, or go on where an interrupted run stopped.
 
-    Where another recipe's network teaches it, that one comes first, in a folder of the run's own. Started by
-    `torchrun`, the processes share each batch, and the first one writes and talks.
+    Started by `torchrun`, the processes share each batch, and the first one writes and talks.
 
     Parameters
     ----------
@@ -62,11 +61,6 @@ def fit(
     ProcessError : the device cannot be used, or another process of the run ended.
     DataError : a data set is absent or unreadable.
     """
-    if (teacher := teacher_of(recipe)) is not None:
-        fit(
-            teacher, data, out / TEACHER, device=device, precision=precision, limit=limit, cache=cache,
-            checkpoint_s=checkpoint_s, left_out=left_out, notice=notice,
-        )  # fmt: skip
     with joined(device) as process:
         chosen = precision_of(precision, process.device, depthwise=recipe.architecture.backbone == LITE)
         run = Run(data, out, cache, limit, process, chosen, notice, checkpoint_s)

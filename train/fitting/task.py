@@ -20,9 +20,6 @@ from train.data.dataset import Notice
 from train.fitting.distributed import Process
 from train.recipes.recipe import Recipe, Training
 
-TEACHER = "teacher"
-"""Folder, in a run's own, of the run whose network teaches it."""
-
 Precision = Literal["fp32", "bf16", "fp16"]
 
 

@@ -18,20 +18,10 @@ from train.data.registry import dataset
 from train.network.backbones import LEAST_PX
 from train.network.model import Architecture
 from train.recipes.detection import Detection
-from train.recipes.sections import (
-    LABELS,
-    SHOWN_UM,
-    SIZE_AND_STAIN,
-    WATCHED,
-    Input,
-    Operation,
-    RecipeError,
-    Training,
-)
+from train.recipes.sections import SHOWN_UM, WATCHED, Input, Operation, RecipeError, Training
 
 __all__ = [
-    "Input", "Operation", "Recipe", "RecipeError", "Training",
-    "changed", "load", "names", "parse", "teacher_of", "without",
+    "Input", "Operation", "Recipe", "RecipeError", "Training", "changed", "load", "names", "parse", "without",
 ]  # fmt: skip
 
 
@@ -257,23 +247,6 @@ def without(recipe: Recipe, names: Sequence[str]) -> Recipe:
             recipe.operation, datasets=tuple(d for d in recipe.operation.datasets if d not in out)
         ),
     )
-
-
-def teacher_of(recipe: Recipe) -> Recipe | None:
-    """The recipe whose network teaches this one's, on the same data sets; None where no network does.
-
-    Raises
-    ------
-    RecipeError : there is no such recipe, or it names other classes or sees something else.
-    """
-    name = recipe.training.teacher
-    if name in (LABELS, SIZE_AND_STAIN):
-        return None
-    teacher = load(name)
-    for key in ("classes", "input", "task"):
-        if getattr(teacher, key) != getattr(recipe, key):
-            raise RecipeError(f"training.teacher: {name} has another {key} than {recipe.name}")
-    return without(teacher, [key for key in teacher.shares if key not in recipe.shares])
 
 
 def parse(values: Mapping[str, Any]) -> Recipe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from edge.bundle.model_input import WHITE_BALANCE, ModelInput
 from edge.types import LeukoscopeError
@@ -10,9 +11,6 @@ from edge.types import LeukoscopeError
 WATCHED = ("roc_area", "balanced_accuracy")
 """Validation figures of a data set: blasts against the rest, and the mean recall of its classes."""
 
-
-LABELS, SIZE_AND_STAIN = "labels", "size-and-stain"
-"""What a network is taught by, where that is no other recipe."""
 
 SHOWN_UM = 20.0
 """Width of what the screen shows of a cell that a detector found."""
@@ -91,9 +89,8 @@ class Training:
     watch : the validation figures that say which epoch is better and is kept. Each stands for its mean over
         the data sets that have it (`roc_area`, `balanced_accuracy`) or for one data set's alone
         (`pbc_roc_area`); several are averaged. None at all keeps the last epoch.
-    teacher : what a network learns its answers from: 'labels'; 'size-and-stain', a regression that was fitted
-        to them (see `train.published.carryover`); or another recipe by its name, whose network is trained
-        first on the same data sets (distillation: Hinton et al., arXiv:1503.02531).
+    teacher : what a network learns its answers from: the labels, or a regression that was fitted to them; see
+        `train.published.carryover`.
     seed : of everything that is drawn at random.
     """
 
@@ -110,7 +107,7 @@ class Training:
     most_positive: float = 1.0
     patience: int = 0
     watch: tuple[str, ...] = WATCHED
-    teacher: str = LABELS
+    teacher: Literal["labels", "size-and-stain"] = "labels"
     seed: int = 1
 
     def __post_init__(self) -> None:

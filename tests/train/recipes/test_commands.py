@@ -25,7 +25,8 @@ from tests.train.conftest import draw
 from tests.train.layouts import LAYOUTS
 from train.data.registry import dataset
 from train.data.sets import oddities, simulated
-from train.network.backbones import BACKBONES, LEAST_PX, torchvision
+from train.network import lite
+from train.network.backbones import BACKBONES, LEAST_PX, LITE, torchvision
 from train.recipes import recipe
 from train.recipes.recipe import Recipe
 
@@ -177,7 +178,9 @@ def test_every_recipe_is_trained_judged_and_put_on_the_device(
     data, run, sets = tmp_path / "data", tmp_path / "run", list(dict.fromkeys(found.shares))
     for layout in dict.fromkeys(LAYOUTS[key.partition("@")[0]] for key in sets):
         layout(data)
-    if found.architecture.weights == "stored":
+    if found.architecture.backbone == LITE:  # its weights are a package's
+        pytest.importorskip(lite.PACKAGE)
+    elif found.architecture.weights == "stored":
         _store_weights(found.architecture.backbone)
 
     def command(main: Callable[[list[str]], int], *arguments: object) -> str:
