@@ -166,6 +166,8 @@ def _add_operation(commands: command.Commands[command.Parser]) -> None:
     add("--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets (default: .)")
     add("--cache", type=Path, metavar="DIR", help="of cut cells (default: RUNS/cache)")
     add("--bundle", type=Path, help="default: the one in use on this machine")
+    add("--blasts", nargs="+", default=[], metavar="NAME", help="data sets that the bundle never learned "
+        "from: how many of their blasts it calls itself")  # fmt: skip
     command.add_large(operation)
     add("--json", metavar="OUT", help="write the table as JSON; - for standard output")
 

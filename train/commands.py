@@ -278,13 +278,18 @@ def operation(arguments: argparse.Namespace) -> int:
     from train.judging import leftout, threshold
     from train.judging import operation as judging
 
-    about = bundle.load(arguments.bundle, allow_unsigned=True, large=arguments.large).manifest
+    opened = bundle.load(arguments.bundle, allow_unsigned=True, large=arguments.large)
+    about = opened.manifest
     runs = leftout.runs_in(arguments.leftout, _notice)
     leftout.check(runs, about)
     cache = arguments.cache or arguments.leftout / "cache"
     answers = [cells for run in runs for cells in leftout.asked(run, arguments.data, cache, _notice)]
+    window = runs[0].recipe.window
+    answers += leftout.blasts(opened, arguments.blasts, window, arguments.data, cache, _notice)
     found = judging.operation(
-        judging.laboratories(answers, about), about.finding, judging.source_of(runs, about)
+        judging.laboratories(answers, about),
+        about.finding,
+        judging.source_of(runs, about, arguments.blasts),
     )
     lines = [*found.lines(), *threshold.lines(threshold.healthy(answers, about), about)]
     _tell(arguments, found.as_json(), lines)

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from edge.bundle.bundle import Bundle
 from edge.bundle.manifest import Manifest
+from edge.bundle.model_input import ModelInput
 from edge.types import F32, U8, LeukoscopeError
 from train.data.dataset import DataSet, Notice
 from train.data.fingerprint import digest
@@ -18,6 +20,7 @@ from train.data.registry import dataset
 from train.data.windows import Texts, cached, middle
 from train.fitting.fit import settings_of
 from train.fitting.provenance import SETTINGS, flat
+from train.judging.contestants import of_bundle
 from train.judging.runs import of_run
 from train.recipes import recipe as recipes
 from train.recipes.recipe import Recipe, RecipeError
@@ -163,6 +166,35 @@ def asked(
         if features and model.features is not None:
             read = _kept(model.features, crops, cache / f"features-{key}.npy", f"{run.path.name}: {name}")
         yield Unseen(dataset(name), windows.labels, windows.groups, told, read)
+
+
+def blasts(
+    opened: Bundle, names: Sequence[str], window: ModelInput, data: Path, cache: Path, notice: Notice
+) -> Iterator[Unseen]:
+    """What a bundle itself says of the blasts of data sets that it never learned from, test parts excepted.
+
+    It knows blasts of every kind, which a run without the only laboratory of a kind does not. What is no
+    blast is left out: such data sets may be labelled by their fields, whose other cells are anything.
+
+    Parameters
+    ----------
+    window : what to cut; see `train.recipes.recipe.Recipe.window`.
+
+    Raises
+    ------
+    LeftOutError : it learned from one of them. DataError : a data set is absent.
+    """
+    if not names:
+        return
+    model = of_bundle(opened)
+    for name in names:
+        if name in model.learned_on:
+            raise LeftOutError(f"--blasts {name}: bundle {model.name} learned from it; leave it away")
+        windows = cached(dataset(name), data, window, notice, 0, cache)
+        windows = windows.pick(np.isin(windows.labels, model.positive))
+        answers = model.answer(middle(windows.pixels, model.model_input.size_px))
+        yield Unseen(dataset(name), windows.labels, windows.groups, answers)
+    model.close()
 
 
 def _kept(ask: Callable[[U8], F32], crops: U8, path: Path, told: str) -> F32:

@@ -173,7 +173,7 @@ def operation(laboratories: Sequence[Laboratory], rule: FindingRule, source: str
         at_site = [each.blasts_at_site for each in found if len(each.blasts_at_site)]
         rates = ErrorRates(
             _spread(blasts),
-            _spread(others),
+            _spread(others, cautious=True),  # a handful of laboratories tells little of the next one
             source,
             sensitivity_at_site=_spread(at_site) if at_site else None,
         )
@@ -182,7 +182,7 @@ def operation(laboratories: Sequence[Laboratory], rule: FindingRule, source: str
     return Operation(rates, tuple(found), between_units(others), rule)
 
 
-def source_of(runs: Sequence[LeftOut], about: Manifest) -> str:
+def source_of(runs: Sequence[LeftOut], about: Manifest, blasts: Sequence[str] = ()) -> str:
     """Where the figures come from, in one line."""
     program = provenance.source()
     commit = f", commit {program['commit'][:7]}" if program else ""
@@ -192,11 +192,13 @@ def source_of(runs: Sequence[LeftOut], about: Manifest) -> str:
     shorter = "" if given == [shipped] else f" for {' or '.join(map(str, given))} epochs instead of {shipped}"
     limits = sorted({run.limit for run in runs if run.limit})
     fewer = f", at most {' or '.join(map(str, limits))} pictures of each data set" if limits else ""
+    too = f"; of {', '.join(blasts)} the bundle itself about the blasts" if blasts else ""
     return (
         f"edge-train operation of {about.name} {about.version}, {datetime.now(UTC).date()}{commit}: its "
         f"recipe trained{shorter}{fewer} without one of ({out}) at a time and asked about the cells left out "
-        "that are in no test part, at the bundle's thresholds; beta-binomial over patients and slides, a "
-        "laboratory that does not tell them apart as one, laboratories weighing the same"
+        "that are in no test part, at the bundle's thresholds; beta-binomial over patients and slides, of "
+        "false blasts the widest that they do not rule out, a "
+        f"laboratory that does not tell them apart as one, laboratories weighing the same{too}"
     )
 
 
@@ -250,8 +252,8 @@ def _at_site(sensitivity: Spread) -> dict[str, Any]:
     return {"at_site": {"sensitivity": asdict(sensitivity)}}
 
 
-def _spread(groups: Sequence[Counts]) -> Spread:
-    found = fit(groups)
+def _spread(groups: Sequence[Counts], *, cautious: bool = False) -> Spread:
+    found = fit(groups, cautious=cautious)
     spread = of_beta(found.a, found.b)
     return Spread(*(round(float(value), _DIGITS) for value in (spread.mean, spread.low, spread.high)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ Counts = NDArray[np.int64]
 _LEAST_PRECISION = 0.02
 _LARGEST_LOGIT = 12.0
 _NEAR = 2.0  # logits to either side of a rate of all trials together, where that of units lies
+_ONE_SIDED = 1.353  # half of the 90% point of chi squared with one degree of freedom
 _GRID, _ROUNDS, _CLOSER = 41, 6, 0.15  # points a side, rounds, and how much narrower each looks
 
 
@@ -36,13 +37,15 @@ class Beta:
         return 1 / (self.a + self.b + 1)
 
 
-def fit(groups: Sequence[Counts]) -> Beta:
+def fit(groups: Sequence[Counts], *, cautious: bool = False) -> Beta:
     """The Beta distribution over the units of groups, each group weighing the same.
 
     Parameters
     ----------
     groups : units of each, as laboratories have slides; a unit without trials says nothing, and two with
         some are needed in all.
+    cautious : of all that the units do not rule out, the one whose rates differ most. Where successes are
+        rare, the likeliest is often that they do not differ at all, and few groups cannot tell.
 
     Notes
     -----
@@ -69,8 +72,22 @@ def fit(groups: Sequence[Counts]) -> Beta:
         i, j = np.unravel_index(found.argmax(), found.shape)
         logit, precision = float(logits[i]), float(precisions[j])
         logits, precisions = _closer(logits, logit), np.exp(_closer(np.log(precisions), np.log(precision)))
+    if cautious:
+        most = float(likelihood(np.array([logit]), np.array([precision]))[0])
+        logit, precision = _loosest(likelihood, most, precision)
     mean = 1 / (1 + np.exp(-logit))
     return Beta(precision * mean, precision * (1 - mean))
+
+
+def _loosest(
+    likelihood: Callable[[Floats, Floats], Floats], most: float, precision: float
+) -> tuple[float, float]:
+    """Logit and the least precision whose likelihood, at its best logit, is near enough to the highest."""
+    precisions = np.geomspace(_LEAST_PRECISION, precision, 8 * _GRID)
+    logits = np.linspace(-_LARGEST_LOGIT, _LARGEST_LOGIT, 8 * _GRID)
+    found = likelihood(logits[:, None], precisions[None, :])
+    first = int((found.max(axis=0) >= most - _ONE_SIDED).argmax())
+    return float(logits[found[:, first].argmax()]), float(precisions[first])
 
 
 def between_units(groups: Sequence[Counts]) -> float | None:
