@@ -92,8 +92,9 @@ def test_the_classifier_is_warm_before_the_first_field(
 
     monkeypatch.setattr(OnnxRuntime, "run", watched)
     screen("--camera", fields)
-    fields_with_cells = 3
-    assert batches[-fields_with_cells - 2 : -fields_with_cells] == [1, 16]
+    warm_up = [1, 16]  # the smallest batch and the largest; then the fields, and second looks at candidates
+    first = max(i for i in range(len(batches) - 1) if batches[i : i + 2] == warm_up)
+    assert 3 <= len(batches) - first - len(warm_up) <= 3 + 3 * 3
 
 
 def test_json_of_a_folder(screen: Callable[..., list[dict[str, Any]]], fields: Path) -> None:
@@ -252,12 +253,12 @@ def test_whose_rates_are_reckoned_with_is_told(
 ) -> None:
     elsewhere, demo = screen("--camera", fields)[0], screen("--camera", "demo:1", "--max-frames", 1)[0]
     assert (elsewhere["rates"]["place"], elsewhere["site"]) == ("laboratories", None)
-    assert (demo["rates"]["place"], demo["site"]["key"], demo["site"]["slides"]) == ("site", "", 10)
+    assert (demo["rates"]["place"], demo["site"]["key"], demo["site"]["slides"]) == ("site", "", 6)
     path = tmp_path / "site.json"
     sitefile.write(path, site(load().manifest.network))
     here = screen("--camera", fields, "--site", path)[0]
     assert (here["rates"]["place"], here["rates"]["false_blasts"]["high"]) == ("site", HERE.high)
-    assert here["rates"]["sensitivity"] == elsewhere["rates"]["sensitivity"]
+    assert here["rates"]["sensitivity"] == elsewhere["rates"]["at_site"]["sensitivity"]
     assert here["site"] == sitefile.read(path).record()
 
 

@@ -45,7 +45,7 @@ class Laboratory:
     others : the same of its other leukocytes, as far as they are counted: a cell on which the classifier
         abstains, or which it takes for no leukocyte, is in no tally.
     blasts_at_site : the same as `blasts` at the threshold that `edge-device adapt --healthy` would choose by
-        its other leukocytes; empty where it has too few of them.
+        its other leukocytes, at the bundle's without any; empty where it has too few of them.
     """
 
     name: str
@@ -221,8 +221,13 @@ def _laboratory(sets: Sequence[Unseen], about: Manifest) -> Laboratory:
 
 
 def _at_own_threshold(sets: Sequence[Unseen], about: Manifest) -> Counts:
-    """Positive calls and cells of blasts, by unit, at the threshold that its other leukocytes set."""
+    """Positive calls and cells of blasts, by unit, at the threshold that its other leukocytes set.
+
+    At the bundle's where there are none: of such a set the blasts alone are asked about.
+    """
     scores = np.concatenate([split(each, about)[1] for each in sets])
+    if not len(scores):
+        return np.concatenate([_counted(each, about)[0] for each in sets])
     if len(scores) < site.LEAST_CELLS:
         return np.zeros((0, 2), np.int64)
     own = replace(about.thresholds, positive=site.threshold(scores), certain=1.0)

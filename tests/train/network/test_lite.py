@@ -51,7 +51,7 @@ def test_published_weights_answer_like_features_not_noise() -> None:
     picture = torch.rand(4, 3, 12, 12).repeat_interleave(8, 2).repeat_interleave(8, 3) * 255
     with torch.no_grad():
         x = network.blocks(network.stem((picture - 127) / 128))
-    assert 0.05 < x.std() < 10
+    assert 0.05 < x.std() < 30
 
 
 def test_no_package_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:

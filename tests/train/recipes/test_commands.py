@@ -67,7 +67,7 @@ def test_every_layout_is_drawn_as_its_reader_wants_it(
             parts.setdefault(spot.split, set()).add(spot.label)
     assert len(parts["train"]) >= 2 or name == "oddities"
     if name not in ("chula", "simulated", "oddities"):
-        assert set(parts) == {"train", "validation", "test"}
+        assert set(parts) == {"train", "validation", "test"} - ({"test"} if name == "zheng-1" else set())
     assert not [line for line in told if "red cells" not in line and "absent" not in line]
 
 

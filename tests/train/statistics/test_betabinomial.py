@@ -82,3 +82,18 @@ def test_slides_of_a_laboratory_differ_less_than_laboratories_do() -> None:
 
 def test_nobody_tells_how_slides_differ() -> None:
     assert between_units([np.array([[3, 100]]), np.array([[0, 50], [0, 60]])]) is None
+
+
+def test_cautiously_few_laboratories_with_rare_successes_may_differ() -> None:
+    counts = [np.array([[k, n]]) for k, n in ((1, 176), (2, 28), (3, 3213), (8, 841), (0, 139), (1, 146))]
+    likeliest, cautious = fit(counts), fit(counts, cautious=True)
+    assert cautious.between > 3 * likeliest.between
+    assert likeliest.mean < cautious.mean < 0.05
+
+
+def test_caution_costs_little_where_many_units_tell() -> None:
+    counts = drawn(np.random.default_rng(2), 2.0, 20.0, 400)
+    groups = [counts[i::40] for i in range(40)]
+    likeliest, cautious = fit(groups), fit(groups, cautious=True)
+    assert 0.4 < (cautious.a + cautious.b) / (likeliest.a + likeliest.b) < 1
+    assert cautious.mean == pytest.approx(likeliest.mean, rel=0.15)
