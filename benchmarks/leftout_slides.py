@@ -6,11 +6,11 @@ Of every laboratory that a run in --leftout left out (python benchmarks/leftout.
 cells with 0, 5, 10 and 20% blasts, where it has blasts, else healthy ones. A slide's blasts are of one
 patient, its other cells of other patients, mixed more than on a true slide; where a patient or a laboratory
 has too few cells they are drawn with replacement. The cells come one by one in random order, and the finding
-is asked after each: at the bundle's thresholds, reckoned with
+is asked after each:
 
-- `table`: the table of `edge-train operation` without this laboratory, or
-- `site`: false blasts as half of this laboratory's other cells tell (patients of their own where it knows
-  them), sensitivity from that table;
+- `table`: at the bundle's threshold, by the table of `edge-train operation` without this laboratory, or
+- `site`: at the threshold, and with the false blasts, that half of this laboratory's other cells tell as a
+  healthy slide (`edge-device adapt --healthy`), sensitivity from that table;
 - each also once a person has looked at the 40 cells likeliest to be blasts.
 
 What the networks say of the cells is kept in the cache: the second time takes a minute.
@@ -31,6 +31,8 @@ from numpy.typing import NDArray
 from results import Results, parser_of
 from tqdm import tqdm
 
+from edge.adapt import healthy
+from edge.adapt.healthy import Scores
 from edge.bundle import bundle
 from edge.bundle.manifest import Manifest
 from edge.bundle.operation import ErrorRates
@@ -45,7 +47,6 @@ from train.data.dataset import OF_ONE_PERSON
 from train.judging import leftout, operation
 from train.judging.leftout import Unseen
 from train.judging.operation import Operation
-from train.statistics.betabinomial import between_units
 
 SHARES = (0.0, 0.05, 0.1, 0.2)
 SHOWN = 40
@@ -70,7 +71,6 @@ class Pool:
     labels, groups : (n,) of all its cells. probabilities : (n, C) by the run that did not see them.
     blasts : indices of its blasts, by patient. others : of its other leukocytes, those for slides.
     dealt : the rest of them, for the site's rate, as the slides that the site would measure, or its patients.
-    by_patient : whether they are patients.
     """
 
     name: str
@@ -80,7 +80,6 @@ class Pool:
     blasts: tuple[Index, ...]
     others: Index
     dealt: tuple[Index, ...]
-    by_patient: bool
 
 
 def pool(cells: Unseen, about: Manifest, slide: int, rng: np.random.Generator) -> Pool:
@@ -109,7 +108,6 @@ def pool(cells: Unseen, about: Manifest, slide: int, rng: np.random.Generator) -
         tuple(each for each in blasts if len(each) >= FEW),
         rest,
         tuple(dealt),
-        by_patient,
     )
 
 
@@ -127,21 +125,19 @@ def _drawn(among: Index, cells: int, rng: np.random.Generator) -> Index:
     return rng.choice(among, cells, replace=len(among) < cells)
 
 
-def site_rates(pool: Pool, about: Manifest, table: Operation) -> ErrorRates:
-    """What the site would measure on its healthy half.
-
-    How its slides differ is told by its own patients where it knows them, else by other laboratories'.
-    """
-    calls = decide(pool.probabilities, about)
-    called = np.isin(calls.classes, about.positive_indices)
-    counted = ~calls.uncertain & np.isin(
-        calls.classes, [about.classes.index(name) for name in about.leukocytes]
-    )
-    slides = [(int(called[part].sum()), int(counted[part].sum())) for part in pool.dealt]
-    between = between_units([np.array(slides)]) if pool.by_patient else table.between_slides
-    source = f"{len(slides)} healthy slides or patients of {pool.name}; sensitivity of other laboratories"
-    false = of_healthy_slides(slides, UNKNOWN if between is None else between)
-    return replace(table.rates, false_blasts=false, source=source, place="site")
+def at_site(pool: Pool, about: Manifest, table: Operation) -> tuple[Manifest, ErrorRates]:
+    """The threshold and the rates that the site would measure on its healthy half, as the device does."""
+    half = np.concatenate(pool.dealt)
+    fields = np.repeat(np.arange(len(pool.dealt), dtype=np.int32), [len(part) for part in pool.dealt])
+    scores = Scores.of(pool.probabilities[half], fields.tolist(), about)
+    own = replace(about.thresholds, positive=healthy.threshold(scores.values), certain=1.0)
+    between = UNKNOWN if table.between_slides is None else table.between_slides
+    false = of_healthy_slides([(healthy.called(scores), len(scores.values))], between)
+    rates = table.rates
+    source = f"{len(half)} cells of {pool.name}; sensitivity of other laboratories"
+    sensitivity = rates.sensitivity_at_site or rates.sensitivity
+    told = replace(rates, sensitivity=sensitivity, false_blasts=false, source=source, place="site")
+    return replace(about, thresholds=own), told
 
 
 @dataclass(frozen=True)
@@ -234,25 +230,28 @@ def laboratory(
     name = cells.source.name
     rng = np.random.default_rng([arguments.seed, *name.encode()])
     here = pool(cells, about, arguments.cells, rng)
-    by = {"table": table.rates, "site": site_rates(here, about, table)}
-    details: dict[str, Any] = {which: rates.record() for which, rates in by.items()}
+    by = {"table": (about, table.rates), "site": at_site(here, about, table)}
+    details: dict[str, Any] = {
+        which: {"threshold": at.thresholds.positive} | rates.record() for which, (at, rates) in by.items()
+    }
     print(
         f"{name}: {len(here.others)} other cells for slides, {sum(map(len, here.dealt))} for the site's "
         f"rate, blasts of {len(here.blasts)} patients"
     )
-    for which, rates in by.items():
+    for which, (at, rates) in by.items():
         seen, false = rates.sensitivity, rates.false_blasts
         print(
-            f"  the {which} says: sensitivity {seen.mean:.3f} ({seen.low:.4f} to {seen.high:.3f}), false "
-            f"blasts {false.mean:.4f} ({false.low:.4f} to {false.high:.4f})"
+            f"  the {which} says: from {at.thresholds.positive:g} on, sensitivity {seen.mean:.3f} "
+            f"({seen.low:.4f} to {seen.high:.3f}), false blasts {false.mean:.4f} ({false.low:.4f} to "
+            f"{false.high:.4f})"
         )
     for share in SHARES if here.blasts else SHARES[:1]:
         orders = [slide_of(here, arguments.cells, share, i, rng) for i in range(arguments.slides)]
-        for which, rates in by.items():
-            rules = Rules.of(about, rates)
+        for which, (at, rates) in by.items():
+            rules = Rules.of(at, rates)
             bar = tqdm(orders, f"{name}, {share:.0%}, {which}", unit="slide", leave=False, disable=None)
             slides = [
-                looked_at(here, order, about, rules, np.random.default_rng([arguments.seed, i]))
+                looked_at(here, order, at, rules, np.random.default_rng([arguments.seed, i]))
                 for i, order in enumerate(bar)
             ]
             details[f"{share:.0%}, {which}"] = tell(results, name, which, share, slides)

@@ -73,9 +73,7 @@ def read(patient: Patient, about: Manifest, seed: int) -> Read:
     rng = np.random.default_rng([seed, *patient.name.encode()])
     cells = len(patient.labels)
     names = np.full(cells, patient.name)
-    pool = Pool(
-        patient.name, patient.labels, names, patient.calls.probabilities, (), NOTHING, (), by_patient=True
-    )
+    pool = Pool(patient.name, patient.labels, names, patient.calls.probabilities, (), NOTHING, ())
     looked = looked_at(pool, rng.permutation(cells), about, Rules.of(about), rng)
     leukocytes = np.isin(patient.labels, about.leukocytes)
     blasts = float(np.isin(patient.labels[leukocytes], about.positive).mean()) if leukocytes.any() else 0.0
