@@ -5,10 +5,10 @@
 Every cell of the laboratory that is in no test part is judged, at one threshold for blasts: the lowest that
 the healthy laboratories left out can bear, it itself not asked (`train.judging.threshold`). `aria-cells`,
 labelled by their field and in no recipe, are judged by every run; `zheng-2`, all of it a test part, with
---test alone. A training takes ten minutes on two cores; what was trained already stays, and an interrupted
-run goes on. One such training
-alone is `edge-train fit --leave-out NAME`. `edge-train operation --leftout OUT` makes of these runs what a
-bundle says of its errors elsewhere, `benchmarks/leftout_slides.py` slides.
+--test alone. A training takes ten to fifteen minutes on two cores; what was trained already stays, and an
+interrupted run goes on. One such training alone is `edge-train fit --leave-out NAME`. `edge-train operation
+--leftout OUT` makes of these runs what a bundle says of its errors elsewhere, `benchmarks/leftout_slides.py`
+slides.
 """
 
 from __future__ import annotations
