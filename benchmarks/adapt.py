@@ -36,7 +36,7 @@ from edge.adapt.labelled import Named
 from edge.bundle import bundle, spreads
 from edge.bundle.manifest import Manifest, Thresholds
 from edge.bundle.site import Correction
-from train.data.classes import CLASSES, LEUKOCYTE, NO_BLAST
+from train.data.classes import CLASSES
 from train.data.dataset import OF_ONE_PERSON
 from train.fitting.provenance import METRICS
 from train.judging import leftout
@@ -116,8 +116,8 @@ def judge(cells: Unseen, about: Manifest, arguments: argparse.Namespace, results
 
 def of_healthy(cells: Unseen, about: Manifest, seed: int) -> Figures:
     """One threshold for all, and the laboratory's own, on cells that had no part in it."""
-    blast = np.isin(cells.labels, about.positive)
-    normal = np.flatnonzero(np.isin(cells.labels, [*about.leukocytes, NO_BLAST, LEUKOCYTE]) & ~blast)
+    blast, is_normal = cells.sides(about.positive, about.leukocytes)
+    normal = np.flatnonzero(is_normal)
     half, rest = halves(cells, normal, np.random.default_rng(seed))
     if min(len(half), len(rest)) < LEAST:
         return

@@ -42,7 +42,6 @@ from edge.line.finding import judge
 from edge.line.ledger import Ledger
 from edge.line.rules import Rules
 from edge.types import F32, FindingKind, Said
-from train.data.classes import NO_BLAST
 from train.data.dataset import OF_ONE_PERSON
 from train.judging import leftout, operation
 from train.judging.leftout import Unseen
@@ -85,8 +84,8 @@ class Pool:
 def pool(cells: Unseen, about: Manifest, slide: int, rng: np.random.Generator) -> Pool:
     """A laboratory's blasts by patient, and its other leukocytes halved, by patient where it knows them."""
     known = cells.source.groups in OF_ONE_PERSON
-    is_blast = np.isin(cells.labels, about.positive)
-    others = np.flatnonzero(np.isin(cells.labels, [*about.leukocytes, NO_BLAST]) & ~is_blast)
+    is_blast, is_other = cells.sides(about.positive, about.leukocytes)
+    others = np.flatnonzero(is_other)
     patients = rng.permutation(np.unique(cells.groups[is_blast]))
     blasts = [np.flatnonzero(is_blast & (cells.groups == patient)) for patient in patients]
     units = [others[cells.groups[others] == group] for group in np.unique(cells.groups[others])]

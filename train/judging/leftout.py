@@ -13,7 +13,8 @@ from tqdm import tqdm
 from edge.bundle.bundle import Bundle
 from edge.bundle.manifest import Manifest
 from edge.bundle.model_input import ModelInput
-from edge.types import F32, U8, LeukoscopeError
+from edge.types import F32, U8, Bools, LeukoscopeError
+from train.data.classes import NO_BLAST
 from train.data.dataset import DataSet, Notice
 from train.data.fingerprint import digest
 from train.data.registry import dataset
@@ -59,6 +60,11 @@ class Unseen:
     groups: Texts
     probabilities: F32
     features: F32 | None = None
+
+    def sides(self, positive: Sequence[str], leukocytes: Sequence[str]) -> tuple[Bools, Bools]:
+        """(n,) bool each: its blasts, and its other leukocytes; neither where a label leaves that open."""
+        blasts = np.isin(self.labels, positive)
+        return blasts, np.isin(self.labels, [*leukocytes, NO_BLAST]) & ~blasts
 
 
 def runs_in(folder: Path, notice: Notice) -> list[LeftOut]:

@@ -23,7 +23,6 @@ from edge.bundle.spreads import of_beta
 from edge.cells.classify import decide
 from edge.line.weighing import above, clear
 from edge.types import Bools
-from train.data.classes import NO_BLAST
 from train.data.dataset import OF_ONE_PERSON
 from train.fitting import provenance
 from train.judging.leftout import LeftOut, LeftOutError, Unseen
@@ -240,8 +239,7 @@ def _counted(cells: Unseen, about: Manifest) -> tuple[Counts, Counts]:
     calls = decide(cells.probabilities, about)
     called = np.isin(calls.classes, about.positive_indices)
     leukocytes = np.isin(calls.classes, [about.classes.index(name) for name in about.leukocytes])
-    blasts = np.isin(cells.labels, about.positive)
-    others = np.isin(cells.labels, [*about.leukocytes, NO_BLAST]) & ~blasts
+    blasts, others = cells.sides(about.positive, about.leukocytes)
     known = cells.source.groups in OF_ONE_PERSON
     _, units = np.unique(cells.groups if known else np.zeros(len(called)), return_inverse=True)
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from edge.bundle.manifest import Manifest
 from edge.types import F32
-from train.data.classes import LEUKOCYTE, NO_BLAST
 from train.judging.leftout import LeftOutError, Unseen
 from train.statistics.metrics import Floats
 
@@ -31,8 +30,7 @@ _STEPS: Floats = np.arange(0.02, 0.98, 0.001)
 def split(cells: Unseen, about: Manifest) -> tuple[F32, F32]:
     """Scores of its blasts, and of its other leukocytes: what the positive classes reach together."""
     scores = cells.probabilities[:, list(about.positive_indices)].sum(axis=1)
-    blasts = np.isin(cells.labels, about.positive)
-    others = np.isin(cells.labels, [*about.leukocytes, NO_BLAST, LEUKOCYTE]) & ~blasts
+    blasts, others = cells.sides(about.positive, about.leukocytes)
     return scores[blasts], scores[others]
 
 
