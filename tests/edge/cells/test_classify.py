@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 from edge.bundle import bundle
 from edge.bundle.bundle import BundleError, Manifest, Thresholds
 from edge.cells.classify import Classifier, decide
+from edge.types import F32, U8
 from tests.conftest import CLASSES, graph, graph_with_features
 from tests.edge.bundle.sites import HEALTHY, correction, site
 
@@ -175,3 +176,21 @@ def test_features_come_with_the_calls_where_the_graph_tells_them(make_bundle: Ca
     assert kept is not None
     assert kept.shape == (3, 3)
     assert telling(crops[:0]).features is None
+
+
+@pytest.mark.parametrize(("least", "looks"), [({}, 1), ({"second_look": 0.0}, 4), ({"second_look": 1.0}, 1)])
+def test_candidates_are_looked_at_as_the_manifest_says(
+    make_bundle: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, least: dict[str, float], looks: int
+) -> None:
+    classifier = Classifier(bundle.load(make_bundle(**least), allow_unsigned=True))
+    size, batches = classifier.manifest.size_px, list[int]()
+    run = classifier._runtime.run
+
+    def watched(arrays: Mapping[str, U8]) -> dict[str, F32]:
+        batches.append(len(arrays["crops"]))
+        return run(arrays)
+
+    monkeypatch.setattr(classifier._runtime, "run", watched)
+    crops = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), np.uint8)
+    assert classifier.probabilities(crops).shape == (3, len(classifier.manifest.classes))
+    assert batches == [3] * looks
