@@ -117,7 +117,7 @@ class Line:
         calls = self._classify(crops) if named is None else decide(named, self._classify)
         clock.end("classify")
         centres_um = centres.astype(np.float64) * view.pitch_um
-        placed = Placement.nowhere() if problems else self._map.place(view, centres_um)
+        placed = Placement.nowhere() if problems else self._map.place(view, centres_um, frame.index)
         settled = self._settled(cells, calls, placed, scale)
         clock.end("map")
         counted = settled & self.rules.in_differential(calls.classes)
@@ -139,6 +139,8 @@ class Line:
             settled=settled,
             problems=problems,
             repeated=placed.repeated,
+            overlaps=placed.overlaps,
+            thumb=placed.thumb,
             sharpness=seen.sharpness,
             brightness=seen.brightness,
             focus=self._focus.see(seen),

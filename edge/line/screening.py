@@ -125,6 +125,7 @@ class Screening:
             classes=self.classes,
             rules=self.rules.record(),
             site=self.site,
+            crop_um=None if about.model_input.whole else about.pitch_um * about.model_input.cut_px,
         )
         self.recorded = isinstance(store, Store)
         self.records = store.path.absolute() if isinstance(store, Store) else None

@@ -52,12 +52,15 @@ class Placement:
     ids : (n,) int32, identity on the slide. new : (n,) bool, not seen before.
     countable : (n,) bool, may enter the tally now: it has not so far, and lies well inside the field.
     repeated : the frame shows a place already counted and no cell beyond.
+    overlaps, thumb : see `edge.types.Reading`.
     """
 
     ids: I32
     new: Bools
     countable: Bools
     repeated: bool
+    overlaps: tuple[tuple[int, float, float], ...] = ()
+    thumb: U8 | None = None
 
     @classmethod
     def nowhere(cls) -> Placement:
@@ -72,10 +75,12 @@ class _Field:
 
     Attributes
     ----------
+    frame : index of the frame that shows it.
     thumb : (h, w) uint8. ids : (n,) int32, its cells. places_um : (n, 2) float32, where in it they lie.
     links : for each field that it overlaps the corner of this field in that one's coordinates, µm.
     """
 
+    frame: int
     thumb: U8
     ids: I32
     places_um: F32
@@ -125,16 +130,17 @@ class SlideMap:
         self._counted = bytearray()
         self._undecided: set[int] = set()
 
-    def place(self, view: Specimen, centres_um: Point) -> Placement:
+    def place(self, view: Specimen, centres_um: Point, frame: int = 0) -> Placement:
         """Lay a frame on the map.
 
         Parameters
         ----------
+        frame : its index.
         view : the frame's specimen.
         centres_um : (n, 2) float64, x and y of its cells in µm from the frame's corner.
         """
         thumb = thumbnail(view)
-        here = _Field(thumb, np.zeros(0, np.int32), centres_um.astype(np.float32))
+        here = _Field(frame, thumb, np.zeros(0, np.int32), centres_um.astype(np.float32))
         prints = fingerprints(thumb, centres_um)
         likeness = self._prints.likeness(prints)
         overlap = self._link(here, self._recognised(likeness, centres_um))
@@ -143,12 +149,14 @@ class SlideMap:
         new = here.ids > before
         countable = np.array([not self._counted[i - 1] for i in here.ids.tolist()], np.bool_)
         countable &= _well_inside(centres_um, view)
-        if overlap < _REPEATED or new.any():
+        kept = overlap < _REPEATED or bool(new.any())
+        if kept:
             self._keep(here)
             for i in np.flatnonzero(likeness.max(axis=1, initial=0) < _SAME_VIEW).tolist():
                 self._prints.add(prints[i], here, i)
         self._last = here
-        return Placement(here.ids, new, countable, overlap >= _REPEATED and not new.any())
+        overlaps = tuple((earlier.frame, x, y) for earlier, (x, y) in here.links.items())
+        return Placement(here.ids, new, countable, not kept, overlaps, thumb if kept else None)
 
     def _keep(self, here: _Field) -> None:
         """Make the field part of the map."""
@@ -249,7 +257,7 @@ class Separate:
         self._cells = 0
         self.undecided = 0
 
-    def place(self, view: Specimen, centres_um: NDArray[np.float64]) -> Placement:
+    def place(self, view: Specimen, centres_um: NDArray[np.float64], frame: int = 0) -> Placement:
         """Number the cells; see `SlideMap.place`."""
         n = len(centres_um)
         ids = np.arange(self._cells + 1, self._cells + n + 1, dtype=np.int32)

@@ -21,12 +21,13 @@ from edge.records.identifiers import initials, shortened
 from edge.records.noted import noted
 from edge.records.people import People, Signature, Word
 from edge.records.rows import Row, finding_of, finding_row, insert
+from edge.records.seals import Seals, insert_sealed
 from edge.records.slidelist import SlideList
 from edge.records.views import Views
 from edge.types import Finding, Tally
 
 
-class Book(SlideList, Glances, Views, People):
+class Book(SlideList, Glances, Views, People, Seals):
     """The record store under people's hands. Used by one thread at a time; a context manager.
 
     Parameters
@@ -90,7 +91,7 @@ class Book(SlideList, Glances, Views, People):
             (last,) = self._rows("SELECT ifnull(max(id), 0) AS id FROM words")
             row = {"slide": slide, "initials": initials(by), "step": last["id"] + 1, "undoes": undoes}
             for cell, named in names.items():
-                insert(self._database, "words", row | {"cell": int(cell), "named": named} | moment)
+                insert_sealed(self._database, "words", row | {"cell": int(cell), "named": named} | moment)
         return self.said(slide, last["id"])[: len(names)]
 
     def note(self, slide: str, by: str, **fields: str | int | None) -> None:
@@ -105,7 +106,7 @@ class Book(SlideList, Glances, Views, People):
                 self._unsigned(slide)
             row = {"slide": self.found(slide)["id"], "initials": initials(by)} | moment
             for field, value in fields.items():
-                insert(self._database, "notes", row | {"field": field, "value": noted(field, value)})
+                insert_sealed(self._database, "notes", row | {"field": field, "value": noted(field, value)})
 
     def finding(self, slide: str) -> Finding | None:
         """What the slide says after all that people said of it; None while there is nothing."""
@@ -116,7 +117,7 @@ class Book(SlideList, Glances, Views, People):
         with self._writing() as moment:
             self._unsigned(slide)
             row = {"slide": slide, "initials": initials(by), **finding_row(finding, tally)}
-            insert(self._database, "findings", row | moment)
+            insert_sealed(self._database, "findings", row | moment)
 
     def finish(self, slide: str, by: str) -> None:
         """This person has read the slide: from now on others' words are no secret. Once is enough."""
@@ -127,7 +128,7 @@ class Book(SlideList, Glances, Views, People):
             if self._database.execute(done, row).fetchone():
                 return
             (last,) = self._rows("SELECT ifnull(max(id), 0) AS id FROM words WHERE slide = ?", slide)
-            insert(self._database, "finished", row | {"word": last["id"]} | moment)
+            insert_sealed(self._database, "finished", row | {"word": last["id"]} | moment)
 
     def sign(
         self,
@@ -152,10 +153,28 @@ class Book(SlideList, Glances, Views, People):
                 raise RecordsError(f"slide {slide}: has no finding that could be signed; review it first")
             row = {"slide": slide, "initials": initials(by), "finding": found["finding"]}
             row |= {"readers": json.dumps(list(readers)), "kappa": kappa, "both": both}
-            insert(self._database, "signatures", row | moment)
+            insert_sealed(self._database, "signatures", row | moment)
         signature = self.signature(slide)
         assert signature is not None
         return signature
+
+    def reopen(self, slide: str, by: str, reason: str) -> None:
+        """Take back a slide's signature, so that what it closed can be corrected and signed again.
+
+        The signature stays in the records, and beside it who took it back and why.
+
+        Raises
+        ------
+        RecordsError : the slide is not signed, or no reason is given.
+        """
+        with self._writing() as moment:
+            found = self.found(slide)
+            standing = self.signature(found["id"])
+            if standing is None:
+                raise RecordsError(f"slide {found['id']}: is not signed; there is nothing to reopen")
+            row = {"slide": found["id"], "signature": standing.number, "initials": initials(by)}
+            row["reason"] = noted("note", reason)
+            insert_sealed(self._database, "reopened", row | moment)
 
     @contextmanager
     def open_by(self, slide: str, by: str) -> Iterator[list[str]]:

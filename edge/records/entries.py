@@ -16,6 +16,7 @@ from edge.records.database import RecordsError
 from edge.records.noted import noted
 from edge.records.people import About
 from edge.records.rows import Row, cell_rows, finding_row, insert, reading_row
+from edge.records.seals import digest_of_reading, insert_sealed, seal
 from edge.types import Finding, Reading, SlideHeader, Tally
 
 _DRAWS = 100  # of an identifier; that two are in the records already happens to no true source of chance
@@ -71,7 +72,8 @@ class Slide:
         """
         for _ in range(_DRAWS):
             try:
-                insert(database, "slides", self.row)
+                origin = database.execute("SELECT id FROM origin").fetchone()[0]
+                insert(database, "slides", self.row | {"origin": origin})
                 break
             except sqlite3.IntegrityError as error:
                 if self.another is None:
@@ -86,7 +88,7 @@ class Slide:
                 "with --slide, or choose another file with --records"
             )
         for note in self.notes:
-            insert(database, "notes", note | {"slide": self.id})
+            insert_sealed(database, "notes", note | {"slide": self.id})
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,13 @@ class Entry:
         """Insert its rows; see `Slide.insert`."""
         if self.whole:
             self.slide.insert(database, path)
-        key = insert(database, "readings", reading_row(self.reading) | {"slide": self.slide.id})
-        for row in cell_rows(self.reading, self.slide.classes, self.slide.positive):
-            insert(database, "cells", row | {"reading": key})
+        row = reading_row(self.reading) | {"slide": self.slide.id}
+        cells = [*cell_rows(self.reading, self.slide.classes, self.slide.positive)]
+        key = insert(database, "readings", row | {"sha256": digest_of_reading(row, cells)})
+        for cell in cells:
+            insert(database, "cells", cell | {"reading": key})
+        if self.whole:
+            seal(database, self.slide.id)
 
 
 def finished(finding: Finding, tally: Tally) -> Row:

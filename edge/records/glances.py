@@ -57,6 +57,7 @@ class Glances(Queries):
             "LEFT JOIN notes AS p ON p.id = "
             "(SELECT max(id) FROM notes WHERE slide = s.id AND field = 'patient') "
             "LEFT JOIN signatures ON signatures.slide = s.id "
+            "AND signatures.id NOT IN (SELECT signature FROM reopened) "
             "ORDER BY s.boot DESC, s.started_s DESC, s.started_at DESC, s.id DESC",
             newest,
         )

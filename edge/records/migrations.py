@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from edge.records.sqlviews import VIEWS
+
 MIGRATIONS = (
     (
         """
@@ -197,6 +199,66 @@ MIGRATIONS = (
     (
         # JSON object: the site's figures that it was read with; NULL for the bundle's own, and before
         "ALTER TABLE slides ADD COLUMN site TEXT",
+    ),
+    (
+        # NULL in all of these: written before they were there, or nothing to keep
+        "CREATE TABLE origin (id TEXT NOT NULL)",  # this store's own name: identifiers elsewhere rest on it
+        "INSERT INTO origin VALUES (lower(hex(randomblob(16))))",
+        "ALTER TABLE slides ADD COLUMN origin TEXT",  # the name of the store that it was screened into
+        "UPDATE slides SET origin = (SELECT id FROM origin)",
+        "ALTER TABLE slides ADD COLUMN crop_um REAL",  # side of a cell's crop
+        "ALTER TABLE readings ADD COLUMN overlaps TEXT",  # JSON list: [frame, x, y], see Reading.overlaps
+        "ALTER TABLE readings ADD COLUMN thumb BLOB",  # grey JPEG of the field, see edge.line.thumbnail
+        "ALTER TABLE cells ADD COLUMN suspicion REAL",  # probability of the positive classes together
+        """
+        CREATE TABLE fields (               -- whole pictures, where they were asked for
+            reading INTEGER PRIMARY KEY REFERENCES readings (id),
+            jpeg BLOB NOT NULL,
+            sha256 BLOB NOT NULL
+        )
+        """,
+        "ALTER TABLE signatures RENAME TO signatures_before",
+        """
+        CREATE TABLE signatures (           -- closes a slide, until it is reopened
+            id INTEGER PRIMARY KEY,
+            slide TEXT NOT NULL REFERENCES slides (id),
+            initials TEXT NOT NULL,
+            finding TEXT NOT NULL,          -- the one signed
+            readers TEXT NOT NULL,          -- JSON list: initials of the two who read it blind, or fewer
+            kappa REAL, both INTEGER,       -- agreement of the two, and over how many cells
+            at TEXT NOT NULL, boot INTEGER NOT NULL REFERENCES boots (number), at_s REAL NOT NULL
+        )
+        """,
+        "INSERT INTO signatures SELECT id, slide, initials, finding, readers, kappa, both, at, boot, at_s "
+        "FROM signatures_before",
+        "DROP TABLE signatures_before",
+        "CREATE INDEX signatures_of_slide ON signatures (slide)",
+        """
+        CREATE TABLE reopened (             -- a signature holds no more: what it closed is to be corrected
+            id INTEGER PRIMARY KEY,
+            slide TEXT NOT NULL REFERENCES slides (id),
+            signature INTEGER NOT NULL UNIQUE REFERENCES signatures (id),
+            initials TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            at TEXT NOT NULL, boot INTEGER NOT NULL REFERENCES boots (number), at_s REAL NOT NULL
+        )
+        """,
+        "CREATE INDEX reopened_of_slide ON reopened (slide)",
+        # see edge.records.seals
+        *(
+            f"ALTER TABLE {table} ADD COLUMN sha256 BLOB"
+            for table in (
+                *("slides", "readings"),
+                *("words", "notes", "findings", "finished", "signatures", "reopened"),
+            )
+        ),
+        *(
+            f"CREATE TRIGGER {table}_{change.lower()} BEFORE {change} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} are only added to'); END"
+            for table in ("signatures", "reopened")
+            for change in ("UPDATE", "DELETE")
+        ),
+        *VIEWS,
     ),
 )
 """The statements that lead from schema version i to i + 1. A file's version is its PRAGMA user_version."""

@@ -76,6 +76,7 @@ class Signature:
     finding : the kind of finding signed.
     readers : initials of the two who read it blind to each other, empty where nobody did.
     kappa, both : Cohen's kappa of the two, and over how many cells; None where it means nothing.
+    number : of its row. reopened : by whom, when and why it was taken back; None while it stands.
     """
 
     by: str
@@ -84,6 +85,8 @@ class Signature:
     readers: tuple[str, ...] = ()
     kappa: float | None = None
     both: int | None = None
+    number: int = 0
+    reopened: Note | None = None
 
 
 @dataclass(frozen=True)
@@ -135,17 +138,30 @@ class People(Queries):
         return [Finished(row["initials"], _at(row, times), row["word"]) for row in rows]
 
     def signature(self, slide: str) -> Signature | None:
-        """Who closed the slide; None while it is open."""
-        for row in self._rows("SELECT * FROM signatures WHERE slide = ?", slide):
-            return Signature(
+        """Who closed the slide; None while it is open, or open again."""
+        last = self.signatures(slide)[-1:]
+        return last[0] if last and last[0].reopened is None else None
+
+    def signatures(self, slide: str) -> list[Signature]:
+        """Who closed the slide, in order; each but the last was taken back, and the last may be."""
+        rows = self._rows("SELECT * FROM signatures WHERE slide = ? ORDER BY id", slide)
+        back = {row["signature"]: row for row in self._rows("SELECT * FROM reopened WHERE slide = ?", slide)}
+        times = self._times() if rows else None
+        return [
+            Signature(
                 by=row["initials"],
-                at=_at(row, self._times()),
+                at=_at(row, times),
                 finding=row["finding"],
                 readers=tuple(json.loads(row["readers"])),
                 kappa=row["kappa"],
                 both=row["both"],
+                number=row["id"],
+                reopened=Note(found["initials"], _at(found, times), found["reason"])
+                if (found := back.get(row["id"]))
+                else None,
             )
-        return None
+            for row in rows
+        ]
 
     def beside(self, slide: str, by: str) -> list[str]:
         """The initials of those who have the slide open at this moment; this person's only from elsewhere."""

@@ -29,6 +29,8 @@ CONTEXT_UM = 56.0
 CONTEXT_UM_PER_PX = 0.25
 """The finest that it is kept at."""
 
+THUMB_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 85)
+
 _POSITIVE = ("refer", "read-film")
 
 SUSPICIOUS = 0.05
@@ -61,6 +63,8 @@ def reading_row(reading: Reading) -> Row:
         "focus": reading.focus,
         "problems": json.dumps(reading.problems),
         "repeated": bool(reading.repeated),
+        "overlaps": json.dumps([[frame, round(x, 2), round(y, 2)] for frame, x, y in reading.overlaps]),
+        "thumb": None if reading.thumb is None else _grey(reading.thumb),
         "fault": frame.fault,
         "ms": json.dumps(dict(reading.ms)),
     }
@@ -74,8 +78,8 @@ def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str])
     """
     cells = reading.cells
     columns = [classes.index(name) for name in positive]
-    suspicious = reading.probabilities[:, columns].sum(axis=1) >= SUSPICIOUS
-    doubtful = suspicious | reading.uncertain | np.isin(reading.classes, columns)
+    suspicion = reading.probabilities[:, columns].sum(axis=1)
+    doubtful = (suspicion >= SUSPICIOUS) | reading.uncertain | np.isin(reading.classes, columns)
     for i, (x0, y0, x1, y1) in enumerate(cells.boxes_px.tolist()):
         row: Row = {"cell": int(reading.ids[i]), "x0": x0, "y0": y0, "x1": x1, "y1": y1}
         row["area_um2"] = float(cells.area_um2[i])
@@ -85,6 +89,7 @@ def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str])
         row["cut"] = bool(cells.cut[i])
         for flag in ("uncertain", "certain", "new", "counted"):
             row[flag] = bool(getattr(reading, flag)[i])
+        row["suspicion"] = float(suspicion[i])
         row["settled"] = None if reading.settled is None else bool(reading.settled[i])
         kept = row["new"] or row["counted"]
         row["crop"] = _jpeg(reading.crops[i], JPEG) if kept else None
@@ -187,6 +192,10 @@ def picture(jpeg: bytes) -> U8:
     if pixels is None:
         raise ValueError("a stored picture cannot be decoded")
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _grey(pixels: U8) -> bytes:
+    return cv2.imencode(".jpg", pixels, THUMB_JPEG)[1].tobytes()
 
 
 def _jpeg(pixels: U8, settings: Sequence[int]) -> bytes:

@@ -62,7 +62,8 @@ class SlideList(Queries):
         newest = f"id IN (SELECT max(id) FROM findings WHERE {among} GROUP BY slide)"
         found = self._rows(f"SELECT * FROM findings WHERE {newest}", *values)
         judged = {row["slide"]: decoded(row, "tally") for row in found}
-        signed = {row["slide"]: row for row in self._rows(f"SELECT * FROM signatures WHERE {among}", *values)}
+        standing = f"SELECT * FROM signatures WHERE {among} AND id NOT IN (SELECT signature FROM reopened)"
+        signed = {row["slide"]: row for row in self._rows(standing, *values)}
         about: dict[str, Row] = {}
         for row in self._rows(f"SELECT * FROM notes WHERE {among} AND field != 'note' ORDER BY id", *values):
             about.setdefault(row["slide"], {})[row["field"]] = row["value"]

@@ -23,6 +23,7 @@ from edge.records.entries import Entry, Slide, finished
 from edge.records.identifiers import checked, new_slide_id
 from edge.records.people import UNKNOWN, About
 from edge.records.queries import Queries
+from edge.records.seals import seal
 from edge.types import Finding, Reading, SlideHeader, Tally
 
 GROUP_S = 0.1
@@ -202,6 +203,8 @@ class Store(Queries):
         name = self._slide.id if self._slide else None
         with transaction(self._database, self.path):
             self._database.execute(f"UPDATE slides SET {columns} WHERE id = :id", row | {"id": name})
+            if name is not None:
+                seal(self._database, name)
 
     def close(self) -> None:
         """Commit what can be committed and close the file."""

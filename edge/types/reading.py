@@ -31,6 +31,7 @@ class SlideHeader:
     trusted : False for a bundle that is neither shipped nor signed by a trusted key.
     classes : the bundle's classes, in the order of `Reading.probabilities`.
     rules : what its finding reckons with, as JSON keeps it, so that it can be judged again.
+    crop_um : side of a cell's crop on the slide, µm; None where nobody says.
     site : which site's threshold and correction it was read with (`edge.bundle.site.Site.record`); None for
         the bundle's own.
     """
@@ -45,6 +46,7 @@ class SlideHeader:
     classes: tuple[str, ...]
     rules: Mapping[str, object] = field(default_factory=dict)
     site: Mapping[str, object] | None = None
+    crop_um: float | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,10 @@ class Reading:
     ms : milliseconds by stage ('quality', 'segment', 'classify', 'total', ...).
     t_s : monotonic seconds at the end of the reading.
     note : something the user should be told once, such as a calibration that no longer fits.
+    overlaps : earlier fields of the slide that this one overlaps: the index of their frame, and where in it
+        this one's corner lies, x and y in µm.
+    thumb : (h, w) uint8, a small grey picture of a field that the slide map keeps, else None; see
+        `edge.line.thumbnail`.
     """
 
     frame: Frame
@@ -194,6 +200,8 @@ class Reading:
     focus: float | None = None
     focus_needed: float = 1.0
     settled: Bools | None = None
+    overlaps: tuple[tuple[int, float, float], ...] = ()
+    thumb: U8 | None = None
 
     def __post_init__(self) -> None:
         n = len(self.cells)

@@ -338,9 +338,10 @@ def test_a_sites_file_that_cannot_be_used_is_told(
         (fitted, "the site's correction"),
     ):
         assert cli.main(["--camera", str(fields), "--headless", "--no-records", "--site", str(given)]) == 1
-        line = capsys.readouterr().err
-        assert words in line
-        assert line.count("\n") == 1
+        told = capsys.readouterr().err.splitlines()
+        assert words in told[-1]
+        # before a correction is tried on it a model is opened, which may say that its INT8 is too slow here
+        assert all("not used" in line for line in told[:-1])
 
 
 def test_an_unsigned_bundle_is_marked(
