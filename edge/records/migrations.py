@@ -210,6 +210,8 @@ MIGRATIONS = (
         "ALTER TABLE readings ADD COLUMN overlaps TEXT",  # JSON list: [frame, x, y], see Reading.overlaps
         "ALTER TABLE readings ADD COLUMN thumb BLOB",  # grey JPEG of the field, see edge.line.thumbnail
         "ALTER TABLE cells ADD COLUMN suspicion REAL",  # probability of the positive classes together
+        "ALTER TABLE cells ADD COLUMN outline BLOB",  # see edge.records.outlines; kept where the crop is
+        "ALTER TABLE cells ADD COLUMN nucleus BLOB",
         """
         CREATE TABLE fields (               -- whole pictures, where they were asked for
             reading INTEGER PRIMARY KEY REFERENCES readings (id),
