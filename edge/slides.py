@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import command
+from edge.report import commands as export
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # `--help` waits for neither records nor arrays
@@ -81,6 +82,7 @@ def _parser() -> command.Parser:
     confirm.add_argument("--by", required=True, metavar="INITIALS", help="who says so")
     sign = add("sign", "close a slide with the finding that it has", _sign, f" {_ID} --by AB")
     sign.add_argument("--by", required=True, metavar="INITIALS", help="who signs")
+    export.add_to(commands, records_path)
     return parser
 
 
@@ -126,19 +128,14 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from edge.records.slidejson import cell_records, people_record, rounded, slide_record
-    from edge.review.cells import interval_at_end
     from edge.review.lines import page
     from edge.review.unfinished import judged
+    from edge.review.whole import whole
 
     with _read(arguments) as book:
         slide = judged(book, book.found(arguments.slide))
         if arguments.json is not None:
-            name = slide["id"]
-            people = people_record(book.about(name), book.finished(name), book.signature(name))
-            cells = cell_records(book.views(name), slide["classes"], book.said(name))
-            at_end = {"blast_interval_at_end": rounded(interval_at_end(slide))}
-            _write(arguments.json, [slide_record(slide) | at_end | people | {"cells": cells}])
+            _write(arguments.json, [whole(book, slide)])
         if arguments.json != "-":
             command.put("\n".join(page(book, slide)))
     return command.DONE

@@ -18,16 +18,16 @@ from edge.records.boots import BootClock, iso
 from edge.records.database import RecordsError, connect, connect_to_read, explain, transaction
 from edge.records.glances import Glances
 from edge.records.identifiers import initials, shortened
+from edge.records.kept import Kept
 from edge.records.noted import noted
 from edge.records.people import People, Signature, Word
 from edge.records.rows import Row, finding_of, finding_row, insert
 from edge.records.seals import Seals, insert_sealed
 from edge.records.slidelist import SlideList
-from edge.records.views import Views
 from edge.types import Finding, Tally
 
 
-class Book(SlideList, Glances, Views, People, Seals):
+class Book(SlideList, Glances, Kept, People, Seals):
     """The record store under people's hands. Used by one thread at a time; a context manager.
 
     Parameters
