@@ -1,8 +1,8 @@
 """The export of a thousand slides: seconds, and whether memory stays flat.
 
 A simulated slide is screened as `edge-run` does and copied under other names, pictures and all. Then
-`edge-slides export` runs as a program of its own on a tenth of the slides and on all of them: how long it takes,
-and how much more memory ten times the slides took at their peak.
+`edge-slides export` runs as a program of its own on a tenth of the slides and on all of them: how long it
+takes, and how much more memory ten times the slides took at their peak.
 
     python benchmarks/export.py [--slides 1000] [--fields 60] [--formats csv,json,html] [--json OUT]
 """
