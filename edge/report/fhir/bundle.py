@@ -65,6 +65,6 @@ def _device(report: Report, entries: Entries) -> Json:
 
 def _results(report: Report, entries: Entries, common: Json) -> list[Json]:
     """The differential, and each class."""
-    counted = Common(report, common, report.tally.leukocytes if report.tally else 0)
+    counted = Common(report, common, report.record["cells_counted"])
     members = [entries.add(made, report.slide, name) for name, made in observations.counts(counted)]
     return [entries.add(observations.panel(counted, members), report.slide, "panel"), *members]
