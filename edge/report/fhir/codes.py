@@ -1,7 +1,7 @@
 """What is observed, in codes: LOINC's where one says the same, else this program's own.
 
-LOINC's names are those of its version 2.78. Each was looked up at https://loinc.org/CODE or in what refers to
-it there: the members of panel 24318-8, the guidance to 58413-6 for 19048-8. The table stands in docs/fhir.md.
+LOINC's names are those of its version 2.78, https://loinc.org/CODE; where each was looked up stands with the
+table in docs/fhir.md.
 This material contains content from LOINC (http://loinc.org). LOINC is copyright Regenstrief Institute, Inc.
 and the LOINC Committee and is available at no cost under the license at http://loinc.org/license.
 """

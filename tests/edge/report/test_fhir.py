@@ -24,7 +24,7 @@ from edge.report.formats import Layout
 from edge.report.gather import gather
 from edge.report.report import RESEARCH_USE, Report, Share
 from edge.review.review import Review
-from tests.conftest import CLASSES
+from tests.conftest import CLASSES, ROOT
 from tests.edge.records.example import HEADER, RULES
 from tests.edge.records.slides import screened
 from tests.edge.report.valid import check, is_loinc, resources
@@ -38,7 +38,7 @@ LEUKOCYTES = tuple(CLASSES[:7])
 
 @pytest.fixture(scope="module")
 def store(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    """Slides: strange names and words of two people; none but the machine; no cells; fields; cut off."""
+    """Slides: strange names and words of a person; none but the machine; no cells; fields; cut off."""
 
     def make(folder: Path) -> None:
         path = folder / "records.db"
@@ -223,8 +223,11 @@ def test_every_class_of_the_default_bundle_has_its_code(store: Path) -> None:
     erythroblasts = by_code(found)["19048-8"]["valueQuantity"]
     assert (erythroblasts["value"], erythroblasts["code"]) == (2.5, "/100{WBCs}")
     assert by_code(found)["34992-8"]["valueQuantity"]["value"] == 0
-    for code, _ in [*codes.BLOOD.values(), *codes.PANELS.values(), ("30525-0", ""), ("11502-2", "")]:
+    told = (ROOT / "docs/fhir.md").read_text()
+    for code, name in [*codes.BLOOD.values(), *codes.PANELS.values(), ("30525-0", ""), ("11502-2", "")]:
         assert is_loinc(code), code
+        assert code in told
+        assert name in told
 
 
 def test_marrow_is_counted_among_other_cells_than_loinc_counts(store: Path) -> None:
