@@ -67,4 +67,4 @@ def _results(report: Report, entries: Entries, common: Json) -> list[Json]:
     """The differential, and each class."""
     counted = Common(report, common, report.record["cells_counted"])
     members = [entries.add(made, report.slide, name) for name, made in observations.counts(counted)]
-    return [entries.add(observations.panel(counted, members), report.slide, "panel"), *members]
+    return [entries.add(observations.panel(counted, members), report.slide, ".panel"), *members]

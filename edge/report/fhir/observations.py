@@ -69,15 +69,15 @@ class Common:
 
 
 def counts(common: Common) -> Iterator[tuple[str, Json]]:
-    """The observations of a differential's classes, each behind the name that it has on this slide."""
+    """A differential's observations, each behind its name on this slide: a class, or what none is called."""
     report = common.report
     machine = Counter(cell.seen.named for cell in report.cells if cell.seen.settled)
     for share in report.differential:
         yield share.name, _of_class(common, share, machine[share.name])
     if len(report.rules.positive) > 1:
-        yield "positive", _positive(common)
+        yield ".positive", _positive(common)
     if report.rules.unit == "leukocyte":
-        yield "unidentified", _unidentified(common)
+        yield ".unidentified", _unidentified(common)
         beside = {share.name: share for share in report.beside}
         for name in _BESIDE:
             if name in report.rules.classes and name not in report.rules.leukocytes:
