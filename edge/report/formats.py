@@ -26,8 +26,8 @@ Writer = Callable[[Report, Layout], Iterator[tuple[str, bytes]]]
 (`.html`, `.dcm/0001.dcm`), and the content. The same report gives the same bytes on every machine."""
 
 FORMATS: Mapping[str, str] = MappingProxyType({
-    "html": "edge.report.html:files",
-    "pdf": "edge.report.pdf:files",
+    "html": "edge.report.pages.html:files",
+    "pdf": "edge.report.pages.pdf:files",
     "csv": "edge.report.table:files",
     "json": "edge.report.record:files",
     "labels": "edge.report.labels:files",
