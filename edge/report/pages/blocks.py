@@ -28,7 +28,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a header. `wide` are shares of the width, one a column; `heavy` are rows to be seen first."""
+    """Rows under a header: `wide` has the share of each column, `heavy` rows to be seen first."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str | Drawing, ...], ...]

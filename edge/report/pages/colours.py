@@ -18,8 +18,6 @@ def class_colours(rules: Rules) -> dict[str, str]:
     """
     positive, leukocyte, other = cycle(_POSITIVE), cycle(_LEUKOCYTE), cycle(_OTHER)
     return {
-        name: next(
-            positive if name in rules.positive else leukocyte if name in rules.leukocytes else other
-        )
+        name: next(positive if name in rules.positive else leukocyte if name in rules.leukocytes else other)
         for name in rules.classes
     }

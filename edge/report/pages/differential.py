@@ -12,6 +12,7 @@ from edge.report.references import ADULT, SOURCE
 from edge.report.report import Report, Share
 
 _WIDE, _HIGH = 110.0, 11.0  # of a bar, points
+_BESIDE = 12.0  # for half of the axis' last number
 _BAND, _BAR = "#c9e4cf", "#5b7c99"
 _STEPS = (0.02, 0.05, 0.1, 0.25)  # between marks of the axis
 
@@ -27,7 +28,10 @@ def _blocks(report: Report, unit: str) -> Iterator[Block]:
     if not total:
         yield Text(f"No {report.rules.unit} was counted.")
     else:
-        yield Text(f"{many(total, report.rules.unit)} counted. What people call a {unit} goes before the machine's word.")
+        yield Text(
+            f"{many(total, report.rules.unit)} counted. "
+            f"What people call a {unit} goes before what the machine does."
+        )
         yield _table(report, f"{unit.capitalize()}s")
         if report.rules.unit != "field":
             yield Text(_usual(report), "small")
@@ -112,7 +116,9 @@ def _bar(one: Share, top: float) -> Drawing:
         shapes += [Stroke(end, middle - 2.5, end, middle + 2.5, INK, 0.9) for end in (low, high)]
     shapes.append(Stroke(0, 0, 0, _HIGH, FAINT, 0.5))
     words = f"{called(one.name)}: {percent(one.share or 0)}"
-    return Drawing(_WIDE + 8, _HIGH, tuple(shapes), f"{words}, usual {_reference(one)} {_mark(one)}".rstrip())
+    return Drawing(
+        _WIDE + _BESIDE, _HIGH, tuple(shapes), f"{words}, usual {_reference(one)} {_mark(one)}".rstrip()
+    )
 
 
 def _axis(top: float) -> Drawing:
@@ -124,4 +130,4 @@ def _axis(top: float) -> Drawing:
         Letters(mark * scale, 9.5, f"{mark * 100:.0f}%", 6.5, "middle" if mark else "start", INK)
         for mark in marks
     ]
-    return Drawing(_WIDE + 8, _HIGH, (*shapes, *ticks, *texts), f"axis from 0 to {percent(top)}")
+    return Drawing(_WIDE + _BESIDE, _HIGH, (*shapes, *ticks, *texts), f"axis from 0 to {percent(top)}")

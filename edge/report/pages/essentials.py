@@ -67,8 +67,8 @@ def _about(report: Report) -> Iterator[tuple[str, str]]:
     yield "Patient", said(report.patient)
     age = many(report.age, "year") if report.age is not None else f"age {NOBODY_SAID}"
     yield "Age, sex", f"{age}, {report.sex or f'sex {NOBODY_SAID}'}"
-    yield "Slide", said(report.slide)
-    yield "Specimen", f"smear of {_SPECIMENS.get(report.rules.specimen, said(report.rules.specimen))}"
+    specimen = _SPECIMENS.get(report.rules.specimen, said(report.rules.specimen))
+    yield "Slide", f"{said(report.slide)}, smear of {specimen}"
     ended = f" to {moment(report.finished_at)}" if report.finished_at else ""
     yield "Screened", f"{moment(report.started_at)}{ended}, {_CLOCKS.get(report.clock, report.clock)}"
     yield "Report made", moment(report.made_at)
@@ -80,10 +80,13 @@ def _evidence(report: Report, finding: Finding) -> Iterator[tuple[str, str]]:
         yield from _fractions(report, finding, report.tally)
         yield "How often the model errs", _rates(report)
     if finding.apl is not None:
-        yield "APL (promyelocytic)", (
-            "The blasts may be of APL: say so in the call."
-            if finding.apl.alert
-            else "The blasts do not look like those of APL. It may be APL all the same."
+        yield (
+            "APL (promyelocytic)",
+            (
+                "The blasts may be of APL: say so in the call."
+                if finding.apl.alert
+                else "The blasts do not look like those of APL. It may be APL all the same."
+            ),
         )
 
 
@@ -92,24 +95,30 @@ def _fractions(report: Report, finding: Finding, tally: Tally) -> Iterator[tuple
     share = ""
     if finding.blast_fraction is not None and finding.interval is not None:
         share = (
-            f": {percent(finding.blast_fraction)}. Chance in counting alone gives "
-            f"{between(finding.interval)} ({level(finding.level)} interval)."
+            f": {percent(finding.blast_fraction)}; {level(finding.level)} interval "
+            f"{between(finding.interval)}, for chance in counting alone"
         )
     yield "Counted", counted + share
     confirmed = sum(tally.confirmed.get(name, 0) for name in report.rules.positive)
-    yield "By people", (
-        f"{many(confirmed, report.rules.sign)} confirmed, {tally.overruled} overruled, "
-        f"{tally.candidates} not looked at yet"
+    yield (
+        "By people",
+        (
+            f"{many(confirmed, report.rules.sign)} confirmed, {tally.overruled} overruled, "
+            f"{tally.candidates} not looked at yet"
+        ),
     )
-    if finding.corrected is None or finding.corrected_interval is None:
-        return
-    while_scanning = between(finding.corrected_interval)
-    yield "Corrected for the model's errors", (
-        f"{percent(finding.corrected)}, {level(finding.level)} interval {between(report.interval_at_end)} "
-        f"now that the slide is screened; {while_scanning} held at every look while it was."
-        if report.interval_at_end
-        else f"{percent(finding.corrected)}, {level(finding.level)} interval {while_scanning}, which holds at "
-        "every look while the slide is screened."
+    if finding.corrected is not None and finding.corrected_interval is not None:
+        yield "Corrected for the model's errors", _corrected(report, finding, finding.corrected_interval)
+
+
+def _corrected(report: Report, finding: Finding, at_any_look: tuple[float, float]) -> str:
+    """The corrected fraction with the interval that holds now, and that which held all along."""
+    found = f"{percent(finding.corrected or 0)}, {level(finding.level)} interval"
+    if (at_end := report.interval_at_end) is None:
+        return f"{found} {between(at_any_look)}, which holds at every look while the slide is screened."
+    return (
+        f"{found} {between(at_end)} now that the slide is screened; {between(at_any_look)} held at every "
+        "look while it was."
     )
 
 

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.styles import ParagraphStyle
-from reportlab.platypus import Flowable, KeepTogether, Paragraph, Spacer
+from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph, Spacer
 from reportlab.platypus import Table as Grid
 
 from edge.report.pages.blocks import Block, Facts, Figure, Gallery, Key, Pages, Section, Shown, Table, Text
@@ -19,6 +19,7 @@ from edge.report.pages.paint import Painted
 _COLUMNS, _PICTURE = 6, 74.0  # of galleries; points
 _CODE = 110.0  # side of a figure that is not as wide as the page, points
 _ICON = 9.0
+_LEAST = 160.0  # points left on a page below which a section that may be cut begins on the next
 _SOFT = HexColor("#4a525b")
 _RULE = HexColor("#c9cfd6")
 
@@ -28,7 +29,7 @@ def _style(size: float, lead: float, font: str = PLAIN, **more: object) -> Parag
     return ParagraphStyle("", **(base | more))
 
 
-_BOXED = {"borderPadding": (3, 6, 5, 6), "leftIndent": 6, "rightIndent": 6, "spaceBefore": 9, "spaceAfter": 9}
+_BOXED = {"borderPadding": (3, 6, 5, 6), "leftIndent": 6, "rightIndent": 6, "spaceBefore": 7, "spaceAfter": 8}
 _TONES = {
     "plain": _style(9.5, 13, spaceAfter=4),
     "strong": _style(9.5, 13, HEAVY, spaceAfter=4),
@@ -43,7 +44,7 @@ _TITLE = _style(15, 19, HEAVY, spaceAfter=3)
 _HEADING = _style(12, 16, HEAVY, spaceBefore=12, spaceAfter=5, keepWithNext=1)
 _CELL, _HEAVY_CELL = _style(8.5, 10.5), _style(8.5, 10.5, HEAVY)
 _NAME = _style(8.5, 10.5, textColor=_SOFT)
-_CAPTION = _style(6.5, 8)
+_CAPTION, _LEGEND = _style(6.5, 8), _style(7.5, 9.5)
 _PLAIN_GRID = [
     ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 5),
     ("TOPPADDING", (0, 0), (-1, -1), 1.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
@@ -53,7 +54,7 @@ _RULED = [
     ("LINEBELOW", (0, 0), (-1, 0), 1, HexColor(FAINT)), ("LINEBELOW", (0, 1), (-1, -1), 0.4, _RULE),
 ]  # fmt: skip
 _UNSAID = (
-    "Letters of scripts that this file cannot draw are written by their numbers in Unicode (such as \\u0930); "
+    "Letters of scripts that this file cannot draw are written by their numbers in Unicode, such as \\u0930; "
     "the HTML report shows them."
 )
 
@@ -90,6 +91,7 @@ class Flow:
         if section.together:
             yield KeepTogether(flowables)
         else:
+            yield CondPageBreak(_LEAST)
             yield from flowables
 
     def _blocks(self, blocks: Sequence[Block]) -> Iterator[Flowable]:
@@ -135,12 +137,9 @@ class Flow:
         columns = 4
         width = self._width / columns
         items = [
-            [Painted(mark, self._writing, _ICON), self._text(text, _CELL)] for mark, text in key.items
+            [Painted(mark, self._writing, _ICON), self._text(text, _LEGEND)] for mark, text in key.items
         ] or [["", ""]]
-        rows = [
-            [part for item in padded for part in item]
-            for padded in _in_rows(items, columns, ["", ""])
-        ]
+        rows = [[part for item in padded for part in item] for padded in _in_rows(items, columns, ["", ""])]
         middle = [*_PLAIN_GRID, ("VALIGN", (0, 0), (-1, -1), "MIDDLE")]
         return Grid(rows, [14, width - 14] * columns, style=middle)
 

@@ -36,7 +36,7 @@ def _blocks(report: Report) -> Iterator[Block]:
     signs = f"{report.rules.sign or 'positive'}s"
     yield Text(
         f"Of {many(len(report.cells), noun)} those that people named or that may be {signs}, {signs} first. "
-        f"By people stands above by the machine.{bar}"
+        f"Under each stand its class, who says so, and how much the machine suspects it.{bar}"
     )
     yield Gallery(tuple(_shown(report, _blasts_first(report))))
     if report.left_out:
@@ -93,7 +93,9 @@ def _lines(report: Report, cell: Reported) -> Iterator[str]:
 
 def _picture(report: Report, cell: Reported, jpeg: bytes | None) -> Drawing:
     positive = cell.named in report.rules.positive
-    frame = Box(0.5, 0.5, _SIDE - 1, _SIDE - 1, line=ALARM if positive else FAINT, thick=1.5 if positive else 0.5)
+    frame = Box(
+        0.5, 0.5, _SIDE - 1, _SIDE - 1, line=ALARM if positive else FAINT, thick=1.5 if positive else 0.5
+    )
     alt = f"{_noun(report)} {cell.seen.id}, {called(cell.named)}"
     if jpeg is None:
         none = Letters(_SIDE / 2, _SIDE / 2, "no picture kept", 7, "middle", INK)

@@ -41,7 +41,7 @@ def _lines(pages: Pages, paper: str) -> Iterator[str]:
     yield f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
     for section in pages.sections:
         yield from _section(section)
-    yield f"</main><footer><p class=\"small\">{escape(RESEARCH_USE)}</p></footer></body></html>"
+    yield f'</main><footer><p class="small">{escape(RESEARCH_USE)}</p></footer></body></html>'
 
 
 def _section(section: Section) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Figure():
-            return f"<figure>{svg(block.drawing, 'full' if block.full else '')}</figure>"
+            return f"<figure>{svg(block.drawing, 'full' if block.full else 'code')}</figure>"
         case Key():
             items = "".join(f"<li>{svg(mark)}{_text(text)}</li>" for mark, text in block.items)
             return f'<ul class="key">{items}</ul>'
@@ -86,7 +86,9 @@ def _table(table: Table) -> str:
         rows.append(f'<tr{heavy}><th scope="row">{_cell(first)}</th>{cells}</tr>')
     body = "\n".join(rows)
     columns = "".join(f'<col style="width: {share * 100:.4g}%">' for share in table.wide)
-    return f"<table><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
+    return (
+        f"<table><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"
+    )
 
 
 def _cell(value: str | Drawing) -> str:

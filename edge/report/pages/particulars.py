@@ -94,7 +94,8 @@ def _readers(report: Report) -> Table:
         tuple(
             (
                 said(by),
-                ", ".join(f"{called(name)} {n}" for name, n in named.get(by, Counter()).most_common()) or "none",
+                ", ".join(f"{called(name)} {n}" for name, n in named.get(by, Counter()).most_common())
+                or "none",
                 moment(finished[by]) if by in finished else "no",
             )
             for by in dict.fromkeys([*named, *finished])
@@ -111,7 +112,9 @@ def _signatures(report: Report) -> Table:
                 said(one.by),
                 moment(one.at),
                 one.finding.replace("-", " "),
-                f"by {said(back.by)}, {moment(back.at)}: {said(back.text)}" if (back := one.reopened) else "no",
+                f"by {said(back.by)}, {moment(back.at)}: {said(back.text)}"
+                if (back := one.reopened)
+                else "no",
             )
             for one in report.signatures
         ),

@@ -29,19 +29,26 @@ def _why_none(report: Report) -> str:
         return "There is no map: no field was read."
     if quality.rejected == quality.fields:
         return "There is no map: every field was turned down."
-    return "There is no map: an older version of the program read the slide, or its fields as single pictures."
+    return (
+        "There is no map: an older version of the program read the slide, or its fields as single pictures."
+    )
 
 
 def _blocks(report: Report, scanned: ScanMap) -> Iterator[Block]:
-    parts = (
-        f" in {scanned.parts} parts, of which it is not known how they lie to each other" * (scanned.parts > 1)
+    parts = f" in {scanned.parts} parts, of which it is not known how they lie to each other" * (
+        scanned.parts > 1
     )
     yield Text(f"{many(len(scanned.fields), 'field')}, {scanned.area_mm2:.2f} mm²{parts}.")
     yield Figure(_map(report, scanned))
     yield Key(tuple(_key(report)))
+    yield Text(
+        "Of all cells seen, those at edges and uncertain ones included, which are not counted.", "small"
+    )
     beyond = sum(cell.place_um is None for cell in report.cells)
     if beyond:
-        yield Text(f"{many(beyond, 'cell')} of fields whose place is not known stand beside the map.", "small")
+        yield Text(
+            f"{many(beyond, 'cell')} of fields whose place is not known stand beside the map.", "small"
+        )
 
 
 def _map(report: Report, scanned: ScanMap) -> Drawing:
