@@ -86,7 +86,7 @@ class Pages:
     Attributes
     ----------
     title : of the document. about : its slide and patient, in a line for the head of every page.
-    standing : whether it is signed, in words for there too. settled : it is.
+    standing : whether it is signed and by whom, in words for there too.
     made_at : UTC, ISO 8601. made_by : which program.
     essentials : what stands before all sections, on the first page.
     """
@@ -94,7 +94,6 @@ class Pages:
     title: str
     about: str
     standing: str
-    settled: bool
     made_at: str
     made_by: str
     essentials: tuple[Block, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.report.pages.drawing import Drawing, Tiles
-from edge.types import Bools
+from edge.types import U8, Bools
 
 _QUIET = 4
 """Modules of white round the code (ISO/IEC 18004)."""
@@ -16,7 +16,8 @@ def modules(text: str) -> Bools:
     import zxingcpp
 
     code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
-    return np.asarray(code.to_image(scale=1, add_quiet_zones=False)) == 0
+    shades: U8 = np.asarray(code.to_image(scale=1, add_quiet_zones=False), np.uint8)
+    return shades == 0
 
 
 def qr_code(text: str) -> Drawing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.report.pages.blocks import Pages
 from edge.report.pages.differential import differential
-from edge.report.pages.essentials import essentials, standing
+from edge.report.pages.essentials import essentials, in_short
 from edge.report.pages.gallery import cells, first_cells
 from edge.report.pages.particulars import checksum, made_with, people, quality
 from edge.report.pages.places import places
@@ -20,8 +20,7 @@ def content(report: Report) -> Pages:
     return Pages(
         title=f"Screening for leukemia: slide {said(report.slide)}",
         about=f"Slide {said(report.slide)} · {patient}",
-        standing=standing(report),
-        settled=report.signature is not None,
+        standing=in_short(report),
         made_at=report.made_at,
         made_by=f"Leukoscope {said(report.made_with['version'])}",
         essentials=(*essentials(report), *first_cells(report)),

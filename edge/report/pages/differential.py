@@ -63,7 +63,7 @@ def _table(report: Report, units: str) -> Table:
     )
     axis: tuple[str | Drawing, ...] = ("", "", "", "", "", "", _axis(top), "")
     return Table(
-        ("Class", units, "Share", "95% interval", "Usual", "", "Share; band: usual", "People"),
+        ("Class", units, "Share", "95% interval", "Usual", "Outside", "Share; band: usual", "People"),
         (*rows, axis),
         (0.22, 0.065, 0.085, 0.15, 0.11, 0.09, 0.205, 0.075),
         frozenset(i for i, one in enumerate(report.differential) if one.outside),

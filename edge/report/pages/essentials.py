@@ -15,6 +15,7 @@ _CLOCKS = {
     "not set": "by a clock that nobody had set: the date may be wrong",
     "unknown": "by a clock of which nobody knows whether it was set",
 }
+_UNSIGNED = "PRELIMINARY: not signed"
 _SPECIMENS = {"blood": "blood", "marrow": "bone marrow"}
 
 
@@ -36,13 +37,21 @@ def essentials(report: Report) -> Iterator[Block]:
         yield Facts(rows)
 
 
+def in_short(report: Report) -> str:
+    """Whether the report is signed and by whom, for the head of every page."""
+    if report.signature is None:
+        return _UNSIGNED
+    kind = "CORRECTED" if report.status == "corrected" else "FINAL"
+    return f"{kind}: signed by {said(report.signature.by)}"
+
+
 def standing(report: Report) -> str:
     """Whether the report is signed, and by whom."""
     if (signature := report.signature) is None:
         last = report.signatures[-1:]
         if last and (back := last[0].reopened):
-            return f"PRELIMINARY: not signed. {said(back.by)} took the last signature back {moment(back.at)}"
-        return "PRELIMINARY: not signed"
+            return f"{_UNSIGNED}. {said(back.by)} took the last signature back {moment(back.at)}"
+        return _UNSIGNED
     by = f"{said(signature.by)}, {moment(signature.at)}"
     if report.status == "corrected":
         return f"CORRECTED: signed again by {by}, in place of a signature that was taken back"

@@ -107,11 +107,10 @@ def _style() -> str:
 def _page(pages: Pages, paper: str) -> str:
     """Size and margins of printed pages, with slide, patient and number on each."""
     font = "font: 8pt sans-serif;"
-    standing = "" if pages.settled else "PRELIMINARY: not signed"
     return (
         f"@page {{ size: {_PAPERS[paper]}; margin: 16mm 14mm;\n"
         f"  @top-left {{ content: {_quoted(pages.about)}; {font} }}\n"
-        f"  @top-right {{ content: {_quoted(standing)}; {font} }}\n"
+        f"  @top-right {{ content: {_quoted(pages.standing)}; {font} }}\n"
         f"  @bottom-left {{ content: {_quoted(RESEARCH_USE)}; {font} }}\n"
         f'  @bottom-right {{ content: "Page " counter(page) " of " counter(pages); {font} }} }}\n'
     )

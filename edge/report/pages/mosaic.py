@@ -33,11 +33,11 @@ def mosaic(scanned: ScanMap, pictures: Pictures) -> bytes:
             continue
         x, y = (round(end / pitch_um) for end in corners[frame])
         _paste(sheet, _smaller(_decoded(jpeg), by), x, y)
-    return simplejpeg.encode_jpeg(sheet[..., None], _QUALITY, "GRAY", fastdct=False)
+    return bytes(simplejpeg.encode_jpeg(sheet[..., None], _QUALITY, "GRAY", fastdct=False))
 
 
 def _decoded(jpeg: bytes) -> U8:
-    return simplejpeg.decode_jpeg(jpeg, "GRAY", fastdct=False, fastupsample=False)[..., 0]
+    return np.asarray(simplejpeg.decode_jpeg(jpeg, "GRAY", fastdct=False)[..., 0], np.uint8)
 
 
 def _smaller(thumb: U8, by: int) -> U8:

@@ -82,7 +82,7 @@ class _Document(BaseDocTemplate):  # type: ignore[misc]  # reportlab has no type
     def _head_and_foot(self, canvas: Canvas, _: BaseDocTemplate) -> None:
         right = _MARGIN + self._width
         canvas.saveState()
-        standing = "" if self._pages.settled else "PRELIMINARY: not signed"
+        standing = self._writing.drawn(self._pages.standing)
         room = self._width - canvas.stringWidth(standing, HEAVY, _SIZE) - 10
         canvas.setFont(PLAIN, _SIZE)
         about = self._writing.drawn(self._pages.about)

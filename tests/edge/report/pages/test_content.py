@@ -60,6 +60,8 @@ def test_it_says_whether_it_is_signed(report: Report) -> None:
     assert "A note was added since: 2026-11-30 10:00 UTC" in standing(appended)
     twice = replace(final, status="corrected", signatures=(replace(first, reopened=back), again))
     assert standing(twice).startswith("CORRECTED: signed again by AB, 2026-11-30 10:00 UTC")
+    assert content(twice).standing == "CORRECTED: signed by AB"
+    assert content(final).standing == "FINAL: signed by AB"
 
 
 def test_a_slide_that_is_not_whole_is_said_to_be_so(report: Report) -> None:
