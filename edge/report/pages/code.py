@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.report.pages.drawing import Drawing, Tiles
-from edge.types import U8, Bools
+from edge.types import Bools
 
 _QUIET = 4
 """Modules of white round the code (ISO/IEC 18004)."""
@@ -16,8 +16,8 @@ def modules(text: str) -> Bools:
     import zxingcpp
 
     code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
-    shades: U8 = np.asarray(code.to_image(scale=1, add_quiet_zones=False), np.uint8)
-    return shades == 0
+    dark: Bools = np.asarray(code.to_image(scale=1, add_quiet_zones=False)) == 0
+    return dark
 
 
 def qr_code(text: str) -> Drawing:

@@ -16,10 +16,9 @@ _SECTIONS = (differential, cells, places, quality, made_with, people, checksum)
 
 def content(report: Report) -> Pages:
     """The report as pages."""
-    patient = f"patient {said(report.patient)}" if report.patient else "no patient noted"
     return Pages(
         title=f"Screening for leukemia: slide {said(report.slide)}",
-        about=f"Slide {said(report.slide)} · {patient}",
+        about=f"Slide {said(report.slide)} · patient {said(report.patient)}",
         standing=in_short(report),
         made_at=report.made_at,
         made_by=f"Leukoscope {said(report.made_with['version'])}",

@@ -90,8 +90,8 @@ def _usual(report: Report) -> str:
     if report.age is not None and report.age < ADULT:
         return f"No reference ranges are shown: they hold from {ADULT} years on."
     if all(one.reference is None for one in report.differential):
-        return "No reference ranges are known of these classes."
-    unknown = "" if report.age is not None else f" The age was not noted; they hold from {ADULT} years on."
+        return "No reference ranges are shown: the model does not name all kinds of leukocytes."
+    unknown = "" if report.age is not None else f" The age was not given; they hold from {ADULT} years on."
     return f"▲ above, ▼ below: the whole interval lies outside of what is usual. {SOURCE}{unknown}"
 
 

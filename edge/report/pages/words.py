@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from edge.files.text import printable
 from edge.records.identifiers import isolated
 
-NOBODY_SAID = "not noted"
+NOBODY_SAID = "not given"
 
 
 def percent(share: float) -> str:

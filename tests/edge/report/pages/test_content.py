@@ -222,3 +222,8 @@ def test_numbers_and_times() -> None:
     assert [plain(number) for number in (0, -0.001, 0.5, -0.5, 100, 1 / 3)] == [
         "0", "0", "0.5", "-0.5", "100", "0.33",
     ]  # fmt: skip
+
+
+def test_a_model_of_a_part_of_the_leukocytes_is_held_against_no_range(report: Report) -> None:
+    assert all(share.reference is None for share in report.differential)
+    assert "the model does not name all kinds of leukocytes" in _all(report)
