@@ -156,8 +156,8 @@ def _log_gamma(x: Floats) -> Floats:
 
     Notes
     -----
-    NIST Digital Library of Mathematical Functions, 5.11.1 and 5.5.1. A table of logarithms for every count that
-    a unit could have is a hundred times as slow where units have thousands of trials.
+    NIST Digital Library of Mathematical Functions, 5.11.1 and 5.5.1. A table of logarithms for every count is
+    a hundred times as slow where units have thousands of trials.
     """
     rising = np.log(np.prod([x + i for i in range(8)], axis=0))
     y = x + 8.0
