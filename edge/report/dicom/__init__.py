@@ -19,8 +19,8 @@ from edge.report.report import Report
 def files(report: Report, layout: Layout) -> Iterator[tuple[str, bytes]]:
     """In the folder `.dcm`: a file a picture, `field-000012.dcm` or `cell-000008.dcm`, then `report.dcm`.
 
-    The pictures are the whole fields where these were kept, else the surroundings of the cells of the
-    gallery. One is in memory at a time.
+    The pictures are the whole fields that were kept, and the surroundings of those cells of the gallery whose
+    field was not. One is in memory at a time.
     """
     identity = Identity.of(report)
     shown: list[Picture] = []

@@ -107,7 +107,7 @@ def cells(report: Report, identity: Identity, shown: Sequence[Picture]) -> list[
 def _told(cell: Reported) -> str:
     """A cell in words."""
     seen = cell.seen
-    parts = [f"Cell {seen.id}: {seen.named} by the machine, {seen.suspicion:.0%} suspicious"]
+    parts = [f"Cell {seen.id}: {seen.named} by the machine, suspicion {seen.suspicion:.0%}"]
     parts += [f"{word.named} by {word.by}" for word in cell.words]
     return "; ".join(parts)
 

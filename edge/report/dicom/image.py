@@ -63,7 +63,7 @@ def image(report: Report, identity: Identity, picture: Picture, jpeg: bytes, num
     dataset.SOPInstanceUID = identity.picture(picture.kind, picture.number)
     dataset.Modality = "SM"
     dataset.SeriesInstanceUID, dataset.SeriesNumber = identity.images, 1
-    dataset.SeriesDescription = "Fields" if picture.kind == "field" else "Surroundings of suspicious cells"
+    dataset.SeriesDescription = "Fields, and surroundings of suspicious cells"
     dataset.InstanceNumber = number
     taken = picture.taken_at or started(report)
     dataset.ContentDate, dataset.ContentTime = day_and_time(taken)

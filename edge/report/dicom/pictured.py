@@ -1,4 +1,4 @@
-"""Which pictures of a slide become images: its fields, or what lies round its suspicious cells."""
+"""Which pictures of a slide become images: kept fields, and what lies round suspicious cells of others."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from edge.report.dicom.image import Picture
 from edge.report.dicom.jpeg import JpegHeader
 from edge.report.report import Report, Reported
 
-_OF_FIELD = "The whole field as the camera gave it."
+_OF_FIELD = "The whole field."
 _OF_CELL = (
-    f"Whole fields were not kept of this slide. This is cut out of one, {CONTEXT_UM:g} µm wide, with cell "
-    "{} in the middle; white is beyond the field."
+    f"The whole field was not kept. This is cut out of it, {CONTEXT_UM:g} µm wide, with cell {{}} in the "
+    "middle; white is beyond the field."
 )
 
 
@@ -24,15 +24,14 @@ def pictured(report: Report) -> Iterator[tuple[Picture, bytes]]:
     ------
     LeukoscopeError : one is no JPEG that can be handed on.
     """
-    any_field = False
+    frames = set()
     for row in report.pictures.fields():
-        any_field = True
+        frames.add(row["frame"])
         yield _field(report, row), row["jpeg"]
-    if any_field:
-        return
     for cell in report.gallery:
-        for jpeg in report.pictures.surroundings([cell.seen.id]).values():
-            yield _cell(report, cell, jpeg), jpeg
+        if cell.seen.frame not in frames:
+            for jpeg in report.pictures.surroundings([cell.seen.id]).values():
+                yield _cell(report, cell, jpeg), jpeg
 
 
 def _field(report: Report, row: Row) -> Picture:
