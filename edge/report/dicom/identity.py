@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from pydicom import Dataset
 
 from edge.report.report import Report
+from edge.report.scanmap import ScanMap
 
 MANUFACTURER = "Leukoscope"
 SCHEME = "99LEUKOSCOPE"
@@ -40,6 +41,7 @@ class Identity:
 
     Attributes
     ----------
+    key : what they follow from.
     study, images, documents : of the study and its two series. place : of the map as a frame of reference.
     specimen, device : of the smear and of the store it was screened into.
     """
@@ -56,18 +58,23 @@ class Identity:
     def of(cls, report: Report) -> Identity:
         """From a slide's report."""
         key = report.origin, report.slide, report.patient or ""
-        names = ("study", "images", "documents", "place", "specimen")
-        return cls(
-            key, **{name: derived_uid(*key, name) for name in names}, device=derived_uid(report.origin)
-        )
+        names = ("study", "images", "documents", "specimen")
+        found = {name: derived_uid(*key, name) for name in names}
+        return cls(key, **found, place=_place(key, report.map), device=derived_uid(report.origin))
 
     def picture(self, kind: str, number: int) -> str:
-        """The UID of a picture; see `edge.report.dicom.pictured`."""
-        return derived_uid(*self.key, kind, number)
+        """The UID of a picture on this map; see `edge.report.dicom.pictured`."""
+        return derived_uid(self.place, kind, number)
 
     def document(self, report: Report) -> str:
         """The UID of the structured report: another one whenever what it says is another."""
         return derived_uid(*self.key, "document", report.checksum, report.state, report.made_at)
+
+
+def _place(key: tuple[str, str, str], scanned: ScanMap | None) -> str:
+    """Another one when the map grew, for then its groups of fields are laid anew."""
+    size = (len(scanned.fields), round(scanned.width_um), round(scanned.height_um)) if scanned else ()
+    return derived_uid(*key, "place", *size)
 
 
 def common(report: Report, identity: Identity) -> Dataset:
