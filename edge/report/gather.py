@@ -16,7 +16,7 @@ from edge.records.book import Book
 from edge.records.people import About, Signature, Word
 from edge.records.rows import Row, finding_of, tally_of
 from edge.report.pictures import Pictures
-from edge.report.references import reference
+from edge.report.references import MAIN, reference
 from edge.report.report import Quality, Report, Reported, Share, Status
 from edge.report.scanmap import ScanMap
 from edge.review.cells import Cell, cells_of, interval_at_end, ranked, rules_of
@@ -128,6 +128,7 @@ def _place(cell: Cell, corners: Mapping[int, tuple[float, float]]) -> tuple[floa
 def _shares(row: Row, rules: Rules, age: int | None) -> tuple[Share, ...]:
     """The classes of the differential."""
     counts, total = row["counts"], row["cells_counted"]
+    of_all = rules.unit == "leukocyte" and set(rules.leukocytes) >= MAIN
     return tuple(
         Share(
             name=name,
@@ -135,7 +136,7 @@ def _shares(row: Row, rules: Rules, age: int | None) -> tuple[Share, ...]:
             share=n / total if total else None,
             interval=wilson_interval(n, total, _LEVEL) if total else None,
             confirmed=row["confirmed"].get(name, 0),
-            reference=reference(name, age, rules.specimen) if rules.unit == "leukocyte" else None,
+            reference=reference(name, age, rules.specimen) if of_all else None,
         )
         for name in rules.leukocytes
     )

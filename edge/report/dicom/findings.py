@@ -19,7 +19,7 @@ from highdicom.sr import (
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from edge.report.codes import share_code
+from edge.report.codes import among_leukocytes
 from edge.report.dicom.identity import SCHEME, Identity, plain
 from edge.report.dicom.image import SOP_CLASS, Picture
 from edge.report.references import SOURCE
@@ -114,8 +114,8 @@ def _told(cell: Reported) -> str:
 
 def _share(report: Report, share: Share) -> ContentItem:
     assert share.share is not None
-    term = share_code(share.name, report.rules.specimen, report.rules.unit)
-    name = Code(term.code, "LN", term.display) if term else _class(share.name, f"of {report.rules.unit}s")
+    term = among_leukocytes(share.name, report.rules)
+    name = Code(term[0], "LN", term[1]) if term else _class(share.name, f"of {report.rules.unit}s")
     item = _number(name, _percent(share.share), _PERCENT)
     properties: list[Any] = [
         _number(_COUNT, share.count, _CELLS, _PROPERTIES),

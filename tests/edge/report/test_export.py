@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import tracemalloc
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def test_many_slides_take_no_more_memory_than_few(tmp_path: Path) -> None:
     assert export.written == 2 * MANY + 1
 
 
-PATIENT, NOTE, WHY, AGE = "Zoë Quine 4711", "brought by her sister Ulla", "was Quine's sister", 97
+PATIENT, NOTE, WHY, AGE = "Zoë Quine", "brought by her sister Ulla", "was Quine's sister", 97
 
 
 @pytest.mark.parametrize("name", [*FORMATS])
@@ -56,8 +57,11 @@ def test_without_patient_no_file_has_a_trace_of_one(tmp_path: Path, name: str) -
     plain = exported(records, "s", "--format", name)
     without = exported(records, "s", "--format", name, "--without-patient", out=tmp_path / "without")
     assert without.keys() == plain.keys()
+    if name == "pdf":  # its text is packed
+        pages = pytest.importorskip("pypdf").PdfReader(io.BytesIO(without["s.pdf"])).pages
+        without["s.txt"] = "".join(page.extract_text() for page in pages).encode()
     for path, content in without.items():
-        for trace in ("Quine", "Ulla", "sister", "4711"):
+        for trace in ("Quine", "Ulla", "sister"):
             for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
                 assert trace.encode(encoding) not in content, path
         assert b"097Y" not in content

@@ -23,7 +23,7 @@ from pydicom.uid import UID
 
 from edge.records.book import Book
 from edge.records.store import Store
-from edge.report.codes import share_code
+from edge.report.codes import BLOOD
 from edge.report.dicom import files
 from edge.report.formats import Layout
 from edge.report.gather import gather
@@ -239,9 +239,7 @@ def test_the_finding_says_what_the_slide_says(records: Path) -> None:
     assert "Cell 1: blast by the machine, suspicion 96%; lymphocyte by MK" in texts(document, "Finding")
     found = numbers(document)
     for share in report.differential:
-        code = share_code(share.name, "blood", "leukocyte")
-        assert code
-        item = found[code.code]
+        item = found[BLOOD[share.name][0]]
         assert item.ConceptNameCodeSequence[0].CodingSchemeDesignator == "LN"
         assert item.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue == "%"
         assert share.share is not None
