@@ -122,6 +122,6 @@ def test_without_reportlab_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     for name in ("pdf", "flow", "fonts", "paint"):
         monkeypatch.delitem(sys.modules, f"edge.report.pages.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "reportlab", None)
-    with pytest.raises(LeukoscopeError, match=r"--format pdf: needs reportlab.*leukoscope\[report\]"):
+    with pytest.raises(LeukoscopeError, match=r"--format pdf: needs reportlab.*pip install .leukoscope"):
         writer("pdf")
     writer("html")
