@@ -14,7 +14,7 @@ from edge.line.ledger import agreed
 from edge.line.rules import Rules
 from edge.records.book import Book
 from edge.records.people import About, Signature, Word
-from edge.records.rows import Row, finding_of
+from edge.records.rows import Row, finding_of, tally_of
 from edge.report.pictures import Pictures
 from edge.report.references import MAIN, reference
 from edge.report.report import Quality, Report, Reported, Share, Status
@@ -45,7 +45,7 @@ def gather(book: Book, slide: str, made_at: datetime | None = None) -> Report:
     row = judged(book, book.found(slide))
     name, rules = row["id"], rules_of(row)
     about, signatures = book.about(name), tuple(book.signatures(name))
-    tally = Tally(**row["tally"]) if row["tally"] else None
+    tally = tally_of(row["tally"])
     places = book.places(name)
     scanned = ScanMap.of(places)
     said = book.said(name)

@@ -1,9 +1,6 @@
 """What is observed, in codes: LOINC's where one says the same, else this program's own.
 
-LOINC's names are those of its version 2.78, https://loinc.org/CODE; where each was looked up stands with the
-table in docs/fhir.md.
-This material contains content from LOINC (http://loinc.org). LOINC is copyright Regenstrief Institute, Inc.
-and the LOINC Committee and is available at no cost under the license at http://loinc.org/license.
+The classes stand in `edge.report.codes`, with LOINC's licence.
 """
 
 from __future__ import annotations
@@ -12,24 +9,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from edge.line.rules import Rules
+from edge.report.codes import BLOOD, among_leukocytes
 from edge.report.fhir.elements import Json, coding, concept
 from edge.report.fhir.entries import OWN
 
 LOINC = "http://loinc.org"
-
-BLOOD: Mapping[str, tuple[str, str]] = MappingProxyType({
-    "blast": ("26446-5", "Blasts/100 leukocytes in Blood"),
-    "immature-granulocyte": ("38518-7", "Immature granulocytes/100 leukocytes in Blood"),
-    "lymphocyte": ("26478-8", "Lymphocytes/100 leukocytes in Blood"),
-    "monocyte": ("26485-3", "Monocytes/100 leukocytes in Blood"),
-    "neutrophil": ("26511-6", "Neutrophils/100 leukocytes in Blood"),
-    "eosinophil": ("26450-7", "Eosinophils/100 leukocytes in Blood"),
-    "basophil": ("30180-4", "Basophils/100 leukocytes in Blood"),
-    "erythroblast": ("19048-8", "Nucleated erythrocytes/100 leukocytes [Ratio] in Blood"),
-    "smudge-cell": ("34992-8", "Smudge cells/100 leukocytes in Blood"),
-    "unidentified": ("44095-8", "Unidentified cells/100 leukocytes in Blood by Manual count"),
-})  # fmt: skip
-"""Class of a bundle that counts leukocytes -> LOINC's code and name for it among 100 leukocytes of blood."""
 
 PANELS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "blood": ("24318-8", "Manual Differential panel - Blood"),
@@ -75,6 +59,6 @@ def panel(rules: Rules) -> Json:
 def among(name: str, rules: Rules) -> Json:
     """A class, among 100 of what the bundle counts."""
     text = f"{name.replace('-', ' ')}, among 100 {rules.unit}s of {rules.specimen}".capitalize()
-    if rules.unit == "leukocyte" and rules.specimen == "blood" and name in BLOOD:
-        return concept(text, coding(LOINC, *BLOOD[name]))
+    if (term := among_leukocytes(name, rules)) is not None:
+        return concept(text, coding(LOINC, *term))
     return own(f"{rules.specimen}.{rules.unit}.{name}", text)
