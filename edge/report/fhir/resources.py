@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html import escape
 from importlib import import_module
 
@@ -199,6 +200,10 @@ def document(report: Report, layout: Layout, common: Json, of: Json, entries: En
 
 
 def _pdf(report: Report, layout: Layout) -> bytes | None:
+    """The PDF with as many cells as come as pictures of their own: whole, it is too much for a resource."""
+    cells = report.gallery
+    left_out = report.left_out + len(cells[PICTURES:])
+    report = replace(report, gallery=cells[:PICTURES], left_out=left_out)
     module, function = FORMATS["pdf"].split(":")
     try:
         written = getattr(import_module(module), function)(report, layout)

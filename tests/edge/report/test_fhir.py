@@ -20,7 +20,7 @@ from edge.report.export import nameless
 from edge.report.fhir import codes, files
 from edge.report.fhir.bundle import bundle
 from edge.report.fhir.resources import PDF_BYTES, PICTURES
-from edge.report.formats import Layout
+from edge.report.formats import FORMATS, Layout
 from edge.report.gather import gather
 from edge.report.report import RESEARCH_USE, Report, Share
 from edge.review.review import Review
@@ -65,7 +65,7 @@ def store(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
 @pytest.fixture(autouse=True)
 def paper(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """In place of what writes the PDF, which takes half a second each time."""
-    module = ModuleType("edge.report.pdf")
+    module = ModuleType(FORMATS["pdf"].split(":")[0])
     monkeypatch.setitem(sys.modules, module.__name__, module)
     prints(module, b"%PDF-1.7")
     return module
@@ -167,12 +167,17 @@ def test_whose_count_it_is_can_be_seen(store: Path) -> None:
 
 
 def test_what_is_usual_and_what_lies_outside(store: Path) -> None:
-    blasts = by_code(made(report(store, "many")))["26446-5"]
-    assert blasts["interpretation"][0]["coding"][0]["code"] == "H"
+    found = of_bundle(report(store, "many"))
+    usual_of = {"blast": (0.0, 0.0), "lymphocyte": (0.3, 0.4), "monocyte": (0.0, 0.02)}
+    shares = tuple(replace(share, reference=usual_of.get(share.name)) for share in found.differential)
+    observed = by_code(made(replace(found, differential=shares)))
+    blasts = observed["26446-5"]
+    assert "interpretation" not in blasts
+    assert observed["26485-3"]["interpretation"][0]["coding"][0]["code"] == "H"
     (usual,) = blasts["referenceRange"]
     assert (usual["low"]["value"], usual["high"]["value"], usual["age"]["low"]["value"]) == (0, 0, 18)
     assert "Dacie and Lewis" in usual["text"]
-    lymphocytes = by_code(made(report(store, "many")))["26478-8"]
+    lymphocytes = observed["26478-8"]
     assert lymphocytes["interpretation"][0]["coding"][0]["code"] == "L"
 
 
