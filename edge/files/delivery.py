@@ -23,7 +23,7 @@ from edge.files.filename import file_name
 from edge.files.text import printable
 from edge.types import LeukoscopeError
 
-__all__ = ["Delivery", "DeliveryError", "file_name"]
+__all__ = ["Delivery", "DeliveryError", "digest_of", "file_name"]
 
 _MARGIN = 1_000_000  # bytes left free: a folder's own blocks, what rounding up takes
 _AT_ONCE = 1 << 20
@@ -151,7 +151,7 @@ class Delivery:
         """
         path = self.folder / name
         with self._explained(path):
-            before = _digest_of(path)
+            before = digest_of(path)
             with path.open("rb+") as stream:
                 os.fsync(stream.fileno())
             self._compare(path, before)
@@ -215,7 +215,7 @@ class Delivery:
         """
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        if _digest_of(path) != digest:
+        if digest_of(path) != digest:
             raise DeliveryError(
                 f"{printable(path)}: came out otherwise than it was written; the medium fails, use another"
             )
@@ -340,7 +340,8 @@ def _locked(handle: int, path: Path) -> int:
     return handle
 
 
-def _digest_of(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, in hex; OSError where it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
