@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge import command
 from edge.files.text import printable
+from edge.review import selection
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # `--help` waits for neither records nor arrays
@@ -30,9 +31,7 @@ def add_to(commands: command.Commands[command.Parser], records: Callable[[Path |
     parser = command.add(commands, "export", "write reports: HTML, PDF, CSV, JSON, FHIR, DICOM", EXAMPLE, run)
     parser.add_argument("slides", nargs="*", metavar="ID", help="identifiers of slides, as `list` shows them")
     parser.add_argument("--all", action="store_true", help="every slide of the records")
-    parser.add_argument(
-        "--search", metavar="TEXT", help="every slide with it in identifier, patient, finding or initials"
-    )
+    selection.add_to(parser)
     parser.add_argument(
         "--format", type=_formats, default=("html",), metavar="NAMES",
         help=f"one or more of {', '.join(_FORMATS)}, with commas between (default: html)",
@@ -87,13 +86,14 @@ def _run(arguments: argparse.Namespace, records: Path) -> int:
 
 def _names(arguments: argparse.Namespace, book: Book) -> list[str]:
     """The slides asked for, each once, all of them known."""
-    if not arguments.slides and not arguments.all and arguments.search is None:
+    asked = selection.Selection.of(arguments)
+    if not arguments.slides and not arguments.all and not asked.asks:
         raise LeukoscopeError(
-            "export: name slides, or give --all or --search TEXT; `edge-slides list` shows them"
+            f"export: name slides, or give --all, {selection.FLAGS}; `edge-slides list` shows them"
         )
     named = [book.found(slide)["id"] for slide in arguments.slides]
-    if arguments.all or arguments.search is not None:
-        named += [row["id"] for row in book.listed(arguments.search or "")]
+    if arguments.all or asked.asks:
+        named += [slide["id"] for slide in asked.slides(book)]
     if not named:
-        raise LeukoscopeError("export: no slide has that; `edge-slides list` shows all")
+        raise LeukoscopeError("export: no slide is like that; `edge-slides list` shows all")
     return list(dict.fromkeys(named))
