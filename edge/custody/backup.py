@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge import __version__
-from edge.custody.alone import free_name, stamp
+from edge.custody.storefile import free_name, stamp
 from edge.custody.verify import Failure, Inspection, verify
 from edge.files import atomic
 from edge.files.delivery import Delivery, Tell, digest_of
@@ -81,7 +81,7 @@ def backup(records: Path, home: Path, to: Path, copied: Tell, looked: Callable[[
             delivery.deliver_folder(target.name) as inside,
         ):
             with atomic.as_owner(target.parent):
-                _copy(source, inside.folder / RECORDS, lambda done: copied(done, sum(sizes)))
+                copy_pages(source, inside.folder / RECORDS, lambda done: copied(done, sum(sizes)))
             hashes = {RECORDS: inside.written(RECORDS)}
             for name, path in others.items():
                 hashes[name] = digest_of(inside.deliver_file(name, path))
@@ -125,7 +125,7 @@ def _rows_size(source: sqlite3.Connection, records: Path) -> int:
     return int(pages * size)
 
 
-def _copy(source: sqlite3.Connection, path: Path, tell: Callable[[int], None]) -> None:
+def copy_pages(source: sqlite3.Connection, path: Path, tell: Callable[[int], None]) -> None:
     """Copy the store's pages; the copy needs no files beside it, and can be opened on a read-only medium."""
     with open(path, "xb", opener=atomic.opener):
         pass

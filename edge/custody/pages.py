@@ -65,7 +65,7 @@ class Pages:
         return self._map[(number - 1) * self.size : number * self.size]
 
     def rows(self, tell: Callable[[int, int], None]) -> Iterator[tuple[int, list[Value]]]:
-        """Row number and columns of each row, as far as they can be read: fewer than there were, the rest None.
+        """Number and columns of each row, as far as they can be read; None for what cannot.
 
         `tell` is given pages looked at, and how many there are.
         """

@@ -9,7 +9,6 @@ no digests and are kept.
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -17,18 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.custody.alone import alone, free_name, put_in_place, stamp
 from edge.custody.pages import Pages
 from edge.custody.salvage import TABLES, salvage
+from edge.custody.storefile import alone, check_space, free_name, put_in_place, remove, stamp
 from edge.custody.verify import Checked, Failure, Inspection, is_picture
 from edge.files import atomic
 from edge.machine import clock
 from edge.records.boots import BootClock, iso
-from edge.records.database import ENDINGS, RecordsError, connect, transaction
+from edge.records.database import RecordsError, connect, transaction
 from edge.records.noted import LONGEST_NOTE
 from edge.records.seals import insert_sealed
-
-_SPARE = 4_000_000  # bytes
 
 _EMPTY: dict[str, dict[str, str | None]] = {
     "slides": {"classes": "[]", "rules": None, "site": None, "tally": None},
@@ -105,46 +102,31 @@ def repair(path: Path, tell: Tell) -> Repaired:
     """
     new = path.with_name(f".{path.name}.repair.part")
     aside = free_name(path.with_name(f"{path.stem}-damaged-{stamp()}{path.suffix}"))
-    with alone(path, fold=False):
-        _check_space(path)
-        try:
-            with atomic.as_owner(path):
-                _remove(new)
-                lost, saved, failures = _rebuilt(path, new, tell)
-                put_in_place(new, path, aside)
-        except OSError as error:
-            raise RecordsError(f"records {path}: cannot be repaired here ({error.strerror})") from error
-        finally:
-            _remove(new)
+    try:
+        # its pages stay open to the end: to close a file gives up the locks on it
+        with alone(path, fold=False), atomic.as_owner(path), Pages(path) as pages:
+            check_space(path.parent, path.stat().st_size)
+            remove(new)
+            lost, saved, failures = _rebuilt(pages, new, tell)
+            put_in_place(new, path, aside)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RecordsError(f"records {path}: cannot be repaired ({why}); restore a backup") from error
+    finally:
+        remove(new)
     return Repaired(aside, saved, lost, tuple(failures))
 
 
-def _rebuilt(path: Path, new: Path, tell: Tell) -> tuple[dict[str, int], dict[str, int], list[Failure]]:
+def _rebuilt(pages: Pages, new: Path, tell: Tell) -> tuple[dict[str, int], dict[str, int], list[Failure]]:
     with closing(connect(new, 5.0)) as database:
-        with Pages(path) as pages:
-            lost = salvage(pages, database, new, tell)
+        lost = salvage(pages, database, new, tell)
         counted = (database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in TABLES)
         saved = dict(zip(TABLES, counted, strict=True))
         if not saved["slides"]:
-            raise RecordsError(f"records {path}: no slide in them can be read; restore a backup")
+            raise ValueError("no slide in them can be read")
         failures = _mended(new, database, tell)
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return lost, saved, failures
-
-
-def _check_space(path: Path) -> None:
-    needs = path.stat().st_size + _SPARE
-    free = shutil.disk_usage(path.parent).free
-    if free < needs:
-        raise RecordsError(
-            f"records {path}: {needs / 1e6:.0f} MB are needed beside them, {free / 1e6:.0f} MB are free; free "
-            "some space, or copy them to a larger disk and repair the copy with --records"
-        )
-
-
-def _remove(store: Path) -> None:
-    for ending in ENDINGS:
-        Path(f"{store}{ending}").unlink(missing_ok=True)
 
 
 def _mended(new: Path, database: sqlite3.Connection, tell: Tell) -> list[Failure]:
@@ -164,7 +146,9 @@ def _mended(new: Path, database: sqlite3.Connection, tell: Tell) -> list[Failure
 
 def _empty_what_cannot_be_read(database: sqlite3.Connection, slide: str) -> None:
     for table, columns in _EMPTY.items():
-        for (number,) in database.execute(f"SELECT rowid FROM {table} WHERE {_OF[table]}", (slide,)).fetchall():
+        for (number,) in database.execute(
+            f"SELECT rowid FROM {table} WHERE {_OF[table]}", (slide,)
+        ).fetchall():
             row = database.execute(f"SELECT * FROM {table} WHERE rowid = ?", (number,)).fetchone()
             for column, empty in columns.items():
                 if row[column] is not None and not _reads(row[column]):

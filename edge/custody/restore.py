@@ -13,17 +13,17 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
-from edge.custody.alone import alone, free_name, put_in_place, stamp
 from edge.custody.backup import FOLDERS, FORMAT, MANIFEST, RECORDS, is_ours
+from edge.custody.storefile import alone, check_space, free_name, put_in_place, remove, stamp
 from edge.custody.verify import Failure, Inspection, verify
 from edge.files import atomic, strictjson
 from edge.files.delivery import digest_of
-from edge.records.database import ENDINGS, RecordsError, connect
+from edge.records.database import RecordsError, connect
 from edge.records.migrations import MIGRATIONS
 
 _LARGEST_MANIFEST = 1_000_000  # bytes
-_SPARE = 4_000_000  # bytes
 
 Tell = Callable[[int, int, str], None]
 
@@ -109,8 +109,8 @@ def check(kept: Kept, tell: Tell) -> None:
             ) from None
         if found != digest:
             raise RecordsError(
-                f"backup {kept.folder}: {name} is not as it was written; take another backup, or save what can "
-                f"be read with: edge-slides repair --records {kept.folder / name}"
+                f"backup {kept.folder}: {name} is not as it was written; take another backup, or save "
+                f"what can be read with: edge-slides repair --records {kept.folder / name}"
             )
 
 
@@ -130,27 +130,33 @@ def restore(folder: Path, records: Path, home: Path | None, tell: Tell, *, repla
     kept = read(folder)
     _refuse_to_overwrite(records, replace)
     check(kept, tell)
-    others = () if home is None else tuple(name for name in kept.files if name != RECORDS)
+    others = {}
+    if home is not None:  # read by who runs the program, who may look where the records' owner may not
+        others = {home / name: (folder / name).read_bytes() for name in kept.files if name != RECORDS}
     new = records.with_name(f".{records.name}.restore.part")
     try:
-        with alone(records), atomic.as_owner(records):
+        with alone(records), (folder / RECORDS).open("rb") as source, atomic.as_owner(records):
             atomic.make_folder(records.parent)
-            failures = _staged(folder / RECORDS, new, tell)
+            failures = _staged(source, new, tell)
             aside = free_name(records.parent / f"before-restore-{stamp()}")
-            for name in others:
-                assert home is not None
-                _put(folder / name, home / name, aside / name)
+            for path, content in others.items():
+                _put(content, path, aside / path.relative_to(home or path))
             if records.exists():
                 atomic.make_folder(aside)
             put_in_place(new, records, aside / records.name)
     except OSError as error:
         raise RecordsError(
-            f"records {records}: cannot be restored ({error.strerror or error}); what was there is there still"
+            f"records {records}: cannot be restored ({error.strerror or error}); what was there still is"
         ) from error
     finally:
         with suppress(OSError):
-            _remove(new)
-    return Restored(kept, others, aside if aside.exists() else None, tuple(failures))
+            remove(new)
+    return Restored(
+        kept,
+        tuple(name for name in kept.files if home and name != RECORDS),
+        aside if aside.exists() else None,
+        tuple(failures),
+    )
 
 
 def _refuse_to_overwrite(records: Path, replace: bool) -> None:
@@ -165,21 +171,17 @@ def _refuse_to_overwrite(records: Path, replace: bool) -> None:
         slides = "damaged"
     if slides != "0":
         raise RecordsError(
-            f"records {records}: there are {slides} slides there already; --replace keeps them aside and puts "
-            "the backup in their place, edge-slides merge adds the backup's slides to them"
+            f"records {records}: there are {slides} slides there already; --replace keeps them aside and "
+            "puts the backup in their place, edge-slides merge adds the backup's slides to them"
         )
 
 
-def _staged(source: Path, new: Path, tell: Tell) -> list[Failure]:
-    """The backup's records beside those that are there: up to date, looked at, with an origin of their own."""
-    needs, free = source.stat().st_size + _SPARE, shutil.disk_usage(new.parent).free
-    if free < needs:
-        raise RecordsError(
-            f"folder {new.parent}: {needs / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free; free some space"
-        )
-    _remove(new)
-    with source.open("rb") as old, open(new, "xb", opener=atomic.opener) as copy:
-        shutil.copyfileobj(old, copy, 1 << 20)
+def _staged(source: BinaryIO, new: Path, tell: Tell) -> list[Failure]:
+    """The backup's records beside those that are there: up to date, looked at, with an own origin."""
+    check_space(new.parent, os.fstat(source.fileno()).st_size)
+    remove(new)
+    with open(new, "xb", opener=atomic.opener) as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
         copy.flush()
         os.fsync(copy.fileno())
     with closing(connect(new, 5.0)) as database:
@@ -187,7 +189,7 @@ def _staged(source: Path, new: Path, tell: Tell) -> list[Failure]:
             database.execute("UPDATE origin SET id = lower(hex(randomblob(16)))")
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
-            raise RecordsError(f"backup {source}: is damaged ({error}); take another backup") from error
+            raise RecordsError(f"backup {source.name}: is damaged ({error}); take another backup") from error
     with Inspection(new) as there:
         failures, names = there.file(), there.names()
         for checked in verify(there, names, lambda i, name: tell(i, len(names), f"looking at {name}")):
@@ -195,16 +197,10 @@ def _staged(source: Path, new: Path, tell: Tell) -> list[Failure]:
     return failures
 
 
-def _put(source: Path, path: Path, aside: Path) -> None:
+def _put(content: bytes, path: Path, aside: Path) -> None:
     """Put a file in the place of another, which is kept aside first."""
-    content = source.read_bytes()
     atomic.make_folder(path.parent)
     if path.exists():
         atomic.make_folder(aside.parent)
         atomic.write(aside, path.read_bytes())
     atomic.write(path, content)
-
-
-def _remove(store: Path) -> None:
-    for ending in ENDINGS:
-        Path(f"{store}{ending}").unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from edge.custody.pages import Pages, Value
 from edge.records.database import transaction
@@ -118,7 +119,12 @@ def _name_lost_boots(database: sqlite3.Connection) -> None:
     tables = ("clock", "slides", *ADDED)
     used = " UNION ".join(f"SELECT boot FROM {table} WHERE boot IS NOT NULL" for table in tables)
     for (number,) in database.execute(f"{used} EXCEPT SELECT number FROM boots").fetchall():
-        row = {"number": number, "boot_id": f"lost-{number}", "first_seen_at": "", "first_seen_s": 0.0}
+        row = {
+            "number": number,
+            "boot_id": f"lost-{number}-{token_hex(4)}",
+            "first_seen_at": "",
+            "first_seen_s": 0.0,
+        }
         insert(database, "boots", row)
 
 

@@ -82,7 +82,10 @@ class Inspection(Book):
             lost[row["table"], row["parent"]] = lost.get((row["table"], row["parent"]), 0) + 1
         return [
             *(Failure(None, " ".join(line.split())) for line in found if line != "ok"),
-            *(Failure(None, f"{n} rows of {table} belong to no row of {of}") for (table, of), n in lost.items()),
+            *(
+                Failure(None, f"{n} rows of {table} belong to no row of {of}")
+                for (table, of), n in lost.items()
+            ),
         ]
 
     def names(self) -> list[str]:

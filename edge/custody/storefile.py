@@ -1,9 +1,10 @@
-"""That nobody else has a record store open while its file is put in another's place."""
+"""A record store's file: held while nobody else has it open, put in another's place, removed."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -13,8 +14,10 @@ from pathlib import Path
 from edge.records.database import ENDINGS, RecordsError
 
 _LOCKS, _LOCKS_LENGTH = 0x40000000, 512
-"""The bytes that SQLite locks in a file, which hold nothing (https://sqlite.org/fileformat2.html, section 1.3).
-In WAL mode whoever has it open holds one of them, at rest too."""
+"""The bytes that SQLite locks in a file, which hold nothing (https://sqlite.org/fileformat2.html, 1.3). In
+WAL mode whoever has it open holds one of them, at rest too."""
+
+_SPARE = 4_000_000  # bytes
 
 
 @contextmanager
@@ -67,6 +70,27 @@ def put_in_place(new: Path, path: Path, aside: Path) -> None:
         Path(f"{path}{ending}").unlink(missing_ok=True)
     os.replace(new, path)
     _sync(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a store that nobody needs, with what SQLite laid beside it."""
+    for ending in ENDINGS:
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+
+
+def check_space(folder: Path, needs: int) -> None:
+    """See that so many bytes fit into a folder that is there.
+
+    Raises
+    ------
+    RecordsError : they do not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needs + _SPARE:
+        raise RecordsError(
+            f"folder {folder}: {needs / 1e6:.1f} MB are needed beside the records, {free / 1e6:.1f} MB are "
+            "free; free some space"
+        )
 
 
 def _keep(old: Path, aside: Path) -> None:
