@@ -140,9 +140,9 @@ def _verified(slides: Sequence[Checked], failures: Sequence[Failure], *, alone: 
     return lines
 
 
-def _show_failures(failures: Sequence[Failure]) -> None:
+def _show_failures(failures: Sequence[Failure], *, advise: bool = True) -> None:
     for failure in failures[:_LINES]:
-        _say(str(failure))
+        _say(str(failure) if advise else failure.told)
     if len(failures) > _LINES:
         _say(f"and {len(failures) - _LINES} more; --json PATH writes all")
 
@@ -181,7 +181,7 @@ def _repair(arguments: argparse.Namespace, records: Where) -> int:
     if repaired is None:
         _show_failures(failures)
         if arguments.json is not None:
-            _write(arguments.json, [{"repaired": False, "failures": [str(one) for one in failures]}])
+            _write(arguments.json, [{"repaired": False, "failures": [one.told for one in failures]}])
         if arguments.json != "-":
             command.put(
                 "the file reads well, but not all in it is as it was written: restore a backup"
@@ -189,11 +189,11 @@ def _repair(arguments: argparse.Namespace, records: Where) -> int:
                 else "the records are whole; there is nothing to repair"
             )
         return command.CHECK_FAILED if failures else command.DONE
-    _show_failures(repaired.failures)
+    _show_failures(repaired.failures, advise=False)
     if arguments.json is not None:
         _write(arguments.json, [{
             "repaired": True, "aside": str(repaired.aside), "saved": repaired.saved, "lost": repaired.lost,
-            "failures": [str(one) for one in repaired.failures],
+            "failures": [one.told for one in repaired.failures],
         }])  # fmt: skip
     if arguments.json != "-":
         command.put(f"saved: {_counted(repaired.saved)}")
@@ -226,7 +226,7 @@ def _backup(arguments: argparse.Namespace, records: Where) -> int:
     if arguments.json is not None:
         _write(arguments.json, [{
             "backup": str(made.folder), "slides": made.slides, "files": list(made.files), "bytes": made.size,
-            "failures": [str(one) for one in made.failures],
+            "failures": [one.told for one in made.failures],
         }])  # fmt: skip
     if arguments.json != "-":
         rest = f" and {_many(len(made.files), 'file')} of the device" if made.files else ""
@@ -257,7 +257,7 @@ def _restore(arguments: argparse.Namespace, records: Where) -> int:
         _write(arguments.json, [{
             "records": str(path), "slides": done.backup.slides, "made_at": done.backup.made_at,
             "files": list(done.files), "aside": done.aside and str(done.aside),
-            "failures": [str(one) for one in done.failures],
+            "failures": [one.told for one in done.failures],
         }])  # fmt: skip
     if arguments.json != "-":
         command.put(printable(f"{path}: {_many(done.backup.slides, 'slide')}, as of {done.backup.made_at}"))

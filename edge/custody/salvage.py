@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -56,21 +56,27 @@ def salvage(
     """
     shapes = {table: _shape(database, table) for table in TABLES}
     lost: Counter[str] = Counter()
+    nameless: set[object] = set()
     database.execute("PRAGMA foreign_keys = OFF")
-    for turn, tables in enumerate(_PASSES, 1):
+
+    def rows(turn: int) -> Iterator[tuple[int, list[Value]]]:
         words = f"reading pages, {turn} of {len(_PASSES)}"
+        return pages.rows(lambda done, total: tell(done, total, words))
+
+    for turn, tables in enumerate(_PASSES, 1):
         with transaction(database, path):
-            for number, values in pages.rows(lambda done, total, words=words: tell(done, total, words)):  # type: ignore[misc]
-                for table in tables:
-                    row = _fitting(shapes[table], number, values)
-                    if row is not None:
-                        lost[table] += not _kept(database, table, number, row)
-                        break
+            for number, values in rows(turn):
+                table, row = _placed(shapes, tables, number, values)
+                if row and not _kept(database, table, number, row):
+                    lost[table] += 1
+                    if "slide" in row and not _is_there(database, "slides", row["slide"]):
+                        nameless.add(row["slide"])
     with transaction(database, path):
         _name_lost_boots(database)
     database.execute("PRAGMA foreign_keys = ON")
     for table in TABLES:
         lost[table] = max(lost[table], _gaps(database, table))
+    lost["slides"] = max(lost["slides"], len(nameless))
     return {table: n for table, n in lost.items() if n}
 
 
@@ -79,6 +85,16 @@ def _shape(database: sqlite3.Connection, table: str) -> tuple[_Column, ...]:
         _Column(name, kind, bool(needed), bool(key) and kind == "INTEGER")
         for _, name, kind, needed, _, key in map(tuple, database.execute(f"PRAGMA table_info({table})"))
     )
+
+
+def _placed(
+    shapes: Mapping[str, Sequence[_Column]], tables: Sequence[str], number: int, values: Sequence[Value]
+) -> tuple[str, Row | None]:
+    """To which of these tables a row belongs, and the row by column; None where it is of none of them."""
+    for table in tables:
+        if row := _fitting(shapes[table], number, values):
+            return table, row
+    return "", None
 
 
 def _fitting(shape: Sequence[_Column], number: int, values: Sequence[Value]) -> Row | None:
@@ -103,7 +119,7 @@ def _kept(database: sqlite3.Connection, table: str, number: int, row: Row) -> bo
     if table in ADDED and row.get("sha256") is not None and row["sha256"] != digest(row):
         return False
     key, of = _BELONGS.get(table, _OF_SLIDE)
-    if key in row and not database.execute(f"SELECT 1 FROM {of} WHERE id = ?", (row[key],)).fetchone():
+    if key in row and not _is_there(database, of, row[key]):
         return False
     if table == "slides":
         row["rowid"] = number
@@ -112,6 +128,10 @@ def _kept(database: sqlite3.Connection, table: str, number: int, row: Row) -> bo
     marks = ", ".join(f":{column}" for column in row)
     database.execute(f"INSERT OR {clash} INTO {table} ({', '.join(row)}) VALUES ({marks})", row)
     return True
+
+
+def _is_there(database: sqlite3.Connection, table: str, key: object) -> bool:
+    return database.execute(f"SELECT 1 FROM {table} WHERE id = ?", (key,)).fetchone() is not None
 
 
 def _name_lost_boots(database: sqlite3.Connection) -> None:

@@ -36,8 +36,13 @@ class Failure:
     slide: str | None
     what: str
 
+    @property
+    def told(self) -> str:
+        """In one line, without what to do."""
+        return f"{f'slide {self.slide}' if self.slide else 'the file'}: {self.what}"
+
     def __str__(self) -> str:
-        return f"{f'slide {self.slide}' if self.slide else 'the file'}: {self.what}; {WHAT_TO_DO}"
+        return f"{self.told}; {WHAT_TO_DO}"
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Inspection(Book):
             found = [row["integrity_check"] for row in self._rows("PRAGMA integrity_check(20)")]
             strays = self._rows("PRAGMA foreign_key_check")
         except RecordsError as error:
-            return [Failure(None, str(error).partition(";")[0])]
+            return [Failure(None, _reason(error))]
         lost: dict[tuple[str, str], int] = {}
         for row in strays:
             lost[row["table"], row["parent"]] = lost.get((row["table"], row["parent"]), 0) + 1
@@ -106,7 +111,7 @@ class Inspection(Book):
                     self._added(found, table, row, classes, sealed=slide["sha256"] is not None)
             checksum = self.checksum(name)
         except RecordsError as error:
-            found.tell(str(error).partition(": ")[2].partition(";")[0])
+            found.tell(_reason(error))
             checksum = ""
         sealed = found.sealed and bool(found.fields)
         return Checked(name, checksum, sealed, found.fields, len(found.cells), tuple(found.failures))
@@ -198,6 +203,11 @@ class _Findings:
             self.tell(f"{where}: is called what the slide's bundle has not")
         if not _are_probabilities(cell["probabilities"], len(classes)):
             self.tell(f"{where}: its probabilities are not {len(classes)} that sum to 1")
+
+
+def _reason(error: RecordsError) -> str:
+    """Without the file's name, and what else to do."""
+    return str(error).partition(": ")[2].partition(";")[0]
 
 
 def _classes(slide: Row) -> list[str] | None:
