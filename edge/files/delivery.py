@@ -128,7 +128,7 @@ class Delivery:
         final, half = self.folder / name, self.folder / _hidden(name)
         with self._explained(final), atomic.as_owner(self.folder):
             self._clear(self.folder)
-            half.mkdir(mode=0o700)
+            half.mkdir(mode=0o700, exist_ok=True)
         inner = Delivery(half, needs=self._needs, tell=self._tell)
         inner._device, inner._done = self._device, self._done
         with self._explained(final):
@@ -295,6 +295,8 @@ class Delivery:
             return "is read-only; make it writable (the switch on the card?) or choose another folder"
         if code in (errno.EACCES, errno.EPERM):
             return "no permission to write there; choose another folder"
+        if code in (errno.EEXIST, errno.ENOTDIR):
+            return "there is a file where a folder is needed; choose another folder"
         if code == errno.EFBIG:
             return "is larger than files may be there; choose another folder"
         if code in _GONE and self._device is not None:
