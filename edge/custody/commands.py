@@ -78,7 +78,7 @@ def _checksum(text: str) -> str:
 
 
 def _verify(arguments: argparse.Namespace, records: Where) -> int:
-    from edge.custody.verify import Inspection, verify
+    from edge.custody.verify import Inspection, is_damage, verify
 
     path = records(arguments.records)
     if arguments.checksum is not None and len(arguments.slides) != 1:
@@ -95,7 +95,7 @@ def _verify(arguments: argparse.Namespace, records: Where) -> int:
                 tell = lambda i, name: progress.show(i, f"{i + 1} of {len(names)}: {name}")  # noqa: E731
                 slides += verify(found, list(dict.fromkeys(names)), tell)
     except LeukoscopeError as error:
-        if not _is_damage(error):
+        if not is_damage(error):
             raise
         _say(str(error).partition(", or choose")[0] + ", or save what can be read (edge-slides repair)")
         return command.CHECK_FAILED
@@ -109,11 +109,6 @@ def _verify(arguments: argparse.Namespace, records: Where) -> int:
             command.put(printable(line))
     agrees = arguments.checksum is None or _agrees(slides[0], arguments.checksum)
     return command.DONE if agrees and not failures else command.CHECK_FAILED
-
-
-def _is_damage(error: LeukoscopeError) -> bool:
-    code = getattr(error.__cause__, "sqlite_errorname", "")
-    return code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def _agrees(slide: Checked, digits: str) -> bool:

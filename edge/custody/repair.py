@@ -19,7 +19,7 @@ from typing import Any
 from edge.custody.pages import Pages
 from edge.custody.salvage import TABLES, salvage
 from edge.custody.storefile import alone, check_space, free_name, put_in_place, remove, stamp
-from edge.custody.verify import Checked, Failure, Inspection, is_picture
+from edge.custody.verify import Checked, Failure, Inspection, is_damage, is_picture
 from edge.files import atomic
 from edge.machine import clock
 from edge.records.boots import BootClock, iso
@@ -81,8 +81,7 @@ def damage(path: Path, tell: Tell) -> tuple[bool, list[Failure]]:
                 found += checked.failures
                 broken |= _is_broken(checked)
     except RecordsError as error:
-        code = getattr(error.__cause__, "sqlite_errorname", "")
-        if not code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        if not is_damage(error):
             raise
         return True, [*found, Failure(None, "is damaged and cannot be opened")]
     return broken, found

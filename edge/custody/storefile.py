@@ -34,7 +34,7 @@ def alone(path: Path, *, fold: bool = True) -> Iterator[None]:
     if not path.exists():
         yield
         return
-    if fold:
+    if fold and _is_database(path):  # of another file SQLite would throw the log away
         with suppress(sqlite3.Error), closing(sqlite3.connect(path.absolute(), timeout=0)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     try:
@@ -54,6 +54,14 @@ def alone(path: Path, *, fold: bool = True) -> Iterator[None]:
         os.close(handle)
 
 
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except OSError:
+        return False
+
+
 def put_in_place(new: Path, path: Path, aside: Path) -> None:
     """Let `new` be the store; what was there lies at `aside` then, with what SQLite laid beside it.
 
@@ -63,8 +71,9 @@ def put_in_place(new: Path, path: Path, aside: Path) -> None:
     ------
     OSError : the old one is still there.
     """
-    for ending in ENDINGS:
-        if (old := Path(f"{path}{ending}")).exists():
+    for ending in ("", "-wal", "-journal"):
+        old = Path(f"{path}{ending}")
+        if old.exists() and (not ending or old.stat().st_size):
             _keep(old, Path(f"{aside}{ending}"))
     for ending in ENDINGS[1:]:  # SQLite would take what is in them for the new one's
         Path(f"{path}{ending}").unlink(missing_ok=True)

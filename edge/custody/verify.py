@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from edge.records.book import Book
-from edge.records.database import RecordsError
+from edge.records.database import FAILURES, RecordsError
 from edge.records.rows import Row
 from edge.records.seals import ADDED, digest, digest_of_reading
+from edge.types import LeukoscopeError
 
 _JSON = {
     "slides": ("classes", "rules", "site", "tally"),
@@ -23,6 +24,10 @@ _JSON = {
     "signatures": ("readers",),
 }
 _TOLERANCE = 1e-3  # of a sum of float32
+
+_NOT_THE_FILE = tuple(
+    f"SQLITE_{code}" for code in ("BUSY", "LOCKED", "CANTOPEN", "PERM", "READONLY", "FULL", "NOMEM", "AUTH")
+)
 
 WHAT_TO_DO = "restore a backup (edge-slides restore), or save what can be read (edge-slides repair)"
 
@@ -203,6 +208,13 @@ class _Findings:
             self.tell(f"{where}: is called what the slide's bundle has not")
         if not _are_probabilities(cell["probabilities"], len(classes)):
             self.tell(f"{where}: its probabilities are not {len(classes)} that sum to 1")
+
+
+def is_damage(error: LeukoscopeError) -> bool:
+    """Whether records cannot be read because of what is in the file, and not of who may read it, and when."""
+    cause = error.__cause__
+    name = getattr(cause, "sqlite_errorname", "")
+    return isinstance(cause, FAILURES) and not name.startswith(_NOT_THE_FILE)
 
 
 def _reason(error: RecordsError) -> str:
