@@ -25,8 +25,10 @@ from edge.records.rows import insert
 from edge.records.seals import digest, insert_sealed, seal
 
 _LIMIT_S = 3600
-_MEASURED = "import sys, resource; from edge.slides import main; status = main(sys.argv[1:]); " \
-    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"  # fmt: skip
+_MEASURED = (
+    "import sys, resource; from edge.slides import main; status = main(sys.argv[1:]); "
+    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"
+)
 
 
 def screened(path: Path, cells: int) -> None:
@@ -89,10 +91,9 @@ def measured(*arguments: object, status: int = 0) -> tuple[float, float]:
     taken = time.perf_counter() - began
     if done.returncode != status:
         raise SystemExit(f"edge-slides {arguments[0]}: {done.stderr}")
-    print(
-        f"{arguments[0]:10}{taken:>8.1f} s{int(done.stderr.split()[-1]) / 1024:>8.0f} MiB   {done.stdout.splitlines()[-1]}"
-    )
-    return taken, int(done.stderr.split()[-1]) / 1024
+    peak = int(done.stderr.split()[-1]) / 1024
+    print(f"{arguments[0]:10}{taken:>8.1f} s{peak:>8.0f} MiB   {done.stdout.splitlines()[-1]}")
+    return taken, peak
 
 
 def asked(path: Path, view: str, times: int = 5) -> float:
