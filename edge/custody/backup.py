@@ -18,7 +18,8 @@ from edge import __version__
 from edge.custody.storefile import free_name, stamp
 from edge.custody.verify import Failure, Inspection, verify
 from edge.files import atomic
-from edge.files.delivery import Delivery, Tell, digest_of
+from edge.files.delivery import Delivery, Tell
+from edge.files.medium import digest_of
 from edge.records.book import Book
 from edge.records.database import ENDINGS, RecordsError, explain
 from edge.records.migrations import MIGRATIONS

@@ -19,7 +19,7 @@ from edge.custody.backup import FOLDERS, FORMAT, MANIFEST, RECORDS, is_ours
 from edge.custody.storefile import alone, check_space, free_name, put_in_place, remove, stamp
 from edge.custody.verify import Failure, Inspection, verify
 from edge.files import atomic, strictjson
-from edge.files.delivery import digest_of
+from edge.files.medium import digest_of
 from edge.records.database import RecordsError, connect
 from edge.records.migrations import MIGRATIONS
 

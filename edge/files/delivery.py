@@ -18,24 +18,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self
 
-from edge.files import atomic, mounts
+from edge.files import atomic, medium, mounts
 from edge.files.filename import file_name
+from edge.files.medium import DeliveryError
 from edge.files.text import printable
-from edge.types import LeukoscopeError
 
-__all__ = ["Delivery", "DeliveryError", "digest_of", "file_name"]
+__all__ = ["Delivery", "DeliveryError", "file_name"]
 
-_MARGIN = 1_000_000  # bytes left free: a folder's own blocks, what rounding up takes
 _AT_ONCE = 1 << 20
-_FAT = ("vfat", "msdos")
-_FAT_LARGEST = (1 << 32) - 1  # bytes of a file (Microsoft, FAT32 File System Specification 1.03)
-_GONE = (errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOENT, errno.ENOTCONN)
-
 Tell = Callable[[int, int], None]
-
-
-class DeliveryError(LeukoscopeError):
-    """Something did not get onto the medium. Says what, why and what to do."""
 
 
 class Delivery:
@@ -71,7 +62,7 @@ class Delivery:
             with self._part(self.folder / trial):
                 pass
             (self.folder / _hidden(trial)).unlink()
-        self._check_space(self._needs, self._largest)
+        self._fits(self._needs, self._largest)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -96,7 +87,7 @@ class Delivery:
 
         `name` is made of `file_name`; slashes in it lead into folders, which are made.
         """
-        self._check_space(len(content), len(content))
+        self._fits(len(content), len(content))
         with self._whole(name) as stream:
             stream.write(content)
         return self._final(name)
@@ -111,7 +102,7 @@ class Delivery:
         try:
             with open(source, "rb") as content:
                 size = os.fstat(content.fileno()).st_size
-                self._check_space(size, size)
+                self._fits(size, size)
                 with self._whole(name) as stream:
                     while chunk := _read(content, source):
                         stream.write(chunk)
@@ -151,7 +142,7 @@ class Delivery:
         """
         path = self.folder / name
         with self._explained(path):
-            before = digest_of(path)
+            before = medium.digest_of(path)
             with path.open("rb+") as stream:
                 os.fsync(stream.fileno())
             self._compare(path, before)
@@ -193,7 +184,7 @@ class Delivery:
                 with suppress(OSError):
                     half.unlink()
                 raise
-            _sync_folder(final.parent)
+            medium.sync_folder(final.parent)
             self._there()
 
     @contextmanager
@@ -215,14 +206,14 @@ class Delivery:
         """
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        if digest_of(path) != digest:
+        if medium.digest_of(path) != digest:
             raise DeliveryError(
                 f"{printable(path)}: came out otherwise than it was written; the medium fails, use another"
             )
 
     def _replace_folder(self, half: Path, final: Path) -> None:
         self._there()
-        _sync_folder(half)
+        medium.sync_folder(half)
         before = self.folder / f".{final.name}.before.part"
         if final.exists():
             final.rename(before)
@@ -232,7 +223,7 @@ class Delivery:
             if before.exists():
                 before.rename(final)
             raise
-        _sync_folder(self.folder)
+        medium.sync_folder(self.folder)
         shutil.rmtree(before, ignore_errors=True)
 
     def _clear(self, folder: Path) -> None:
@@ -258,22 +249,9 @@ class Delivery:
         if self._tell is not None:
             self._tell(self._done, max(self._needs, self._done))
 
-    def _check_space(self, needs: int, largest: int) -> None:
-        """Tell before, not when it is half there."""
+    def _fits(self, needs: int, largest: int) -> None:
         with self._explained(self.folder):
-            free = shutil.disk_usage(self.folder).free
-        if free < needs + _MARGIN * (needs >= _MARGIN):
-            raise DeliveryError(
-                f"folder {printable(self.folder)}: {needs / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are "
-                "free; free some space or choose another folder"
-            )
-        if largest > _FAT_LARGEST:
-            mount = mounts.mount_of(self.folder)
-            if mount is not None and mount.kind in _FAT:
-                raise DeliveryError(
-                    f"folder {printable(self.folder)}: a file of {largest / 1e9:.1f} GB is more than the "
-                    "4.3 GB that FAT32 holds; format the medium as exFAT or choose another folder"
-                )
+            medium.check_space(self.folder, needs, largest)
 
     def _there(self) -> None:
         """See that the folder still lies on the medium, not on what was below where that was mounted."""
@@ -285,23 +263,9 @@ class Delivery:
         try:
             yield
         except OSError as error:
-            raise DeliveryError(f"{printable(path)}: {self._reason(error)}") from error
-
-    def _reason(self, error: OSError) -> str:
-        code = error.errno or 0
-        if code in (errno.ENOSPC, errno.EDQUOT):
-            return "the disk is full; free some space or choose another folder"
-        if code == errno.EROFS:
-            return "is read-only; make it writable (the switch on the card?) or choose another folder"
-        if code in (errno.EACCES, errno.EPERM):
-            return "no permission to write there; choose another folder"
-        if code in (errno.EEXIST, errno.ENOTDIR):
-            return "there is a file where a folder is needed; choose another folder"
-        if code == errno.EFBIG:
-            return "is larger than files may be there; choose another folder"
-        if code in _GONE and self._device is not None:
-            return "the medium was pulled out, or fails; put it back and do it again"
-        return f"cannot be written ({error.strerror or error}); choose another folder"
+            raise DeliveryError(
+                f"{printable(path)}: {medium.reason(error, self._device is not None)}"
+            ) from error
 
 
 class _Writer:
@@ -340,18 +304,3 @@ def _locked(handle: int, path: Path) -> int:
     except OSError:
         pass  # a share without locks
     return handle
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, in hex; OSError where it cannot be read."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some shares cannot
-            os.fsync(place)
-    finally:
-        os.close(place)

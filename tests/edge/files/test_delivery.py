@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.files import delivery as module
-from edge.files import mounts
+from edge.files import medium, mounts
 from edge.files.delivery import Delivery, DeliveryError
 
 ROOT = Path(__file__).parents[3]
@@ -98,7 +97,7 @@ def test_a_medium_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, co
 
 
 def test_a_medium_that_gives_back_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "digest_of", lambda _: "0" * 64)
+    monkeypatch.setattr(medium, "digest_of", lambda _: "0" * 64)
     with (
         Delivery(tmp_path) as delivery,
         pytest.raises(DeliveryError, match="came out otherwise than it was written; the medium fails"),
@@ -133,7 +132,7 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path) -> None:
 
 def test_too_little_space_is_told_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage(10**8, 10**8, 5_000_000))
+    monkeypatch.setattr(medium.shutil, "disk_usage", lambda _: usage(10**8, 10**8, 5_000_000))
     told = r"120\.0 MB are needed, 5\.0 MB are free; free some space or choose another folder"
     with pytest.raises(DeliveryError, match=told):
         Delivery(tmp_path, needs=120_000_000).__enter__()
@@ -171,7 +170,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if os.geteuid() != 0 or os.system(f"mount -t tmpfs -o size=2m tmpfs {disk} 2>/dev/null"):
         pytest.skip("mounting is not allowed here")
     yield disk
-    os.system(f"umount -l {disk}")
+    os.system(f"umount -l {disk} 2>/dev/null")
 
 
 def test_a_real_disk_that_is_full(small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +178,7 @@ def test_a_real_disk_that_is_full(small_disk: Path, tmp_path: Path, monkeypatch:
         delivery.deliver("a", b"old")
         with pytest.raises(DeliveryError, match=r"5\.0 MB are needed, 2\.\d MB are free"):
             delivery.deliver("a", b"x" * 5_000_000)
-        monkeypatch.setattr(delivery, "_check_space", lambda *_: None)
+        monkeypatch.setattr(delivery, "_fits", lambda *_: None)
         with pytest.raises(DeliveryError, match="disk/a: the disk is full"):
             delivery.deliver("a", b"x" * 5_000_000)
         os.system(f"mount -o remount,ro {small_disk}")
