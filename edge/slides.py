@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import command
+from edge.custody import commands as custody
 from edge.report import commands as export
 from edge.review import selection
 from edge.types import LeukoscopeError
@@ -83,6 +84,7 @@ def _parser() -> command.Parser:
     sign = add("sign", "close a slide with the finding that it has", _sign, f" {_ID} --by AB")
     sign.add_argument("--by", required=True, metavar="INITIALS", help="who signs")
     export.add_to(commands, records_path)
+    custody.add_to(commands, records_path)
     return parser
 
 
