@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,13 +54,23 @@ class Disk:
 
 def mount_of(folder: Path, root: Path = Path("/")) -> Mount | None:
     """What holds this folder, None where nothing tells."""
-    lines = text(root / "proc/self/mountinfo").splitlines()
     path, found = str(folder.resolve()), None
-    for mount in filter(None, map(_parsed, lines)):
+    for mount in _all(root):
         below = path == mount.point or path.startswith(mount.point.rstrip("/") + "/")
         if below and (found is None or len(mount.point) >= len(found.point)):  # a later one covers an earlier
             found = mount
     return found
+
+
+def carried(root: Path = Path("/")) -> list[Mount]:
+    """The media that people pull out and that are there now, each once, in the order of their places."""
+    found = {mount.device: mount for mount in _all(root) if removable(mount, root)}
+    return sorted(found.values(), key=lambda mount: mount.point)
+
+
+def _all(root: Path) -> Iterator[Mount]:
+    lines = text(root / "proc/self/mountinfo").splitlines()
+    return filter(None, map(_parsed, lines))
 
 
 def _parsed(line: str) -> Mount | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +43,10 @@ def add_to(commands: command.Commands[command.Parser], records: Callable[[Path |
         "--without-patient", action="store_true", help="leave out patient, age, sex and notes"
     )
     parser.add_argument(
-        "--date", type=_date, metavar="ISO",
+        "--json", metavar="PATH or -", help="write which files there are, one JSON object a slide"
+    )
+    parser.add_argument(
+        "--date", type=_date, default=datetime.now(UTC), metavar="ISO",
         help="when the reports say that they were made (default: now)",
     )  # fmt: skip
     parser.add_argument("--records", type=Path, metavar="PATH", help="record store")
@@ -69,18 +73,31 @@ def _date(text: str) -> datetime:
 def _run(arguments: argparse.Namespace, records: Path) -> int:
     from edge.files.delivery import Delivery
     from edge.records.book import Book
-    from edge.report.export import Export
+    from edge.report.crew import export
+    from edge.report.export import Order
+    from edge.report.formats import writer
 
     with Book(records, reads_only=True) as book:
-        names = _names(arguments, book)
-        export = Export(arguments.format, arguments.paper, arguments.date, arguments.without_patient)
-        with Delivery(arguments.out) as delivery, command.Progress(len(names)) as progress:
-            for i, name in enumerate(names):
-                progress.show(i, f"{i + 1} of {len(names)}: {name}")
-                export.slide(book, name, delivery)
-            export.end(delivery)
-    many = f"{len(names)} slides" if len(names) != 1 else f"slide {names[0]}"
-    command.put(f"{many}: {export.written} files in {arguments.out}")
+        slides = _names(arguments, book)
+    order = Order(arguments.format, arguments.paper, arguments.date, arguments.without_patient)
+    for name in order.formats:
+        writer(name)  # what is not installed is told before a folder is made
+    told, files = [], int("csv" in order.formats)  # the table of all slides
+    with Delivery(arguments.out) as delivery, command.Progress(len(slides)) as progress:
+        progress.show(0, f"1 of {len(slides)}: {slides[0]}")
+        for i, one in enumerate(export(order, records, slides, delivery), 1):
+            progress.show(i, f"{i} of {len(slides)}: {one.slide}")
+            files += len(one.files)
+            if arguments.json is not None:
+                told.append({"slide": one.slide, "files": one.files})
+    if arguments.json is not None:
+        lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in told)
+        command.write("--json", arguments.json, "".join(lines))
+    if arguments.json != "-":
+        many = f"{len(slides)} slides" if len(slides) != 1 else f"slide {slides[0]}"
+        command.put(printable(f"{many}: {files} files in {arguments.out}"))
+        if delivery.safe_to_pull_out:
+            command.put(delivery.safe_to_pull_out)
     return command.DONE
 
 

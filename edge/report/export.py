@@ -1,9 +1,8 @@
-"""Slides to files: each slide's report in every format asked for, and one table of all."""
+"""A slide to files: its report in every format asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,53 +12,59 @@ from edge.records.people import Signature
 from edge.report.formats import Layout, writer
 from edge.report.gather import gather
 from edge.report.report import Report
-from edge.report.table import SLIDES, slide_row, slides_table
+from edge.report.table import slide_row
 
 
-class Export:
-    """Writes slides, one after the other; of what is written only lines of the common table are kept.
-
-    Parameters
-    ----------
-    formats : see `edge.report.formats.FORMATS`. paper : of pages. made_at : see `gather`; now for None.
-    without_patient : patient, age, sex and notes are left out.
+@dataclass(frozen=True)
+class Order:
+    """What is to be written of slides.
 
     Attributes
     ----------
-    written : files so far.
+    formats : see `edge.report.formats.FORMATS`. paper : of pages. made_at : what reports say of when they
+        were made. without_patient : patient, age, sex and whatever people wrote in words are left out.
+    """
+
+    formats: tuple[str, ...]
+    paper: str = "a4"
+    made_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    without_patient: bool = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written of a slide: names of files, their bytes, and its row in the table of all slides."""
+
+    slide: str
+    files: tuple[str, ...]
+    size: int
+    row: dict[str, Any]
+
+
+class Export:
+    """Writes slides, one after the other; nothing of them is kept.
 
     Raises
     ------
     LeukoscopeError : what a format needs is not installed.
     """
 
-    def __init__(
-        self, formats: Sequence[str], paper: str, made_at: datetime | None, without_patient: bool
-    ) -> None:
-        self._writers = [writer(name) for name in formats]
-        self._layout = Layout(paper)
-        self._made_at = made_at or datetime.now(UTC)
-        self._without_patient = without_patient
-        self._rows: list[dict[str, Any]] | None = [] if "csv" in formats else None
-        self.written = 0
+    def __init__(self, order: Order, book: Book, delivery: Delivery) -> None:
+        self._writers = [writer(name) for name in order.formats]
+        self._order, self._book, self._delivery = order, book, delivery
 
-    def slide(self, book: Book, slide: str, delivery: Delivery) -> None:
+    def slide(self, slide: str) -> Written:
         """Write one slide."""
-        report = gather(book, slide, self._made_at)
-        if self._without_patient:
+        report = gather(self._book, slide, self._order.made_at)
+        if self._order.without_patient:
             report = nameless(report)
+        files, size, layout = [], 0, Layout(self._order.paper)
         for write in self._writers:
-            for ending, content in write(report, self._layout):
-                delivery.deliver(file_name(slide) + ending, content)
-                self.written += 1
-        if self._rows is not None:
-            self._rows.append(slide_row(report))
-
-    def end(self, delivery: Delivery) -> None:
-        """Write what is about all slides."""
-        if self._rows is not None:
-            delivery.deliver(SLIDES, slides_table(self._rows))
-            self.written += 1
+            for ending, content in write(report, layout):
+                path = self._delivery.deliver(file_name(slide) + ending, content)
+                files.append(str(path.relative_to(self._delivery.folder)))
+                size += len(content)
+        return Written(slide, tuple(files), size, slide_row(report))
 
 
 def nameless(report: Report) -> Report:

@@ -11,7 +11,7 @@ import pytest
 
 from edge.files.delivery import Delivery
 from edge.records.book import Book
-from edge.report.export import Export
+from edge.report.export import Export, Order
 from edge.report.formats import FORMATS
 from edge.report.report import Report
 from tests.edge.records.slides import screened
@@ -23,22 +23,20 @@ FEW, MANY = 5, 40
 
 def test_many_slides_take_no_more_memory_than_few(tmp_path: Path) -> None:
     screened(tmp_path / "records.db", NAMED)
-    export = Export(("csv", "json"), "a4", None, False)
     at: dict[int, int] = {}
     with Book(tmp_path / "records.db", reads_only=True) as book, Delivery(tmp_path / "out") as delivery:
+        export = Export(Order(("csv", "json")), book, delivery)
         tracemalloc.start()
         try:
             for i in range(MANY):
-                export.slide(book, "s", delivery)
+                assert export.slide("s").files == ("s.csv", "s.json")
                 if i + 1 in (FEW, MANY):
                     gc.collect()
                     at[i + 1] = tracemalloc.get_traced_memory()[0]
         finally:
             tracemalloc.stop()
-        export.end(delivery)
     assert not [one for one in gc.get_objects() if isinstance(one, Report)]
-    assert at[MANY] - at[FEW] < MANY * 10_000  # a line of the common table each
-    assert export.written == 2 * MANY + 1
+    assert at[MANY] - at[FEW] < MANY * 1000
 
 
 PATIENT, NOTE, WHY, AGE = "Zoë Quine", "brought by her sister Ulla", "was Quine's sister", 97
