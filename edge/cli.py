@@ -39,6 +39,9 @@ For research use only. It does not replace a haematologist.
 """
 
 
+_OF_LATE_DAYS = 3
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status (0 done, 1 could not, 2 wrong usage)."""
     parser = _parser()
@@ -79,6 +82,7 @@ def _parser() -> command.Parser:
         "(default: of a live camera the device's own)")  # fmt: skip
     add("--truth", type=Path, metavar="PATH", help="with demo: write what the drawn slide holds, as JSON")
     add("--slide", metavar="ID", help="identifier of the slide (default: a generated one)")
+    add("--go-on", action="store_true", help="go on with that slide, which was cut off")
     add("--patient", metavar="ID", help="identifier of its patient, for the records (optional)")
     add("--headless", action="store_true", help="no terminal screen")
     add("--json", metavar="PATH or -", help="write JSON lines")
@@ -87,6 +91,9 @@ def _parser() -> command.Parser:
     records.add_argument("--records", type=Path, metavar="PATH",
                          help="record store (default: in the user's data folder)")  # fmt: skip
     records.add_argument("--no-records", action="store_true", help="keep no records")
+    add("--keep-fields", choices=("none", "suspicious", "all"), default="none",
+        help="keep whole pictures of counted fields too: of none (default), of those with a suspicious cell, "
+        "or of all; one takes MBS")  # fmt: skip
     add("--wait", action="store_true", help="wait for a camera that is not there yet, instead of giving up")
     add("--max-frames", type=command.whole(1), metavar="N", help="stop after N frames")
     add("--max-seconds", type=_seconds, metavar="S", help="stop after S seconds")
@@ -102,6 +109,14 @@ def _seconds(text: str) -> float:
 
 def _conflict(arguments: argparse.Namespace) -> str | None:
     """What cannot be had together, or not in this place; None where nothing is in the way."""
+    if arguments.go_on and arguments.slide is None:
+        return "--go-on: which slide is to go on? Name it with --slide"
+    if arguments.go_on and arguments.independent:
+        return "--go-on: with --independent each picture is a slide of its own; leave one of them away"
+    if arguments.go_on and arguments.no_records:
+        return "--go-on: a slide goes on from its records; leave --no-records away"
+    if arguments.keep_fields != "none" and arguments.no_records:
+        return "--keep-fields: the pictures are kept in the records; leave --no-records away"
     files = {"--json": arguments.json, "--truth": arguments.truth, "--records": arguments.records}
     taken: dict[str, str] = {}
     for flag, path in files.items():
@@ -136,7 +151,7 @@ def _run(arguments: argparse.Namespace) -> int:
         signal.signal(signal.SIGUSR1, lambda *_: screening.new_slide())
         try:
             if arguments.headless:
-                headless.run(screening, arguments.max_frames)
+                headless.run(screening, None if arguments.go_on else arguments.max_frames)
             else:
                 _screen(screening)
         except LeukoscopeError as error:
@@ -183,11 +198,14 @@ def _screening(
     site, unfit = _site(arguments, camera, model)
     if unfit is not None:
         command.say("edge-run", unfit)
-    notices = [line for line in (other, unfit) if line is not None]
     store = _store(arguments)
     held.callback(store.close)
+    if (left := _left_open(store, slide)) is not None:
+        command.say("edge-run", left)
+    notices = [line for line in (other, unfit, left) if line is not None]
     options = ScreeningOptions(
         slide=slide,
+        go_on=arguments.go_on,
         patient=patient,
         single_cell=arguments.single_cell,
         independent=arguments.independent,
@@ -272,7 +290,20 @@ def _store(arguments: argparse.Namespace) -> Store | Unrecorded:
     from edge.machine.profile import data_folder
     from edge.records.store import Store, Unrecorded
 
-    return Unrecorded() if arguments.no_records else Store(arguments.records or data_folder() / "records.db")
+    if arguments.no_records:
+        return Unrecorded()
+    path = arguments.records or data_folder() / "records.db"
+    return Store(path, keep_fields=arguments.keep_fields)
+
+
+def _left_open(store: Store | Unrecorded, slide: str | None) -> str | None:
+    """What to tell of a slide that was cut off of late; nothing of the one that is asked for."""
+    from edge.records.identifiers import goes_on
+
+    found = store.cut_off(_OF_LATE_DAYS)
+    if found is None or found["id"] == slide:
+        return None
+    return f"slide {found['id']} was cut off on {found['at'][:10]}; {goes_on(found['id'])}"
 
 
 def _sinks(arguments: argparse.Namespace, camera: Camera, held: ExitStack) -> list[Sink]:

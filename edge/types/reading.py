@@ -34,6 +34,7 @@ class SlideHeader:
     crop_um : side of a cell's crop on the slide, µm; None where nobody says.
     site : which site's threshold and correction it was read with (`edge.bundle.site.Site.record`); None for
         the bundle's own.
+    gone_on : the slide was begun before and cut off, and is gone on with now.
     """
 
     version: str
@@ -47,6 +48,7 @@ class SlideHeader:
     rules: Mapping[str, object] = field(default_factory=dict)
     site: Mapping[str, object] | None = None
     crop_um: float | None = None
+    gone_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ class Reading:
     ids : (n,) int32, identity of the cell on the slide, the same in every frame that shows it.
     new, counted : (n,) bool, first seen in this frame; entered the differential in this frame.
     settled : (n,) bool, entered the tally in this frame, of whatever class; None where nobody says.
+    abstained : (n,) bool, would have, had the classifier been sure; None where nobody says.
     problems : why the frame was rejected, empty for an accepted one.
     repeated : the frame shows a place already counted and nothing beyond.
     sharpness, brightness : focus and exposure measures of `edge.line.quality`, 0 to 1.
@@ -200,6 +203,7 @@ class Reading:
     focus: float | None = None
     focus_needed: float = 1.0
     settled: Bools | None = None
+    abstained: Bools | None = None
     overlaps: tuple[tuple[int, float, float], ...] = ()
     thumb: U8 | None = None
 
@@ -211,8 +215,9 @@ class Reading:
         check("Reading.ids", self.ids, (n,), np.int32)
         for name in ("uncertain", "certain", "new", "counted"):
             check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)
-        if self.settled is not None:
-            check("Reading.settled", self.settled, (n,), np.bool_)
+        for name in ("settled", "abstained"):
+            if getattr(self, name) is not None:
+                check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)
 
 
 class Sink:
