@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.cameras.demo.camera import SimulatedCamera
-from edge.line import slidemap
+from edge.line import mapped, slidemap
 from edge.line.slidemap import SlideMap
 from edge.optics import specimen
 from edge.optics.litfield import LitField
@@ -130,7 +130,7 @@ def test_large_and_small_cells_have_the_same_chance_to_be_counted() -> None:
 
 def test_what_the_map_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slidemap, "_FIELDS", 3)
-    monkeypatch.setattr(slidemap, "_PRINTS", 4)
+    monkeypatch.setattr(mapped, "_PRINTS", 4)
     slide_map, centres = SlideMap(), np.array([[40.0, 40.0], [90.0, 60.0]])
     views = [_view(_slide(seed, 700), 50, 50) for seed in range(6)]
     first = [slide_map.place(view, centres).ids.tolist() for view in views]
