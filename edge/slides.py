@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import command
+from edge.report import commands as export
+from edge.review import selection
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # `--help` waits for neither records nor arrays
@@ -24,6 +26,7 @@ EXAMPLES = """\
 examples:
   edge-slides list                                 every slide, the newest first
   edge-slides list --search 4711 --json -          those of a patient, as JSON lines
+  edge-slides list --since 2026-11-01 --finding refer
   edge-slides show 2026-11-01T0912-k7m2qx5w4f      one slide: counts, finding, cells
   edge-slides review 2026-11-01T0912-k7m2qx5w4f    look at its cells, on the screen
   edge-slides confirm SLIDE --cell 7 --cell 12 --as blast --by AB
@@ -64,9 +67,7 @@ def _parser() -> command.Parser:
         return added
 
     listing = add("list", "list the slides, the newest first", _list, "")
-    listing.add_argument(
-        "--search", default="", metavar="TEXT", help="with it in identifier, patient, finding or initials"
-    )
+    selection.add_to(listing)
     _add_json(listing, "one JSON object a line for each slide")
     _add_json(add("show", "show one slide with its cells", _show, f" {_ID}"), "all of it as one JSON object")
     review = add("review", "look at a slide's cells on the screen", _review, f" {_ID}")
@@ -89,6 +90,7 @@ def _parser() -> command.Parser:
     reopen = add("reopen", "take a signature back, to correct the slide", _reopen, example)
     reopen.add_argument("--by", required=True, metavar="INITIALS", help="who takes it back")
     reopen.add_argument("--reason", required=True, metavar="TEXT", help="why, which stays in the records")
+    export.add_to(commands, records_path)
     return parser
 
 
@@ -116,10 +118,11 @@ def _read(arguments: argparse.Namespace) -> Book:
 def _list(arguments: argparse.Namespace) -> int:
     from edge.records.slidejson import slide_record
     from edge.review.lines import table
-    from edge.review.unfinished import judged
+    from edge.review.selection import Selection
 
+    asked = Selection.of(arguments)
     with _read(arguments) as book:
-        slides = [judged(book, slide) for slide in book.listed(arguments.search)]
+        slides = [*asked.slides(book)]
         if arguments.json is not None:
             _write(arguments.json, (slide_record(slide) for slide in slides))
         if arguments.json == "-":
@@ -127,26 +130,19 @@ def _list(arguments: argparse.Namespace) -> int:
         if slides:
             command.put("\n".join(table(slides)))
         else:
-            command.put(
-                f"no slide has {arguments.search!r}" if arguments.search else "no slide was screened yet"
-            )
+            command.put("no slide is like that" if asked.asks else "no slide was screened yet")
     return command.DONE
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from edge.records.slidejson import cell_records, people_record, rounded, slide_record
-    from edge.review.cells import interval_at_end
     from edge.review.lines import page
     from edge.review.unfinished import judged
+    from edge.review.whole import whole
 
     with _read(arguments) as book:
         slide = judged(book, book.found(arguments.slide))
         if arguments.json is not None:
-            name = slide["id"]
-            people = people_record(book.about(name), book.finished(name), book.signatures(name))
-            cells = cell_records(book.views(name), slide["classes"], book.said(name))
-            at_end = {"blast_interval_at_end": rounded(interval_at_end(slide))}
-            _write(arguments.json, [slide_record(slide) | at_end | people | {"cells": cells}])
+            _write(arguments.json, [whole(book, slide)])
         if arguments.json != "-":
             command.put("\n".join(page(book, slide)))
     return command.DONE

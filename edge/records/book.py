@@ -19,18 +19,18 @@ from edge.records.database import RecordsError, connect, connect_to_read, explai
 from edge.records.fields import Fields
 from edge.records.glances import Glances
 from edge.records.identifiers import initials, shortened
+from edge.records.kept import Kept
 from edge.records.noted import noted
 from edge.records.people import People, Signature, Word
 from edge.records.rows import Row, finding_of, finding_row, insert
 from edge.records.seals import Seals, insert_sealed, seal
 from edge.records.slidelist import SlideList
-from edge.records.views import Views
 from edge.types import Finding, Tally
 
 _CLOSED = "closed after it had been cut off"
 
 
-class Book(SlideList, Glances, Views, Fields, People, Seals):
+class Book(SlideList, Glances, Kept, Fields, People, Seals):
     """The record store under people's hands. Used by one thread at a time; a context manager.
 
     Parameters

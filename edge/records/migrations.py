@@ -218,6 +218,8 @@ MIGRATIONS = (
         "ALTER TABLE cells ADD COLUMN x REAL",  # centre, px of the frame
         "ALTER TABLE cells ADD COLUMN y REAL",
         "ALTER TABLE cells ADD COLUMN abstained INTEGER",  # would be settled, had the classifier been sure
+        "ALTER TABLE cells ADD COLUMN outline BLOB",  # see edge.records.outlines; kept where the crop is
+        "ALTER TABLE cells ADD COLUMN nucleus BLOB",
         """
         CREATE TABLE fields (               -- whole pictures, where they were asked for
             reading INTEGER PRIMARY KEY REFERENCES readings (id),

@@ -61,12 +61,16 @@ class Queries(ABC):
             "ifnull(sum(repeated), 0) AS repeated FROM readings WHERE slide = ?",
             slide,
         )
-        problems = self._rows(
+        return row | {"trouble": commonest(self.problems(slide))}
+
+    def problems(self, slide: str) -> dict[str, int]:
+        """Why fields were turned down -> how many, in the order in which these came up first."""
+        rows = self._rows(
             "SELECT problem.value AS problem, count(*) AS times FROM readings, json_each(problems) AS problem"
             " WHERE slide = ? GROUP BY problem.value ORDER BY min(readings.id)",
             slide,
         )
-        return row | {"trouble": commonest({found["problem"]: found["times"] for found in problems})}
+        return {row["problem"]: row["times"] for row in rows}
 
     def cells(self, slide: str) -> list[Row]:
         """The slide's cells, frame by frame: the columns of table `cells` and the reading's `frame`.

@@ -13,6 +13,7 @@ import numpy as np
 
 from edge.machine import clock
 from edge.optics.illumination import resample
+from edge.records.outlines import outlines
 from edge.types import U8, Apl, Finding, Reading, Tally
 
 Row = dict[str, Any]
@@ -102,6 +103,7 @@ def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str])
             row[flag] = None if (told := getattr(reading, flag)) is None else bool(told[i])
         kept = row["new"] or row["counted"]
         row["crop"] = _jpeg(reading.crops[i], JPEG) if kept else None
+        row["outline"], row["nucleus"] = outlines(cells, i) if kept else (None, None)
         row["context"] = _jpeg(context(reading, i), CONTEXT_JPEG) if kept and doubtful[i] else None
         yield row
 

@@ -71,13 +71,16 @@ class Views(Queries):
         return self._pictures("context", slide, [cell]).get(cell)
 
     def _pictures(self, column: str, slide: str, cells: Collection[int]) -> dict[int, U8]:
+        return {row["cell"]: picture(row["jpeg"]) for row in self._pictured(column, slide, cells)}
+
+    def _pictured(self, column: str, slide: str, cells: Collection[int]) -> list[Row]:
+        """`cell` and `jpeg`, the picture in this column of its view; of those that have one."""
         known = self._seen(slide, cells)
-        rows = self._rows(
+        return self._rows(
             f"SELECT cell, {column} AS jpeg FROM cells WHERE id IN (SELECT value FROM json_each(?)) "
             f"AND {column} IS NOT NULL",
             json.dumps([known[cell] for cell in cells if cell in known]),
         )
-        return {row["cell"]: picture(row["jpeg"]) for row in rows}
 
     def _seen(self, slide: str, cells: Collection[int]) -> Mapping[int, int]:
         """The slide's cells, these among them if it has them, and the rows of their views."""

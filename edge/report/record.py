@@ -1,0 +1,26 @@
+"""JSON: a slide as `edge-slides show --json -` gives it, with its status and checksum."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from edge.report.formats import Layout
+from edge.report.report import RESEARCH_USE, Report
+
+
+def files(report: Report, layout: Layout) -> Iterator[tuple[str, bytes]]:
+    """The slide as `.json`; its fields are in docs/json.md."""
+    made = {
+        "status": report.status,
+        "made_at": report.made_at,
+        "origin": report.origin,
+        "checksum": report.checksum,
+        "fields": report.quality.fields,
+        "rejected": report.quality.rejected,
+        "repeated": report.quality.repeated,
+        "problems": dict(report.quality.problems),
+        "note": RESEARCH_USE,
+    }
+    text = json.dumps(report.record | {"report": made}, ensure_ascii=False, allow_nan=False, indent=1)
+    yield ".json", f"{text}\n".encode()
