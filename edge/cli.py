@@ -18,8 +18,6 @@ from edge.machine.allocator import give_back_pictures
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
-    from edge.bundle.bundle import Bundle
-    from edge.bundle.site import Site
     from edge.cameras import Camera
     from edge.line.screening import Screening
     from edge.machine.profile import Profile
@@ -92,8 +90,8 @@ def _parser() -> command.Parser:
                          help="record store (default: in the user's data folder)")  # fmt: skip
     records.add_argument("--no-records", action="store_true", help="keep no records")
     add("--keep-fields", choices=("none", "suspicious", "all"), default="none",
-        help="keep whole pictures of counted fields in the records: of those with a suspicious cell, or of all "
-        "(default: none); 1440×900 pixels take 0.2 MB, 5 megapixels 0.5 to 1 MB")  # fmt: skip
+        help="keep whole pictures of counted fields in the records: of those with a suspicious cell, or of "
+        "all (default: none); 1440×900 pixels take 0.2 MB, 5 megapixels 0.5 to 1 MB")  # fmt: skip
     add("--wait", action="store_true", help="wait for a camera that is not there yet, instead of giving up")
     add("--max-frames", type=command.whole(1), metavar="N", help="stop after N frames")
     add("--max-seconds", type=_seconds, metavar="S", help="stop after S seconds")
@@ -169,7 +167,7 @@ def _screening(
     """Everything that the arguments ask for, opened; what must be closed again is in `held`."""
     from edge.cameras.livefeed import feed_for
     from edge.cameras.selection import namesake
-    from edge.line.opening import scales_of, with_saved_light
+    from edge.line.opening import scales_of, site_of, with_saved_light
     from edge.machine.profile import load_profile
     from edge.records.identifiers import checked
 
@@ -195,7 +193,7 @@ def _screening(
     from edge.records.summary import Summary
 
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large)
-    site, unfit = _site(arguments, camera, model)
+    site, unfit = site_of(arguments.site, camera, model)
     if unfit is not None:
         command.say("edge-run", unfit)
     store = _store(arguments)
@@ -242,48 +240,6 @@ def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
     if arguments.truth is not None and not hasattr(camera, "truth"):
         raise LeukoscopeError(f"--truth {arguments.truth}: only --camera demo knows the truth; leave it out")
     return camera
-
-
-def _site(arguments: argparse.Namespace, camera: Camera, model: Bundle) -> tuple[Site | None, str | None]:
-    """What was learned of the place where the pictures come from, and what somebody must know of it.
-
-    The simulated microscope is a site of its own, whose figures ship; pictures in files come from anywhere.
-    """
-    from edge.bundle import sitefile
-
-    own = sitefile.own_path() if camera.live else None
-    if hasattr(camera, "truth"):
-        own = sitefile.DEMO
-    path = arguments.site or own
-    if path is None:
-        return None, None
-    try:
-        site = sitefile.read(path)
-    except (OSError, ValueError) as error:
-        if arguments.site is None and isinstance(error, FileNotFoundError):
-            return None, None
-        told = getattr(error, "strerror", None) or error
-        raise LeukoscopeError(f"site {path}: {told}; measure it anew, or leave it away") from None
-    if site.network == model.manifest.network:
-        return site, _of_another_device(path, site)
-    if arguments.site is not None:
-        raise LeukoscopeError(
-            f"--site {path}: was measured with another model; measure it anew with this one"
-        )
-    if path == sitefile.DEMO:
-        return None, None
-    return None, (
-        f"site {path}: was measured with another model and is not used; measure it anew: "
-        "edge-device adapt --healthy --camera 0"
-    )
-
-
-def _of_another_device(path: Path, site: Site) -> str | None:
-    from edge.bundle import sitefile
-
-    if not sitefile.is_of_another_device(site):
-        return None
-    return f"site {path}: was signed by another device (key {site.key[:16]}); see that it is of this site"
 
 
 def _store(arguments: argparse.Namespace) -> Store | Unrecorded:

@@ -50,6 +50,10 @@ class Line:
     colours : what the slide's colours are held against; None begins anew.
     past : what the slide had come to before it was cut off; None begins anew. Nothing is said of APL then,
         for what its blasts looked like is not kept.
+
+    Attributes
+    ----------
+    tally : the slide's, so far. passed : the last picture that was passed over, None without one.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Line:
         self._colours = colours or Colours()
         self._clocks: dict[Frame, _Stages] = {}  # of frames that wait for their scale
         self._read_before = Counter(had.sources)
+        self.passed: Frame | None = None
         self._next = had.next_frame
         self._note: str | None = None
         self._told: set[str] = set()
@@ -102,18 +107,17 @@ class Line:
             self._read_before[frame.source] -= 1
         return known
 
-    def take(self, frame: Frame, *, known: bool = False) -> Iterator[Reading]:
-        """What frames show, in the order in which they came: this one, unless it waits for its scale.
+    def pass_over(self, frame: Frame) -> Iterator[Reading]:
+        """Take the scale of a picture that was read before, for those to come; what waited for that shows."""
+        self.passed = frame
+        yield from self._read_all(self._scale.take(frame, self._lit(frame.pixels)))
 
-        Of a picture that is `known` only the scale is taken, so that the others have the one that they would
-        have had.
-        """
-        clock = _Stages()
-        if not known:
-            if frame.index < self._next:  # of a slide that is gone on with
-                frame = replace(frame, index=self._next)
-            self._next = frame.index + 1
-            self._clocks[frame] = clock
+    def take(self, frame: Frame) -> Iterator[Reading]:
+        """What frames show, in the order in which they came: this one, unless it waits for its scale."""
+        if frame.index < self._next:  # of a slide that is gone on with
+            frame = replace(frame, index=self._next)
+        self._next = frame.index + 1
+        clock = self._clocks[frame] = _Stages()
         lit = self._lit(frame.pixels)
         clock.end("field")
         settled = self._scale.take(frame, lit)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
 from edge.bundle.bundle import Bundle
@@ -25,25 +25,14 @@ from edge.line.options import ScreeningOptions, Throttle
 from edge.line.past import Past
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
-from edge.line.slides import Slides, Wish
+from edge.line.slides import Slides, Whole, Wish
 from edge.optics.scale import Scales
-from edge.records.entries import Slide
 from edge.records.people import UNKNOWN, About
-from edge.records.store import Entered, Store, Unrecorded
-from edge.types import FilesRead, Finding, Frame, Reading, Said, Sink, SlideHeader, Tally, Waiting
+from edge.records.store import Store, Unrecorded
+from edge.types import FilesRead, Finding, Frame, Reading, Said, Sink, Tally, Waiting
 
 _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
-
-
-@dataclass(frozen=True)
-class _Whole:
-    """A slide of one frame on its way to the disk: what is told of it once it is there."""
-
-    slide: Slide | Entered
-    header: SlideHeader
-    line: Line
-    last: Reading
 
 
 class Screening:
@@ -129,7 +118,7 @@ class Screening:
         self._line: Line | None = None  # of the slide in the records that is not finished
         self._heard: Line | None = None  # of the slide that people can be asked about, finished or not
         self._last: Reading | None = None
-        self._whole: deque[_Whole] = deque()  # in the order in which the store will hand them back
+        self._whole: deque[Whole] = deque()  # in the order in which the store will hand them back
         self._note = options.note  # what a user must know of the slide that begins
         self._said: set[str] = set()  # notes that independent slides need not repeat
         self._colours = Colours() if options.independent else None
@@ -190,7 +179,7 @@ class Screening:
             records cannot be written. What was given is kept.
         """
         with self._feed as feed:
-            frames, passed_over = 0, 0  # of the latter the records have what they show
+            frames = known = 0  # of the latter the records have what they show
             end = monotonic() + (self._options.max_seconds or float("inf"))
             try:
                 while frames != self._options.max_frames and monotonic() < end:
@@ -216,11 +205,11 @@ class Screening:
                         yield from self._given(self._store.committed())
                     else:
                         assert self._line is not None
-                        known = self._line.knows(frame)
-                        yield from self._kept(self._line.take(frame, known=known))
-                        if known:
-                            passed_over += 1
+                        if self._line.knows(frame):
+                            yield from self._kept(self._line.pass_over(frame))
+                            known += 1
                             continue
+                        yield from self._kept(self._line.take(frame))
                     frames += 1
                     self._rest(end)
             except CameraError:
@@ -230,9 +219,9 @@ class Screening:
                 yield from self._left_over()
             finally:
                 self._finish()
-            if not frames + passed_over and not self._stopped.is_set():
+            if not frames + known and not self._stopped.is_set():
                 raise self._nothing(monotonic() >= end)
-        self._tell_of_files(frames + passed_over)
+        self._tell_of_files(frames + known)
 
     def _tell_of_files(self, frames: int) -> None:
         if isinstance(self._camera, OfFiles):
@@ -271,7 +260,7 @@ class Screening:
         (reading,) = map(self._noted, [*line.take(frame), *line.rest()])
         tally, said = line.hear(())
         slide = self._store.add_slide(header, reading, said, tally, self._patient)
-        self._whole.append(_Whole(slide, header, line, replace(reading, tally=tally, finding=said)))
+        self._whole.append(Whole(slide, header, line, replace(reading, tally=tally, finding=said)))
         self._last = reading
 
     def _noted(self, reading: Reading) -> Reading:
@@ -358,3 +347,5 @@ class Screening:
         self._store.finish_slide(said, tally)
         if last is not None:
             self._tell_finding(replace(last, tally=tally, finding=said))
+        elif line.passed is not None:  # every picture had been read before
+            self._tell_finding(Reading.none(line.passed, tally, said))

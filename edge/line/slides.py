@@ -6,10 +6,12 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from edge.line.past import Past
+from edge.line.pipeline import Line
 from edge.records.database import RecordsError
+from edge.records.entries import Slide
 from edge.records.people import UNKNOWN, About
-from edge.records.store import Store, Unrecorded
-from edge.types import SlideHeader
+from edge.records.store import Entered, Store, Unrecorded
+from edge.types import Reading, SlideHeader
 
 _NO_APL = "whether its blasts look like APL is not said"
 
@@ -44,6 +46,16 @@ class Begun:
     header: SlideHeader
     past: Past | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A slide of one frame on its way to the disk: what is told of it once it is there."""
+
+    slide: Slide | Entered
+    header: SlideHeader
+    line: Line
+    last: Reading
 
 
 class Slides:

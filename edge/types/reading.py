@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from edge.types.arrays import F32, I32, U8, Bools, check
-from edge.types.cells import CellsInFrame
+from edge.types.cells import Cells, CellsInFrame
 from edge.types.files import FilesRead
 from edge.types.taken import Frame, Waiting
 
@@ -218,6 +218,31 @@ class Reading:
         for name in ("settled", "abstained"):
             if getattr(self, name) is not None:
                 check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)
+
+    @classmethod
+    def none(cls, frame: Frame, tally: Tally, finding: Finding) -> Reading:
+        """Of a frame that is not read, by which no more is told than what the slide says."""
+        nobody = np.zeros(0, np.bool_)
+        return cls(
+            frame=frame,
+            cells=Cells.none().in_frame(frame.height, frame.width),
+            um_per_px=1.0,
+            um_per_px_from="nominal",
+            crops=np.zeros((0, 1, 1, 3), np.uint8),
+            probabilities=np.zeros((0, 1), np.float32),
+            classes=np.zeros(0, np.int32),
+            uncertain=nobody,
+            certain=nobody,
+            ids=np.zeros(0, np.int32),
+            new=nobody,
+            counted=nobody,
+            problems=(),
+            repeated=True,
+            sharpness=0.0,
+            brightness=0.0,
+            tally=tally,
+            finding=finding,
+        )
 
 
 class Sink:

@@ -9,6 +9,7 @@ import pytest
 
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.line import mapped, slidemap
+from edge.line.guard import well_inside
 from edge.line.slidemap import SlideMap
 from edge.optics import specimen
 from edge.optics.litfield import LitField
@@ -197,10 +198,10 @@ def test_an_eyepiece_alone_makes_no_two_places_one() -> None:
 def test_the_guard_area_follows_the_rim() -> None:
     view, places = _view(_slide(), 300, 300), np.random.default_rng(0).uniform(-5, 150, (500, 2))
     everything = LitField(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32))
-    whole = slidemap._well_inside(places, view)
+    whole = well_inside(places, view)
     assert 0 < whole.sum() < len(places)
-    np.testing.assert_array_equal(slidemap._well_inside(places, replace(view, lit=everything)), whole)
+    np.testing.assert_array_equal(well_inside(places, replace(view, lit=everything)), whole)
     from_middle = np.hypot(*(places - (72, 45)).T)
-    disc = slidemap._well_inside(places, replace(view, lit=_disc()))
+    disc = well_inside(places, replace(view, lit=_disc()))
     assert disc[from_middle < 0.48 * 90 - 10.5].all()
     assert not disc[from_middle > 0.48 * 90 - 10].any()
