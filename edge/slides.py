@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge import command
+from edge.custody import commands as custody
 from edge.report import commands as export
 from edge.review import selection
 from edge.types import LeukoscopeError
@@ -91,6 +92,7 @@ def _parser() -> command.Parser:
     reopen.add_argument("--by", required=True, metavar="INITIALS", help="who takes it back")
     reopen.add_argument("--reason", required=True, metavar="TEXT", help="why, which stays in the records")
     export.add_to(commands, records_path)
+    custody.add_to(commands, records_path)
     return parser
 
 

@@ -45,7 +45,7 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     )  # fmt: skip
     what = parser.add_mutually_exclusive_group()
     what.add_argument("file", nargs="?", type=Path, metavar="FILE.bundle", help="the model to install")
-    what.add_argument("--rollback", action="store_true", help="go back to the model before; again: and forth")
+    what.add_argument("--rollback", action="store_true", help="go back to the model before")
     what.add_argument("--status", action="store_true", help="say which model is in use, as without anything")
     parser.add_argument("--runtime", choices=("auto", "ort", "trt"), help="what tries the golden cases")
     parser.add_argument("--profile", metavar="NAME or PATH", help="device profile, as for edge-run")
@@ -130,7 +130,7 @@ def install(file: Path, test: Callable[[Bundle], None], step: Callable[[int], No
 
 
 def rollback(tell: Callable[[str], None]) -> Bundle:
-    """Put the bundle in use that was before the present one, and this one in its place.
+    """Put the bundle in use that was before the present one, which is not kept: only one step leads back.
 
     Where neither can be read, the shipped bundle is taken, which is said to `tell`.
 
@@ -146,9 +146,9 @@ def rollback(tell: Callable[[str], None]) -> Bundle:
         tell(f"{error}; the shipped bundle is taken")
         _put_in_force(Installation())
         return bundle.load(bundle.shipped_path())
-    if now == Installation():
-        raise UpdateError("update --rollback: nothing was installed; the shipped bundle is in use")
     try:
+        if now.is_oldest:
+            raise _nothing_older(bundle.load_installed(now.current))
         target = bundle.load_installed(now.previous)
     except bundle.BundleError as error:
         with suppress(bundle.BundleError):  # where the present one is damaged too, it cannot stay
@@ -157,10 +157,17 @@ def rollback(tell: Callable[[str], None]) -> Bundle:
                 f"update --rollback: cannot go back ({error}); {now.current[:16]} stays in use"
             ) from None
         tell(f"{error}; the shipped bundle is taken")
-        _switch(Installation(current="", previous=now.previous))
+        _switch(Installation())
         return bundle.load(bundle.shipped_path())
-    _switch(Installation(current=now.previous, previous=now.current))
+    _switch(Installation(current=now.previous, previous=now.previous))
     return target
+
+
+def _nothing_older(bundle: Bundle) -> UpdateError:
+    return UpdateError(
+        f"update --rollback: there is nothing older than {bundle.manifest.name} {bundle.manifest.version}, "
+        "which is in use; install another: edge-device update FILE.bundle"
+    )
 
 
 def status() -> list[str]:
@@ -169,8 +176,7 @@ def status() -> list[str]:
 
     now = _state()
     lines = [f"in use: {_described(now.current)}"]
-    if now != Installation():
-        lines.append(f"before: {_described(now.previous)}")
+    lines.append(f"before: {'nothing older' if now.is_oldest else _described(now.previous)}")
     keys, strange = trusted_keys()
     named_keys = ", ".join(str(key) for key in keys.values()) or "none"
     lines.append(f"trusted keys in {' and '.join(map(str, key_folders()))}: {named_keys}")

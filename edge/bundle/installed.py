@@ -20,10 +20,18 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Installation:
-    """What is in use, and what was before: the sha256 of an installed bundle, empty for the shipped one."""
+    """What is in use, and what was before: the sha256 of an installed bundle, empty for the shipped one.
+
+    Where both are the same there is nothing before: nothing was ever installed, or one went back to it.
+    """
 
     current: str = ""
     previous: str = ""
+
+    @property
+    def is_oldest(self) -> bool:
+        """Whether there is nothing to go back to."""
+        return self.current == self.previous
 
 
 def folder() -> Path:

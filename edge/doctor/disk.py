@@ -8,8 +8,9 @@ import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from edge.doctor import mounts, service
+from edge.doctor import service
 from edge.doctor.check import Check, Subject
+from edge.files import mounts
 from edge.files.kernel import text
 from edge.records.database import ENDINGS
 

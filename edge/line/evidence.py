@@ -102,4 +102,6 @@ def wilson_interval(successes: int, total: int, level: float = 0.95) -> tuple[fl
     p = successes / total
     centre = (p + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * math.sqrt(p * (1 - p) / total + z * z / (4 * total * total))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    low, high = max(centre - half, 0.0), min(centre + half, 1.0)
+    # where none or all succeed an end is exactly 0 or 1, which rounding would miss
+    return low if successes else 0.0, high if successes < total else 1.0

@@ -7,7 +7,6 @@ said is only ever added to; nothing is taken out.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Self
 
 from edge.machine import clock, processes
 from edge.records.boots import BootClock, iso
-from edge.records.database import RecordsError, connect, connect_to_read, explain, transaction
+from edge.records.database import FAILURES, RecordsError, connect, connect_to_read, explain, transaction
 from edge.records.fields import Fields
 from edge.records.glances import Glances
 from edge.records.identifiers import initials, shortened
@@ -261,7 +260,7 @@ class Book(SlideList, Glances, Kept, Fields, People, Seals):
     def _rows(self, sql: str, *values: object) -> list[Row]:
         try:
             return [dict(row) for row in self._database.execute(sql, values)]
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise RecordsError(explain(self.path, error)) from error
 
     @contextmanager

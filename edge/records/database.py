@@ -17,6 +17,10 @@ ENDINGS = ("", "-wal", "-shm", "-journal")
 """Of the store's file and of those that SQLite lays beside it."""
 
 
+FAILURES = (sqlite3.Error, UnicodeDecodeError)
+"""What a file that is damaged makes of a call: the second where SQLite's own words repeat bytes of it."""
+
+
 class RecordsError(LeukoscopeError):
     """The record store cannot be opened, read or written. Says which, why and what to do."""
 
@@ -54,7 +58,7 @@ def connect(path: Path, busy_s: float) -> sqlite3.Connection:
         _prepare(database, path)
         with atomic.as_owner(path):
             _close_to_others(path)
-    except sqlite3.Error as error:
+    except FAILURES as error:
         database.close()
         raise RecordsError(explain(path, error)) from error
     except RecordsError:
@@ -87,7 +91,7 @@ def connect_to_read(path: Path, busy_s: float) -> sqlite3.Connection:
             if Path(f"{real}-wal").exists():
                 raise
             database, version = _opened(f"{address}&immutable=1", busy_s)
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise RecordsError(explain(path, error)) from error
     if version == len(MIGRATIONS):
         return database
@@ -132,7 +136,7 @@ def _opened(address: str, busy_s: float) -> tuple[sqlite3.Connection, int]:
     try:
         (version,) = database.execute("PRAGMA user_version").fetchone()
         database.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.Error:
+    except FAILURES:
         database.close()
         raise
     database.row_factory = sqlite3.Row
@@ -180,10 +184,10 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("COMMIT")
 
 
-def explain(path: Path, error: sqlite3.Error) -> str:
+def explain(path: Path, error: Exception) -> str:
     """One line for the user: what is wrong with the file, and what to do."""
     # some errors of the module itself, like a closed connection, have no name
-    name = getattr(error, "sqlite_errorname", "")
+    name = getattr(error, "sqlite_errorname", "SQLITE_CORRUPT" * isinstance(error, UnicodeDecodeError))
     reasons = {
         "SQLITE_FULL": "the disk is full; free some space",
         "SQLITE_READONLY": "the file or its folder is read-only; make it writable",

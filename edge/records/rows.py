@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, Literal
 
 import cv2
@@ -192,6 +193,14 @@ def apl_of(tally: Mapping[str, Any] | None) -> Apl | None:
     """What a slide's blasts look like, from its tally as the records keep it; None where nobody knows."""
     kept = (tally or {}).get("apl")
     return Apl(**kept) if kept else None
+
+
+def tally_of(kept: Mapping[str, Any] | None) -> Tally | None:
+    """The tally that the records keep, without what only older versions had in it; None without one."""
+    if not kept:
+        return None
+    known = {one.name for one in fields(Tally)} & kept.keys()
+    return Tally(**{name: kept[name] for name in known} | {"apl": apl_of(kept)})
 
 
 def _ends(row: Row, name: str) -> tuple[float, float] | None:

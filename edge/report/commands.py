@@ -59,11 +59,11 @@ def _formats(text: str) -> tuple[str, ...]:
 def _date(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the first and last days have no other time zone's
         raise argparse.ArgumentTypeError(
             f"{printable(text)} is no date like 2026-11-30 or 2026-11-30T09:12:00"
         ) from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _run(arguments: argparse.Namespace, records: Path) -> int:

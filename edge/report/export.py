@@ -9,6 +9,7 @@ from typing import Any
 
 from edge.files.delivery import Delivery, file_name
 from edge.records.book import Book
+from edge.records.people import Signature
 from edge.report.formats import Layout, writer
 from edge.report.gather import gather
 from edge.report.report import Report
@@ -62,6 +63,13 @@ class Export:
 
 
 def nameless(report: Report) -> Report:
-    """The report without what is known of the patient."""
+    """The report without what is known of the patient, and without what people wrote in their own words."""
     record = report.record | {"patient": None, "age": None, "sex": None, "notes": []}
-    return replace(report, patient=None, age=None, sex=None, notes=(), record=record)
+    signatures = tuple(_wordless(one) for one in report.signatures)
+    return replace(report, patient=None, age=None, sex=None, notes=(), signatures=signatures, record=record)
+
+
+def _wordless(signature: Signature) -> Signature:
+    """A signature without the reason why it was taken back, which may name the patient."""
+    back = signature.reopened
+    return signature if back is None else replace(signature, reopened=replace(back, text=""))

@@ -26,8 +26,8 @@ Writer = Callable[[Report, Layout], Iterator[tuple[str, bytes]]]
 (`.html`, `.dcm/0001.dcm`), and the content. The same report gives the same bytes on every machine."""
 
 FORMATS: Mapping[str, str] = MappingProxyType({
-    "html": "edge.report.html:files",
-    "pdf": "edge.report.pdf:files",
+    "html": "edge.report.pages.html:files",
+    "pdf": "edge.report.pages.pdf:files",
     "csv": "edge.report.table:files",
     "json": "edge.report.record:files",
     "labels": "edge.report.labels:files",
@@ -36,7 +36,7 @@ FORMATS: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """Name of a format -> module and function that write it; only those asked for are imported."""
 
-_EXTRAS = {"reportlab": "report", "highdicom": "dicom", "pydicom": "dicom"}
+_EXTRAS = {"reportlab": "", "highdicom": "[dicom]", "pydicom": "[dicom]"}
 
 
 def writer(name: str) -> Writer:
@@ -55,5 +55,5 @@ def writer(name: str) -> Writer:
             raise
         raise LeukoscopeError(
             f"--format {name}: needs {missing}, which is not installed; install it with "
-            f"pip install 'leukoscope[{_EXTRAS[missing]}]'"
+            f"pip install 'leukoscope{_EXTRAS[missing]}'"
         ) from None

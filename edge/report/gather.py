@@ -14,9 +14,9 @@ from edge.line.ledger import agreed
 from edge.line.rules import Rules
 from edge.records.book import Book
 from edge.records.people import About, Signature, Word
-from edge.records.rows import Row, finding_of
+from edge.records.rows import Row, finding_of, tally_of
 from edge.report.pictures import Pictures
-from edge.report.references import reference
+from edge.report.references import MAIN, reference
 from edge.report.report import Quality, Report, Reported, Share, Status
 from edge.report.scanmap import ScanMap
 from edge.review.cells import Cell, cells_of, interval_at_end, ranked, rules_of
@@ -45,7 +45,7 @@ def gather(book: Book, slide: str, made_at: datetime | None = None) -> Report:
     row = judged(book, book.found(slide))
     name, rules = row["id"], rules_of(row)
     about, signatures = book.about(name), tuple(book.signatures(name))
-    tally = Tally(**row["tally"]) if row["tally"] else None
+    tally = tally_of(row["tally"])
     places = book.places(name)
     scanned = ScanMap.of(places)
     said = book.said(name)
@@ -128,6 +128,7 @@ def _place(cell: Cell, corners: Mapping[int, tuple[float, float]]) -> tuple[floa
 def _shares(row: Row, rules: Rules, age: int | None) -> tuple[Share, ...]:
     """The classes of the differential."""
     counts, total = row["counts"], row["cells_counted"]
+    of_all = rules.unit == "leukocyte" and set(rules.leukocytes) >= MAIN
     return tuple(
         Share(
             name=name,
@@ -135,7 +136,7 @@ def _shares(row: Row, rules: Rules, age: int | None) -> tuple[Share, ...]:
             share=n / total if total else None,
             interval=wilson_interval(n, total, _LEVEL) if total else None,
             confirmed=row["confirmed"].get(name, 0),
-            reference=reference(name, age, rules.specimen) if rules.unit == "leukocyte" else None,
+            reference=reference(name, age, rules.specimen) if of_all else None,
         )
         for name in rules.leukocytes
     )

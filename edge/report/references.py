@@ -19,6 +19,9 @@ DIFFERENTIAL: Mapping[str, tuple[float, float]] = MappingProxyType({
 })  # fmt: skip
 """Class -> lower and upper end of the reference range, as shares of leukocytes."""
 
+MAIN = frozenset(("neutrophil", "lymphocyte", "monocyte"))
+"""Without one of these a bundle counts a part of the leukocytes only, of which no share is usual."""
+
 SOURCE = (
     "Reference ranges of adults' blood: Dacie and Lewis Practical Haematology, 12th ed. 2017, chapter 2; "
     "immature granulocytes and blasts: none in health, up to 1% of the former. A laboratory's own ranges go "

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edge.records.rows import Row
 
 _GAP_UM = 60.0  # between parts of a slide of which nobody knows how they lie to each other
+_GRID_UM = 10.0  # of the area covered
 _WIDE = 1.6  # the map's width by its height, about
 
 
@@ -145,10 +148,12 @@ def _moved(field: Field, x_um: float, y_um: float) -> Field:
 
 def _area_mm2(fields: list[Field]) -> float:
     """What the fields cover together, on a grid of 10 µm."""
-    covered = {
-        (i, j)
+    sides = [
+        (round(field.x_um / _GRID_UM), round(field.y_um / _GRID_UM),
+         round((field.x_um + field.width_um) / _GRID_UM), round((field.y_um + field.height_um) / _GRID_UM))
         for field in fields
-        for i in range(round(field.x_um / 10), round((field.x_um + field.width_um) / 10))
-        for j in range(round(field.y_um / 10), round((field.y_um + field.height_um) / 10))
-    }
-    return len(covered) * 1e-4
+    ]  # fmt: skip
+    covered = np.zeros((max(y1 for *_, y1 in sides), max(x1 for _, _, x1, _ in sides)), np.bool_)
+    for x0, y0, x1, y1 in sides:
+        covered[y0:y1, x0:x1] = True
+    return int(covered.sum()) * (_GRID_UM * 1e-3) ** 2

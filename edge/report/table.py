@@ -25,8 +25,8 @@ _SLIDE = (
     "blast_fraction_corrected", "blast_interval_corrected", "blast_interval_at_end", "interval_level",
     "readers", "signed_by", "signed_at", "device", "camera", "runtime", "version",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t")
-"""What a spreadsheet takes for the beginning of something to compute."""
+_FORMULA = tuple("=+-@\t\r＝＋－＠")
+"""What a spreadsheet takes for the beginning of something to compute, in wide letters too."""
 
 
 def files(report: Report, layout: Layout) -> Iterator[tuple[str, bytes]]:

@@ -11,8 +11,8 @@ from edge.bundle.manifest import FindingRule
 from edge.line.rules import Rules
 from edge.line.weighing import fixed_sample_interval
 from edge.records.database import RecordsError
-from edge.records.rows import SUSPICIOUS, Row
-from edge.types import F32, Tally
+from edge.records.rows import SUSPICIOUS, Row, tally_of
+from edge.types import F32
 
 _NO_LEUKOCYTES = ("erythroblast", "platelet", "smudge-cell", "artefact", "red-cell")
 _HEALTHY = ("healthy", "benign")
@@ -126,7 +126,7 @@ def interval_at_end(slide: Row) -> tuple[float, float] | None:
 
     See `edge.line.weighing.fixed_sample_interval`.
     """
-    rules, told = rules_of(slide), slide["tally"]
-    if rules.rates is None or slide["state"] == "under way" or not told or not told["leukocytes"]:
+    rules, tally = rules_of(slide), tally_of(slide["tally"])
+    if rules.rates is None or slide["state"] == "under way" or tally is None or not tally.leukocytes:
         return None
-    return fixed_sample_interval(Tally(**told), rules.rule, rules.rates)
+    return fixed_sample_interval(tally, rules.rule, rules.rates)

@@ -195,14 +195,14 @@ class Review:
                 self._book.say_each(self.slide, names, self.by, undoes=undoes)
                 words = self._book.said(self.slide, self._words.last)
                 self._take(words)
-                self._keep()
+                self.keep()
         except BaseException:
             self._begin()  # nothing of it was said
             raise
         if self._hear is not None:
             self._hear(words)
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
         """Keep with the slide what follows from everybody's words; who screens it keeps that himself."""
         if self._book.found(self.slide)["state"] != "under way":
             tally, finding = self._judged(self._together)
@@ -244,7 +244,7 @@ class Review:
                 self.finish()
                 agreement = self.agreement()
                 if self._words.last or self._book.finding(self.slide) is None:
-                    self._keep()
+                    self.keep()
                 if agreement is None:
                     return self._book.sign(self.slide, self.by)
                 return self._book.sign(

@@ -125,6 +125,7 @@ def test_help_says_what_it_measures_and_how_to_run_it(
         ("demo", ["--frames", "2", "--seeds", "0-0"]),
         ("why", ["--data", "DATA", "--limit", "1"]),
         ("review", ["--cells", "40", "--rounds", "2", "--size", "80x24"]),
+        ("report", ["--fields", "2", "--rounds", "1"]),
         ("slides", ["--slides", "30", "--rounds", "2", "--size", "80x24"]),
     ],
 )

@@ -38,16 +38,19 @@ def _version() -> str:
 SHIPPED = bundle.load(bundle.shipped_path()).manifest.version
 
 
-def test_install_and_go_back_and_forth(signed: Signed) -> None:
+def test_install_and_go_back_once(signed: Signed) -> None:
     found = _install(signed("1"))
     assert found.path == installed.path_of(found.sha256)
     assert _version() == "1"
     _install(signed("2"))
     assert _version() == "2"
-    for version in ("1", "2", "1"):
-        assert rollback(pytest.fail).manifest.version == version
-        assert _version() == version
-    _install(signed("3"))
+    assert rollback(pytest.fail).manifest.version == "1"
+    for _ in range(2):
+        with pytest.raises(UpdateError, match="nothing older than small 1, which is in use"):
+            rollback(pytest.fail)
+        assert _version() == "1"
+        assert update.status()[1] == "before: nothing older"
+    _install(signed("3"))  # from now on there is something before again
     assert len(list(installed.folder().glob("*.bundle"))) == 2  # in use, and the one before
     rollback(pytest.fail)
     assert _version() == "1"
@@ -57,15 +60,18 @@ def test_back_to_the_shipped_bundle(signed: Signed) -> None:
     _install(signed("1"))
     rollback(pytest.fail)
     assert _version() == SHIPPED
-    rollback(pytest.fail)
-    assert _version() == "1"
+    with pytest.raises(UpdateError, match="nothing older"):
+        rollback(pytest.fail)
+    _install(signed("1"))
     _install(bundle.shipped_path())
     assert _version() == SHIPPED
     assert installed.state().current == ""
+    rollback(pytest.fail)
+    assert _version() == "1"
 
 
 def test_nothing_to_go_back_to() -> None:
-    with pytest.raises(UpdateError, match="nothing was installed; the shipped bundle is in use"):
+    with pytest.raises(UpdateError, match=f"nothing older than leukocytes {SHIPPED}, which is in use"):
         rollback(pytest.fail)
 
 
@@ -189,9 +195,24 @@ def test_back_from_a_bundle_gone_bad(signed: Signed) -> None:
     path.write_bytes(b"bad")
     assert rollback(pytest.fail).manifest.version == "1"
     assert _version() == "1"
-    with pytest.raises(UpdateError, match="cannot go back"):
+    with pytest.raises(UpdateError, match="nothing older"):
         rollback(pytest.fail)
     assert _version() == "1"
+    installed.path_of(installed.state().current).write_bytes(
+        b"bad"
+    )  # then the shipped one is better than none
+    told: list[str] = []
+    assert rollback(told.append).manifest.version == SHIPPED
+    assert "the shipped bundle is taken" in told[0]
+
+
+def test_a_damaged_one_before_is_not_gone_back_to(signed: Signed) -> None:
+    path = _install(signed("1")).path
+    _install(signed("2"))
+    path.write_bytes(b"bad")
+    with pytest.raises(UpdateError, match="cannot go back"):
+        rollback(pytest.fail)
+    assert _version() == "2"
 
 
 def test_when_both_are_bad_the_shipped_one_is_taken_and_said(signed: Signed) -> None:
@@ -253,7 +274,7 @@ def test_the_command_refuses_with_one_line(
     for arguments, status, words in (
         (["none.bundle"], 1, "none.bundle: no such file"),
         ([str(bad)], 1, "golden.json: tolerance is missing"),
-        (["--rollback"], 1, "nothing was installed"),
+        (["--rollback"], 1, "nothing older"),
         (["a", "--rollback"], 2, "not allowed with argument"),
         (["a", "--runtime", "abacus"], 2, "abacus"),
     ):

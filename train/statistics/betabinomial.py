@@ -148,6 +148,19 @@ def _log_likelihoods(units: Counts, logits: Floats, precisions: Floats) -> Float
 
 def _log_rising(start: Floats, counts: Counts) -> Floats:
     """(..., u) logarithms of Γ(start + count) / Γ(start)."""
-    steps = np.log(start[..., None] + np.arange(counts.max(initial=1)))
-    sums = np.concatenate([np.zeros((*start.shape, 1)), np.cumsum(steps, axis=-1)], axis=-1)
-    return np.asarray(sums[..., counts])
+    return _log_gamma(start[..., None] + counts) - _log_gamma(start)[..., None]
+
+
+def _log_gamma(x: Floats) -> Floats:
+    """log Γ(x) of positive numbers to 1e-11, by Stirling's series from x + 8 on.
+
+    Notes
+    -----
+    NIST Digital Library of Mathematical Functions, 5.11.1 and 5.5.1. A table of logarithms for every count is
+    a hundred times as slow where units have thousands of trials.
+    """
+    rising = np.log(np.prod([x + i for i in range(8)], axis=0))
+    y = x + 8.0
+    terms = 1 / y**2
+    series = (1 / 12 - terms * (1 / 360 - terms * (1 / 1260 - terms / 1680))) / y
+    return np.asarray((y - 0.5) * np.log(y) - y + np.log(2 * np.pi) / 2 + series - rising)

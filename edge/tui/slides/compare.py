@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from textual.screen import Screen
 from edge.line.rules import Rules
 from edge.records.book import Book
 from edge.records.rows import Row, finding_of
+from edge.records.rows import tally_of as kept_tally
 from edge.review.cells import cells_of, rules_of
 from edge.review.unfinished import judged
 from edge.tui.colours import class_colours
@@ -139,9 +140,8 @@ class Told(Panel):
 
 def tally_of(row: Row, rules: Rules) -> Tally:
     """What was counted on a slide; of one without an end what its cells come to."""
-    if row["tally"]:
-        known = {one.name for one in fields(Tally)}
-        return Tally(**{name: value for name, value in row["tally"].items() if name in known})
+    if (kept := kept_tally(row["tally"])) is not None:
+        return kept
     positives = sum(row["counts"].get(name, 0) for name in rules.positive)
     return Tally(row["counts"], row["cells_counted"], positives, unit=rules.unit, sign=rules.sign)
 

@@ -25,6 +25,10 @@ def test_wilson_interval(k: int, n: int, low: float, high: float) -> None:
     assert wilson_interval(k, n) == pytest.approx((low, high), abs=5e-5)
 
 
+def test_wilson_interval_ends_where_nothing_or_all_was_counted() -> None:
+    assert all(wilson_interval(0, n)[0] == 0 and wilson_interval(n, n)[1] == 1 for n in range(1, 300))
+
+
 @pytest.mark.parametrize("evidence", [log_evidence_above, log_evidence_below])
 @pytest.mark.parametrize("total", [1, 7, 60])
 def test_evidence_is_worth_one_on_average_at_the_rate_tested(evidence: object, total: int) -> None:

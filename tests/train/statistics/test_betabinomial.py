@@ -92,7 +92,7 @@ def test_cautiously_few_laboratories_with_rare_successes_may_differ() -> None:
 
 
 def test_caution_costs_little_where_many_units_tell() -> None:
-    counts = drawn(np.random.default_rng(2), 2.0, 20.0, 400)
+    counts = drawn(np.random.default_rng(2), 2.0, 20.0, 120)
     groups = [counts[i::40] for i in range(40)]
     likeliest, cautious = fit(groups), fit(groups, cautious=True)
     assert 0.4 < (cautious.a + cautious.b) / (likeliest.a + likeliest.b) < 1

@@ -1,4 +1,4 @@
-"""Which disk a folder lies on, and how worn it is."""
+"""Which disk a folder lies on, how worn it is, and whether people pull it out."""
 
 from __future__ import annotations
 
@@ -88,13 +88,10 @@ def in_memory(mount: Mount, root: Path = Path("/")) -> bool:
 
 def disk_of(mount: Mount, root: Path = Path("/")) -> Disk:
     """The disk under a mount; what it does not tell is left out."""
-    place = root / "sys/dev/block" / mount.device
-    if not place.exists():  # file systems over several devices have no number of their own there
-        place = root / "sys/class/block" / Path(mount.source).name
-    if not place.exists():
+    block = _block(mount, root)
+    if block is None:
         return Disk()
-    block = place.resolve()
-    whole = block.parent if (block / "partition").exists() else block
+    whole = _whole(block)
     card = whole / "device"
     return Disk(
         name=whole.name,
@@ -103,6 +100,35 @@ def disk_of(mount: Mount, root: Path = Path("/")) -> Disk:
         reserve={1: "normal", 2: "low", 3: "used up"}.get(integer(card / "pre_eol_info", 16) or 0, ""),
         errors=integer(root / "sys/fs/ext4" / block.name / "errors_count"),
     )
+
+
+def removable(mount: Mount, root: Path = Path("/")) -> bool:
+    """Whether people pull it out: a stick, a card in a reader, a disk on USB; not what the system runs from.
+
+    Cards and disks on USB often do not call themselves removable.
+    """
+    block, system = _block(mount, root), mount_of(root, root)
+    if block is None:
+        return False
+    running = _block(system, root) if system else None
+    if running is not None and _whole(running) == _whole(block):
+        return False
+    whole = _whole(block)
+    by_hand = mount.point.startswith(("/media/", "/run/media/"))
+    return by_hand or text(whole / "removable") == "1" or "/usb" in str(whole)
+
+
+def _block(mount: Mount, root: Path) -> Path | None:
+    """What the kernel tells of the partition, or disk, under a mount."""
+    place = root / "sys/dev/block" / mount.device
+    if not place.exists():  # file systems over several devices have no number of their own there
+        place = root / "sys/class/block" / Path(mount.source).name
+    return place.resolve() if place.exists() else None
+
+
+def _whole(block: Path) -> Path:
+    """The disk of a partition."""
+    return block.parent if (block / "partition").exists() else block
 
 
 def _life_used(file: Path) -> float | None:

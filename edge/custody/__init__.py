@@ -1,0 +1,1 @@
+"""Records kept whole: checked, repaired, copied, put back, brought together."""

@@ -1,0 +1,77 @@
+"""A drawing on a PDF's page."""
+
+from __future__ import annotations
+
+import io
+
+from reportlab.lib.colors import HexColor
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable
+
+from edge.report.pages.drawing import Box, Dot, Drawing, Letters, Picture, Shape, Stroke, Tiles
+from edge.report.pages.fonts import PLAIN, Writing
+
+
+class Painted(Flowable):  # type: ignore[misc]  # reportlab has no types
+    """A drawing that flows with the text, so wide."""
+
+    def __init__(self, drawing: Drawing, writing: Writing, width: float) -> None:
+        super().__init__()
+        self._drawing, self._writing = drawing, writing
+        self._scale = width / drawing.width
+        self.width, self.height = width, drawing.height * self._scale
+
+    def wrap(self, *_: float) -> tuple[float, float]:
+        return self.width, self.height
+
+    def draw(self) -> None:
+        canvas: Canvas = self.canv
+        canvas.saveState()
+        canvas.scale(self._scale, self._scale)
+        for shape in self._drawing.shapes:
+            self._paint(canvas, shape)
+        canvas.restoreState()
+
+    def _paint(self, canvas: Canvas, shape: Shape) -> None:
+        """One shape; a page's y goes up."""
+        top = self._drawing.height
+        match shape:
+            case Box():
+                look = _ink(canvas, shape.fill, shape.line, shape.thick)
+                canvas.rect(shape.x, top - shape.y - shape.height, shape.width, shape.height, **look)
+            case Dot():
+                look = _ink(canvas, shape.fill, shape.line, shape.thick)
+                canvas.circle(shape.x, top - shape.y, shape.radius, **look)
+            case Stroke():
+                _ink(canvas, None, shape.line, shape.thick)
+                canvas.line(shape.x0, top - shape.y0, shape.x1, top - shape.y1)
+            case Letters():
+                self._write(canvas, shape, top)
+            case Tiles():
+                _ink(canvas, shape.fill, None, 0)
+                path = canvas.beginPath()
+                for x, y, width, height in shape.boxes:
+                    path.rect(x, top - y - height, width, height)
+                canvas.drawPath(path, stroke=0, fill=1)
+            case Picture():
+                place = shape.x, top - shape.y - shape.height, shape.width, shape.height
+                canvas.drawImage(ImageReader(io.BytesIO(shape.jpeg)), *place)
+
+    def _write(self, canvas: Canvas, shape: Letters, top: float) -> None:
+        canvas.setFillColor(HexColor(shape.fill))
+        canvas.setFont(PLAIN, shape.size)
+        write = {
+            "start": canvas.drawString, "middle": canvas.drawCentredString, "end": canvas.drawRightString,
+        }[shape.at]  # fmt: skip
+        write(shape.x, top - shape.y, self._writing.drawn(shape.text))
+
+
+def _ink(canvas: Canvas, fill: str | None, line: str | None, thick: float) -> dict[str, int]:
+    """Take the colours up; whether to fill and to outline."""
+    if fill:
+        canvas.setFillColor(HexColor(fill))
+    if line:
+        canvas.setStrokeColor(HexColor(line))
+        canvas.setLineWidth(thick)
+    return {"fill": int(bool(fill)), "stroke": int(bool(line))}
