@@ -18,8 +18,6 @@ from edge.machine.allocator import give_back_pictures
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
-    from edge.bundle.bundle import Bundle
-    from edge.bundle.site import Site
     from edge.cameras import Camera
     from edge.line.screening import Screening
     from edge.machine.profile import Profile
@@ -37,6 +35,9 @@ examples:
 Without a screen, `kill -USR1` starts a new slide and `kill -TERM` ends the last one.
 For research use only. It does not replace a haematologist.
 """
+
+
+_OF_LATE_DAYS = 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,6 +80,7 @@ def _parser() -> command.Parser:
         "(default: of a live camera the device's own)")  # fmt: skip
     add("--truth", type=Path, metavar="PATH", help="with demo: write what the drawn slide holds, as JSON")
     add("--slide", metavar="ID", help="identifier of the slide (default: a generated one)")
+    add("--go-on", action="store_true", help="go on with that slide, which was cut off")
     add("--patient", metavar="ID", help="identifier of its patient, for the records (optional)")
     add("--headless", action="store_true", help="no terminal screen")
     add("--json", metavar="PATH or -", help="write JSON lines")
@@ -87,6 +89,9 @@ def _parser() -> command.Parser:
     records.add_argument("--records", type=Path, metavar="PATH",
                          help="record store (default: in the user's data folder)")  # fmt: skip
     records.add_argument("--no-records", action="store_true", help="keep no records")
+    add("--keep-fields", choices=("none", "suspicious", "all"), default="none",
+        help="keep whole pictures of counted fields in the records: of those with a suspicious cell, or of "
+        "all (default: none); 1440×900 pixels take 0.2 MB, 5 megapixels 0.5 to 1 MB")  # fmt: skip
     add("--wait", action="store_true", help="wait for a camera that is not there yet, instead of giving up")
     add("--max-frames", type=command.whole(1), metavar="N", help="stop after N frames")
     add("--max-seconds", type=_seconds, metavar="S", help="stop after S seconds")
@@ -102,6 +107,14 @@ def _seconds(text: str) -> float:
 
 def _conflict(arguments: argparse.Namespace) -> str | None:
     """What cannot be had together, or not in this place; None where nothing is in the way."""
+    if arguments.go_on and arguments.slide is None:
+        return "--go-on: which slide is to go on? Name it with --slide"
+    if arguments.go_on and arguments.independent:
+        return "--go-on: with --independent each picture is a slide of its own; leave one of them away"
+    if arguments.go_on and arguments.no_records:
+        return "--go-on: a slide goes on from its records; leave --no-records away"
+    if arguments.keep_fields != "none" and arguments.no_records:
+        return "--keep-fields: the pictures are kept in the records; leave --no-records away"
     files = {"--json": arguments.json, "--truth": arguments.truth, "--records": arguments.records}
     taken: dict[str, str] = {}
     for flag, path in files.items():
@@ -136,7 +149,7 @@ def _run(arguments: argparse.Namespace) -> int:
         signal.signal(signal.SIGUSR1, lambda *_: screening.new_slide())
         try:
             if arguments.headless:
-                headless.run(screening, arguments.max_frames)
+                headless.run(screening, None if arguments.go_on else arguments.max_frames)
             else:
                 _screen(screening)
         except LeukoscopeError as error:
@@ -154,7 +167,7 @@ def _screening(
     """Everything that the arguments ask for, opened; what must be closed again is in `held`."""
     from edge.cameras.livefeed import feed_for
     from edge.cameras.selection import namesake
-    from edge.line.opening import scales_of, with_saved_light
+    from edge.line.opening import scales_of, site_of, with_saved_light
     from edge.machine.profile import load_profile
     from edge.records.identifiers import checked
 
@@ -180,14 +193,17 @@ def _screening(
     from edge.records.summary import Summary
 
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large)
-    site, unfit = _site(arguments, camera, model)
+    site, unfit = site_of(arguments.site, camera, model)
     if unfit is not None:
         command.say("edge-run", unfit)
-    notices = [line for line in (other, unfit) if line is not None]
     store = _store(arguments)
     held.callback(store.close)
+    if (left := _left_open(store, slide)) is not None:
+        command.say("edge-run", left)
+    notices = [line for line in (other, unfit, left) if line is not None]
     options = ScreeningOptions(
         slide=slide,
+        go_on=arguments.go_on,
         patient=patient,
         single_cell=arguments.single_cell,
         independent=arguments.independent,
@@ -226,53 +242,24 @@ def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
     return camera
 
 
-def _site(arguments: argparse.Namespace, camera: Camera, model: Bundle) -> tuple[Site | None, str | None]:
-    """What was learned of the place where the pictures come from, and what somebody must know of it.
-
-    The simulated microscope is a site of its own, whose figures ship; pictures in files come from anywhere.
-    """
-    from edge.bundle import sitefile
-
-    own = sitefile.own_path() if camera.live else None
-    if hasattr(camera, "truth"):
-        own = sitefile.DEMO
-    path = arguments.site or own
-    if path is None:
-        return None, None
-    try:
-        site = sitefile.read(path)
-    except (OSError, ValueError) as error:
-        if arguments.site is None and isinstance(error, FileNotFoundError):
-            return None, None
-        told = getattr(error, "strerror", None) or error
-        raise LeukoscopeError(f"site {path}: {told}; measure it anew, or leave it away") from None
-    if site.network == model.manifest.network:
-        return site, _of_another_device(path, site)
-    if arguments.site is not None:
-        raise LeukoscopeError(
-            f"--site {path}: was measured with another model; measure it anew with this one"
-        )
-    if path == sitefile.DEMO:
-        return None, None
-    return None, (
-        f"site {path}: was measured with another model and is not used; measure it anew: "
-        "edge-device adapt --healthy --camera 0"
-    )
-
-
-def _of_another_device(path: Path, site: Site) -> str | None:
-    from edge.bundle import sitefile
-
-    if not sitefile.is_of_another_device(site):
-        return None
-    return f"site {path}: was signed by another device (key {site.key[:16]}); see that it is of this site"
-
-
 def _store(arguments: argparse.Namespace) -> Store | Unrecorded:
     from edge.machine.profile import data_folder
     from edge.records.store import Store, Unrecorded
 
-    return Unrecorded() if arguments.no_records else Store(arguments.records or data_folder() / "records.db")
+    if arguments.no_records:
+        return Unrecorded()
+    path = arguments.records or data_folder() / "records.db"
+    return Store(path, keep_fields=arguments.keep_fields)
+
+
+def _left_open(store: Store | Unrecorded, slide: str | None) -> str | None:
+    """What to tell of a slide that was cut off of late; nothing of the one that is asked for."""
+    from edge.records.identifiers import goes_on
+
+    found = store.cut_off(_OF_LATE_DAYS)
+    if found is None or found["id"] == slide:
+        return None
+    return f"slide {found['id']} was cut off on {found['at'][:10]}; {goes_on(found['id'])}"
 
 
 def _sinks(arguments: argparse.Namespace, camera: Camera, held: ExitStack) -> list[Sink]:

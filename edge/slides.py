@@ -1,4 +1,4 @@
-"""`edge-slides`: the records under people's hands: list, show, review, confirm, sign."""
+"""`edge-slides`: the records under people's hands: list, show, review, confirm, sign, close, reopen."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ examples:
   edge-slides review 2026-11-01T0912-k7m2qx5w4f    look at its cells, on the screen
   edge-slides confirm SLIDE --cell 7 --cell 12 --as blast --by AB
   edge-slides sign SLIDE --by AB                   close it
+  edge-slides reopen SLIDE --by AB --reason TEXT   take that back, to correct it
+  edge-slides close SLIDE                          finish one that a power cut left open
 
 exit status: 0 done, 1 could not do it, 2 wrong usage
 For research use only. It does not replace a haematologist.
@@ -83,6 +85,12 @@ def _parser() -> command.Parser:
     confirm.add_argument("--by", required=True, metavar="INITIALS", help="who says so")
     sign = add("sign", "close a slide with the finding that it has", _sign, f" {_ID} --by AB")
     sign.add_argument("--by", required=True, metavar="INITIALS", help="who signs")
+    close = add("close", "finish a slide that was cut off with what is on the disk", _close, f" {_ID}")
+    close.add_argument("--by", metavar="INITIALS", help="who closes it (default: nobody's are noted)")
+    example = f" {_ID} --by AB --reason 'cell 7 is a lymphocyte'"
+    reopen = add("reopen", "take a signature back, to correct the slide", _reopen, example)
+    reopen.add_argument("--by", required=True, metavar="INITIALS", help="who takes it back")
+    reopen.add_argument("--reason", required=True, metavar="TEXT", help="why, which stays in the records")
     export.add_to(commands, records_path)
     custody.add_to(commands, records_path)
     return parser
@@ -198,6 +206,27 @@ def _sign(arguments: argparse.Namespace) -> int:
     return command.DONE
 
 
+def _close(arguments: argparse.Namespace) -> int:
+    from edge.records.book import Book
+    from edge.review.unfinished import close
+
+    with Book(records_path(arguments.records)) as book:
+        name = book.found(arguments.slide)["id"]
+        close(book, name, arguments.by)
+        command.put(f"slide {name}: closed\n{_found(book, name)}")
+    return command.DONE
+
+
+def _reopen(arguments: argparse.Namespace) -> int:
+    from edge.records.book import Book
+
+    with Book(records_path(arguments.records)) as book:
+        name = book.found(arguments.slide)["id"]
+        book.reopen(name, arguments.by, arguments.reason)
+        command.put(f"slide {name}: open again; review it, then sign it anew")
+    return command.DONE
+
+
 def _tell_others(review: Review) -> None:
     if others := review.beside():
         command.say(PROG, f"{', '.join(others)} has slide {review.slide} open too; what each says is kept")
@@ -206,7 +235,9 @@ def _tell_others(review: Review) -> None:
 def _found(book: Book, slide: str) -> str:
     """What the slide says now."""
     finding = book.finding(slide)
-    return f"{finding.headline}: {finding.reason}" if finding else "It is still being screened."
+    if finding is None:
+        return "It is still being screened."
+    return "\n".join(filter(None, (f"{finding.headline}: {finding.reason}", finding.advice)))
 
 
 def _write(target: str, records: Iterable[Any]) -> None:

@@ -121,8 +121,8 @@ class _Merging(Book):
         boots = _Boots(self, self._other)
         if ours is None:
             self._refuse_damaged(name)
-            insert(self._database, "slides", theirs | {"boot": boots.number(theirs["boot"])})
-            self._readings(name, after=0)
+            insert(self._database, "slides", theirs | boots.numbers(theirs, "boot", "last_boot"))
+            self._readings(name, boots, after=0)
             return True, self._people(name, boots)
         rows = self._completed(ours, theirs, boots)
         return False, rows + self._people(name, boots)
@@ -134,7 +134,11 @@ class _Merging(Book):
     def _completed(self, ours: Row, theirs: Row, boots: _Boots) -> int:
         """See that it is the same slide; where it was cut short here, as in a backup, bring the rest over."""
         mine, other = self.sealed_readings(ours["id"]), self._other.sealed_readings(ours["id"])
-        begun = ("started_at", "started_s", "bundle_sha256", "process")
+        begun = (
+            "started_at",
+            "started_s",
+            "bundle_sha256",
+        )  # the process is another once it was gone on with
         alike = all(ours[column] == theirs[column] for column in begun)
         if ours["finished_at"] is None and alike and mine == other[: len(mine)]:
             if ours["finished_at"] == theirs["finished_at"] and len(mine) == len(other):
@@ -142,10 +146,10 @@ class _Merging(Book):
             if self.found(ours["id"])["state"] == "under way":
                 raise RefusedError("is being screened here; merge it when it is finished")
             self._refuse_damaged(ours["id"])
-            row = {column: value for column, value in theirs.items() if column not in ("id", "boot")}
-            columns = ", ".join(f"{column} = :{column}" for column in row)
-            self._database.execute(f"UPDATE slides SET {columns} WHERE id = :id", theirs)
-            self._readings(ours["id"], after=len(mine))
+            row = theirs | boots.numbers(theirs, "boot", "last_boot")
+            columns = ", ".join(f"{column} = :{column}" for column in row if column not in ("id", "boot"))
+            self._database.execute(f"UPDATE slides SET {columns} WHERE id = :id", row)
+            self._readings(ours["id"], boots, after=len(mine))
             return 1 + len(other) - len(mine)
         if theirs["finished_at"] is None and alike and other == mine[: len(other)]:
             return 0
@@ -156,12 +160,12 @@ class _Merging(Book):
             )
         return 0
 
-    def _readings(self, name: str, after: int) -> None:
+    def _readings(self, name: str, boots: _Boots, after: int) -> None:
         """Copy the slide's fields with their cells, but for so many that are here."""
         numbers = self._other._numbers(name, "1")[after:]
         for number in numbers:
             (reading,) = self._other._rows("SELECT * FROM readings WHERE id = ?", number)
-            key = insert(self._database, "readings", reading | {"id": None})
+            key = insert(self._database, "readings", reading | {"id": None} | boots.numbers(reading, "boot"))
             for cell in self._other._rows("SELECT * FROM cells WHERE reading = ? ORDER BY id", number):
                 insert(self._database, "cells", cell | {"id": None, "reading": key})
             for whole in self._other._rows("SELECT * FROM fields WHERE reading = ?", number):
@@ -220,6 +224,10 @@ class _Boots:
     def __init__(self, ours: _Merging, theirs: Inspection) -> None:
         self._ours, self._theirs = ours, theirs
         self._numbers: dict[int, int] = {}
+
+    def numbers(self, row: Row, *columns: str) -> Row:
+        """These columns of a row there, as they are here."""
+        return {column: self.number(row[column]) for column in columns}
 
     def number(self, there: int | None) -> int | None:
         if there is None:

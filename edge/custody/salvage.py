@@ -136,8 +136,11 @@ def _is_there(database: sqlite3.Connection, table: str, key: object) -> bool:
 
 def _name_lost_boots(database: sqlite3.Connection) -> None:
     """Stand-ins for boots whose rows are lost: times of theirs hold as they were written."""
-    tables = ("clock", "slides", *ADDED)
-    used = " UNION ".join(f"SELECT boot FROM {table} WHERE boot IS NOT NULL" for table in tables)
+    columns = [
+        *((table, "boot") for table in ("clock", "slides", "readings", *ADDED)),
+        ("slides", "last_boot"),
+    ]
+    used = " UNION ".join(f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL" for table, name in columns)
     for (number,) in database.execute(f"{used} EXCEPT SELECT number FROM boots").fetchall():
         row = {
             "number": number,

@@ -24,6 +24,7 @@ class ScreeningOptions:
     Attributes
     ----------
     slide : identifier of the first slide, None for a generated one.
+    go_on : it was begun before and cut off, and is gone on with.
     patient : whose it is, and every slide where each frame is one; None where nobody said.
     single_cell : each frame is one leukocyte in its middle.
     independent : each frame is a slide of its own.
@@ -33,6 +34,7 @@ class ScreeningOptions:
     """
 
     slide: str | None = None
+    go_on: bool = False
     patient: str | None = None
     single_cell: bool = False
     independent: bool = False

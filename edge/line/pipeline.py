@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from time import monotonic, perf_counter
@@ -22,14 +23,14 @@ from edge.line import finding, marrow, quality
 from edge.line.apl import AplCells
 from edge.line.colours import Colours
 from edge.line.focus import FocusMeter
-from edge.line.ledger import Ledger
 from edge.line.likeness import Likeness
+from edge.line.past import Past, ledger_of
 from edge.line.quality import Quality
 from edge.line.rules import Rules
 from edge.line.slidemap import Placement, Separate, SlideMap
 from edge.optics import litfield, specimen
 from edge.optics.litfield import LitField
-from edge.optics.scale import Scale, ScaleKeeper
+from edge.optics.scale import Scale, Scaled, ScaleKeeper
 from edge.optics.specimen import Specimen
 from edge.types import F32, U8, Bools, Cells, Finding, Frame, Reading, Said, Tally
 from edge.types.problems import ABOUT_THE_SLIDE, MEND, OUT_OF_FOCUS, SCALE_UNKNOWN, commonest, kind_of
@@ -47,6 +48,12 @@ class Line:
     find : how cells are found; see `edge.cells.segment.segmenter`.
     mapped : lay overlapping frames on one map; False where frames have nothing to do with each other.
     colours : what the slide's colours are held against; None begins anew.
+    past : what the slide had come to before it was cut off; None begins anew. Nothing is said of APL then,
+        for what its blasts looked like is not kept.
+
+    Attributes
+    ----------
+    tally : the slide's, so far. passed : the last picture that was passed over, None without one.
     """
 
     def __init__(
@@ -59,43 +66,72 @@ class Line:
         single_cell: bool = False,
         mapped: bool = True,
         colours: Colours | None = None,
+        past: Past | None = None,
     ) -> None:
         self._classify = classifier
         self._manifest = classifier.manifest
         self._scale = scale
         self._find: Segmenter = partial(segment.single, find=find) if single_cell else find
         self._single_cell = single_cell
-        self._map = SlideMap() if mapped and not single_cell else Separate()
-        self._lit: Callable[[U8], LitField] = (
-            litfield.Finder() if mapped and not single_cell else litfield.find
-        )
+        had = past or Past()
+        laid = mapped and not single_cell
+        self._map = SlideMap.of(had.fields) if laid else Separate.of(had.fields)
+        self._lit: Callable[[U8], LitField] = litfield.Finder() if laid else litfield.find
         self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
-        self._apl = AplCells(self._manifest.apl, self._manifest.classes)
+        self._apl = AplCells(None if past else self._manifest.apl, self._manifest.classes)
         self._colours = colours or Colours()
         self._clocks: dict[Frame, _Stages] = {}  # of frames that wait for their scale
+        self._read_before = Counter(had.sources)
+        self.passed: Frame | None = None
+        self._next = had.next_frame
         self._note: str | None = None
         self._told: set[str] = set()
-        self._problems: Counter[str] = Counter()
+        self._problems = Counter(had.problems)
         self.rules = rules or Rules.of(self._manifest)
         # a picture of one cell, and one that is named as a whole, is as large as its makers cut it
         self._scaled = not single_cell and self.rules.unit != "field"
-        self._ledger, self._writing = Ledger(self.rules), Lock()
-        self.tally = self._ledger.tally()
+        self._writing = Lock()
+        self._ledger = ledger_of(self.rules, had.counted, had.said)
+        self.tally = self._ledger.tally(
+            uncertain=self._map.undecided,
+            frames=had.frames,
+            rejected=had.rejected,
+            repeated=had.repeated,
+            trouble=commonest(self._problems),
+        )
+
+    def knows(self, frame: Frame) -> bool:
+        """Whether this picture was read before the slide was cut off; to be asked once of each."""
+        known = self._read_before[frame.source] > 0
+        if known:
+            self._read_before[frame.source] -= 1
+        return known
+
+    def pass_over(self, frame: Frame) -> Iterator[Reading]:
+        """Take the scale of a picture that was read before, for those to come; what waited for that shows."""
+        self.passed = frame
+        yield from self._read_all(self._scale.take(frame, self._lit(frame.pixels)))
 
     def take(self, frame: Frame) -> Iterator[Reading]:
         """What frames show, in the order in which they came: this one, unless it waits for its scale."""
+        if frame.index < self._next:  # of a slide that is gone on with
+            frame = replace(frame, index=self._next)
+        self._next = frame.index + 1
         clock = self._clocks[frame] = _Stages()
         lit = self._lit(frame.pixels)
         clock.end("field")
         settled = self._scale.take(frame, lit)
         clock.end("scale")
-        for each, scale in settled:
-            yield self._read(each, scale)
+        yield from self._read_all(settled)
 
     def rest(self) -> Iterator[Reading]:
         """What the frames show that still wait when the slide ends."""
-        for each, scale in self._scale.rest():
-            yield self._read(each, scale)
+        yield from self._read_all(self._scale.rest())
+
+    def _read_all(self, settled: Iterable[Scaled]) -> Iterator[Reading]:
+        for each, scale in settled:
+            if each in self._clocks:
+                yield self._read(each, scale)
 
     def read(self, frame: Frame) -> Reading:
         """What this frame shows and what the slide says after it, by the scale as it is known now."""
@@ -118,7 +154,7 @@ class Line:
         clock.end("classify")
         centres_um = centres.astype(np.float64) * view.pitch_um
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um, frame.index)
-        settled = self._settled(cells, calls, placed, scale)
+        settled, abstained = self._settled(cells, calls, placed, scale)
         clock.end("map")
         counted = settled & self.rules.in_differential(calls.classes)
         self._likeness.see(view, cells, counted)
@@ -137,6 +173,7 @@ class Line:
             new=placed.new,
             counted=counted,
             settled=settled,
+            abstained=abstained,
             problems=problems,
             repeated=placed.repeated,
             overlaps=placed.overlaps,
@@ -194,12 +231,12 @@ class Line:
             return np.array([[frame.width / 2, frame.height / 2]], np.float32) * view.scale
         return view.in_pitches(cells.centres)
 
-    def _settled(self, cells: Cells, calls: Calls, placed: Placement, scale: Scale) -> Bools:
-        """(n,) which cells enter the tally now; the map remembers them, and those nobody is sure of."""
+    def _settled(self, cells: Cells, calls: Calls, placed: Placement, scale: Scale) -> tuple[Bools, Bools]:
+        """(n,) which cells enter the tally now, and which would if one were sure; the map remembers both."""
         fresh = placed.countable & (~cells.cut | self._single_cell) & (scale.trusted or not self._scaled)
-        settled = fresh & ~calls.uncertain
-        self._map.mark(placed.ids[settled], placed.ids[fresh & calls.uncertain])
-        return settled
+        settled, abstained = fresh & ~calls.uncertain, fresh & calls.uncertain
+        self._map.mark(placed.ids[settled], placed.ids[abstained])
+        return settled, abstained
 
     def _count(
         self, placed: Placement, calls: Calls, settled: Bools, problems: tuple[str, ...]

@@ -6,12 +6,11 @@ The terminal screen and the headless printer both consume `Screening.readings`.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
-from edge import __version__
 from edge.bundle.bundle import Bundle
 from edge.bundle.site import Site
 from edge.cameras import Camera, CameraError, OfFiles
@@ -21,27 +20,19 @@ from edge.cells.classify import Classifier
 from edge.cells.segment import Segmenter, segment
 from edge.line.colours import Colours
 from edge.line.explain import Explainer
+from edge.line.header import header_of, warning_of
 from edge.line.options import ScreeningOptions, Throttle
+from edge.line.past import Past
 from edge.line.pipeline import Line
 from edge.line.rules import Rules
+from edge.line.slides import Slides, Whole, Wish
 from edge.optics.scale import Scales
-from edge.records.entries import Slide
 from edge.records.people import UNKNOWN, About
-from edge.records.store import Entered, Store, Unrecorded
-from edge.types import FilesRead, Finding, Frame, Reading, Said, Sink, SlideHeader, Tally, Waiting
+from edge.records.store import Store, Unrecorded
+from edge.types import FilesRead, Finding, Frame, Reading, Said, Sink, Tally, Waiting
 
 _LOOK_S = 0.5
 """Between two looks at the camera while the line rests: a user is told within two seconds that it is away."""
-
-
-@dataclass(frozen=True)
-class _Whole:
-    """A slide of one frame on its way to the disk: what is told of it once it is there."""
-
-    slide: Slide | Entered
-    header: SlideHeader
-    line: Line
-    last: Reading
 
 
 class Screening:
@@ -102,8 +93,9 @@ class Screening:
         self._go_on.set()
         self.slide = options.slide or store.new_slide_id()
         self._patient = About(patient=options.patient)
-        # the slide to begin with the next frame, if any, and what is known of it
-        self._asked = deque([(self.slide, self._patient)], maxlen=1)
+        mapped = not options.independent and not options.single_cell
+        self._slides = Slides(store, mapped=mapped, apl=about.apl is not None)
+        self._slides.ask(Wish(self.slide, self._patient, options.slide is None, options.go_on))
         self.classes = about.classes
         self.positives = about.positive
         self.leukocytes = about.leukocytes
@@ -112,37 +104,21 @@ class Screening:
         self.bundle_sha256 = bundle.sha256
         explains = about.task == "cell"
         self.explainer = Explainer(classifier, bundle.references(), find) if explains else None
-        self.bundle = f"{about.name} {about.version}"
-        # of the bundle itself nothing is kept: its graphs are megabytes
-        self._header = SlideHeader(
-            version=__version__,
-            profile=profile,
-            camera=camera.name,
-            runtime=self.runtime,
-            bundle=self.bundle,
-            bundle_sha256=self.bundle_sha256,
-            trusted=bundle.trusted,
-            classes=self.classes,
-            rules=self.rules.record(),
-            site=self.site,
-            crop_um=None if about.model_input.whole else about.pitch_um * about.model_input.cut_px,
-        )
         self.recorded = isinstance(store, Store)
         self.records = store.path.absolute() if isinstance(store, Store) else None
         self.records_folder = self.records.parent if self.records else None
-        warnings = [
-            *(["unsigned model: not for patients"] if not bundle.trusted else []),
-            *([f"{options.specimen}: counts only, people judge"] if self.rules.strange else []),
-            *([classifier.note] if classifier.note else []),
-            *(["nothing is recorded (--no-records)"] if not self.recorded else []),
-        ]
-        self.warning = "; ".join(warnings) or None
+        # of the bundle itself nothing is kept: its graphs are megabytes
+        self._header = header_of(
+            bundle, classifier, self.rules, self.site, profile=profile, camera=camera.name
+        )
+        self.bundle = self._header.bundle
+        self.warning = warning_of(bundle, classifier, self.rules, recorded=self.recorded)
         self.waiting: Waiting | None = None
         self.files: FilesRead | None = None
         self._line: Line | None = None  # of the slide in the records that is not finished
         self._heard: Line | None = None  # of the slide that people can be asked about, finished or not
         self._last: Reading | None = None
-        self._whole: deque[_Whole] = deque()  # in the order in which the store will hand them back
+        self._whole: deque[Whole] = deque()  # in the order in which the store will hand them back
         self._note = options.note  # what a user must know of the slide that begins
         self._said: set[str] = set()  # notes that independent slides need not repeat
         self._colours = Colours() if options.independent else None
@@ -172,9 +148,20 @@ class Screening:
         before the next frame, the slide gets a generated one, and a reading's note says so.
         """
         slide = slide or self._store.new_slide_id()
-        self._asked.append((slide, about))
+        self._slides.ask(Wish(slide, about, generated=True))
         self._woken.set()
         return slide
+
+    def go_on(self, slide: str) -> None:
+        """Close the slide and go on with one that was cut off, from the next frame on.
+
+        Raises
+        ------
+        RecordsError : that cannot be.
+        """
+        self._slides.past(slide, replace(self._header, camera=self.camera))
+        self._slides.ask(Wish(slide, goes_on=True))
+        self._woken.set()
 
     def hear(self, said: Sequence[Said]) -> tuple[Tally, Finding] | None:
         """Take what people said of the cells of the slide under way, or of the last where none is.
@@ -192,7 +179,8 @@ class Screening:
             records cannot be written. What was given is kept.
         """
         with self._feed as feed:
-            frames, end = 0, monotonic() + (self._options.max_seconds or float("inf"))
+            frames = known = 0  # of the latter the records have what they show
+            end = monotonic() + (self._options.max_seconds or float("inf"))
             try:
                 while frames != self._options.max_frames and monotonic() < end:
                     if not self._go_on.is_set():
@@ -206,7 +194,7 @@ class Screening:
                     if isinstance(frame, Waiting):
                         yield from self._given(self._store.flush())
                         continue
-                    named, apart = bool(self._asked), self._options.independent
+                    named, apart = self._slides.asked, self._options.independent
                     if named or (apart and self._line):
                         yield from self._left_over()
                         self._finish()
@@ -217,6 +205,10 @@ class Screening:
                         yield from self._given(self._store.committed())
                     else:
                         assert self._line is not None
+                        if self._line.knows(frame):
+                            yield from self._kept(self._line.pass_over(frame))
+                            known += 1
+                            continue
                         yield from self._kept(self._line.take(frame))
                     frames += 1
                     self._rest(end)
@@ -227,9 +219,9 @@ class Screening:
                 yield from self._left_over()
             finally:
                 self._finish()
-            if not frames and not self._stopped.is_set():
+            if not frames + known and not self._stopped.is_set():
                 raise self._nothing(monotonic() >= end)
-        self._tell_of_files(frames)
+        self._tell_of_files(frames + known)
 
     def _tell_of_files(self, frames: int) -> None:
         if isinstance(self._camera, OfFiles):
@@ -268,7 +260,7 @@ class Screening:
         (reading,) = map(self._noted, [*line.take(frame), *line.rest()])
         tally, said = line.hear(())
         slide = self._store.add_slide(header, reading, said, tally, self._patient)
-        self._whole.append(_Whole(slide, header, line, replace(reading, tally=tally, finding=said)))
+        self._whole.append(Whole(slide, header, line, replace(reading, tally=tally, finding=said)))
         self._last = reading
 
     def _noted(self, reading: Reading) -> Reading:
@@ -289,7 +281,7 @@ class Screening:
             return
         rest_s = self._throttle.pause_s(self._last.ms["total"] / 1e3) if self._throttle else 0.0
         end = min(end, monotonic() + rest_s)
-        self._sleep(end, lambda: self._stopped.is_set() or bool(self._asked))
+        self._sleep(end, lambda: self._stopped.is_set() or self._slides.asked)
 
     def _sleep(self, end: float, until: Callable[[], bool]) -> None:
         """Rest until this moment, with signs of life and an eye on the camera."""
@@ -320,21 +312,19 @@ class Screening:
             yield reading
 
     def _begin(self) -> None:
-        self._header = replace(self._header, camera=self.camera)
-        slide, about = self._asked.pop() if self._asked else (None, self._patient)
-        generated = slide != self._options.slide
-        self.slide = self._store.begin_slide(slide, self._header, generated=generated, about=about)
-        if slide not in (None, self.slide):
-            taken = f"slide {slide}: another program took that name; this slide is called {self.slide}"
-            self._note = "; ".join(filter(None, (self._note, taken)))
-        self._heard = self._line = self._new_line()
+        begun = self._slides.begin(replace(self._header, camera=self.camera, gone_on=False))
+        self.slide, self._header = begun.slide, begun.header
+        self._note = "; ".join(filter(None, (self._note, begun.note))) or None
+        self._heard = self._line = self._new_line(begun.past)
         self._tell_start()
 
-    def _new_line(self) -> Line:
+    def _new_line(self, past: Past | None = None) -> Line:
+        if past and not isinstance(self._camera, OfFiles):  # a microscope shows no picture twice
+            past = replace(past, sources=Counter())
         return Line(
-            self._classifier, self._scales.for_slide(), find=self._find,
+            self._classifier, self._scales.for_slide(past.scale if past else None), find=self._find,
             rules=self.rules, single_cell=self._options.single_cell, mapped=not self._options.independent,
-            colours=self._colours,
+            colours=self._colours, past=past,
         )  # fmt: skip
 
     def _tell_start(self) -> None:
@@ -357,3 +347,5 @@ class Screening:
         self._store.finish_slide(said, tally)
         if last is not None:
             self._tell_finding(replace(last, tally=tally, finding=said))
+        elif line.passed is not None:  # every picture had been read before
+            self._tell_finding(Reading.none(line.passed, tally, said))

@@ -30,11 +30,16 @@ as large again, or more; by the laboratory alone it errs by up to 0.3."""
 
 
 _REMEMBERED = 24  # fields: what a slide's scale rests on, and no more than can be weighed again in a moment
+_PEOPLE = 0.04  # relative: what people's mean red cells differ by
 _ERRORS = 2.5  # standard errors of a field's own scale that its difference may be chance
 
 
 class Consensus:
     """The red cells of one slide, or of one folder's pictures, at one frame size.
+
+    Parameters
+    ----------
+    before : µm per pixel that a slide's red cells had said before it was cut off; None where it begins.
 
     Attributes
     ----------
@@ -42,8 +47,11 @@ class Consensus:
     doubted : how many fields in a row said something else.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, before: float | None = None) -> None:
         self.measured: Measured | None = None
+        self._enough = 0  # fields that outweigh what was measured before
+        if before is not None:
+            self.measured, self._enough = Measured(before, _PEOPLE, SURE_CELLS, SURE_FIELDS), _REMEMBERED
         self._fields: deque[RedCells] = deque(maxlen=_REMEMBERED)
         self._odd: list[RedCells] = []
         self._changed = False
@@ -72,7 +80,8 @@ class Consensus:
             self._odd.clear()
         if own is not None or len(found):
             self._fields.append(found)
-            self.measured = redcells.estimate(self._fields) or self.measured
+            if len(self._fields) >= self._enough:
+                self.measured = redcells.estimate(self._fields) or self.measured
         return None
 
     def differs(self, own: Measured) -> bool:
@@ -99,7 +108,7 @@ class Consensus:
         read = len(self._odd) >= _READ_FIELDS and away > log(1 + _HALF)
         if not read and not (outlined and len(self._odd) >= fields):
             return None
-        before, self.measured, self._changed = self.measured, together, True
+        before, self.measured, self._changed, self._enough = self.measured, together, True, 0
         self._fields.clear()
         self._fields.extend(self._odd)
         self._odd.clear()

@@ -62,6 +62,20 @@ class Scale:
     flat: F32 | None = field(default=None, compare=False)
 
 
+@dataclass(frozen=True)
+class Before:
+    """The scale of a slide up to the moment when it was cut off.
+
+    Attributes
+    ----------
+    um_per_px, source : see `Scale`. size : width and height of the frames, pixels.
+    """
+
+    um_per_px: float
+    source: ScaleSource
+    size: Size
+
+
 Scaled = tuple[Frame, Scale]
 """A frame whose scale is settled."""
 
@@ -115,9 +129,18 @@ class Scales:
         """Where this camera's calibrations are kept, None where they are not."""
         return CalibrationStore(self.folder / FILE) if self.folder and self.camera.live else None
 
-    def for_slide(self) -> ScaleKeeper:
-        """What answers for the frames of a new slide."""
-        return ScaleKeeper(self)
+    def for_slide(self, before: Before | None = None) -> ScaleKeeper:
+        """What answers for the frames of a new slide, or of one that had a scale before it was cut off.
+
+        What was given then holds if nothing is given now; what red cells said holds until as many fields have
+        been measured anew as it rested on. Pictures in files are all looked at once more, and tell it again.
+        """
+        if before is None or self.asked != "auto":
+            return ScaleKeeper(self)
+        if before.source == "given":
+            return ScaleKeeper(replace(self, asked=before.um_per_px))
+        measured = before.source == "red-cells" and not isinstance(self.camera, Sampled)
+        return ScaleKeeper(self, before if measured else None)
 
     def of_all(self, size: Size) -> Consensus:
         """What the independent pictures of one size say together; some are looked at first."""
@@ -140,13 +163,15 @@ def size_of(pixels: U8) -> Size:
 class ScaleKeeper:
     """The scale of one slide's frames, each by itself or held against those before it."""
 
-    def __init__(self, scales: Scales) -> None:
+    def __init__(self, scales: Scales, before: Before | None = None) -> None:
         self._scales = scales
         self._given = None if isinstance(scales.asked, str) else scales.asked
         self._live = scales.camera.live
         self._saved = Saved(scales.camera, scales.store, needed=self._given is None)
         self._size = (0, 0)  # width and height
         self._by_size: defaultdict[Size, Consensus] = defaultdict(Consensus)
+        if before is not None:
+            self._by_size[max(before.size), min(before.size)] = Consensus(before.um_per_px)
         self._another_objective = False  # than the calibration's
         self._notes: deque[str] = deque()
         self._held: list[tuple[Frame, LitField]] = []

@@ -15,18 +15,21 @@ from typing import Any, Self
 from edge.machine import clock, processes
 from edge.records.boots import BootClock, iso
 from edge.records.database import FAILURES, RecordsError, connect, connect_to_read, explain, transaction
+from edge.records.fields import Fields
 from edge.records.glances import Glances
 from edge.records.identifiers import initials, shortened
 from edge.records.kept import Kept
 from edge.records.noted import noted
 from edge.records.people import People, Signature, Word
 from edge.records.rows import Row, finding_of, finding_row, insert
-from edge.records.seals import Seals, insert_sealed
+from edge.records.seals import Seals, insert_sealed, seal
 from edge.records.slidelist import SlideList
 from edge.types import Finding, Tally
 
+_CLOSED = "closed after it had been cut off"
 
-class Book(SlideList, Glances, Kept, People, Seals):
+
+class Book(SlideList, Glances, Kept, Fields, People, Seals):
     """The record store under people's hands. Used by one thread at a time; a context manager.
 
     Parameters
@@ -157,6 +160,32 @@ class Book(SlideList, Glances, Kept, People, Seals):
         assert signature is not None
         return signature
 
+    def end(self, slide: str, finding: Finding, tally: Tally, by: str | None = None) -> None:
+        """Finish a slide that was cut off, as of its last reading; who does is noted, None for nobody.
+
+        Raises
+        ------
+        RecordsError : it was not cut off.
+        """
+        with self._writing():
+            found = self._writable(slide)
+            if found["state"] != "cut off":
+                how = "was finished" if found["state"] == "finished" else "is being screened by this program"
+                raise RecordsError(f"slide {slide}: {how}; only one that was cut off is closed")
+            last = self._rows(
+                "SELECT captured_at AS finished_at, captured_s AS finished_s, ifnull(boot, ?) AS last_boot "
+                "FROM readings WHERE slide = ? ORDER BY id DESC LIMIT 1",
+                found["boot"],
+                slide,
+            )
+            began = "SELECT started_at AS finished_at, started_s AS finished_s, boot AS last_boot FROM slides"
+            row = (last or self._rows(f"{began} WHERE id = ?", slide))[0] | finding_row(finding, tally)
+            if by is not None:
+                self.note(slide, by, note=_CLOSED)
+            columns = ", ".join(f"{column} = :{column}" for column in row)
+            self._database.execute(f"UPDATE slides SET {columns} WHERE id = :id", row | {"id": slide})
+            seal(self._database, slide)
+
     def reopen(self, slide: str, by: str, reason: str) -> None:
         """Take back a slide's signature, so that what it closed can be corrected and signed again.
 
@@ -216,7 +245,7 @@ class Book(SlideList, Glances, Kept, People, Seals):
         if found["state"] == "signed":
             raise RecordsError(
                 f"slide {slide}: {found['signed_by']} signed it on {found['signed_at'][:10]} and closed it; "
-                "a note can still be added"
+                f"to correct it: edge-slides reopen {slide} --by INITIALS --reason TEXT"
             )
         return found
 

@@ -15,8 +15,18 @@ from edge.records.boots import iso
 from edge.records.database import RecordsError
 from edge.records.noted import noted
 from edge.records.people import About
-from edge.records.rows import Row, cell_rows, finding_row, insert, reading_row
+from edge.records.rows import (
+    KeepFields,
+    Row,
+    cell_rows,
+    field_row,
+    finding_row,
+    insert,
+    keeps,
+    reading_row,
+)
 from edge.records.seals import digest_of_reading, insert_sealed, seal
+from edge.records.states import state_of
 from edge.types import Finding, Reading, SlideHeader, Tally
 
 _DRAWS = 100  # of an identifier; that two are in the records already happens to no true source of chance
@@ -30,6 +40,7 @@ class Slide:
     ----------
     row : the columns of table `slides`. notes : rows of table `notes`, all but the slide.
     classes, positive : in the order of a reading's probabilities; those that count as positive.
+    boot : number of the boot in which it is read now.
     another : draws another identifier for one that was generated; None for a name that somebody gave.
     """
 
@@ -37,7 +48,8 @@ class Slide:
     notes: tuple[Row, ...]
     classes: tuple[str, ...]
     positive: tuple[str, ...]
-    another: Callable[[], str] | None
+    boot: int
+    another: Callable[[], str] | None = None
 
     @classmethod
     def begun(
@@ -51,12 +63,16 @@ class Slide:
         row = vars(header) | {"classes": json.dumps(header.classes), "rules": json.dumps(header.rules)}
         row["site"] = None if header.site is None else json.dumps(header.site)
         row |= {"id": name, "boot": boot, "started_at": iso(moment.utc), "started_s": moment.boot_s}
-        row |= {"clock_set": moment.is_set, "process": processes.name()}
+        row |= {"clock_set": moment.is_set, "process": processes.name(), "gone_on": None}
         known = {field: noted(field, getattr(about, field)) for field in ("patient", "age", "sex")}
         at = {"initials": "", "at": iso(moment.utc), "boot": boot, "at_s": moment.boot_s}
         notes = tuple(at | {"field": f, "value": value} for f, value in known.items() if value is not None)
-        positive = tuple(cast(Iterable[str], header.rules.get("positive", ())))
-        return cls(row, notes, header.classes, positive, another)
+        return cls(row, notes, header.classes, _positive(header), boot, another)
+
+    @classmethod
+    def again(cls, name: str, header: SlideHeader, boot: int) -> Self:
+        """A slide that is in the records, and is gone on with."""
+        return cls({"id": name}, (), header.classes, _positive(header), boot)
 
     @property
     def id(self) -> str:
@@ -77,10 +93,7 @@ class Slide:
                 break
             except sqlite3.IntegrityError as error:
                 if self.another is None:
-                    raise RecordsError(
-                        f"slide {self.id}: is in the records {path} already; choose another identifier with "
-                        f"--slide, such as {self.id}-{token_hex(2)}"
-                    ) from error
+                    raise RecordsError(self._there_already(database, path)) from error
                 self.row["id"] = self.another()
         else:
             raise RecordsError(
@@ -90,6 +103,60 @@ class Slide:
         for note in self.notes:
             insert_sealed(database, "notes", note | {"slide": self.id})
 
+    def _there_already(self, database: sqlite3.Connection, path: Path) -> str:
+        row = database.execute(
+            "SELECT slides.*, boot_id, EXISTS (SELECT 1 FROM signatures WHERE slide = slides.id "
+            "AND id NOT IN (SELECT signature FROM reopened)) AS signed_by FROM slides "
+            "LEFT JOIN boots ON number = ifnull(last_boot, boot) WHERE id = ?",
+            (self.id,),
+        ).fetchone()
+        cut_off = state_of(dict(row), row["boot_id"]) == "cut off"
+        how = ", but was cut off: go on with it with --go-on, or" if cut_off else ";"
+        return (
+            f"slide {self.id}: is in the records {path} already{how} choose another identifier with --slide, "
+            f"such as {self.id}-{token_hex(2)}"
+        )
+
+    def go_on(self, database: sqlite3.Connection, before: Row, header: SlideHeader) -> None:
+        """Make it this process's, unless another was faster; `before` is its row as it was read.
+
+        Raises
+        ------
+        RecordsError : it is not cut off any more. sqlite3.Error : as SQLite has it.
+        """
+        told = {name: getattr(header, name) for name in ("version", "runtime", "profile")}
+        row = {"at": iso(clock.now().utc)} | told
+        changed = database.execute(
+            "UPDATE slides SET process = :process, last_boot = :boot, "
+            "gone_on = json_insert(ifnull(gone_on, '[]'), '$[#]', json(:told)) "
+            "WHERE id = :id AND finished_at IS NULL AND process IS :before",
+            {
+                "process": processes.name(),
+                "boot": self.boot,
+                "told": json.dumps(row),
+                "id": self.id,
+                "before": before["process"],
+            },
+        )
+        if not changed.rowcount:
+            raise RecordsError(f"slide {self.id}: another program closed it or went on with it meanwhile")
+
+    def finish(self, database: sqlite3.Connection, finding: Finding, tally: Tally) -> None:
+        """Write down what it came to, and seal it.
+
+        Where people's words had led to a finding while it was cut off, that one holds no more: what follows
+        from all cells, and from those words, is added.
+        """
+        row = finished(finding, tally)
+        columns = ", ".join(f"{column} = :{column}" for column in row)
+        database.execute(f"UPDATE slides SET {columns} WHERE id = :id", row | {"id": self.id})
+        said = "SELECT initials FROM findings WHERE slide = ? ORDER BY id DESC LIMIT 1"
+        if last := database.execute(said, (self.id,)).fetchone():
+            at = {"at": row["finished_at"], "boot": self.boot, "at_s": row["finished_s"]}
+            by = {"slide": self.id, "initials": last[0]}
+            insert_sealed(database, "findings", finding_row(finding, tally) | by | at)
+        seal(database, self.id)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -98,18 +165,25 @@ class Entry:
     slide: Slide
     reading: Reading
     whole: bool = False
+    keep: KeepFields = "none"
 
     def insert(self, database: sqlite3.Connection, path: Path) -> None:
         """Insert its rows; see `Slide.insert`."""
         if self.whole:
             self.slide.insert(database, path)
-        row = reading_row(self.reading) | {"slide": self.slide.id}
+        row = reading_row(self.reading) | {"slide": self.slide.id, "boot": self.slide.boot}
         cells = [*cell_rows(self.reading, self.slide.classes, self.slide.positive)]
         key = insert(database, "readings", row | {"sha256": digest_of_reading(row, cells)})
         for cell in cells:
             insert(database, "cells", cell | {"reading": key})
+        if keeps(self.keep, self.reading, cells, self.slide.positive):
+            insert(database, "fields", field_row(self.reading) | {"reading": key})
         if self.whole:
             seal(database, self.slide.id)
+
+
+def _positive(header: SlideHeader) -> tuple[str, ...]:
+    return tuple(cast(Iterable[str], header.rules.get("positive", ())))
 
 
 def finished(finding: Finding, tally: Tally) -> Row:

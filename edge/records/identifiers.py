@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from base64 import b32encode
 from secrets import token_bytes
@@ -87,6 +88,12 @@ def isolated(text: str) -> str:
     """
     right_to_left = any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text)
     return f"\u2068{text}\u2069" if right_to_left else text
+
+
+def goes_on(slide: str) -> str:
+    """What can be done with a slide that was cut off, as commands."""
+    name = shlex.quote(slide)
+    return f"go on with it: edge-run --camera … --slide {name} --go-on, or close it: edge-slides close {name}"
 
 
 def shortened(text: str) -> str:

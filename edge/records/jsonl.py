@@ -113,6 +113,7 @@ def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str,
     return {
         "kind": "start",
         "slide": slide,
+        "gone_on": header.gone_on,
         "started_at": moment.utc.isoformat(timespec="milliseconds"),
         "t_s": round(moment.monotonic_s, 3),
         "boot": moment.boot_id,

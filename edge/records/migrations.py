@@ -207,9 +207,17 @@ MIGRATIONS = (
         "ALTER TABLE slides ADD COLUMN origin TEXT",  # the name of the store that it was screened into
         "UPDATE slides SET origin = (SELECT id FROM origin)",
         "ALTER TABLE slides ADD COLUMN crop_um REAL",  # side of a cell's crop
+        # a slide that was cut off may be gone on with, in another boot too
+        "ALTER TABLE slides ADD COLUMN gone_on TEXT",  # JSON list: each time `at`, and what with
+        # of `process` and finished_s, where that is another than `boot`
+        "ALTER TABLE slides ADD COLUMN last_boot INTEGER REFERENCES boots (number)",
+        "ALTER TABLE readings ADD COLUMN boot INTEGER REFERENCES boots (number)",  # NULL: the slide's
         "ALTER TABLE readings ADD COLUMN overlaps TEXT",  # JSON list: [frame, x, y], see Reading.overlaps
         "ALTER TABLE readings ADD COLUMN thumb BLOB",  # grey JPEG of the field, see edge.line.thumbnail
         "ALTER TABLE cells ADD COLUMN suspicion REAL",  # probability of the positive classes together
+        "ALTER TABLE cells ADD COLUMN x REAL",  # centre, px of the frame
+        "ALTER TABLE cells ADD COLUMN y REAL",
+        "ALTER TABLE cells ADD COLUMN abstained INTEGER",  # would be settled, had the classifier been sure
         "ALTER TABLE cells ADD COLUMN outline BLOB",  # see edge.records.outlines; kept where the crop is
         "ALTER TABLE cells ADD COLUMN nucleus BLOB",
         """

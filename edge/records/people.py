@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal
 
 from edge.machine import clock, processes
 from edge.records.boots import TrueTimes
@@ -12,10 +11,6 @@ from edge.records.identifiers import initials
 from edge.records.queries import Queries
 from edge.records.rows import Row
 from edge.types import FindingKind, Said
-
-State = Literal["under way", "finished", "cut off", "signed"]
-"""Of a slide: a program reads it now; it was read to its end; the power or somebody's hand ended it before;
-a person closed it."""
 
 SEXES = ("female", "male", "other")
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from edge.records.boots import TrueTimes
 from edge.records.rows import Row, decoded, decoded_cell
+from edge.records.states import boot_of
 from edge.types.problems import commonest
 
 
@@ -29,7 +30,9 @@ class Queries(ABC):
         # boots and their seconds are in order whatever the wall clock showed; older slides have neither
         found = self._rows(f"SELECT * FROM slides {which} ORDER BY boot, started_s, started_at, id", *values)
         times = self._times()
-        return [_in_time(decoded(row, "classes", "rules", "site", "tally"), times) for row in found]
+        return [
+            _in_time(decoded(row, "classes", "rules", "site", "tally", "gone_on"), times) for row in found
+        ]
 
     def readings(self, slide: str) -> list[Row]:
         """The slide's readings in order: the columns of table `readings`, `problems` and `ms` decoded.
@@ -37,12 +40,14 @@ class Queries(ABC):
         `captured_at` is the true time as far as it is known, and `clock` says what it is, as of `slides`.
         """
         found = self._rows(
-            "SELECT readings.*, slides.boot FROM readings JOIN slides ON slides.id = readings.slide "
+            "SELECT readings.*, slides.boot AS first FROM readings JOIN slides ON slides.id = readings.slide "
             "WHERE slide = ? ORDER BY readings.id",
             slide,
         )
         times = self._times()
         for row in found:
+            first = row.pop("first")
+            row["boot"] = row["boot"] or first
             row["captured_at"], row["clock"] = times.of(row["boot"], row["captured_at"], row["captured_s"])
         return [decoded(row, "problems", "ms") for row in found]
 
@@ -89,5 +94,5 @@ def _in_time(slide: Row, times: TrueTimes) -> Row:
     boot = slide["boot"]
     slide["started_at"], slide["clock"] = times.of(boot, slide["started_at"], slide["started_s"])
     if slide["finished_at"]:
-        slide["finished_at"], _ = times.of(boot, slide["finished_at"], slide["finished_s"])
+        slide["finished_at"], _ = times.of(boot_of(slide), slide["finished_at"], slide["finished_s"])
     return slide

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -31,7 +32,13 @@ CONTEXT_UM = 56.0
 CONTEXT_UM_PER_PX = 0.25
 """The finest that it is kept at."""
 
-THUMB_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 85)
+KeepFields = Literal["none", "suspicious", "all"]
+"""Of which fields that are counted the whole picture is kept: of those with a cell that is called positive or
+is not far from it, or of all."""
+
+FIELD_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 90)
+THUMB_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95)
+"""Of what a slide is put together again from: at 85 some cells were not recognised by their surroundings."""
 
 _POSITIVE = ("refer", "read-film")
 
@@ -92,12 +99,29 @@ def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str])
         for flag in ("uncertain", "certain", "new", "counted"):
             row[flag] = bool(getattr(reading, flag)[i])
         row["suspicion"] = float(suspicion[i])
-        row["settled"] = None if reading.settled is None else bool(reading.settled[i])
+        row["x"], row["y"] = (round(float(at), 2) for at in cells.centres_px[i])
+        for flag in ("settled", "abstained"):
+            row[flag] = None if (told := getattr(reading, flag)) is None else bool(told[i])
         kept = row["new"] or row["counted"]
         row["crop"] = _jpeg(reading.crops[i], JPEG) if kept else None
         row["outline"], row["nucleus"] = outlines(cells, i) if kept else (None, None)
         row["context"] = _jpeg(context(reading, i), CONTEXT_JPEG) if kept and doubtful[i] else None
         yield row
+
+
+def keeps(asked: KeepFields, reading: Reading, cells: Iterable[Row], positive: Sequence[str]) -> bool:
+    """Whether a reading's whole picture is kept, by the rows of its cells; of what is not counted, never."""
+    if asked == "none" or reading.problems or reading.repeated:
+        return False
+    return asked == "all" or any(
+        cell["class"] in positive or cell["suspicion"] >= SUSPICIOUS for cell in cells
+    )
+
+
+def field_row(reading: Reading) -> Row:
+    """The columns of table `fields`, all but the reading."""
+    jpeg = _jpeg(reading.frame.pixels, FIELD_JPEG)
+    return {"jpeg": jpeg, "sha256": hashlib.sha256(jpeg).digest()}
 
 
 def context(reading: Reading, i: int) -> U8:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from edge.records.queries import Queries
 from edge.records.rows import Row, insert
 
-_OF_THIS_STORE = {"boot", "reading", "step", "undoes", "word", "signature", "sha256"}
+_OF_THIS_STORE = {"boot", "last_boot", "reading", "step", "undoes", "word", "signature", "sha256"}
 ADDED = ("words", "notes", "findings", "finished", "signatures", "reopened")
 """The tables of what people left, whose rows are only added and each have a digest."""
 
@@ -58,7 +58,11 @@ def seal(database: sqlite3.Connection, slide: str) -> None:
     cursor = database.execute("SELECT * FROM slides WHERE id = ?", (slide,))
     names = [column[0] for column in cursor.description]
     row = dict(zip(names, cursor.fetchone(), strict=True))
-    readings = database.execute("SELECT sha256 FROM readings WHERE slide = ? ORDER BY id", (slide,))
+    readings = database.execute(
+        "SELECT sha256 FROM readings WHERE slide = ? ORDER BY id", (slide,)
+    ).fetchall()
+    if any(one[0] is None for one in readings):  # written by an older version, and never sealed
+        return
     whole = digest(row, *(one[0] for one in readings))
     database.execute("UPDATE slides SET sha256 = ? WHERE id = ?", (whole, slide))
 

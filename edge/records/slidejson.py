@@ -29,6 +29,7 @@ def slide_record(slide: Row) -> dict[str, Any]:
         "started_at": slide["started_at"],
         "finished_at": slide["finished_at"],
         "clock": slide["clock"],
+        "gone_on": slide["gone_on"] or [],
         "finding": slide["finding"],
         "headline": slide["headline"],
         "reason": slide["reason"],
@@ -60,11 +61,16 @@ def slide_record(slide: Row) -> dict[str, Any]:
     }
 
 
-def people_record(about: About, finished: Iterable[Finished], signature: Signature | None) -> dict[str, Any]:
+def people_record(
+    about: About, finished: Iterable[Finished], signatures: Sequence[Signature]
+) -> dict[str, Any]:
     """What people left of a slide beside words on its cells."""
+    standing = [one for one in signatures if one.reopened is None]
+    signature = standing[-1] if standing else None
     return {
         "notes": [{"by": note.by, "at": note.at, "text": note.text} for note in about.notes],
         "finished": [{"by": one.by, "at": one.at} for one in finished],
+        "signatures": [_signature(one) for one in signatures],
         "agreement": {
             "readers": list(signature.readers),
             "kappa": _rounded(signature.kappa),
@@ -73,6 +79,12 @@ def people_record(about: About, finished: Iterable[Finished], signature: Signatu
         if signature and signature.readers
         else None,
     }
+
+
+def _signature(one: Signature) -> dict[str, Any]:
+    back = one.reopened
+    reopened = None if back is None else {"by": back.by, "at": back.at, "reason": back.text}
+    return {"by": one.by, "at": one.at, "finding": one.finding, "reopened": reopened}
 
 
 def cell_records(views: Iterable[Row], classes: Sequence[str], said: Iterable[Word]) -> list[dict[str, Any]]:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from edge.machine import clock, processes
 from edge.records.database import RecordsError
 from edge.records.identifiers import checked, shortened
-from edge.records.people import State
 from edge.records.queries import Queries
 from edge.records.rows import Row, decoded
+from edge.records.states import boot_of, state_of
 
 _JUDGED = (
     "finding", "headline", "reason", "advice", "blast_fraction", "interval_low", "interval_high",
@@ -34,7 +33,8 @@ class SlideList(Queries):
         - `counts`, `cells_counted`, `confirmed`: of the tally, or as far as a slide that was cut off came;
         - `signed_by`, `signed_at`: None while it is open;
         - `readers`: initials of those who said a word of its cells, in order;
-        - `state`: see `edge.records.people.State`.
+        - `state`: see `edge.records.states.State`;
+        - `gone_on`: each time that it was gone on with after it was cut off, when (`at`) and with what.
         """
         wanted = unicodedata.normalize("NFC", search).casefold().strip()
         return [row for row in reversed(self._listed()) if wanted in searched(row)]
@@ -75,15 +75,17 @@ class SlideList(Queries):
         times = self._times()
         for slide in slides:
             name = slide["id"]
-            slide["machine"] = {column: slide[column] for column in _JUDGED}
-            if name in judged:
-                slide |= {column: judged[name][column] for column in _JUDGED}
-            slide |= {"patient": None, "age": None, "sex": None} | about.get(name, {})
             signature = signed.get(name)
             slide["signed_by"] = signature and signature["initials"]
             slide["signed_at"] = signature and times.of(*(signature[k] for k in ("boot", "at", "at_s")))[0]
+            slide["state"] = state_of(slide, boots.get(boot_of(slide)))
+            slide["machine"] = {column: slide[column] for column in _JUDGED}
+            if (
+                name in judged and slide["state"] != "under way"
+            ):  # or it was judged before it was gone on with
+                slide |= {column: judged[name][column] for column in _JUDGED}
+            slide |= {"patient": None, "age": None, "sex": None} | about.get(name, {})
             slide["readers"] = readers.get(name, [])
-            slide["state"] = state_of(slide, boots)
             slide |= self._counts(slide)
         return slides
 
@@ -99,16 +101,6 @@ class SlideList(Queries):
         )
         counts = dict.fromkeys(slide["classes"], 0) | {row["class"]: row["n"] for row in rows}
         return {"counts": counts, "cells_counted": sum(counts.values()), "confirmed": {}}
-
-
-def state_of(slide: Row, boots: Mapping[int, str]) -> State:
-    """What became of it; `boots` names them by number."""
-    if slide["signed_by"]:
-        return "signed"
-    if slide["finished_at"]:
-        return "finished"
-    here = boots.get(slide["boot"]) == clock.boot_id()
-    return "under way" if here and processes.runs(slide["process"] or "") else "cut off"
 
 
 def searched(slide: Row) -> str:

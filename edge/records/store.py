@@ -20,10 +20,10 @@ from edge.machine import clock
 from edge.records.boots import BootClock
 from edge.records.database import RecordsError, connect, explain, transaction
 from edge.records.entries import Entry, Slide, finished
+from edge.records.glances import Glances
 from edge.records.identifiers import checked, new_slide_id
 from edge.records.people import UNKNOWN, About
-from edge.records.queries import Queries
-from edge.records.seals import seal
+from edge.records.rows import KeepFields, Row
 from edge.types import Finding, Reading, SlideHeader, Tally
 
 GROUP_S = 0.1
@@ -67,6 +67,9 @@ class Unrecorded:
     def add(self, reading: Reading) -> None:
         self._readings.append(reading)
 
+    def cut_off(self, days: float) -> None:
+        return None
+
     def committed(self) -> list[Reading]:
         readings, self._readings = self._readings, []
         return readings
@@ -81,13 +84,14 @@ class Unrecorded:
         return
 
 
-class Store(Queries):
+class Store(Glances):
     """The record store, one SQLite file. Used by one thread; a context manager.
 
     Parameters
     ----------
     path : the file, made with its folder when it is not there.
     busy_s : how long to wait for another program that holds the file.
+    keep_fields : of which fields that are counted the whole picture is kept.
 
     Raises
     ------
@@ -96,8 +100,8 @@ class Store(Queries):
         more is written; what `committed` had returned is on the disk.
     """
 
-    def __init__(self, path: str | Path, busy_s: float = 5.0) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, busy_s: float = 5.0, *, keep_fields: KeepFields = "none") -> None:
+        self.path, self._keep = Path(path), keep_fields
         self._database = connect(self.path, busy_s)
         self._looked_s = 0.0
         self._boot = self._registered()
@@ -150,6 +154,20 @@ class Store(Queries):
         self._slide, self._kept = begun, 0
         return begun.id
 
+    def go_on(self, before: Row, header: SlideHeader) -> str:
+        """Go on with a slide that was cut off, from its row as it was read; its identifier.
+
+        Raises
+        ------
+        RecordsError : another program did meanwhile, or closed it.
+        """
+        self._drain()
+        again = Slide.again(before["id"], header, self._boot.number)
+        with transaction(self._database, self.path):
+            again.go_on(self._database, before, header)
+        self._slide, self._kept = again, 0
+        return again.id
+
     def add_slide(
         self, header: SlideHeader, reading: Reading, finding: Finding, tally: Tally, about: About = UNKNOWN
     ) -> Slide:
@@ -160,14 +178,14 @@ class Store(Queries):
         """
         slide = Slide.begun(self.new_slide_id(), header, about, self._boot.number, self.new_slide_id)
         slide.row |= finished(finding, tally)
-        self._queue(Entry(slide, reading, whole=True))
+        self._queue(Entry(slide, reading, whole=True, keep=self._keep))
         return slide
 
     def add(self, reading: Reading) -> None:
         """Take a reading of the slide begun; waits only when the disk has fallen behind."""
         if self._slide is None:
             raise ValueError("add: no slide was begun")
-        self._queue(Entry(self._slide, reading))
+        self._queue(Entry(self._slide, reading, keep=self._keep))
 
     def _queue(self, entry: Entry) -> None:
         with self._changed:
@@ -198,13 +216,9 @@ class Store(Queries):
         self._drain()
         if self._failure:
             raise self._failure
-        row = finished(finding, tally)
-        columns = ", ".join(f"{column} = :{column}" for column in row)
-        name = self._slide.id if self._slide else None
-        with transaction(self._database, self.path):
-            self._database.execute(f"UPDATE slides SET {columns} WHERE id = :id", row | {"id": name})
-            if name is not None:
-                seal(self._database, name)
+        if self._slide is not None:
+            with transaction(self._database, self.path):
+                self._slide.finish(self._database, finding, tally)
 
     def close(self) -> None:
         """Commit what can be committed and close the file."""

@@ -43,6 +43,21 @@ class Views(Queries):
         ordered = sorted(chosen.values(), key=lambda row: (not row["settled"], row["id"]))
         return [decoded_cell(row) | {"settled": bool(row["settled"])} for row in ordered]
 
+    def settled(self, slide: str) -> list[tuple[int, str]]:
+        """Cell and class of what entered the tally, in order."""
+        rows = self._rows(f"SELECT cell, class {_FROM} AND ifnull(settled, counted) ORDER BY cells.id", slide)
+        return [(row["cell"], row["class"]) for row in rows]
+
+    def undecided(self, slide: str) -> int:
+        """How many cells no view was sure of, which would have entered the tally; of older slides about."""
+        (row,) = self._rows(
+            "SELECT count(*) AS n FROM (SELECT max(ifnull(settled, counted)) AS settled, "
+            f"max(ifnull(abstained, uncertain AND NOT cut)) AS abstained {_FROM} GROUP BY cell) "
+            "WHERE abstained AND NOT settled",
+            slide,
+        )
+        return int(row["n"])
+
     def crop(self, slide: str, cell: int) -> U8 | None:
         """(S, S, 3) uint8 RGB, what the classifier saw of a cell; None where none was kept."""
         return self.crops(slide, [cell]).get(cell)

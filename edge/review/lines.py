@@ -8,7 +8,7 @@ from textwrap import wrap
 from edge.bundle.site import in_words
 from edge.files.text import printable
 from edge.records.book import Book
-from edge.records.identifiers import isolated
+from edge.records.identifiers import goes_on, isolated
 from edge.records.rows import Row, finding_of
 from edge.review.cells import cells_of, interval_at_end, ranked, rules_of
 
@@ -45,6 +45,11 @@ def page(book: Book, slide: Row) -> Iterator[str]:
     yield ""
     started, finished = _minute(slide["started_at"]), _minute(slide["finished_at"] or "-")
     yield f"screened  {started} to {finished} UTC (clock {slide['clock']}), {slide['state']}"
+    for again in slide["gone_on"] or ():
+        yield f"gone on   {_minute(again['at'])} UTC, after it had been cut off"
+    if slide["state"] == "cut off":
+        told = f"by a power cut or by hand; {goes_on(name)}"
+        yield from wrap(told, _WIDTH, initial_indent="cut off   ", subsequent_indent=" " * 10)
     yield f"with      {slide['bundle']} on {slide['profile']}, camera {printable(slide['camera'])}"
     if slide["site"]:
         yield from wrap(
@@ -58,8 +63,11 @@ def page(book: Book, slide: Row) -> Iterator[str]:
         yield f"note      {note.by}, {_minute(note.at)} UTC"
         for line in note.text.splitlines():
             yield from _wrapped(line, " " * 10)
-    if signature := book.signature(name):
+    for signature in book.signatures(name):
         yield f"signed    {signature.by}, {_minute(signature.at)} UTC: {signature.finding}"
+        if back := signature.reopened:
+            told = f"{back.by}, {_minute(back.at)} UTC: {back.text}"
+            yield from wrap(told, _WIDTH, initial_indent="reopened  ", subsequent_indent=" " * 10)
     yield ""
     yield from _counts(slide)
     yield ""

@@ -73,8 +73,7 @@ class Review:
         self._settled = [cell for cell in counted if cell.settled]
         tally = row["machine"]["tally"]
         self._apl = apl_of(tally)  # features are not kept, so it stays as the screening left it
-        abstained = sum(cell.uncertain and not cell.cut for cell in self.cells)
-        self._uncertain = tally["uncertain"] if tally else abstained
+        self._uncertain = tally["uncertain"] if tally else book.undecided(self.slide)
         # what an older version found, by rules that it did not keep, stands until no blast of it is left
         found = None if row["rules"] else finding_of(row["machine"])
         self._found_before = found if found and found.kind in _POSITIVE else None

@@ -20,7 +20,7 @@ FINDINGS = ("refer", "read-film", "no-blasts-seen", "keep-scanning", "not-readab
 """Of `edge.types.FindingKind`."""
 
 STATES = ("under way", "finished", "cut off", "signed")
-"""Of `edge.records.people.State`."""
+"""Of `edge.records.states.State`."""
 
 
 @dataclass(frozen=True)

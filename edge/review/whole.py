@@ -16,6 +16,6 @@ def whole(book: Book, slide: Row) -> dict[str, Any]:
     return {
         **slide_record(slide),
         "blast_interval_at_end": rounded(interval_at_end(slide)),
-        **people_record(book.about(name), book.finished(name), book.signature(name)),
+        **people_record(book.about(name), book.finished(name), book.signatures(name)),
         "cells": cell_records(book.views(name), slide["classes"], book.said(name)),
     }

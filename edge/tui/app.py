@@ -187,13 +187,26 @@ class ScreeningApp(App[Reading]):
     def _start_slide(self, beginning: Beginning | None) -> None:
         if beginning is None or self._ended:  # the last field may have come while the question stood
             return
-        self._left_slide = self.screening.slide
+        left = self.screening.slide
         slide = self.screening.new_slide(beginning.slide, beginning.about)
+        self._turn_to(slide, left)
+        self.notify(f"new slide {isolated(slide)}", timeout=2, markup=False)
+
+    def _go_on(self, slide: str) -> None:
+        """Close the slide under way and go on with one that was cut off."""
+        if self._ended:
+            raise LeukoscopeError("no more fields to go on with: press q to finish, then start again")
+        left = self.screening.slide
+        self.screening.go_on(slide)
+        self._turn_to(slide, left)
+
+    def _turn_to(self, slide: str, left: str) -> None:
+        """Show another slide, which begins with the next field."""
+        self._left_slide = left
         self._latest.clear()
         self._forget()
         self._show(None)
         self._main.show_slide(slide)
-        self.notify(f"new slide {isolated(slide)}", timeout=2, markup=False)
 
     def _newest(self) -> U8 | None:
         """The newest picture."""
@@ -212,7 +225,7 @@ class ScreeningApp(App[Reading]):
         if (records := self._records("there are no slides to look at")) is not None:
             from edge.tui.slides.slides import SlidesScreen
 
-            self.push_screen(SlidesScreen(records, self._review))
+            self.push_screen(SlidesScreen(records, self._review, None if self._ended else self._go_on))
 
     def _records(self, otherwise: str) -> Path | None:
         """The records' file; without one it is said what cannot be done then."""

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from edge.types.arrays import F32, I32, U8, Bools, check
-from edge.types.cells import CellsInFrame
+from edge.types.cells import Cells, CellsInFrame
 from edge.types.files import FilesRead
 from edge.types.taken import Frame, Waiting
 
@@ -34,6 +34,7 @@ class SlideHeader:
     crop_um : side of a cell's crop on the slide, µm; None where nobody says.
     site : which site's threshold and correction it was read with (`edge.bundle.site.Site.record`); None for
         the bundle's own.
+    gone_on : the slide was begun before and cut off, and is gone on with now.
     """
 
     version: str
@@ -47,6 +48,7 @@ class SlideHeader:
     rules: Mapping[str, object] = field(default_factory=dict)
     site: Mapping[str, object] | None = None
     crop_um: float | None = None
+    gone_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ class Reading:
     ids : (n,) int32, identity of the cell on the slide, the same in every frame that shows it.
     new, counted : (n,) bool, first seen in this frame; entered the differential in this frame.
     settled : (n,) bool, entered the tally in this frame, of whatever class; None where nobody says.
+    abstained : (n,) bool, would have, had the classifier been sure; None where nobody says.
     problems : why the frame was rejected, empty for an accepted one.
     repeated : the frame shows a place already counted and nothing beyond.
     sharpness, brightness : focus and exposure measures of `edge.line.quality`, 0 to 1.
@@ -200,6 +203,7 @@ class Reading:
     focus: float | None = None
     focus_needed: float = 1.0
     settled: Bools | None = None
+    abstained: Bools | None = None
     overlaps: tuple[tuple[int, float, float], ...] = ()
     thumb: U8 | None = None
 
@@ -211,8 +215,34 @@ class Reading:
         check("Reading.ids", self.ids, (n,), np.int32)
         for name in ("uncertain", "certain", "new", "counted"):
             check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)
-        if self.settled is not None:
-            check("Reading.settled", self.settled, (n,), np.bool_)
+        for name in ("settled", "abstained"):
+            if getattr(self, name) is not None:
+                check(f"Reading.{name}", getattr(self, name), (n,), np.bool_)
+
+    @classmethod
+    def none(cls, frame: Frame, tally: Tally, finding: Finding) -> Reading:
+        """Of a frame that is not read, by which no more is told than what the slide says."""
+        nobody = np.zeros(0, np.bool_)
+        return cls(
+            frame=frame,
+            cells=Cells.none().in_frame(frame.height, frame.width),
+            um_per_px=1.0,
+            um_per_px_from="nominal",
+            crops=np.zeros((0, 1, 1, 3), np.uint8),
+            probabilities=np.zeros((0, 1), np.float32),
+            classes=np.zeros(0, np.int32),
+            uncertain=nobody,
+            certain=nobody,
+            ids=np.zeros(0, np.int32),
+            new=nobody,
+            counted=nobody,
+            problems=(),
+            repeated=True,
+            sharpness=0.0,
+            brightness=0.0,
+            tally=tally,
+            finding=finding,
+        )
 
 
 class Sink:

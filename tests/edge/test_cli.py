@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ from edge import cli
 from edge.bundle import devicekey, sitefile
 from edge.bundle.bundle import Bundle, load
 from edge.cameras.demo.camera import SimulatedCamera
+from edge.line.opening import site_of
 from edge.machine.profile import data_folder, load_profile
 from edge.records.book import Book
 from edge.records.people import About
@@ -305,21 +305,20 @@ def test_the_devices_own_site_is_for_live_cameras_and_one_of_another_model_is_to
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     about, own = load(), sitefile.own_path()
-    asked = argparse.Namespace(site=None)
     live, still = SimpleNamespace(live=True), SimpleNamespace(live=False)
-    assert cli._site(asked, live, about) == (None, None)
+    assert site_of(None, live, about) == (None, None)
     sitefile.write(own, site("another@0.5"))
-    used, notice = cli._site(asked, live, about)
+    used, notice = site_of(None, live, about)
     assert (used, str(notice).split("; ")[0]) == (
         None, f"site {own}: was measured with another model and is not used",
     )  # fmt: skip
     sitefile.write(own, site(about.manifest.network))
-    used, notice = cli._site(asked, live, about)
+    used, notice = site_of(None, live, about)
     assert (used and used.healthy, notice) == (HEALTHY, None)
-    assert cli._site(asked, still, about) == (None, None)
+    assert site_of(None, still, about) == (None, None)
     own.write_text(own.read_text().replace("0.31", "0.29"))
     with pytest.raises(LeukoscopeError, match="was altered since it was made; measure it anew"):
-        cli._site(asked, live, about)
+        site_of(None, live, about)
 
 
 def test_a_sites_file_that_cannot_be_used_is_told(
@@ -542,3 +541,77 @@ def _wait(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "ended by itself"
         assert time.monotonic() < end, "gave no lines"
         time.sleep(0.05)
+
+
+_KILLED = """
+import os, signal, sys
+from edge import cli
+from edge.records.jsonl import JsonLines
+
+def reading(self, reading):
+    if reading.frame.index == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+JsonLines.reading = reading
+cli.main(sys.argv[1:])
+"""
+
+
+def test_a_slide_that_a_kill_cut_off_goes_on_and_comes_to_the_same(
+    screen: Callable[..., list[dict[str, Any]]],
+    fields: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    tested: None,
+) -> None:
+    whole = screen("--camera", fields, "--slide", "in one go", "--keep-fields", "suspicious")
+    killed = [sys.executable, "-c", _KILLED, "--camera", fields, "--headless", "--json", tmp_path / "k.jsonl"]
+    done = subprocess.run([*map(str, killed), "--slide", "S 1"], capture_output=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL
+    capsys.readouterr()
+    assert cli.main(["--camera", str(fields), "--slide", "S 1", "--headless"]) == 1
+    assert "was cut off: go on with it with --go-on, or choose another" in capsys.readouterr().err
+    screen("--camera", fields, "--slide", "another", "--max-frames", 1)
+    told = capsys.readouterr().err
+    assert "slide S 1 was cut off on 20" in told
+    assert "edge-run --camera … --slide 'S 1' --go-on, or close it: edge-slides close 'S 1'" in told
+    start, *readings, finding, files = screen("--camera", fields, "--slide", "S 1", "--go-on")
+    assert "was cut off on" not in capsys.readouterr().err
+    assert (start["slide"], start["gone_on"], whole[0]["gone_on"]) == ("S 1", True, False)
+    assert [reading["index"] for reading in readings] in (
+        [1, 2],
+        [2],
+        [],
+    )  # what was read when it fell may be on the disk
+    assert files["read"] == 3
+    for name in ("counts", "cells_counted", "uncertain", "frames", "rejected", "repeated", "finding"):
+        assert finding[name] == whole[-2][name], name
+    with Book(data_folder() / "records.db") as book:
+        settled = [row["cell"] for row in book.cells("S 1") if row["settled"]]
+        assert len(settled) == len(set(settled))
+        assert book.kept_fields("S 1") == []
+        assert 0 < len(book.kept_fields("in one go")) <= 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--go-on"], "--go-on: which slide is to go on? Name it with --slide"),
+        (["--go-on", "--slide", "S", "--independent"], "each picture is a slide of its own"),
+        (["--go-on", "--slide", "S", "--no-records"], "a slide goes on from its records"),
+        (["--keep-fields", "all", "--no-records"], "the pictures are kept in the records"),
+        (["--keep-fields", "some"], "--keep-fields"),
+    ],
+)
+def test_what_cannot_go_on_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--camera", "demo", "--headless", *arguments])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_slide_that_is_not_there_does_not_go_on(fields: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--camera", str(fields), "--headless", "--slide", "S", "--go-on"]) == 1
+    assert "slide 'S': is not in the records" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -117,6 +118,8 @@ def test_confirming_tells_what_follows(run: Run, path: Path) -> None:
     assert out == (
         "slide s, cell 1, 2: blast by AB\n"
         "HAVE THE FILM READ TODAY: 2 blasts confirmed by people among 30 leukocytes.\n"
+        "Have an expert read the film today: blasts in blood are a same-day call. Keep the slide. Look at "
+        "the suspicious cells in the review.\n"
     )
     assert objects(run("list", "--json", "-")[1])[0]["finding"] == "read-film"
 
@@ -132,6 +135,60 @@ def test_signing_closes_and_tells_what_nobody_looked_at(run: Run, path: Path) ->
     (slide,) = objects(run("list", "--json", "-")[1])
     assert (slide["signed_by"], slide["state"]) == ("AB", "signed")
     assert slide["signed_at"] >= slide["finished_at"]
+
+
+def test_a_signature_is_taken_back_with_a_reason_and_the_slide_is_signed_anew(run: Run, path: Path) -> None:
+    run("sign", "s", "--by", "AB")
+    command = "edge-slides reopen s --by INITIALS --reason TEXT"
+    for arguments in (["confirm", "s", "--cell", 1, "--as", "blast"], ["sign", "s"], ["close", "s"]):
+        status, _, err = run(*arguments, "--by", "MK")
+        assert status == 1
+        assert command in err.splitlines()[-1]
+    assert run("reopen", "s", "--by", "MK")[0] == 2
+    assert run("reopen", "s", "--by", "MK", "--reason", " ")[0] == 1
+    status, out, err = run("reopen", "s", "--by", "mk", "--reason", "cell 1 is a lymphocyte")
+    assert (status, out, err) == (0, "slide s: open again; review it, then sign it anew\n", "")
+    assert run("reopen", "s", "--by", "MK", "--reason", "x")[2].endswith("there is nothing to reopen\n")
+    assert run("confirm", "s", "--cell", 1, "--as", "lymphocyte", "--by", "MK")[0] == 0
+    assert run("sign", "s", "--by", "MK")[0] == 0
+    (slide,) = objects(run("show", "s", "--json", "-")[1])
+    first, second = slide["signatures"]
+    assert (first["by"], first["reopened"]["by"], first["reopened"]["reason"]) == (
+        "AB", "MK", "cell 1 is a lymphocyte",
+    )  # fmt: skip
+    assert (second["by"], second["reopened"], slide["signed_by"]) == ("MK", None, "MK")
+    shown = run("show", "s")[1]
+    assert "signed    AB, " in shown
+    assert "reopened  MK, " in shown
+    assert "signed    MK, " in shown
+
+
+def test_a_slide_that_was_cut_off_is_told_and_closed_with_what_is_on_the_disk(run: Run, path: Path) -> None:
+    screened(path, NAMED, "lost", finish=False)
+    run("confirm", "s", "--cell", 1, "--as", "blast", "--by", "AB")
+    with Store(path) as store:
+        store.begin_slide("empty", HEADER)
+    assert "is being screened by this program" in run("close", "lost")[2]
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE slides SET process = '1:0' WHERE finished_at IS NULL")
+    assert run("confirm", "lost", "--cell", 1, "--as", "lymphocyte", "--by", "AB")[0] == 0
+    page = " ".join(run("show", "lost")[1].split())
+    assert "edge-run --camera … --slide lost --go-on, or close it: edge-slides close lost" in page
+    (before,) = (one for one in objects(run("list", "--json", "-")[1]) if one["slide"] == "lost")
+    status, out, err = run("close", "lost", "--by", "ab")
+    assert (status, err) == (0, "")
+    assert out.startswith(f"slide lost: closed\n{before['headline']}: {before['reason']}")
+    (after,) = objects(run("show", "lost", "--json", "-")[1])
+    assert (after["state"], after["notes"][0]["by"]) == ("finished", "AB")
+    assert after["machine_finding"] == before["finding"] == after["finding"]
+    with Book(path) as book:
+        last = book.readings("lost")[-1]
+        assert after["finished_at"] == last["captured_at"]
+        assert book.found("lost")["sha256"]
+    assert "was finished; only one that was cut off is closed" in run("close", "lost")[2]
+    assert run("close", "empty")[1] == (
+        "slide empty: closed\nNOT READABLE: It was cut off before its first field.\nScreen the slide again.\n"
+    )
 
 
 def test_tables_fit_a_terminal_of_80_columns(run: Run, path: Path) -> None:
@@ -202,7 +259,7 @@ def test_help_has_examples_and_statuses(run: Run) -> None:
     assert "edge-slides confirm SLIDE --cell 7 --cell 12 --as blast --by AB" in out
     assert "exit status" in out
     assert run("--version")[1].startswith("leukoscope ")
-    for name in ("list", "show", "review", "confirm", "sign"):
+    for name in ("list", "show", "review", "confirm", "sign", "close", "reopen"):
         assert f"example: edge-slides {name}" in run(name, "--help")[1]
 
 

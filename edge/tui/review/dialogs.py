@@ -92,9 +92,9 @@ class Question(ModalScreen[bool]):
     }
     """
 
-    def __init__(self, question: str, yes: str) -> None:
+    def __init__(self, question: str, yes: str, no: str = "no, go on") -> None:
         super().__init__()
-        self._text = f"{question}\n\ny  {yes}     n  no, go on"
+        self._text = f"{question}\n\ny  {yes}     n  {no}"
 
     def compose(self) -> ComposeResult:
         yield Static(self._text, markup=False)

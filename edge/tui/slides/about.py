@@ -119,6 +119,11 @@ class BeginScreen(Form[Beginning]):
         if slide is not None and self._path is not None:
             with Book(self._path, reads_only=True) as book:
                 if book.holds(slide):
+                    if book.found(slide)["state"] == "cut off":
+                        raise RecordsError(
+                            f"slide {isolated(slide)}: was cut off; go on with it in the list of slides (l, "
+                            "then g), or choose another identifier"
+                        )
                     free = next(name for n in count(2) if not book.holds(name := f"{slide}-{n}"))
                     raise RecordsError(
                         f"slide {isolated(slide)}: is in the records already; choose another identifier, "

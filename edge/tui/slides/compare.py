@@ -18,6 +18,7 @@ from edge.records.book import Book
 from edge.records.rows import Row, finding_of
 from edge.records.rows import tally_of as kept_tally
 from edge.review.cells import cells_of, rules_of
+from edge.review.unfinished import judged
 from edge.tui.colours import class_colours
 from edge.tui.counts import Counts
 from edge.tui.finding import FindingPanel
@@ -86,7 +87,7 @@ class Side(Vertical):
 
     def __init__(self, book: Book, slide: str) -> None:
         super().__init__()
-        self._row = row = book.found(slide)
+        self._row = row = judged(book, book.found(slide))
         self._rules = rules = rules_of(row)
         self._cells = _suspicious(book, row, rules)
         colours = class_colours(rules.classes, rules.positive, rules.leukocytes)

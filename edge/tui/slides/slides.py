@@ -5,13 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from textwrap import wrap
 from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
@@ -19,19 +17,20 @@ from textual.widgets import Input
 from edge.records.book import Book
 from edge.records.glances import Glance
 from edge.records.identifiers import isolated
-from edge.records.rows import Row
-from edge.tui.panel import Panel
+from edge.review.unfinished import close, judged
+from edge.tui.review.dialogs import Question
 from edge.tui.slides.about import SlideScreen
-from edge.tui.slides.columns import Entry, Hints, column
+from edge.tui.slides.columns import Entry, Hints
 from edge.tui.slides.compare import CompareScreen
+from edge.tui.slides.lines import SlideLines
 from edge.tui.slides.table import PAIR, SlideTable
-from edge.tui.slides.words import became, began, whose
 from edge.types import LeukoscopeError
 
 FIRST = 200
 """Slides that are there when the screen opens; the others follow while it is looked at."""
 
 _KEYS = (("enter", "cells"), ("i", "patient"), ("space", "mark"), ("c", "compare"), ("esc", "back"))
+_NO = "no, back"
 _SEARCHING = (("enter", "to the slides"), ("esc", "all slides"))
 
 
@@ -42,6 +41,8 @@ class SlidesScreen(Screen[None]):
     ----------
     path : the record store's file.
     open_review : is given the identifier of the slide whose cells a person wants to look at.
+    go_on : is given that of one that was cut off and is to go on; raises LeukoscopeError where it cannot.
+        None where no camera can show the slide again.
     """
 
     AUTO_FOCUS = ""
@@ -57,6 +58,8 @@ class SlidesScreen(Screen[None]):
         Binding("space", "mark", "Mark"),
         Binding("c", "compare", "Compare"),
         Binding("i", "about", "Patient, notes"),
+        Binding("x", "close", "Close one that was cut off"),
+        Binding("g", "go_on", "Go on with it"),
         Binding("escape,q,l", "back", "Back"),
     ]
     DEFAULT_CSS = """
@@ -75,9 +78,14 @@ class SlidesScreen(Screen[None]):
             super().__init__()
             self.outcome = outcome
 
-    def __init__(self, path: str | Path, open_review: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        open_review: Callable[[str], object],
+        go_on: Callable[[str], object] | None = None,
+    ) -> None:
         super().__init__()
-        self._path, self._open_review = Path(path), open_review
+        self._path, self._open_review, self._go_on = Path(path), open_review, go_on
         self._book: Book | None = None
         self._slides: Sequence[Glance] = ()
         self._table = SlideTable()
@@ -110,10 +118,13 @@ class SlidesScreen(Screen[None]):
 
     @work(thread=True, exclusive=True)
     def _read(self) -> None:
-        """Read all slides, with a book of this thread's own."""
+        """Read all slides, with a book of this thread's own; then judge those that were cut off."""
         try:
             with Book(self._path, reads_only=True) as book:
-                self.post_message(self.Found(book.glances()))
+                slides = book.glances()
+                self.post_message(self.Found(slides))
+                if any(map(_unjudged, slides)):
+                    self.post_message(self.Found([_judged(book, one) for one in slides]))
         except LeukoscopeError as error:
             self.post_message(self.Found(error))
 
@@ -137,7 +148,10 @@ class SlidesScreen(Screen[None]):
             return
         here = self._table.here
         try:
-            self._lines.show(None if here is None else self._book.found(here.slide))
+            row = None if here is None else judged(self._book, self._book.found(here.slide))
+            self._lines.show(row, goes_on=self._go_on is not None)
+            cut_off = here is not None and here.state == "cut off"
+            self._hints.show(*(self._keys_of_cut_off if cut_off else ()), *_KEYS)
         except LeukoscopeError as error:
             self._lines.tell(str(error))
 
@@ -147,10 +161,15 @@ class SlidesScreen(Screen[None]):
     def on_input_submitted(self) -> None:
         self._to_slides()
 
+    @property
+    def _keys_of_cut_off(self) -> tuple[tuple[str, str], ...]:
+        """What can be done with a slide that was cut off."""
+        return (("x", "close it"), *((("g", "go on"),) if self._go_on else ()))
+
     def _to_slides(self) -> None:
         self.set_focus(None)
         self._search.can_focus = False
-        self._hints.show(*_KEYS)
+        self._show_here()
 
     def action_search(self) -> None:
         self._search.can_focus = True
@@ -184,6 +203,53 @@ class SlidesScreen(Screen[None]):
         if self._table.here is not None:
             self.app.push_screen(SlideScreen(self._path, self._table.here.slide))
 
+    def action_close(self) -> None:
+        """Finish a slide that was cut off, once somebody has said that it is to be."""
+        if (here := self._cut_off()) is not None:
+            question = (
+                f"Close slide {isolated(here.slide)}?\n\nIt gets the finding that follows from what is on "
+                "the disk, and cannot go on any more. Its cells can be looked at all the same."
+            )
+            self.app.push_screen(Question(question, "close it", _NO), self._close)
+
+    def _close(self, sure: bool | None) -> None:
+        if not sure or self._table.here is None:
+            return
+        self._lines.tell("")
+        try:
+            with Book(self._path) as book:
+                finding = close(book, self._table.here.slide)
+        except LeukoscopeError as error:
+            self._lines.tell(str(error))
+        else:
+            self.notify(f"{isolated(self._table.here.slide)}: {finding.headline}", timeout=6, markup=False)
+
+    def action_go_on(self) -> None:
+        """Go on with a slide that was cut off, once somebody has said so, and leave the list."""
+        if self._go_on is not None and (here := self._cut_off()) is not None:
+            question = f"Go on with slide {isolated(here.slide)}?"
+            closing = "What is under way is closed; its records are kept."
+            screen = Question(f"{question}\n\n{closing}", "go on with it", _NO)
+            self.app.push_screen(screen, self._turn_to)
+
+    def _turn_to(self, sure: bool | None) -> None:
+        if not sure or self._go_on is None or self._table.here is None:
+            return
+        try:
+            self._go_on(self._table.here.slide)
+        except LeukoscopeError as error:
+            self._lines.tell(str(error))
+        else:
+            self.dismiss()
+
+    def _cut_off(self) -> Glance | None:
+        """The slide under the cursor, if it was cut off; else it is said that it was not."""
+        here = self._table.here
+        if here is None or here.state == "cut off":
+            return here
+        self._lines.tell(f"slide {isolated(here.slide)}: was not cut off; it is {here.state}")
+        return None
+
     def action_compare(self) -> None:
         """Lay the two marked slides side by side; with fewer marks offer the others of the same patient."""
         marked, here = self._table.marked, self._table.here
@@ -216,29 +282,10 @@ class SlidesScreen(Screen[None]):
         self.app.push_screen(CompareScreen(self._path, older, newer))
 
 
-class SlideLines(Panel):
-    """What a line of the table has no room for, of the slide under the cursor; or something to be told."""
+def _unjudged(slide: Glance) -> bool:
+    return slide.state == "cut off" and slide.finding is None
 
-    _row: Row | None = None
-    _told = ""
 
-    def show(self, row: Row | None) -> None:
-        self._row, self._told = row, ""
-        self.update()
-
-    def tell(self, what: str) -> None:
-        self._told = what
-        self.update()
-
-    def lay_out(self, width: int, height: int) -> list[Content]:
-        if self._told:
-            return [Content.styled(line, "bold") for line in wrap(f"▲ {self._told}", width)][:height]
-        if self._row is None:
-            return []
-        reason = wrap(self._row["reason"] or "", width)[: height - 2]
-        head = " · ".join([isolated(self._row["id"]), *whose(self._row), began(self._row)])
-        return [
-            Content.styled(column(head, width), "bold"),
-            *map(Content, reason),
-            *map(Content, wrap(became(self._row), width)[: height - 1 - len(reason)]),
-        ]
+def _judged(book: Book, slide: Glance) -> Glance:
+    """With the finding that follows from what is on the disk, of one that was cut off."""
+    return slide.judged(judged(book, book.found(slide.slide))) if _unjudged(slide) else slide

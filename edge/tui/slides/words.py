@@ -23,8 +23,8 @@ def began(row: Row) -> str:
     return f"begun {minute(row['started_at'])}{doubt}"
 
 
-def became(row: Row) -> str:
-    """How it stands, and what can be done with it."""
+def became(row: Row, *, goes_on: bool = False) -> str:
+    """How it stands, and what can be done with it; `goes_on`: a camera is there to go on with it."""
     counted = f"{row['cells_counted']} cells"
     readers = ", ".join(row["readers"])
     looked = f"looked at by {readers}" if readers else "nobody has looked at its cells yet"
@@ -32,8 +32,8 @@ def became(row: Row) -> str:
         case "under way":
             return f"Under way: it is being screened now, {counted} so far; {looked}."
         case "cut off":
-            lost = "by a power cut or by hand; nothing that was seen is lost"
-            return f"Cut off after {counted}, {lost}. Enter goes on with it in the review; {looked}."
+            keys = f"x closes it{', g goes on with it' if goes_on else ''}, enter shows its cells"
+            return f"Cut off after {counted}, by a power cut or by hand: {keys}; {looked}."
         case "signed":
             return f"Signed by {row['signed_by']} on {minute(row['signed_at'])}, which closed it; {looked}."
         case _:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edge.cameras.demo.camera import SimulatedCamera
-from edge.line import slidemap
+from edge.line import mapped, slidemap
+from edge.line.guard import well_inside
 from edge.line.slidemap import SlideMap
 from edge.optics import specimen
 from edge.optics.litfield import LitField
@@ -130,7 +131,7 @@ def test_large_and_small_cells_have_the_same_chance_to_be_counted() -> None:
 
 def test_what_the_map_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slidemap, "_FIELDS", 3)
-    monkeypatch.setattr(slidemap, "_PRINTS", 4)
+    monkeypatch.setattr(mapped, "_PRINTS", 4)
     slide_map, centres = SlideMap(), np.array([[40.0, 40.0], [90.0, 60.0]])
     views = [_view(_slide(seed, 700), 50, 50) for seed in range(6)]
     first = [slide_map.place(view, centres).ids.tolist() for view in views]
@@ -197,10 +198,10 @@ def test_an_eyepiece_alone_makes_no_two_places_one() -> None:
 def test_the_guard_area_follows_the_rim() -> None:
     view, places = _view(_slide(), 300, 300), np.random.default_rng(0).uniform(-5, 150, (500, 2))
     everything = LitField(np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32))
-    whole = slidemap._well_inside(places, view)
+    whole = well_inside(places, view)
     assert 0 < whole.sum() < len(places)
-    np.testing.assert_array_equal(slidemap._well_inside(places, replace(view, lit=everything)), whole)
+    np.testing.assert_array_equal(well_inside(places, replace(view, lit=everything)), whole)
     from_middle = np.hypot(*(places - (72, 45)).T)
-    disc = slidemap._well_inside(places, replace(view, lit=_disc()))
+    disc = well_inside(places, replace(view, lit=_disc()))
     assert disc[from_middle < 0.48 * 90 - 10.5].all()
     assert not disc[from_middle > 0.48 * 90 - 10].any()

@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from edge.records.book import Book
-from edge.records.people import State
+from edge.records.states import State
 from edge.review import selection
 from edge.types import FindingKind
 from tests.edge.records.slides import screened

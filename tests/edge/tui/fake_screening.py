@@ -209,6 +209,11 @@ class FakeScreening:
         tally = ledger.tally(frames=81)
         return tally, judge(tally, self.rules)
 
+    def go_on(self, slide: str) -> None:
+        with self.changed:
+            self.next = slide
+            self.changed.notify_all()
+
     def new_slide(self, slide: str | None = None, about: About = UNKNOWN) -> str:
         with self.changed:
             self.next, self.about = slide or "S-0043", about

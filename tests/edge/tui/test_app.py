@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from edge.tui.dialogs import HelpScreen, QuitScreen
 from edge.tui.main import MainScreen
 from edge.tui.slides.about import BeginScreen
 from edge.types import Reading, Waiting
+from tests.edge.records.slides import screened
 from tests.edge.tui.driver import drive, on_top, shown, text_of, until
 from tests.edge.tui.fake_screening import COUNTS, NEGATIVE, NOTHING, FakeScreening, reading
 
@@ -49,6 +52,23 @@ def test_quit_stops_the_line_and_returns_the_last_reading() -> None:
 
     assert drive(screening, script).return_value is screening.given[-1]
     assert screening.stopped
+
+
+def test_a_slide_that_was_cut_off_goes_on_from_the_list(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    screened(path, ["blast"], "S-1", finish=False)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE slides SET process = '1:0'")
+    screening = FakeScreening([reading()])
+    screening.records = path
+
+    async def script(pilot: Pilot[Reading]) -> None:
+        await pilot.press("l", "g", "y")
+        await pilot.pause()
+        assert on_top(pilot) is MainScreen
+        assert screening.next == "S-1"
+
+    drive(screening, script)
 
 
 @pytest.mark.parametrize("answer", ["n", "escape"])

@@ -16,7 +16,6 @@ from edge.tui.panel import Panel
 from edge.tui.slides.compare import CompareScreen, Side
 from tests.edge.records.slides import screened
 from tests.edge.tui.fake_screening import NEGATIVE, reading
-from tests.edge.tui.slides.conftest import ARABIC
 from tests.edge.tui.slides.driver import Alone, drive, told
 
 
@@ -57,14 +56,14 @@ def test_the_most_suspicious_cells_come_first(path: Path) -> None:
     drive(CompareScreen(path, "S-1", "S-9"), script)
 
 
-def test_a_slide_without_a_finding_says_so(path: Path) -> None:
+def test_a_slide_that_was_cut_off_has_the_finding_of_its_cells_and_one_under_way_has_none(path: Path) -> None:
     async def script(pilot: Pilot[None]) -> None:
         left, right = _sides(pilot)
-        assert "CUT OFF: NO FINDING" in left
+        assert "KEEP SCANNING" in left
         assert "1 blast among 4 leukocytes" in left
-        assert ARABIC in right
+        assert "UNDER WAY: NO FINDING" in right
 
-    drive(CompareScreen(path, "S-5", ARABIC), script)
+    drive(CompareScreen(path, "S-5", "S-6"), script)
 
 
 def test_the_finding_after_a_review_is_compared(path: Path) -> None:

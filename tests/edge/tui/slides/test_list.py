@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from edge.records.book import Book
+from edge.records.database import RecordsError
 from edge.records.store import Store
 from edge.tui.panel import Panel
 from edge.tui.slides.about import SlideScreen
@@ -39,7 +40,7 @@ def test_slides_stand_newest_first_with_what_became_of_them(path: Path) -> None:
             assert word in told(pilot), word
         await pilot.press("down")
         assert "Cut off after 4 cells" in told(pilot)
-        assert "goes on with it in the review" in " ".join(told(pilot).split())
+        assert "x closes it, enter shows its cells" in " ".join(told(pilot).split())
         await pilot.press("end")
         assert "Signed by CD on 2026-11-02" in told(pilot)
 
@@ -198,6 +199,57 @@ def test_no_slides(tmp_path: Path) -> None:
         assert "no slides here" in told(pilot)
 
     drive(SlidesScreen(tmp_path / "records.db", lambda slide: None), script)
+
+
+def test_a_slide_that_was_cut_off_has_a_finding_and_is_found_by_it(path: Path) -> None:
+    async def script(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "KEEP SCANNING" in str(_table(pilot).render()))
+        await pilot.press("slash", *"keep scanning")
+        assert _shown(pilot) == ["S-5"]
+
+    drive(SlidesScreen(path, lambda slide: None), script)
+
+
+def test_a_slide_that_was_cut_off_is_closed_once_somebody_has_said_so(path: Path) -> None:
+    def state() -> str:
+        with Book(path) as book:
+            return str(book.found("S-5")["state"])
+
+    async def script(pilot: Pilot[None]) -> None:
+        await pilot.press("x")
+        assert "S-6: was not cut off; it is under way" in told(pilot)
+        await pilot.press("down")
+        assert "x close it" in told(pilot)
+        assert "g go on" not in told(pilot)
+        await pilot.press("g", "x")
+        assert "cannot go on any more" in " ".join(told(pilot).split())
+        await pilot.press("enter", "n")
+        assert state() == "cut off"
+        await pilot.press("x", "y")
+        await until(pilot, lambda: _table(pilot).slides[1].state == "finished")
+        assert "Finished 2026-11-" in told(pilot)
+
+    drive(SlidesScreen(path, lambda slide: None), script)
+    assert state() == "finished"
+
+
+def test_a_slide_goes_on_where_a_camera_is_and_else_it_is_told_why_not(path: Path) -> None:
+    asked: Opened = []
+
+    def go_on(slide: str) -> None:
+        asked.append(slide)
+        if len(asked) < 2:
+            raise RecordsError("slide S-5: was begun with camera demo:1, and this is demo:2")
+
+    async def script(pilot: Pilot[None]) -> None:
+        await pilot.press("down", "g", "n", "g")
+        assert "What is under way is closed" in " ".join(told(pilot).split())
+        await pilot.press("y")
+        assert "was begun with camera demo:1" in " ".join(told(pilot).split())
+        await pilot.press("g", "y")
+
+    assert drive(SlidesScreen(path, lambda slide: None, go_on), script) == [None]
+    assert asked == ["S-5", "S-5"]
 
 
 @pytest.mark.parametrize(
