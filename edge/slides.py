@@ -1,4 +1,4 @@
-"""`edge-slides`: the records under people's hands: list, show, review, confirm, sign, close, reopen."""
+"""`edge-slides`: the records under people's hands. Exports are `edge.report`'s, the file `edge.custody`'s."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ examples:
   edge-slides sign SLIDE --by AB                   close it
   edge-slides reopen SLIDE --by AB --reason TEXT   take that back, to correct it
   edge-slides close SLIDE                          finish one that a power cut left open
+  edge-slides export SLIDE --format html,pdf --out /media/stick
+  edge-slides backup /media/stick                  records, settings, keys, models
 
-exit status: 0 done, 1 could not do it, 2 wrong usage
+exit status: 0 done, 1 could not do it, 2 wrong usage, 3 a check failed
 For research use only. It does not replace a haematologist.
 """
 
@@ -43,7 +45,7 @@ _ID = "2026-11-01T0912-k7m2qx5w4f"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `edge-slides`; returns its exit status (0 done, 1 could not, 2 wrong usage)."""
+    """Run `edge-slides`; returns its exit status (0 done, 1 could not, 2 wrong usage, 3 a check failed)."""
     arguments = _parser().parse_args(argv)
     return command.run(PROG, lambda: int(arguments.run(arguments)))
 
@@ -91,6 +93,8 @@ def _parser() -> command.Parser:
     reopen = add("reopen", "take a signature back, to correct the slide", _reopen, example)
     reopen.add_argument("--by", required=True, metavar="INITIALS", help="who takes it back")
     reopen.add_argument("--reason", required=True, metavar="TEXT", help="why, which stays in the records")
+    for one in (confirm, sign, close, reopen):
+        _add_json(one, "the slide as it is then, as `list` does")
     export.add_to(commands, records_path)
     custody.add_to(commands, records_path)
     return parser
@@ -182,8 +186,8 @@ def _confirm(arguments: argparse.Namespace) -> int:
         review.say(arguments.cell, arguments.named)
         _tell_others(review)
         cells = ", ".join(map(str, dict.fromkeys(arguments.cell)))
-        command.put(f"slide {review.slide}, cell {cells}: {arguments.named} by {review.by}")
-        command.put(_found(book, review.slide))
+        said = f"slide {review.slide}, cell {cells}: {arguments.named} by {review.by}"
+        _tell(arguments, book, review.slide, said, _found(book, review.slide))
     return command.DONE
 
 
@@ -198,11 +202,11 @@ def _sign(arguments: argparse.Namespace) -> int:
             )
         signature = review.sign()
         _tell_others(review)
-        command.put(f"slide {review.slide}: signed by {signature.by}")
+        lines = [f"slide {review.slide}: signed by {signature.by}"]
         if signature.kappa is not None:
             pair = " and ".join(signature.readers)
-            command.put(f"{pair} named {signature.both} cells both, with a kappa of {signature.kappa:.2f}")
-        command.put(_found(book, review.slide))
+            lines.append(f"{pair} named {signature.both} cells both, with a kappa of {signature.kappa:.2f}")
+        _tell(arguments, book, review.slide, *lines, _found(book, review.slide))
     return command.DONE
 
 
@@ -213,7 +217,7 @@ def _close(arguments: argparse.Namespace) -> int:
     with Book(records_path(arguments.records)) as book:
         name = book.found(arguments.slide)["id"]
         close(book, name, arguments.by)
-        command.put(f"slide {name}: closed\n{_found(book, name)}")
+        _tell(arguments, book, name, f"slide {name}: closed", _found(book, name))
     return command.DONE
 
 
@@ -223,8 +227,18 @@ def _reopen(arguments: argparse.Namespace) -> int:
     with Book(records_path(arguments.records)) as book:
         name = book.found(arguments.slide)["id"]
         book.reopen(name, arguments.by, arguments.reason)
-        command.put(f"slide {name}: open again; review it, then sign it anew")
+        _tell(arguments, book, name, f"slide {name}: open again; review it, then sign it anew")
     return command.DONE
+
+
+def _tell(arguments: argparse.Namespace, book: Book, slide: str, *lines: str) -> None:
+    """What was done, to people or to programs."""
+    from edge.records.slidejson import slide_record
+
+    if arguments.json is not None:
+        _write(arguments.json, [slide_record(book.found(slide))])
+    if arguments.json != "-":
+        command.put("\n".join(lines))
 
 
 def _tell_others(review: Review) -> None:

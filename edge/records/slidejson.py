@@ -70,7 +70,7 @@ def people_record(
     return {
         "notes": [{"by": note.by, "at": note.at, "text": note.text} for note in about.notes],
         "finished": [{"by": one.by, "at": one.at} for one in finished],
-        "signatures": [_signature(one) for one in signatures],
+        "signatures": [signature_record(one) for one in signatures],
         "agreement": {
             "readers": list(signature.readers),
             "kappa": _rounded(signature.kappa),
@@ -81,7 +81,8 @@ def people_record(
     }
 
 
-def _signature(one: Signature) -> dict[str, Any]:
+def signature_record(one: Signature) -> dict[str, Any]:
+    """A signature, and who took it back, when and why; null while it stands."""
     back = one.reopened
     reopened = None if back is None else {"by": back.by, "at": back.at, "reason": back.text}
     return {"by": one.by, "at": one.at, "finding": one.finding, "reopened": reopened}

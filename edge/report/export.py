@@ -9,6 +9,7 @@ from typing import Any
 from edge.files.delivery import Delivery, file_name
 from edge.records.book import Book
 from edge.records.people import Signature
+from edge.records.slidejson import signature_record
 from edge.report.formats import Layout, writer
 from edge.report.gather import gather
 from edge.report.report import Report
@@ -69,8 +70,9 @@ class Export:
 
 def nameless(report: Report) -> Report:
     """The report without what is known of the patient, and without what people wrote in their own words."""
-    record = report.record | {"patient": None, "age": None, "sex": None, "notes": []}
     signatures = tuple(_wordless(one) for one in report.signatures)
+    nothing: dict[str, Any] = {"patient": None, "age": None, "sex": None, "notes": []}
+    record = report.record | nothing | {"signatures": [signature_record(one) for one in signatures]}
     return replace(report, patient=None, age=None, sex=None, notes=(), signatures=signatures, record=record)
 
 

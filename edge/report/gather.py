@@ -21,7 +21,7 @@ from edge.report.report import Quality, Report, Reported, Share, Status
 from edge.report.scanmap import ScanMap
 from edge.review.cells import Cell, cells_of, interval_at_end, ranked, rules_of
 from edge.review.unfinished import judged
-from edge.review.whole import whole
+from edge.review.whole import without_cells
 from edge.types import Tally
 
 GALLERY = 200
@@ -49,7 +49,8 @@ def gather(book: Book, slide: str, made_at: datetime | None = None) -> Report:
     places = book.places(name)
     scanned = ScanMap.of(places)
     said = book.said(name)
-    seen = ranked(cells_of(book.views(name), rules), rules.positive)
+    views = book.views(name)
+    seen = ranked(cells_of(views, rules), rules.positive)
     cells = _reported(seen, said, rules, scanned)
     shown = [cell for cell in cells if cell.seen.suspicious or cell.words]
     return Report(
@@ -83,7 +84,9 @@ def gather(book: Book, slide: str, made_at: datetime | None = None) -> Report:
         finished=tuple(book.finished(name)),
         signatures=signatures,
         checksum=book.checksum(name),
-        record=whole(book, row),
+        record=without_cells(book, row),
+        views=views,
+        said=said,
         pictures=Pictures(book, name),
     )
 

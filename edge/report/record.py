@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from edge.records.slidejson import cell_records
 from edge.report.formats import Layout
 from edge.report.report import RESEARCH_USE, Report
 
@@ -22,5 +23,7 @@ def files(report: Report, layout: Layout) -> Iterator[tuple[str, bytes]]:
         "problems": dict(report.quality.problems),
         "note": RESEARCH_USE,
     }
-    text = json.dumps(report.record | {"report": made}, ensure_ascii=False, allow_nan=False, indent=1)
+    cells = cell_records(report.views, report.rules.classes, report.said)
+    slide = report.record | {"cells": cells, "report": made}
+    text = json.dumps(slide, ensure_ascii=False, allow_nan=False, indent=1)
     yield ".json", f"{text}\n".encode()

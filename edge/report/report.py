@@ -120,7 +120,8 @@ class Report:
     readers : initials of those who named cells. finished : who read it to the end.
     signatures : in order; see `edge.records.people.Signature`.
     checksum : see `edge.records.seals.Seals.checksum`.
-    record : the slide as `edge-slides show --json -` gives it, with all its cells.
+    record : the slide as `edge-slides show --json -` gives it, without its cells.
+    views, said : the cells' rows (see `edge.records.views.Views.views`) and all words, in order.
     pictures : the kept pictures, each read when it is asked for.
     """
 
@@ -154,6 +155,8 @@ class Report:
     signatures: tuple[Signature, ...]
     checksum: str
     record: dict[str, Any]
+    views: list[Row]
+    said: list[Word]
     pictures: Pictures
 
     @property
