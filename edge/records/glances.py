@@ -8,7 +8,7 @@ from typing import Any
 
 from edge.machine import clock
 from edge.records.boots import ClockState, TrueTimes, iso
-from edge.records.queries import Queries
+from edge.records.queries import Queries, in_order
 from edge.records.rows import Row
 from edge.records.slidelist import searched
 from edge.records.states import State, boot_of, state_of
@@ -56,7 +56,8 @@ class Glances(Queries):
     def glances(self, newest: int = -1) -> list[Glance]:
         """The slides, the newest first; only so many of them, unless it is negative."""
         rows = self._rows(
-            "SELECT s.id, s.boot, s.last_boot, s.started_at, s.started_s, s.finished_at, s.process, "
+            "SELECT s.id, s.origin, s.boot, s.last_boot, s.started_at, s.started_s, s.finished_at, "
+            "s.process, "
             "ifnull(f.finding, s.finding) AS finding, ifnull(f.headline, s.headline) AS headline, "
             "json_extract(ifnull(f.tally, s.tally), '$.leukocytes') AS cells, "
             "p.value AS patient, signatures.initials AS signed_by, "
@@ -67,7 +68,7 @@ class Glances(Queries):
             "(SELECT max(id) FROM notes WHERE slide = s.id AND field = 'patient') "
             "LEFT JOIN signatures ON signatures.slide = s.id "
             "AND signatures.id NOT IN (SELECT signature FROM reopened) "
-            "ORDER BY s.boot DESC, s.started_s DESC, s.started_at DESC, s.id DESC",
+            "ORDER BY s.boot, s.started_s, s.started_at, s.id",
             newest,
         )
         boots = {row["number"]: row["boot_id"] for row in self._rows("SELECT * FROM boots")}
@@ -89,7 +90,7 @@ class Glances(Queries):
                 _started=(row["boot"], row["started_at"], row["started_s"]),
                 _times=times,
             )
-            for row in rows
+            for row in reversed(in_order(rows, times))
         ]
 
     def cut_off(self, days: float, among: int = 20) -> Row | None:

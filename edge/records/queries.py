@@ -31,7 +31,8 @@ class Queries(ABC):
         found = self._rows(f"SELECT * FROM slides {which} ORDER BY boot, started_s, started_at, id", *values)
         times = self._times()
         return [
-            _in_time(decoded(row, "classes", "rules", "site", "tally", "gone_on"), times) for row in found
+            _in_time(decoded(row, "classes", "rules", "site", "tally", "gone_on"), times)
+            for row in in_order(found, times)
         ]
 
     def readings(self, slide: str) -> list[Row]:
@@ -87,6 +88,24 @@ class Queries(ABC):
 
     def _times(self) -> TrueTimes:
         return TrueTimes(self._rows("SELECT * FROM clock ORDER BY id"))
+
+
+def in_order(slides: list[Row], times: TrueTimes) -> list[Row]:
+    """Slides of several stores, each store's in order, as one: the oldest first.
+
+    Boots are numbered by the store that holds the slides now, in no order with those of others. A slide whose
+    time nobody knows stays behind the one before it in its own store.
+    """
+    if len({slide["origin"] for slide in slides}) < 2:
+        return slides
+    latest: dict[str, str] = {}
+    begun = []
+    for slide in slides:
+        at, clock = times.of(slide["boot"], slide["started_at"], slide["started_s"])
+        before = latest.get(slide["origin"], "")
+        latest[slide["origin"]] = before if clock == "not set" else max(before, at)
+        begun.append(latest[slide["origin"]])
+    return [slides[i] for i in sorted(range(len(slides)), key=begun.__getitem__)]
 
 
 def _in_time(slide: Row, times: TrueTimes) -> Row:
