@@ -22,7 +22,7 @@ _KEYS = """\
  [b]r[/b]      look at the cells: confirm what the machine says, or correct it
  [b]n[/b]      new slide: close this one, name the next, count from zero
  [b]i[/b]      whose slide this is: patient, age, sex, notes
- [b]l[/b]      every slide: search, review, compare two
+ [b]l[/b]      every slide: search, review, compare two, reports to a stick
  [b]s[/b]      save a picture of the screen (SVG) beside the records
  [b]d[/b]      details for engineers
  [b]h[/b] [b]?[/b]    this help; once more to close it

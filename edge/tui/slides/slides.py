@@ -20,6 +20,7 @@ from edge.records.identifiers import isolated
 from edge.review.unfinished import close, judged
 from edge.tui.review.dialogs import Question
 from edge.tui.slides.about import SlideScreen
+from edge.tui.slides.carry import CarryScreen
 from edge.tui.slides.columns import Entry, Hints
 from edge.tui.slides.compare import CompareScreen
 from edge.tui.slides.lines import SlideLines
@@ -29,7 +30,10 @@ from edge.types import LeukoscopeError
 FIRST = 200
 """Slides that are there when the screen opens; the others follow while it is looked at."""
 
-_KEYS = (("enter", "cells"), ("i", "patient"), ("space", "mark"), ("c", "compare"), ("esc", "back"))
+_KEYS = (
+    *(("enter", "cells"), ("i", "patient"), ("e", "to a stick")),
+    *(("space", "mark"), ("c", "compare"), ("esc", "back")),
+)
 _NO = "no, back"
 _SEARCHING = (("enter", "to the slides"), ("esc", "all slides"))
 
@@ -58,6 +62,7 @@ class SlidesScreen(Screen[None]):
         Binding("space", "mark", "Mark"),
         Binding("c", "compare", "Compare"),
         Binding("i", "about", "Patient, notes"),
+        Binding("e", "carry", "Reports to a stick"),
         Binding("x", "close", "Close one that was cut off"),
         Binding("g", "go_on", "Go on with it"),
         Binding("escape,q,l", "back", "Back"),
@@ -249,6 +254,13 @@ class SlidesScreen(Screen[None]):
             return here
         self._lines.tell(f"slide {isolated(here.slide)}: was not cut off; it is {here.state}")
         return None
+
+    def action_carry(self) -> None:
+        """Reports of the slides that are marked, else of the one under the cursor."""
+        here = self._table.here
+        slides = self._table.marked or ([here.slide] if here else [])
+        if slides:
+            self.app.push_screen(CarryScreen(self._path, slides))
 
     def action_compare(self) -> None:
         """Lay the two marked slides side by side; with fewer marks offer the others of the same patient."""
