@@ -111,11 +111,13 @@ class Past:
 def ledger_of(rules: Rules, counted: Sequence[tuple[int, str]], said: Sequence[Said]) -> Ledger:
     """The ledger of what was counted, cell and class in order, and of what people said."""
     ledger = Ledger(rules)
-    ledger.count(
-        np.array([cell for cell, _ in counted], np.int32),
-        np.array([rules.classes.index(named) for _, named in counted], np.int32),
-    )
-    ledger.hear(said)
+    if counted:
+        ledger.count(
+            np.array([cell for cell, _ in counted], np.int32),
+            np.array([rules.classes.index(named) for _, named in counted], np.int32),
+        )
+    if said:
+        ledger.hear(said)
     return ledger
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from edge.records.database import RecordsError
@@ -48,6 +47,8 @@ class SlideList(Queries):
         if rows:
             return rows[0]
         known = [str(row["id"]) for row in self._rows("SELECT id FROM slides ORDER BY rowid DESC")]
+        from difflib import get_close_matches  # whoever screens a slide never asks
+
         near = [one for one in known if name and name.casefold() in one.casefold()]
         near = (near or get_close_matches(name[:100], known, cutoff=0.5))[:3]
         meant = f"; did you mean {' or '.join(near)}?" if near else ";"

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.custody.merge import Merged, merge
+from edge.custody.verify import Inspection
 from edge.machine import clock
 from edge.records.book import Book
 from edge.records.database import RecordsError
@@ -154,3 +156,35 @@ def test_whole_pictures_of_counted_fields_are_kept_where_they_are_asked_for(
             assert pixels.shape == PIXELS.shape
             assert abs(pixels.astype(int) - PIXELS).mean() < 20
             assert row["overlaps"] == ([] if row["frame"] else [(4, 1.5, 2.5)])
+
+
+def _merged(records: Path, other: Path) -> Merged:
+    with Inspection(other) as there:
+        return merge(there, records, lambda *_: None)
+
+
+def test_a_slide_that_went_on_in_another_boot_comes_whole_into_other_records(
+    tmp_path: Path, machine: Machine
+) -> None:
+    path, copy = tmp_path / "r.db", tmp_path / "copy.db"
+    machine.set(TRUTH, "ntp")
+    Store(copy).close()  # a boot of its own, so that numbers differ
+    with Store(path) as store:
+        store.begin_slide("s", HEADER)
+        store.add(field(0, ["blast"]))
+        store.flush()
+    cut_off(path)
+    _merged(copy, path)
+    machine.boot(TRUTH + timedelta(days=1), after=timedelta(days=1))
+    with Book(path) as book, Store(path) as store:
+        store.go_on(book.found("s"), HEADER)
+        store.add(field(1, ["blast"]))
+        store.finish_slide(FINDING, TALLY)
+    found = _merged(copy, path)
+    assert found.extended == {"s": 2}, found
+    with Book(path) as one, Book(copy) as other:
+        assert other.checksum("s") == one.checksum("s")
+        for what in ("started_at", "finished_at", "gone_on", "state"):
+            assert other.found("s")[what] == one.found("s")[what]
+        times = [[row["captured_at"] for row in book.readings("s")] for book in (one, other)]
+        assert times[0] == times[1]
