@@ -46,7 +46,7 @@ def add_to(commands: command.Commands[command.Parser], records: Callable[[Path |
         "--json", metavar="PATH or -", help="write which files there are, one JSON object a slide"
     )
     parser.add_argument(
-        "--date", type=_date, default=datetime.now(UTC), metavar="ISO",
+        "--date", type=selection.moment, default=datetime.now(UTC), metavar="ISO",
         help="when the reports say that they were made (default: now)",
     )  # fmt: skip
     parser.add_argument("--records", type=Path, metavar="PATH", help="record store")
@@ -58,16 +58,6 @@ def _formats(text: str) -> tuple[str, ...]:
         shown = printable(strange[0]) if names else "nothing"
         raise argparse.ArgumentTypeError(f"{shown} is none of {', '.join(_FORMATS)}")
     return names
-
-
-def _date(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # the first and last days have no other time zone's
-        raise argparse.ArgumentTypeError(
-            f"{printable(text)} is no date like 2026-11-30 or 2026-11-30T09:12:00"
-        ) from None
 
 
 def _run(arguments: argparse.Namespace, records: Path) -> int:

@@ -19,6 +19,8 @@ FLAGS = "--search, --since, --until, --finding or --state"
 FINDINGS = ("refer", "read-film", "no-blasts-seen", "keep-scanning", "not-readable")
 """Of `edge.types.FindingKind`."""
 
+_DAY = 10  # characters of a date alone
+
 STATES = ("under way", "finished", "cut off", "signed")
 """Of `edge.records.states.State`."""
 
@@ -44,7 +46,8 @@ class Selection:
     def of(cls, arguments: argparse.Namespace) -> Self:
         """As `add_to`'s flags say."""
         given = vars(arguments)
-        return cls(given["search"], given["since"], given["until"], given["finding"], given["state"])
+        search = (given["search"] or "").strip() or None
+        return cls(search, given["since"], given["until"], given["finding"], given["state"])
 
     @property
     def asks(self) -> bool:
@@ -71,30 +74,29 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--search", metavar="TEXT", help="with it in identifier, patient, finding or initials"
     )
-    parser.add_argument("--since", type=_since, metavar="DATE", help="begun on this day or later (UTC)")
-    parser.add_argument("--until", type=_until, metavar="DATE", help="begun on this day or before (UTC)")
+    parser.add_argument("--since", type=moment, metavar="DATE", help="begun on this day or later (UTC)")
+    parser.add_argument("--until", type=_end, metavar="DATE", help="begun on this day or before (UTC)")
     parser.add_argument(
         "--finding", choices=FINDINGS, metavar="FINDING", help=f"with this one: {', '.join(FINDINGS)}"
     )
     parser.add_argument("--state", choices=STATES, metavar="STATE", help=f"in this one: {', '.join(STATES)}")
 
 
-def _since(text: str) -> datetime:
-    return _moment(text)[0]
-
-
-def _until(text: str) -> datetime:
-    moment, is_day = _moment(text)
-    return moment + timedelta(days=1) if is_day else moment
-
-
-def _moment(text: str) -> tuple[datetime, bool]:
-    """The moment, UTC, and whether it is a whole day."""
+def moment(text: str) -> datetime:
+    """For argparse: a day or a moment, UTC where no time zone is given."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the first and last days have no other time zone's
         raise argparse.ArgumentTypeError(
             f"{printable(text)} is no date like 2026-11-30 or 2026-11-30T09:12"
         ) from None
-    moment = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    return moment, len(text) <= 10
+
+
+def _end(text: str) -> datetime:
+    """For argparse: a moment, or the end of a day."""
+    found = moment(text)
+    try:
+        return found + timedelta(days=1) if len(text) <= _DAY else found
+    except OverflowError:
+        return found
