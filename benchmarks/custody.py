@@ -89,7 +89,7 @@ def measured(*arguments: object, status: int = 0) -> tuple[float, float]:
     """Seconds and peak MiB of `edge-slides` with these arguments."""
     began = time.perf_counter()
     command = [sys.executable, "-c", _MEASURED, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S)
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=_LIMIT_S)
     taken = time.perf_counter() - began
     if done.returncode != status:
         raise SystemExit(f"edge-slides {arguments[0]}: {done.stderr}")
