@@ -33,6 +33,7 @@ SECTIONS = {
     ),
     "Laboratories that it never saw": ("leftout", "away"),
     "What the camera and the box withstand": ("system-*", "focus", "flatfield", "arm64"),
+    "What leaves the device": ("report", "export", "custody"),
     "How fast, and how much memory": (
         "bench",
         "many_slides",

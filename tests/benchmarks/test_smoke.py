@@ -126,6 +126,7 @@ def test_help_says_what_it_measures_and_how_to_run_it(
         ("why", ["--data", "DATA", "--limit", "1"]),
         ("review", ["--cells", "40", "--rounds", "2", "--size", "80x24"]),
         ("report", ["--fields", "2", "--rounds", "1"]),
+        ("export", ["--slides", "10", "--cells", "20", "--formats", "csv,json"]),
         ("slides", ["--slides", "30", "--rounds", "2", "--size", "80x24"]),
     ],
 )
