@@ -52,6 +52,19 @@ def prepare() -> None:
     ran(str(PROGRAM / "python3"), "-m", "compileall", "-q", str(packages / "edge"))
 
 
+def passes(name: str, case: Callable[[], str]) -> bool:
+    """Run a case and tell how it went; whether it passed."""
+    began = monotonic()
+    try:
+        detail, passed = case(), True
+    except (AssertionError, subprocess.SubprocessError, sqlite3.Error, OSError) as error:
+        detail, passed = f"{type(error).__name__}: {error}", False
+    print(f"{'pass' if passed else 'FAIL'} {name} ({monotonic() - began:.0f} s): {detail}", flush=True)
+    if not passed:
+        print(said("leukoscope*", lines=40), flush=True)
+    return passed
+
+
 def camera_comes() -> None:
     """Plug the camera in: a picture that is turned down as too bright, for reading one takes long here."""
     ran("modprobe", "vivid", "n_devs=1", "node_types=0x1")
@@ -137,3 +150,10 @@ def settings() -> dict[str, str]:
         for path in Path("/etc").rglob("*")
         if path.is_symlink() or path.is_file()
     }
+
+
+def unlike(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """The files of /etc that differ, but for the users: they are never removed, the records are theirs."""
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    users = {f"/etc/{name}{old}" for name in ("passwd", "group", "shadow", "gshadow") for old in ("", "-")}
+    return changed - users - {"/etc/.pwd.lock"}

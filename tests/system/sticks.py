@@ -1,0 +1,366 @@
+"""Sticks in a guest with systemd: what is mounted when it is plugged in, and what becomes of it when it is pulled out.
+
+    python tests/system/sticks.py --vm PATH/vm-camera.sh     boots the guest and runs every case in it
+
+The kernel of the guest plays USB sticks. In the place of the screening runs a program that does what the cases
+ask, as the service's user and in the service's own view of the file system.
+Exit status 0: every case passed; 3: one did not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+from service_guest import PROGRAM, ROOT, STATE, device, passes, prepare, ran, said, settings, unlike, until
+from usb_sticks import (
+    EFI,
+    FAT,
+    IMAGES,
+    LINUX,
+    disk,
+    encrypted,
+    image,
+    insert,
+    plug,
+    pull,
+    sockets,
+    take_out,
+)
+
+PACKAGES = "dosfstools exfatprogs ntfs-3g fdisk cryptsetup-bin procps"
+PLACES = Path("/run/media/leukoscope")
+BEFORE: dict[str, str] = {}
+"""The files of /etc before setup."""
+
+IN_THE_SERVICE = f"""#!{PROGRAM}/python3
+import json, subprocess, time
+from pathlib import Path
+from edge.machine.systemd import ServiceNotifier
+notifier, asked = ServiceNotifier(), Path("{STATE}/asked")
+while True:
+    notifier.waiting(None)
+    if asked.exists():
+        done = subprocess.run(["sh", "-c", asked.read_text()], capture_output=True, text=True)
+        Path("{STATE}/told").write_text(json.dumps([done.returncode, done.stdout + done.stderr]))
+        asked.unlink()
+    time.sleep(0.3)
+"""
+
+DELIVER = """
+import sys
+from pathlib import Path
+from edge.files import mounts
+from edge.files.delivery import Delivery
+place, count = Path(sys.argv[1]), int(sys.argv[2])
+with Delivery(place / "leukoscope") as delivery:
+    for number in range(count):
+        delivery.deliver(f"Bêta Müller {number}.html", b"%8d" % number * 5000)
+print(delivery.safe_to_pull_out, *[mount.point for mount in mounts.carried() if not mount.read_only], sep="|")
+"""
+
+
+def main() -> int:
+    """Boot the guest, or in it run the cases."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--vm", type=Path, default=ROOT.parent / "shared" / "tools" / "vm-camera.sh")
+    parser.add_argument("--timeout", type=int, default=3600, metavar="S", help="for the guest as a whole")
+    parser.add_argument("--guest", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"only these: {', '.join(CASES)}")
+    arguments = parser.parse_args()
+    if not arguments.guest:
+        if not arguments.vm.exists():
+            parser.error(f"--vm {arguments.vm}: is not there; give the path of vm-camera.sh")
+        inside = [PROGRAM / "python3", "/mnt/host/tests/system/sticks.py", "--guest", *arguments.cases]
+        return subprocess.run(
+            [arguments.vm, "-S", "-M", "", "-t", str(arguments.timeout), "-d", ROOT, "--", *inside],
+            env=os.environ | {"VMCAM_APT": PACKAGES},
+            check=False,
+        ).returncode
+    prepare()
+    (PROGRAM / "edge-run").write_text(IN_THE_SERVICE)
+    Path("/opt/deliver.py").write_text(DELIVER)
+    sockets()
+    BEFORE.update(settings())
+    chosen = ["installs", *(name for name in arguments.cases or CASES if name != "installs")]
+    failed = [name for name in chosen if not passes(name, CASES[name])]
+    print(f"failed: {', '.join(failed)}" if failed else "all passed", flush=True)
+    return 3 if failed else 0
+
+
+# --- the cases, in this order -------------------------------------------------------------------------------
+
+
+def installs() -> str:
+    """Setup installs it, and a stick that was plugged in before is there afterwards."""
+    plug(0, image("vfat", "EARLY"))
+    until(lambda: "EARLY" in ran("lsblk", "--output", "LABEL"), "the stick is recognised")
+    setup = ("setup", "--profile", "/opt/guest.toml", "--with", "sticks", "--yes")
+    device(*setup)
+    until((PLACES / "EARLY").is_mount, "the stick is mounted")
+    told = _inside(f"id; ls -d {PLACES}/EARLY")
+    assert "nothing to do" in device(*setup)
+    _pull(0, "EARLY")
+    return " ".join(told.split())
+
+
+def writes() -> str:
+    """FAT: the service's user alone has it, writes reports to it, and finds it again after a new start."""
+    plug(0, image("vfat", "MY STICK"))
+    took = _mounted("MY_STICK")
+    place = PLACES / "MY_STICK"
+    status = place.stat()
+    user, group = (int(ran("id", option, "leukoscope")) for option in ("-u", "-g"))
+    assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (user, group, 0o700), status
+    options = _options(place)
+    assert options >= {"rw", "nosuid", "nodev", "noexec", "nosymfollow", "dirsync", "flush", "utf8"}, options
+    _deliver(place)
+    refused = _inside(f"cp /bin/true {place} && {place}/true", fails=True)
+    ran("systemctl", "restart", "leukoscope.service")
+    _deliver(place)
+    _pull(0, "MY_STICK")
+    return f"mounted after {took:.0f} s, {','.join(sorted(options))}; a program on it: {refused.strip()}"
+
+
+def kinds() -> str:
+    """exFAT, NTFS and ext4 in partitions: the first two are the service's user's, ext4 is as it is."""
+    folder = IMAGES / "ext4"
+    (folder / "theirs").mkdir(parents=True)
+    ran("chown", "leukoscope:", str(folder / "theirs"))
+    ran("cp", "/usr/bin/id", str(folder))
+    (folder / "id").chmod(0o4755)
+    (folder / "link").symlink_to("/var")
+    for socket, kind, type_ in ((0, "exfat", "7"), (1, "ntfs", "7")):
+        plug(socket, disk((type_, image(kind, f"{kind} s"))))
+        _mounted(f"{kind}_s")
+        _deliver(PLACES / f"{kind}_s")
+    plug(2, disk((LINUX, image("ext4", "ext", "-d", str(folder)))))
+    _mounted("ext")
+    place = PLACES / "ext"
+    assert place.stat().st_uid == 0
+    assert _options(place) >= {"rw", "nosuid", "nodev", "noexec", "nosymfollow"}
+    _inside(f"touch {place}/file", fails=True)
+    _deliver(place / "theirs")
+    assert (place / "id").stat().st_mode & 0o4000
+    for command in (f"{place}/id", f"/lib64/ld-linux-x86-64.so.2 {place}/id", f"ls {place}/link/"):
+        _inside(command, fails=True)
+    shown = {name: ",".join(sorted(_options(PLACES / name))) for name in ("exfat_s", "ntfs_s", "ext")}
+    for socket, name in enumerate(shown):
+        _pull(socket, name)
+    return str(shown)
+
+
+def pulled_out() -> str:
+    """Pulled out in the middle of a delivery: it is gone at once, and every file that has its name is whole."""
+    whole = {}
+    for kind in ("vfat", "exfat", "ntfs", "ext4"):
+        stick = image(kind, "PULLED", *(["-E", "root_owner=999:999"] if kind == "ext4" else []))
+        plug(0, stick)
+        _mounted("PULLED")
+        if kind == "ext4":
+            ran("chown", "leukoscope:", str(PLACES / "PULLED"))
+        _inside(f"exec >/dev/null 2>&1; {PROGRAM}/python3 /opt/deliver.py {PLACES}/PULLED 100000 &")
+        folder = PLACES / "PULLED/leukoscope"
+        until(lambda: len(list(folder.glob("B*"))) > 3, "files are delivered")  # noqa: B023
+        _pull(0, "PULLED")
+        until(lambda: "deliver.py" not in ran("ps", "ax"), "the delivery has ended")
+        plug(0, stick)
+        _mounted("PULLED")
+        files = list(folder.glob("B*"))
+        assert files
+        assert all(file.stat().st_size == 40000 for file in files), files
+        assert len({file.read_bytes() for file in files}) == len(files)
+        assert "rw" in _options(PLACES / "PULLED")
+        _deliver(PLACES / "PULLED")
+        whole[kind] = len(files)
+        _pull(0, "PULLED")
+    return f"whole files: {whole}"
+
+
+def labels() -> str:
+    """Whatever is in a label, the place has a plain name of its own, below the one folder."""
+    odd = ["../../../etc", "..", "a b'c\"d", "$(reboot);", "-rf *", "Отчёты", "x/y\\z", "", "`id`\n%n%s"]
+    places = {}
+    for label in odd:
+        plug(0, image("ext4", label))
+        until(lambda: len(list(PLACES.iterdir())) == 1 and next(PLACES.iterdir()).is_mount(), "it is mounted")
+        (place,) = PLACES.iterdir()
+        places[label] = place.name
+        pull(0)
+        until(lambda: not list(PLACES.iterdir()), "it is gone")
+    assert all(name.replace("_", "").replace("-", "").isalnum() for name in places.values()), places
+    assert places[""] == places[".."] == "stick"
+    return str(places)
+
+
+def twins() -> str:
+    """Two of the same name at once have two places, and each goes alone."""
+    stick = image("vfat", "TWIN")
+    other = IMAGES / "twin.img"
+    other.write_bytes(stick.read_bytes())
+    plug(0, stick)
+    plug(1, other)
+    until(lambda: len([place for place in PLACES.glob("TWIN*") if place.is_mount()]) == 2, "both are mounted")
+    names = sorted(place.name for place in PLACES.iterdir())
+    for name in names:
+        _deliver(PLACES / name)
+    pull(0)
+    until(lambda: len(list(PLACES.iterdir())) == 1, "one is gone")
+    (left,) = PLACES.iterdir()
+    _deliver(left)
+    _pull(1, left.name)
+    return str(names)
+
+
+def locked() -> str:
+    """One whose switch says so is only read, and one that cannot be read leaves nothing behind."""
+    plug(0, image("vfat", "LOCKED"), read_only=True)
+    _mounted("LOCKED")
+    assert "ro" in _options(PLACES / "LOCKED")
+    _inside(f"ls {PLACES}/LOCKED")
+    refused = _inside(f"touch {PLACES}/LOCKED/file", fails=True)
+    broken = image("ext4", "BROKEN")
+    with broken.open("r+b") as file:
+        file.truncate(4 << 20)
+    plug(1, broken)
+    until(lambda: "BROKEN" in said("leukoscope-stick@*"), "it was tried")
+    until(lambda: not (PLACES / "BROKEN").exists(), "nothing is left of it")
+    pull(1)
+    _pull(0, "LOCKED")
+    return refused.strip()
+
+
+def left_alone() -> str:
+    """Records, encrypted ones, swap, a start-up loader, what fstab names, and disks in use are not mounted."""
+    fstab = Path("/etc/fstab")
+    before = fstab.read_text()
+    fstab.write_text(before + "LABEL=NAMED /mnt/named vfat noauto 0 0\n")
+    in_use = disk((LINUX, image("ext4", "USED")), (FAT, image("vfat", "BESIDE")))
+    cases = {
+        "records": image("ext4", "LEUKOSCOPE"),
+        "records' disk": disk((FAT, image("vfat", "BESIDE")), (LINUX, image("ext4", "LEUKOSCOPE"))),
+        "encrypted": disk((LINUX, encrypted())),
+        "swap": image("swap", "SWAP"),
+        "loader": disk((EFI, image("vfat", "EFI"))),
+        "named": image("vfat", "NAMED"),
+    }
+    witness = image("vfat", "WITNESS")
+    for name, stick in cases.items():
+        plug(0, stick)
+        _settled()
+        plug(1, witness)  # had the other one been mounted, it would be by now
+        _mounted("WITNESS")
+        assert [place.name for place in PLACES.iterdir()] == ["WITNESS"], name
+        pull(0)
+        _pull(1, "WITNESS")
+    fstab.write_text(before + "LABEL=USED /mnt ext4 x-systemd.automount,nofail 0 0\n")
+    ran("systemctl", "daemon-reload")
+    plug(0, in_use)
+    until(lambda: "USED" in ran("lsblk", "--output", "LABEL"), "it is recognised")
+    _settled()
+    names = sorted(place.name for place in PLACES.iterdir())
+    fstab.write_text(before)
+    ran("systemctl", "daemon-reload")
+    pull(0)
+    until(lambda: not list(PLACES.iterdir()), "it is gone")
+    return f"{', '.join(cases)}; beside one that fstab names: {names}"
+
+
+def reader() -> str:
+    """A card taken out of a reader that stays: it is gone, and so is the next; with and without partitions."""
+    took = []
+    for card in (image("vfat", "CARD"), disk((FAT, image("vfat", "CARD")))):
+        plug(0, card, reader=True)
+        for _ in range(2):
+            _mounted("CARD")
+            _deliver(PLACES / "CARD")
+            began = monotonic()
+            take_out(0)
+            until(lambda: not (PLACES / "CARD").exists(), "the card is gone")
+            took.append(f"{monotonic() - began:.0f} s")
+            insert(0, card)
+        _mounted("CARD")
+        _pull(0, "CARD")
+    return f"gone after {', '.join(took)}"
+
+
+def undone() -> str:
+    """Undo lets go of the stick that is plugged in and gives back everything; no other is mounted then."""
+    plug(0, image("vfat", "LAST"))
+    _mounted("LAST")
+    device("setup", "--undo", "--yes")
+    assert not PLACES.exists()
+    after = settings()
+    assert not unlike(BEFORE, after), unlike(BEFORE, after)
+    pull(0)
+    plug(1, image("vfat", "LATER"))
+    until(lambda: "LATER" in ran("lsblk", "--output", "LABEL"), "it is recognised")
+    _settled()
+    assert "LATER" not in Path("/proc/self/mountinfo").read_text()
+    assert "leukoscope-stick@" not in ran("systemctl", "list-units", "--all", "--plain", "--no-legend")
+    return f"{len(after)} files of /etc as before"
+
+
+CASES: dict[str, Callable[[], str]] = {
+    case.__name__: case
+    for case in (
+        *(installs, writes, kinds, pulled_out, labels, twins, locked, left_alone, reader),
+        undone,
+    )
+}
+
+
+def _inside(command: str, *, fails: bool = False) -> str:
+    """What a command says that the service runs."""
+    half = STATE / "asked.part"
+    half.write_text(command)
+    half.chmod(0o644)
+    half.rename(STATE / "asked")
+    until(lambda: not (STATE / "asked").exists(), f"the service has run {command}")
+    status, said_ = json.loads((STATE / "told").read_text())
+    assert bool(status) == fails, f"{command}: {status}: {said_}"
+    return str(said_)
+
+
+def _deliver(place: Path) -> None:
+    """The service delivers reports there, and says that it is safe to pull it out."""
+    safe, *carried = _inside(f"{PROGRAM}/python3 /opt/deliver.py {place} 3").strip().split("|")
+    assert "safe to pull out" in safe, safe
+    assert any(place.is_relative_to(point) for point in carried), carried
+    assert len(list((place / "leukoscope").glob("B*.html"))) >= 3
+
+
+def _mounted(name: str) -> float:
+    began = monotonic()
+    until((PLACES / name).is_mount, f"{name} is mounted")
+    return monotonic() - began
+
+
+def _pull(socket: int, name: str) -> None:
+    """Pull it out; it is gone for everybody, the service too."""
+    pull(socket)
+    until(lambda: not (PLACES / name).exists(), f"{name} is gone")
+    assert f"{PLACES}/{name} " not in _inside("cat /proc/self/mountinfo")
+
+
+def _settled() -> None:
+    ran("udevadm", "settle")
+    until(lambda: not ran("systemctl", "list-jobs", "--no-legend").count("stick"), "systemd is done with it")
+
+
+def _options(place: Path) -> set[str]:
+    """Those of the mount and of its file system."""
+    (found,) = json.loads(ran("findmnt", "--json", "--output", "OPTIONS", str(place)))["filesystems"]
+    return set(found["options"].split(","))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
