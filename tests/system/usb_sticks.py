@@ -1,4 +1,4 @@
-"""Sticks for the guest: the kernel plays a USB host with sockets of its own, and what is plugged into them."""
+"""Sticks for the guest: its kernel plays a USB host with sockets, and what is plugged into them."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def sockets() -> None:
 
 def plug(socket: int, image: Path, *, read_only: bool = False, reader: bool = False) -> None:
     """Plug in a stick, or a reader with a card, which can be taken out alone."""
+    pull(socket)
     lun = _lun(socket)
     (lun / "file").write_text("\n")
     (lun / "removable").write_text(f"{int(reader)}")
@@ -54,7 +55,9 @@ def plug(socket: int, image: Path, *, read_only: bool = False, reader: bool = Fa
 
 def pull(socket: int) -> None:
     """Pull it out, whatever is at work in it."""
-    (GADGETS / str(socket) / "UDC").write_text("\n")
+    socket_ = GADGETS / str(socket) / "UDC"
+    if socket_.read_text().strip():
+        socket_.write_text("\n")
 
 
 def insert(socket: int, image: Path) -> None:
