@@ -10,7 +10,6 @@ Exit status 0: every case passed; 3: one did not.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import subprocess
@@ -19,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 
+from guest import run
 from service_guest import (
     PROGRAM,
-    ROOT,
     STATE,
     WATCHDOG_S,
     asked,
@@ -29,7 +28,6 @@ from service_guest import (
     device,
     fill,
     now,
-    passes,
     prepare,
     ran,
     readings,
@@ -50,29 +48,13 @@ BEFORE: dict[str, str] = {}
 
 def main() -> int:
     """Boot the guest, or in it run the cases."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--vm", type=Path, default=ROOT.parent / "shared" / "tools" / "vm-camera.sh")
-    parser.add_argument("--timeout", type=int, default=5400, metavar="S", help="for the guest as a whole")
-    parser.add_argument("--guest", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"only these: {', '.join(CASES)}")
-    arguments = parser.parse_args()
-    if not arguments.guest:
-        if not arguments.vm.exists():
-            parser.error(f"--vm {arguments.vm}: is not there; give the path of vm-camera.sh")
-        inside = [PROGRAM / "python3", "/mnt/host/tests/system/service.py", "--guest", *arguments.cases]
-        screen = Path(__file__).with_name("screen")
-        return subprocess.run(
-            [arguments.vm, "-S", "-M", "", "-t", str(arguments.timeout), "-d", ROOT, "--", *inside],
-            env=os.environ | {"PATH": f"{screen}:{os.environ['PATH']}", "VMCAM_APT": PACKAGES},
-            check=False,
-        ).returncode
+    screen = Path(__file__).with_name("screen")
+    return run(__file__, __doc__, CASES, _begin, packages=PACKAGES, timeout_s=5400, programs=screen)
+
+
+def _begin() -> None:
     prepare()
     BEFORE.update(settings())
-    failed = [name for name in arguments.cases or CASES if not passes(name, CASES[name])]
-    print(f"failed: {', '.join(failed)}" if failed else "all passed", flush=True)
-    return 3 if failed else 0
 
 
 # --- the cases, in this order -------------------------------------------------------------------------------

@@ -52,19 +52,6 @@ def prepare() -> None:
     ran(str(PROGRAM / "python3"), "-m", "compileall", "-q", str(packages / "edge"))
 
 
-def passes(name: str, case: Callable[[], str]) -> bool:
-    """Run a case and tell how it went; whether it passed."""
-    began = monotonic()
-    try:
-        detail, passed = case(), True
-    except (AssertionError, subprocess.SubprocessError, sqlite3.Error, OSError) as error:
-        detail, passed = f"{type(error).__name__}: {error}", False
-    print(f"{'pass' if passed else 'FAIL'} {name} ({monotonic() - began:.0f} s): {detail}", flush=True)
-    if not passed:
-        print(said("leukoscope*", lines=40), flush=True)
-    return passed
-
-
 def camera_comes() -> None:
     """Plug the camera in: a picture that is turned down as too bright, for reading one takes long here."""
     ran("modprobe", "vivid", "n_devs=1", "node_types=0x1")

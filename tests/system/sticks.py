@@ -9,16 +9,14 @@ Exit status 0: every case passed; 3: one did not.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from service_guest import PROGRAM, ROOT, STATE, device, passes, prepare, ran, said, settings, unlike, until
+from guest import run
+from service_guest import PROGRAM, device, prepare, ran, said, settings, unlike, until
+from stick_guest import PLACES, deliver, inside, mounted, options_of, pulled, settled, stand_in
 from usb_sticks import (
     EFI,
     FAT,
@@ -35,65 +33,20 @@ from usb_sticks import (
 )
 
 PACKAGES = "dosfstools exfatprogs ntfs-3g fdisk cryptsetup-bin procps"
-PLACES = Path("/run/media/leukoscope")
 BEFORE: dict[str, str] = {}
 """The files of /etc before setup."""
-
-IN_THE_SERVICE = f"""#!{PROGRAM}/python3
-import json, subprocess, time
-from pathlib import Path
-from edge.machine.systemd import ServiceNotifier
-notifier, asked = ServiceNotifier(), Path("{STATE}/asked")
-while True:
-    notifier.waiting(None)
-    if asked.exists():
-        done = subprocess.run(["sh", "-c", asked.read_text()], capture_output=True, text=True)
-        Path("{STATE}/told").write_text(json.dumps([done.returncode, done.stdout + done.stderr]))
-        asked.unlink()
-    time.sleep(0.3)
-"""
-
-DELIVER = """
-import sys
-from pathlib import Path
-from edge.files import mounts
-from edge.files.delivery import Delivery
-place, count = Path(sys.argv[1]), int(sys.argv[2])
-with Delivery(place / "leukoscope") as delivery:
-    for number in range(count):
-        delivery.deliver(f"Bêta Müller {number}.html", b"%8d" % number * 5000)
-print(delivery.safe_to_pull_out, *[mount.point for mount in mounts.carried() if not mount.read_only], sep="|")
-"""
 
 
 def main() -> int:
     """Boot the guest, or in it run the cases."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--vm", type=Path, default=ROOT.parent / "shared" / "tools" / "vm-camera.sh")
-    parser.add_argument("--timeout", type=int, default=3600, metavar="S", help="for the guest as a whole")
-    parser.add_argument("--guest", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"only these: {', '.join(CASES)}")
-    arguments = parser.parse_args()
-    if not arguments.guest:
-        if not arguments.vm.exists():
-            parser.error(f"--vm {arguments.vm}: is not there; give the path of vm-camera.sh")
-        inside = [PROGRAM / "python3", "/mnt/host/tests/system/sticks.py", "--guest", *arguments.cases]
-        return subprocess.run(
-            [arguments.vm, "-S", "-M", "", "-t", str(arguments.timeout), "-d", ROOT, "--", *inside],
-            env=os.environ | {"VMCAM_APT": PACKAGES},
-            check=False,
-        ).returncode
+    return run(__file__, __doc__, CASES, _begin, packages=PACKAGES, timeout_s=3600)
+
+
+def _begin() -> None:
     prepare()
-    (PROGRAM / "edge-run").write_text(IN_THE_SERVICE)
-    Path("/opt/deliver.py").write_text(DELIVER)
+    stand_in()
     sockets()
     BEFORE.update(settings())
-    chosen = ["installs", *(name for name in arguments.cases or CASES if name != "installs")]
-    failed = [name for name in chosen if not passes(name, CASES[name])]
-    print(f"failed: {', '.join(failed)}" if failed else "all passed", flush=True)
-    return 3 if failed else 0
 
 
 # --- the cases, in this order -------------------------------------------------------------------------------
@@ -106,27 +59,27 @@ def installs() -> str:
     setup = ("setup", "--profile", "/opt/guest.toml", "--with", "sticks", "--yes")
     device(*setup)
     until((PLACES / "EARLY").is_mount, "the stick is mounted")
-    told = _inside(f"id; ls -d {PLACES}/EARLY")
+    told = inside(f"id; ls -d {PLACES}/EARLY")
     assert "nothing to do" in device(*setup)
-    _pull(0, "EARLY")
+    pulled(0, "EARLY")
     return " ".join(told.split())
 
 
 def writes() -> str:
     """FAT: the service's user alone has it, writes reports to it, and finds it again after a new start."""
     plug(0, image("vfat", "MY STICK"))
-    took = _mounted("MY_STICK")
+    took = mounted("MY_STICK")
     place = PLACES / "MY_STICK"
     status = place.stat()
     user, group = (int(ran("id", option, "leukoscope")) for option in ("-u", "-g"))
     assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (user, group, 0o700), status
-    options = _options(place)
+    options = options_of(place)
     assert options >= {"rw", "nosuid", "nodev", "noexec", "nosymfollow", "dirsync", "flush", "utf8"}, options
-    _deliver(place)
-    refused = _inside(f"cp /bin/true {place} && {place}/true", fails=True)
+    deliver(place)
+    refused = inside(f"cp /bin/true {place} && {place}/true", fails=True)
     ran("systemctl", "restart", "leukoscope.service")
-    _deliver(place)
-    _pull(0, "MY_STICK")
+    deliver(place)
+    pulled(0, "MY_STICK")
     return f"mounted after {took:.0f} s, {','.join(sorted(options))}; a program on it: {refused.strip()}"
 
 
@@ -140,21 +93,21 @@ def kinds() -> str:
     (folder / "link").symlink_to("/var")
     for socket, kind, type_ in ((0, "exfat", "7"), (1, "ntfs", "7")):
         plug(socket, disk((type_, image(kind, f"{kind} s"))))
-        _mounted(f"{kind}_s")
-        _deliver(PLACES / f"{kind}_s")
+        mounted(f"{kind}_s")
+        deliver(PLACES / f"{kind}_s")
     plug(2, disk((LINUX, image("ext4", "ext", "-d", str(folder)))))
-    _mounted("ext")
+    mounted("ext")
     place = PLACES / "ext"
     assert place.stat().st_uid == 0
-    assert _options(place) >= {"rw", "nosuid", "nodev", "noexec", "nosymfollow"}
-    _inside(f"touch {place}/file", fails=True)
-    _deliver(place / "theirs")
+    assert options_of(place) >= {"rw", "nosuid", "nodev", "noexec", "nosymfollow"}
+    inside(f"touch {place}/file", fails=True)
+    deliver(place / "theirs")
     assert (place / "id").stat().st_mode & 0o4000
     for command in (f"{place}/id", f"/lib64/ld-linux-x86-64.so.2 {place}/id", f"ls {place}/link/"):
-        _inside(command, fails=True)
-    shown = {name: ",".join(sorted(_options(PLACES / name))) for name in ("exfat_s", "ntfs_s", "ext")}
+        inside(command, fails=True)
+    shown = {name: ",".join(sorted(options_of(PLACES / name))) for name in ("exfat_s", "ntfs_s", "ext")}
     for socket, name in enumerate(shown):
-        _pull(socket, name)
+        pulled(socket, name)
     return str(shown)
 
 
@@ -164,24 +117,24 @@ def pulled_out() -> str:
     for kind in ("vfat", "exfat", "ntfs", "ext4"):
         stick = image(kind, "PULLED")
         plug(0, stick)
-        _mounted("PULLED")
+        mounted("PULLED")
         if kind == "ext4":
             ran("chown", "leukoscope:", str(PLACES / "PULLED"))
-        _inside(f"exec >/dev/null 2>&1; {PROGRAM}/python3 /opt/deliver.py {PLACES}/PULLED 100000 &")
+        inside(f"exec >/dev/null 2>&1; {PROGRAM}/python3 /opt/deliver.py {PLACES}/PULLED 100000 &")
         folder = PLACES / "PULLED/leukoscope"
         until(lambda: len(list(folder.glob("B*"))) > 3, "files are delivered")  # noqa: B023
-        _pull(0, "PULLED")
+        pulled(0, "PULLED")
         until(lambda: "deliver.py" not in ran("ps", "ax"), "the delivery has ended")
         plug(0, stick)
-        _mounted("PULLED")
+        mounted("PULLED")
         files = list(folder.glob("B*"))
         assert files
         assert all(file.stat().st_size == 40000 for file in files), files
         assert len({file.read_bytes() for file in files}) == len(files)
-        assert "rw" in _options(PLACES / "PULLED")
-        _deliver(PLACES / "PULLED")
+        assert "rw" in options_of(PLACES / "PULLED")
+        deliver(PLACES / "PULLED")
         whole[kind] = len(files)
-        _pull(0, "PULLED")
+        pulled(0, "PULLED")
     return f"whole files: {whole}"
 
 
@@ -211,22 +164,22 @@ def twins() -> str:
     until(lambda: len([place for place in PLACES.glob("TWIN*") if place.is_mount()]) == 2, "both are mounted")
     names = sorted(place.name for place in PLACES.iterdir())
     for name in names:
-        _deliver(PLACES / name)
+        deliver(PLACES / name)
     pull(0)
     until(lambda: len(list(PLACES.iterdir())) == 1, "one is gone")
     (left,) = PLACES.iterdir()
-    _deliver(left)
-    _pull(1, left.name)
+    deliver(left)
+    pulled(1, left.name)
     return str(names)
 
 
 def locked() -> str:
     """One whose switch says so is only read, and one that cannot be read leaves nothing behind."""
     plug(0, image("vfat", "LOCKED"), read_only=True)
-    _mounted("LOCKED")
-    assert "ro" in _options(PLACES / "LOCKED")
-    _inside(f"ls {PLACES}/LOCKED")
-    refused = _inside(f"touch {PLACES}/LOCKED/file", fails=True)
+    mounted("LOCKED")
+    assert "ro" in options_of(PLACES / "LOCKED")
+    inside(f"ls {PLACES}/LOCKED")
+    refused = inside(f"touch {PLACES}/LOCKED/file", fails=True)
     broken = image("ext4", "BROKEN")
     with broken.open("r+b") as file:
         file.truncate(4 << 20)
@@ -234,7 +187,7 @@ def locked() -> str:
     until(lambda: "BROKEN" in said("leukoscope-stick@*"), "it was tried")
     until(lambda: not (PLACES / "BROKEN").exists(), "nothing is left of it")
     pull(1)
-    _pull(0, "LOCKED")
+    pulled(0, "LOCKED")
     return refused.strip()
 
 
@@ -255,12 +208,12 @@ def left_alone() -> str:
     try:
         for name, stick in cases.items():
             plug(0, stick)
-            _settled()
+            settled()
             plug(1, witness)  # had the other one been mounted, it would be by now
-            _mounted("WITNESS")
+            mounted("WITNESS")
             assert [place.name for place in PLACES.iterdir()] == ["WITNESS"], name
             pull(0)
-            _pull(1, "WITNESS")
+            pulled(1, "WITNESS")
     finally:
         fstab.write_text(before)
     return ", ".join(cases)
@@ -272,22 +225,22 @@ def reader() -> str:
     for card in (image("vfat", "CARD"), disk((FAT, image("vfat", "CARD")))):
         plug(0, card, reader=True)
         for _ in range(2):
-            _mounted("CARD")
-            _deliver(PLACES / "CARD")
+            mounted("CARD")
+            deliver(PLACES / "CARD")
             began = monotonic()
             take_out(0)
             until(lambda: not (PLACES / "CARD").exists(), "the card is gone")
             took.append(f"{monotonic() - began:.0f} s")
             insert(0, card)
-        _mounted("CARD")
-        _pull(0, "CARD")
+        mounted("CARD")
+        pulled(0, "CARD")
     return f"gone after {', '.join(took)}"
 
 
 def undone() -> str:
     """Undo lets go of the stick that is plugged in and gives back everything; no other is mounted then."""
     plug(0, image("vfat", "LAST"))
-    _mounted("LAST")
+    mounted("LAST")
     device("setup", "--undo", "--yes")
     assert not PLACES.exists()
     after = settings()
@@ -295,7 +248,7 @@ def undone() -> str:
     pull(0)
     plug(1, image("vfat", "LATER"))
     until(lambda: "LATER" in ran("lsblk", "--output", "LABEL"), "it is recognised")
-    _settled()
+    settled()
     assert "LATER" not in Path("/proc/self/mountinfo").read_text()
     assert "leukoscope-stick@" not in ran("systemctl", "list-units", "--all", "--plain", "--no-legend")
     return f"{len(after)} files of /etc as before"
@@ -308,50 +261,6 @@ CASES: dict[str, Callable[[], str]] = {
         undone,
     )
 }
-
-
-def _inside(command: str, *, fails: bool = False) -> str:
-    """What a command says that the service runs."""
-    half = STATE / "asked.part"
-    half.write_text(command)
-    half.chmod(0o644)
-    half.rename(STATE / "asked")
-    until(lambda: not (STATE / "asked").exists(), f"the service has run {command}")
-    status, said_ = json.loads((STATE / "told").read_text())
-    assert bool(status) == fails, f"{command}: {status}: {said_}"
-    return str(said_)
-
-
-def _deliver(place: Path) -> None:
-    """The service delivers reports there, and says that it is safe to pull it out."""
-    safe, *carried = _inside(f"{PROGRAM}/python3 /opt/deliver.py {place} 3").strip().split("|")
-    assert "safe to pull out" in safe, safe
-    assert any(place.is_relative_to(point) for point in carried), carried
-    assert len(list((place / "leukoscope").glob("B*.html"))) >= 3
-
-
-def _mounted(name: str) -> float:
-    began = monotonic()
-    until((PLACES / name).is_mount, f"{name} is mounted")
-    return monotonic() - began
-
-
-def _pull(socket: int, name: str) -> None:
-    """Pull it out; it is gone for everybody, the service too."""
-    pull(socket)
-    until(lambda: not (PLACES / name).exists(), f"{name} is gone")
-    assert f"{PLACES}/{name} " not in _inside("cat /proc/self/mountinfo")
-
-
-def _settled() -> None:
-    ran("udevadm", "settle")
-    until(lambda: not ran("systemctl", "list-jobs", "--no-legend").count("stick"), "systemd is done with it")
-
-
-def _options(place: Path) -> set[str]:
-    """Those of the mount and of its file system."""
-    (found,) = json.loads(ran("findmnt", "--json", "--output", "OPTIONS", str(place)))["filesystems"]
-    return set(found["options"].split(","))
 
 
 if __name__ == "__main__":
