@@ -173,6 +173,18 @@ def twins() -> str:
     return str(names)
 
 
+def at_once() -> str:
+    """One pulled out and another plugged in without a pause: it is there, and not the one before."""
+    sticks = {name: image("vfat", name) for name in ("ONE", "OTHER")}
+    took = []
+    for name in [*sticks] * 2:
+        plug(0, sticks[name])
+        took.append(f"{mounted(name):.0f} s")
+        assert [place.name for place in PLACES.iterdir()] == [name]
+    pulled(0, "OTHER")
+    return ", ".join(took)
+
+
 def locked() -> str:
     """One whose switch says so is only read, and one that cannot be read leaves nothing behind."""
     plug(0, image("vfat", "LOCKED"), read_only=True)
@@ -257,7 +269,7 @@ def undone() -> str:
 CASES: dict[str, Callable[[], str]] = {
     case.__name__: case
     for case in (
-        *(installs, writes, kinds, pulled_out, labels, twins, locked, left_alone, reader),
+        *(installs, writes, kinds, pulled_out, labels, twins, at_once, locked, left_alone, reader),
         undone,
     )
 }
