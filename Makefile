@@ -34,9 +34,10 @@ tests: $(VENV)/.workstation
 test-published: $(VENV)/.workstation  ## tests of the published systems
 	$(PYTEST) -m published
 
-system-test: $(VENV)/.workstation  ## every fault of a camera, in an emulated machine with the kernel's test drivers: half an hour
+system-test: $(VENV)/.workstation  ## every fault of a camera, the service and sticks, in an emulated machine with the kernel's test drivers: half an hour
 	$(BIN)/python tests/system/cameras.py
 	$(BIN)/python tests/system/service.py
+	$(BIN)/python tests/system/sticks.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'

@@ -135,7 +135,7 @@ def test_systemd_accepts_the_units_and_calls_them_safe(tmp_path: Path, name: str
     assert float(exposure[1]) <= EXPOSURE
 
 
-@pytest.mark.parametrize("name", ["network", "jetson", "raspberry-pi", "read-only"])
+@pytest.mark.parametrize("name", ["network", "jetson", "raspberry-pi", "read-only", "sticks"])
 def test_systemd_accepts_what_other_parts_add(tmp_path: Path, name: str) -> None:
     analyze = program("systemd-analyze")
     values = parts_.values(profile("jetson-orin-nano"), str(tmp_path / "bin"))
@@ -159,12 +159,13 @@ def test_a_misspelt_setting_would_be_noticed(tmp_path: Path) -> None:
     assert "ProtectHonk" in ran(analyze, "verify", "--man=no", unit).stderr
 
 
-def test_udev_accepts_the_rules(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["udev", "sticks"])
+def test_udev_accepts_the_rules(tmp_path: Path, name: str) -> None:
     udevadm = program("udevadm")
     if int(ran(udevadm, "--version").stdout.split()[0]) < 254:
         pytest.skip("udevadm verify came with systemd 254")
-    written(tmp_path, [part("udev")])
-    rules = tmp_path / "etc/udev/rules.d/70-leukoscope.rules"
+    written(tmp_path, [part(name)])
+    (rules,) = (tmp_path / "etc/udev/rules.d").iterdir()
     verified = ran(udevadm, "verify", rules)
     assert verified.returncode == 0, verified.stdout + verified.stderr
 

@@ -10,19 +10,17 @@ Exit status 0: every case passed; 3: one did not.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 
+from guest import run
 from service_guest import (
     PROGRAM,
-    ROOT,
     STATE,
     WATCHDOG_S,
     asked,
@@ -36,6 +34,7 @@ from service_guest import (
     said,
     settings,
     show,
+    unlike,
     until,
 )
 from service_screen import kiosk, kiosk_comes_back, kiosk_ends, kiosk_plain
@@ -49,41 +48,13 @@ BEFORE: dict[str, str] = {}
 
 def main() -> int:
     """Boot the guest, or in it run the cases."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--vm", type=Path, default=ROOT.parent / "shared" / "tools" / "vm-camera.sh")
-    parser.add_argument("--timeout", type=int, default=5400, metavar="S", help="for the guest as a whole")
-    parser.add_argument("--guest", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"only these: {', '.join(CASES)}")
-    arguments = parser.parse_args()
-    if not arguments.guest:
-        if not arguments.vm.exists():
-            parser.error(f"--vm {arguments.vm}: is not there; give the path of vm-camera.sh")
-        inside = [PROGRAM / "python3", "/mnt/host/tests/system/service.py", "--guest", *arguments.cases]
-        screen = Path(__file__).with_name("screen")
-        return subprocess.run(
-            [arguments.vm, "-S", "-M", "", "-t", str(arguments.timeout), "-d", ROOT, "--", *inside],
-            env=os.environ | {"PATH": f"{screen}:{os.environ['PATH']}", "VMCAM_APT": PACKAGES},
-            check=False,
-        ).returncode
+    screen = Path(__file__).with_name("screen")
+    return run(__file__, __doc__, CASES, _begin, packages=PACKAGES, timeout_s=5400, programs=screen)
+
+
+def _begin() -> None:
     prepare()
     BEFORE.update(settings())
-    failed = [name for name in arguments.cases or CASES if not _passes(name, CASES[name])]
-    print(f"failed: {', '.join(failed)}" if failed else "all passed", flush=True)
-    return 3 if failed else 0
-
-
-def _passes(name: str, case: Callable[[], str]) -> bool:
-    began = monotonic()
-    try:
-        detail, passed = case(), True
-    except (AssertionError, subprocess.SubprocessError, sqlite3.Error, OSError) as error:
-        detail, passed = f"{type(error).__name__}: {error}", False
-    print(f"{'pass' if passed else 'FAIL'} {name} ({monotonic() - began:.0f} s): {detail}", flush=True)
-    if not passed:
-        print(said("leukoscope*", lines=40), flush=True)
-    return passed
 
 
 # --- the cases, in this order -------------------------------------------------------------------------------
@@ -221,10 +192,7 @@ def undone() -> str:
     device("setup", "--undo", "--yes")
     assert not STATE.with_name("leukoscope-setup").exists()
     after = settings()
-    changed = {path for path in BEFORE.keys() | after.keys() if BEFORE.get(path) != after.get(path)}
-    # users are never removed: the records are theirs
-    changed -= {f"/etc/{name}{old}" for name in ("passwd", "group", "shadow", "gshadow") for old in ("", "-")}
-    assert changed <= {"/etc/.pwd.lock"}, changed
+    assert not unlike(BEFORE, after), unlike(BEFORE, after)
     assert show("LoadState") == "not-found"
     return f"{len(after)} files of /etc as before"
 

@@ -137,3 +137,10 @@ def settings() -> dict[str, str]:
         for path in Path("/etc").rglob("*")
         if path.is_symlink() or path.is_file()
     }
+
+
+def unlike(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """The files of /etc that differ, but for the users: they are never removed, the records are theirs."""
+    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    users = {f"/etc/{name}{old}" for name in ("passwd", "group", "shadow", "gshadow") for old in ("", "-")}
+    return changed - users - {"/etc/.pwd.lock"}
