@@ -45,13 +45,14 @@ class Stick:
         return f"{printable(str(self.place))}  ({room})"
 
 
-def sticks() -> list[Stick]:
-    """Those that are there now and can be written."""
-    return [Stick(place, _free(place)) for place in _places()]
-
-
-def _places() -> list[Path]:
-    return [Path(mount.point) for mount in mounts.carried() if not mount.read_only]
+def sticks(records: Path) -> list[Stick]:
+    """Those that are there now and can be written; not what the records lie on."""
+    own = mounts.mount_of(records.parent)
+    return [
+        Stick(place := Path(mount.point), _free(place))
+        for mount in mounts.carried()
+        if not mount.read_only and (own is None or mount.device != own.device)
+    ]
 
 
 def _free(place: Path) -> int | None:
@@ -65,7 +66,7 @@ class CarryScreen(ModalScreen[None]):
 
     Parameters
     ----------
-    path : the record store's file. slides : identifiers. places : tells the sticks that are there.
+    path : the record store's file. slides : identifiers. places : tells the sticks that are there, given that file.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -96,7 +97,7 @@ class CarryScreen(ModalScreen[None]):
             self.told = told
 
     def __init__(
-        self, path: Path, slides: Sequence[str], places: Callable[[], Sequence[Stick]] = sticks
+        self, path: Path, slides: Sequence[str], places: Callable[[Path], Sequence[Stick]] = sticks
     ) -> None:
         super().__init__()
         self._path, self._slides, self._places = path, slides, places
@@ -115,7 +116,7 @@ class CarryScreen(ModalScreen[None]):
     def _look(self) -> None:
         """Sticks come and go while the screen is open."""
         if self._done is None:
-            self._sticks = self._places()
+            self._sticks = self._places(self._path)
             self._here = min(self._here, max(len(self._sticks) - 1, 0))
             self._show()
 

@@ -28,7 +28,7 @@ def test_reports_are_written_to_the_stick_that_is_chosen(path: Path, tmp_path: P
         assert "4 files in" in told(pilot)
         await pilot.press("escape")
 
-    assert drive(CarryScreen(path, ["S-1", "S-2"], lambda: list(there)), script) == [None]
+    assert drive(CarryScreen(path, ["S-1", "S-2"], lambda _: list(there)), script) == [None]
     assert not list(first.iterdir())
     names = sorted(file.name for file in (second / FOLDER).iterdir())
     assert names == ["S-1.html", "S-1.pdf", "S-2.html", "S-2.pdf"]
@@ -39,7 +39,7 @@ def test_without_a_stick_it_asks_for_one(path: Path) -> None:
         await pilot.press("enter")
         assert "Plug in a USB stick" in told(pilot)
 
-    drive(CarryScreen(path, ["S-1"], lambda: []), script)
+    drive(CarryScreen(path, ["S-1"], lambda _: []), script)
 
 
 def test_what_goes_wrong_is_told(path: Path, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_goes_wrong_is_told(path: Path, tmp_path: Path) -> None:
         await pilot.press("enter")
         await until(pilot, lambda: str(no_folder) in told(pilot) and "choose another" in told(pilot))
 
-    drive(CarryScreen(path, ["S-1"], lambda: [Stick(no_folder, 1)]), script)
+    drive(CarryScreen(path, ["S-1"], lambda _: [Stick(no_folder, 1)]), script)
 
 
 def test_the_list_carries_the_slide_under_the_cursor(path: Path) -> None:
