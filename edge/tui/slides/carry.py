@@ -66,7 +66,8 @@ class CarryScreen(ModalScreen[None]):
 
     Parameters
     ----------
-    path : the record store's file. slides : identifiers. places : tells the sticks that are there, given that file.
+    path : the record store's file. slides : identifiers.
+    places : tells the sticks that are there, given that file.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
