@@ -91,7 +91,7 @@ def _parser() -> command.Parser:
     records.add_argument("--no-records", action="store_true", help="keep no records")
     add("--keep-fields", choices=("none", "suspicious", "all"), default="none",
         help="keep whole pictures of counted fields in the records: of those with a suspicious cell, or of "
-        "all (default: none); 1440×900 pixels take 0.2 MB, 5 megapixels 0.5 to 1 MB")  # fmt: skip
+        "all (default: none); 640×480 pixels take 0.03 MB, 1440×900 0.2 MB")  # fmt: skip
     add("--wait", action="store_true", help="wait for a camera that is not there yet, instead of giving up")
     add("--max-frames", type=command.whole(1), metavar="N", help="stop after N frames")
     add("--max-seconds", type=_seconds, metavar="S", help="stop after S seconds")

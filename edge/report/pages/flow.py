@@ -8,6 +8,8 @@ from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.utils import simpleSplit
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, Paragraph, Spacer
 from reportlab.platypus import Table as Grid
 
@@ -44,7 +46,7 @@ _TITLE = _style(15, 19, HEAVY, spaceAfter=3)
 _HEADING = _style(12, 16, HEAVY, spaceBefore=12, spaceAfter=5, keepWithNext=1)
 _CELL, _HEAVY_CELL = _style(8.5, 10.5), _style(8.5, 10.5, HEAVY)
 _NAME = _style(8.5, 10.5, textColor=_SOFT)
-_CAPTION, _LEGEND = _style(6.5, 8), _style(7.5, 9.5)
+_CAPTION, _CAPTION_NAME, _LEGEND = _style(6.5, 8), _style(6.5, 8, HEAVY), _style(7.5, 9.5)
 _PLAIN_GRID = [
     ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 5),
     ("TOPPADDING", (0, 0), (-1, -1), 1.5), ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
@@ -114,45 +116,90 @@ class Flow:
     def _text(self, text: str, style: ParagraphStyle) -> Paragraph:
         return Paragraph(escape(self._writing.drawn(text)).replace("\n", "<br/>"), style)
 
+    def _line(self, text: str, style: ParagraphStyle, width: float) -> str | Paragraph:
+        """Text of a grid's cell, set as a paragraph only where it is more than a line: that takes longest."""
+        drawn = self._writing.drawn(text)
+        if "\n" in drawn or stringWidth(drawn, style.fontName, style.fontSize) > width:
+            return self._text(text, style)
+        return drawn
+
     def _facts(self, facts: Facts) -> Grid:
-        rows = [[self._text(name, _NAME), self._text(value, _CELL)] for name, value in facts.rows]
-        top = [*_PLAIN_GRID, ("VALIGN", (0, 0), (-1, -1), "TOP")]
-        return Grid(rows, [0.25 * self._width, 0.75 * self._width], style=top)
+        widths = [0.25 * self._width, 0.75 * self._width]
+        rows = [
+            [self._line(name, _NAME, widths[0] - 5), self._line(value, _CELL, widths[1] - 5)]
+            for name, value in facts.rows
+        ]
+        top = ("VALIGN", (0, 0), (-1, -1), "TOP")
+        looks = [*_look(_NAME, (0, 0), (0, -1)), *_look(_CELL, (1, 0), (1, -1))]
+        return Grid(rows, widths, style=[*_PLAIN_GRID, top, *looks])
 
     def _table(self, table: Table) -> Grid:
         widths = [share * self._width for share in table.wide]
-        rows: list[list[Flowable]] = [[self._text(name, _NAME) for name in table.header]]
+        head = zip(table.header, widths, strict=True)
+        rows = [[self._line(name, _NAME, width - 5) for name, width in head]]
+        looks = [*_look(_NAME, (0, 0), (-1, 0)), *_look(_CELL, (0, 1), (-1, -1))]
         for i, row in enumerate(table.rows):
             style = _HEAVY_CELL if i in table.heavy else _CELL
+            if i in table.heavy:
+                looks += _look(style, (0, i + 1), (-1, i + 1))
             cells = zip(row, widths, strict=True)
             rows.append([self._cell(value, style, width - 5) for value, width in cells])
-        return Grid(rows, widths, style=_RULED, repeatRows=1)
+        return Grid(rows, widths, style=[*_RULED, *looks], repeatRows=1)
 
-    def _cell(self, value: str | Drawing, style: ParagraphStyle, width: float) -> Flowable:
+    def _cell(self, value: str | Drawing, style: ParagraphStyle, width: float) -> str | Flowable:
         if isinstance(value, Drawing):
             return Painted(value, self._writing, width)
-        return self._text(value, style)
+        return self._line(value, style, width)
 
     def _key(self, key: Key) -> Grid:
         columns = 4
         width = self._width / columns
         items = [
-            [Painted(mark, self._writing, _ICON), self._text(text, _LEGEND)] for mark, text in key.items
+            [Painted(mark, self._writing, _ICON), self._line(text, _LEGEND, width - 19)]
+            for mark, text in key.items
         ] or [["", ""]]
         rows = [[part for item in padded for part in item] for padded in _in_rows(items, columns, ["", ""])]
         middle = [*_PLAIN_GRID, ("VALIGN", (0, 0), (-1, -1), "MIDDLE")]
-        return Grid(rows, [14, width - 14] * columns, style=middle)
+        return Grid(rows, [14, width - 14] * columns, style=[*middle, *_look(_LEGEND, (0, 0), (-1, -1))])
 
     def _gallery(self, gallery: Gallery) -> Grid:
-        items = [self._shown(item) for item in gallery.items]
-        rows = _in_rows(items, _COLUMNS, "")
-        style = [*_PLAIN_GRID, ("VALIGN", (0, 0), (-1, -1), "TOP"), ("BOTTOMPADDING", (0, 0), (-1, -1), 6)]
-        return Grid(rows, [self._width / _COLUMNS] * _COLUMNS, style=style)
+        """Three rows of the grid for one of the gallery: pictures, names, what else is said of each."""
+        width = self._width / _COLUMNS
+        rows: list[Any] = []
+        style: list[tuple[Any, ...]] = [*_PLAIN_GRID, ("VALIGN", (0, 0), (-1, -1), "TOP")]
+        style.append(("BOTTOMPADDING", (0, 0), (-1, -1), 0))
+        for shown in _in_rows(gallery.items, _COLUMNS, None):
+            at = len(rows)
+            cells = (self._shown(item, width - 5) if item else ("", "", "") for item in shown)
+            rows += zip(*cells, strict=True)
+            style += _look(_CAPTION_NAME, (0, at + 1), (-1, at + 1))
+            style += _look(_CAPTION, (0, at + 2), (-1, at + 2))
+            style.append(("NOSPLIT", (0, at), (-1, at + 2)))
+            style.append(("BOTTOMPADDING", (0, at + 2), (-1, at + 2), 6))
+        return Grid(rows, [width] * _COLUMNS, style=style)
 
-    def _shown(self, item: Shown) -> list[Flowable]:
-        name, *others = (escape(self._writing.drawn(line)) for line in item.lines)
-        caption = "<br/>".join([f"<b>{name}</b>", *others])
-        return [Painted(item.drawing, self._writing, _PICTURE), Spacer(0, 2), Paragraph(caption, _CAPTION)]
+    def _shown(self, item: Shown, width: float) -> tuple[Flowable, str, str]:
+        name, *others = item.lines
+        return (
+            Painted(item.drawing, self._writing, _PICTURE),
+            self._wrapped([name], _CAPTION_NAME, width),
+            self._wrapped(others, _CAPTION, width),
+        )
+
+    def _wrapped(self, lines: Sequence[str], style: ParagraphStyle, width: float) -> str:
+        """Lines no wider than this."""
+        drawn = (self._writing.drawn(line) for line in lines)
+        return "\n".join(
+            part for line in drawn for part in simpleSplit(line, style.fontName, style.fontSize, width)
+        )
+
+
+def _look(style: ParagraphStyle, first: tuple[int, int], last: tuple[int, int]) -> list[tuple[Any, ...]]:
+    """How a grid draws text, from one cell to another, that is no paragraph."""
+    return [
+        ("FONT", first, last, style.fontName, style.fontSize, style.leading),
+        ("TEXTCOLOR", first, last, style.textColor),
+    ]
 
 
 def _in_rows(items: Sequence[Any], columns: int, empty: Any) -> list[list[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 
 from reportlab.lib.colors import HexColor
 from reportlab.lib.utils import ImageReader
@@ -11,6 +12,9 @@ from reportlab.platypus import Flowable
 
 from edge.report.pages.drawing import Box, Dot, Drawing, Letters, Picture, Shape, Stroke, Tiles
 from edge.report.pages.fonts import PLAIN, Writing
+
+_colour = cache(HexColor)
+"""A map has thousands of marks in a dozen colours."""
 
 
 class Painted(Flowable):  # type: ignore[misc]  # reportlab has no types
@@ -59,7 +63,7 @@ class Painted(Flowable):  # type: ignore[misc]  # reportlab has no types
                 canvas.drawImage(ImageReader(io.BytesIO(shape.jpeg)), *place)
 
     def _write(self, canvas: Canvas, shape: Letters, top: float) -> None:
-        canvas.setFillColor(HexColor(shape.fill))
+        canvas.setFillColor(_colour(shape.fill))
         canvas.setFont(PLAIN, shape.size)
         write = {
             "start": canvas.drawString, "middle": canvas.drawCentredString, "end": canvas.drawRightString,
@@ -70,8 +74,8 @@ class Painted(Flowable):  # type: ignore[misc]  # reportlab has no types
 def _ink(canvas: Canvas, fill: str | None, line: str | None, thick: float) -> dict[str, int]:
     """Take the colours up; whether to fill and to outline."""
     if fill:
-        canvas.setFillColor(HexColor(fill))
+        canvas.setFillColor(_colour(fill))
     if line:
-        canvas.setStrokeColor(HexColor(line))
+        canvas.setStrokeColor(_colour(line))
         canvas.setLineWidth(thick)
     return {"fill": int(bool(fill)), "stroke": int(bool(line))}
