@@ -45,8 +45,7 @@ class Painted(Flowable):  # type: ignore[misc]  # reportlab has no types
                 look = _ink(canvas, shape.fill, shape.line, shape.thick)
                 canvas.rect(shape.x, top - shape.y - shape.height, shape.width, shape.height, **look)
             case Dot():
-                look = _ink(canvas, shape.fill, shape.line, shape.thick)
-                canvas.circle(shape.x, top - shape.y, shape.radius, **look)
+                _dot(canvas, shape, top - shape.y)
             case Stroke():
                 _ink(canvas, None, shape.line, shape.thick)
                 canvas.line(shape.x0, top - shape.y0, shape.x1, top - shape.y1)
@@ -69,6 +68,21 @@ class Painted(Flowable):  # type: ignore[misc]  # reportlab has no types
             "start": canvas.drawString, "middle": canvas.drawCentredString, "end": canvas.drawRightString,
         }[shape.at]  # fmt: skip
         write(shape.x, top - shape.y, self._writing.drawn(shape.text))
+
+
+def _dot(canvas: Canvas, dot: Dot, y: float) -> None:
+    """A dot, drawn once a document and shown wherever there is one: circles are made of many numbers."""
+    # a name of the format may have no number sign, with which colours begin
+    name = f"dot-{dot.radius}-{dot.fill}-{dot.line}-{dot.thick}".replace("#", "")
+    if not canvas.hasForm(name):
+        reach = dot.radius + dot.thick
+        canvas.beginForm(name, -reach, -reach, reach, reach)
+        canvas.circle(0, 0, dot.radius, **_ink(canvas, dot.fill, dot.line, dot.thick))
+        canvas.endForm()
+    canvas.saveState()
+    canvas.translate(dot.x, y)
+    canvas.doForm(name)
+    canvas.restoreState()
 
 
 def _ink(canvas: Canvas, fill: str | None, line: str | None, thick: float) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -51,6 +52,17 @@ def test_it_says_what_the_html_says(report: Report) -> None:
     wanted = (PATIENT, NOTE, finding.headline, finding.reason, "cell 5: people differ", report.checksum)
     for part in wanted:
         assert "".join(part.split()) in text
+
+
+def test_what_pages_show_again_and_again_is_there(report: Report) -> None:
+    shown = set()
+    for page in _pdf(report).pages:
+        contents = page.get_contents()
+        assert contents is not None
+        names = {f"/{name}" for name in re.findall(r"/(\S+) Do\b", contents.get_data().decode("latin-1"))}
+        assert names <= set(page["/Resources"]["/XObject"])  # type: ignore[index]
+        shown |= names
+    assert any("dot-" in name for name in shown)
 
 
 def test_bookmarks_and_what_a_reader_shows_of_it(report: Report) -> None:
