@@ -63,6 +63,7 @@ def test_what_pages_show_again_and_again_is_there(report: Report) -> None:
         assert names <= set(page["/Resources"]["/XObject"])  # type: ignore[index]
         shown |= names
     assert any("dot-" in name for name in shown)
+    assert not any("#" in name for name in shown)  # what follows one is read as a number (ISO 32000-1, 7.3.5)
 
 
 def test_bookmarks_and_what_a_reader_shows_of_it(report: Report) -> None:
