@@ -40,18 +40,27 @@ class Delivery:
     needs : bytes that will be delivered, where that is known: told before if they do not fit.
     largest : bytes of the largest file among them: FAT holds none of 4 GiB.
     tell : is called with the bytes delivered and `needs`.
+    beside : another delivery into the folder is under way and has seen to what earlier ones left.
 
     Raises
     ------
     DeliveryError : from every method: no space, no permission, pulled out, read back otherwise.
     """
 
-    def __init__(self, folder: Path, *, needs: int = 0, largest: int = 0, tell: Tell | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        needs: int = 0,
+        largest: int = 0,
+        tell: Tell | None = None,
+        beside: bool = False,
+    ) -> None:
         self.folder = Path(folder)
         self._needs, self._largest, self._tell = needs, max(largest, 0), tell
         self._done = 0
         self._device: int | None = None
-        self._cleared: set[Path] = set()
+        self._cleared = {self.folder} if beside else set()
 
     def __enter__(self) -> Self:
         with self._explained(self.folder), atomic.as_owner(self.folder):

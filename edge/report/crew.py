@@ -64,7 +64,7 @@ def _crew(
 
 def _begin(order: Order, records: Path, folder: Path) -> None:
     global _here
-    delivery = Delivery(folder)
+    delivery = Delivery(folder, beside=True)
     delivery.__enter__()  # whoever called sees to its end
     _here = Export(order, Book(records, reads_only=True), delivery)
 
