@@ -65,12 +65,12 @@ class Delivery:
     def __enter__(self) -> Self:
         with self._explained(self.folder), atomic.as_owner(self.folder):
             atomic.make_folder(self.folder)
-            self._device = self.folder.stat().st_dev
             self._clear(self.folder)
             trial = f".{os.getpid()}"  # that it can be written is known at once
             with self._part(self.folder / trial):
                 pass
             (self.folder / _hidden(trial)).unlink()
+            self._device = self.folder.stat().st_dev  # what fails from here on worked before
         self._fits(self._needs, self._largest)
         return self
 

@@ -231,3 +231,11 @@ def test_kill_leaves_nothing_half_written_under_a_final_name(tmp_path: Path) -> 
     with Delivery(tmp_path) as delivery:
         delivery.deliver("last", b"")
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_folder_that_never_could_be_written_was_not_pulled_out() -> None:
+    with (
+        pytest.raises(DeliveryError, match=r"^/proc: (cannot be written|no permission)"),
+        Delivery(Path("/proc")),
+    ):
+        pass
