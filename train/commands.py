@@ -116,12 +116,10 @@ def fit(arguments: argparse.Namespace) -> int:
 
 def _tell_left_out(whole: Recipe, chosen: Recipe, run: Path) -> None:
     """Say where the run can be judged as elsewhere, and where its laboratory is not as unseen as it looks."""
-    from train.data.registry import dataset
-
-    laboratories = {dataset(name).laboratory: name for name in chosen.shares}
+    laboratories = {chosen.source(name).laboratory: name for name in chosen.shares}
     for name in (name for name in whole.shares if name not in chosen.shares):
         _notice(f"{name} was left out; edge-train compare {run} --dataset {name} judges the run there")
-        if same := laboratories.get(dataset(name).laboratory):
+        if same := laboratories.get(whole.source(name).laboratory):
             _notice(f"{same} is of the same laboratory as {name}, and was learned; --leave-out {same} too")
 
 

@@ -80,7 +80,8 @@ def asked(
     """
     source = dataset(name)
     pictures = []
-    for picture in source.read(source.root(data), say):
+    for listed in source.read(source.root(data), say):
+        picture = listed if as_field or listed.spots[0].split not in parts else listed.opened()[1]
         spots = tuple(s for s in picture.spots if s.split in parts and (as_field or s.label in labels))
         if spots and as_field:
             spots = (replace(spots[0], label=as_field, centre_px=None),)

@@ -25,7 +25,6 @@ from export.graph.folded import Folded
 from export.graph.graph import PARITY, ExportError, deployed, parity, to_onnx
 from export.graph.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
 from train.data.dataset import Notice
-from train.data.registry import dataset
 from train.data.windows import Windows
 from train.fitting.fit import load_network, settings_of
 from train.fitting.gather import gather
@@ -160,7 +159,7 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     graphs = {MEMBERS[variant]: content for variant, content in precisions.graphs.items()}
     manifest = {**manifest_of(recipe, metrics, precisions, finder), **added.tables}
     notes = [path.read_text(encoding="utf-8") for path in run.glob("notes.md")]
-    described = card.model_card(manifest, [dataset(n) for n in recipe.shares], metrics, notes)
+    described = card.model_card(manifest, recipe.sources, metrics, notes)
     if "references" in manifest:
         described = card.with_references(described, manifest["references"])
     members = {

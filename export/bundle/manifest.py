@@ -12,7 +12,6 @@ from export.graph.precisions import MEMBERS, Precisions
 from export.graph.segmenter import Segmenter
 from train.data.classes import CLASSES
 from train.data.dataset import OF_ONE_PERSON
-from train.data.registry import dataset
 from train.recipes.recipe import Recipe
 
 FINDING = asdict(
@@ -102,7 +101,7 @@ def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What was trained on, and which groups were kept from it to choose thresholds."""
     out = []
     for name in recipe.shares:
-        source = dataset(name)
+        source = recipe.source(name)
         kept = metrics["data"][name].get("validation", {})
         validation = kept if isinstance(kept, int) else kept.get("groups", [])
         out.append(

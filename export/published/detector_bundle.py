@@ -18,7 +18,6 @@ from export.bundle.manifest import manifest_of
 from export.graph.graph import PARITY, ExportError
 from export.graph.precisions import Precisions
 from export.published import detector
-from train.data.registry import dataset
 from train.recipes.recipe import Recipe
 
 _SURE = 0.05  # above the threshold that a golden cell's confidence must be: no rounding takes it below
@@ -39,11 +38,10 @@ def build(run: Path, signer: Signer | None = None, large: bool = False) -> bytes
     manifest = manifest_of(made.recipe, metrics, precisions)
     manifest["graphs"] = {"detector": {"ort-fp32": detector.MEMBER}}
     notes = [path.read_text(encoding="utf-8") for path in run.glob("notes.md")]
-    sources = [dataset(name) for name in made.recipe.shares]
     members = {
         detector.MEMBER: made.graph,
         **_golden(made.recipe, made.find),
-        card.MEMBER: card.detector_card(manifest, sources, made.metrics, notes).encode(),
+        card.MEMBER: card.detector_card(manifest, made.recipe.sources, made.metrics, notes).encode(),
         "LICENSE": card.LICENCE.encode(),
     }
     return pack(manifest, members, signer, large=large)

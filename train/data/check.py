@@ -137,9 +137,8 @@ class _Survey:
         cells: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
         parts: dict[str, set[str]] = defaultdict(set)
         for picture in tqdm(pictures, source.name, unit="picture", disable=None):
-            if not self._take(source, picture, inventory):
-                continue
-            for spot in picture.spots:
+            opened = self._take(source, picture, inventory)
+            for spot in opened.spots if opened else ():
                 cells[spot.split][spot.label] += 1
                 parts[spot.group].add(spot.split)
         inventory.cells = {split: dict(sorted(counts.items())) for split, counts in cells.items() if counts}
@@ -149,20 +148,20 @@ class _Survey:
         inventory.unknown = sorted(label for label in labels if not _understood(label, source))
         return inventory
 
-    def _take(self, source: DataSet, picture: Picture, inventory: Inventory) -> bool:
-        """Whether the picture, and its mask where it has one, could be decoded."""
+    def _take(self, source: DataSet, picture: Picture, inventory: Inventory) -> Picture | None:
+        """The picture with its spots, None where it, or its mask where it has one, cannot be decoded."""
         try:
-            pixels = picture.load()
+            pixels, opened = picture.opened()
             if picture.load_mask is not None:
                 picture.load_mask()
         except DataError as error:
             inventory.odd.append(str(error))
-            return False
+            return None
         inventory.pictures += 1
         spot = picture.spots[0]
         place = (source.folder, picture.name, spot.split)
         if source.folder is not None and place in self._known:
-            return True  # two data sets read this file, and agree on its part
+            return opened  # two data sets read this file, and agree on its part
         self._known.add(place)
         index = len(self._shown)
         self._shown.append(Shown(source.name, picture.name, spot.group, spot.split))
@@ -170,7 +169,7 @@ class _Survey:
         self._digests[hashlib.sha256(str(pixels.shape).encode() + pixels.tobytes()).digest()].append(index)
         if source.overlapping:
             self._fields[str(source.folder)].append(index)
-        return True
+        return opened
 
     def repeats(self) -> list[Repeat]:
         """Copies first, then what looks the same, best agreement first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -47,12 +47,23 @@ class Spot:
     centre_px: tuple[float, float] | None = None
 
 
+Place = tuple[str, tuple[float, float] | None]
+"""A label, and the place that it is about: x and y in pixels of the picture, None for its middle."""
+
+
 @dataclass(frozen=True)
 class Picture:
-    """A picture with labelled spots, all of one split.
+    """A picture with labelled spots, all of one group and split.
 
-    `load` gives (H, W, 3) uint8 RGB or raises DataError; so does `load_mask`, where somebody drew the cell
-    in the middle: (H, W) uint8 of 0, CYTOPLASM and NUCLEUS.
+    Listing a data set opens no picture: what takes its pixels waits for `opened`.
+
+    Attributes
+    ----------
+    name : of its file inside the data set.
+    spots : what is labelled; with `look`, as far as is known unseen: one at least, for the group and split.
+    load : gives (H, W, 3) uint8 RGB or raises DataError.
+    load_mask : the same of a drawing of the cell in the middle: (H, W) uint8 of 0, CYTOPLASM and NUCLEUS.
+    look : pixels -> what is labelled in them, where they have a say in it; it takes the place of the spots.
     """
 
     name: str
@@ -60,6 +71,20 @@ class Picture:
     spots: tuple[Spot, ...]
     load: Callable[[], U8]
     load_mask: Callable[[], U8] | None = None
+    look: Callable[[U8], Iterable[Place]] | None = None
+
+    def opened(self) -> tuple[U8, Picture]:
+        """Its pixels, (H, W, 3) uint8 RGB, and the picture with the spots that they show, perhaps none.
+
+        Raises
+        ------
+        DataError : it cannot be read.
+        """
+        pixels = self.load()
+        if self.look is None:
+            return pixels, self
+        found = (replace(self.spots[0], label=label, centre_px=at) for label, at in self.look(pixels))
+        return pixels, replace(self, spots=tuple(found), look=None)
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,12 @@ def middle(pixels: U8, size: int) -> U8:
     return pixels[:, start : start + size, start : start + size]
 
 
-def cut(picture: Picture, model_input: ModelInput) -> U8:
-    """(spots, S, S, 3) uint8 RGB, what the model is shown of each; DataError for an unreadable picture."""
-    pixels = picture.load()
+def cut(picture: Picture, model_input: ModelInput, pixels: U8 | None = None) -> U8:
+    """(spots, S, S, 3) uint8 RGB, what the model is shown of each; DataError for an unreadable picture.
+
+    `pixels` are the picture's, where it is open already.
+    """
+    pixels = picture.load() if pixels is None else pixels
     height, width = pixels.shape[:2]
     centres = [spot.centre_px or (width / 2, height / 2) for spot in picture.spots]
     view = specimen(pixels, picture.um_per_px, model_input.pitch_um)
@@ -120,11 +123,13 @@ def read(
     kept, pixels = [], []
     for picture in tqdm(spread(pictures, limit), source.name, unit="picture", disable=None):
         try:
-            pixels.append(cut(picture, model_input))
+            opened, found = picture.opened()
         except DataError as error:
             notice(str(error))
             continue
-        kept.append(picture)
+        if found.spots:
+            pixels.append(cut(found, model_input, opened))
+            kept.append(found)
     if not kept:
         raise DataError(
             f"data set {source.name}: no readable picture in {data}; the layout is {source.layout}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from train.data.dataset import Notice
-from train.data.registry import dataset
 from train.data.windows import Windows, cached
 from train.fitting.provenance import write_data
 from train.fitting.sampling import understood
@@ -18,7 +17,7 @@ def gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice) 
     """Windows of every data set of a recipe, test parts excepted; see `train.data.windows.cached`."""
     parts = []
     for name in recipe.shares:
-        part = cached(dataset(name), data, recipe.window, notice, limit, cache)
+        part = cached(recipe.source(name), data, recipe.window, notice, limit, cache)
         parts.append(understood(part, recipe, notice))
     return Windows.join(parts)
 

@@ -18,7 +18,6 @@ import edge
 from edge.bench import machine
 from edge.files import atomic
 from edge.types import LeukoscopeError
-from train.data.registry import dataset
 from train.data.split import SALT
 from train.data.windows import Windows, fingerprint
 from train.fitting.task import Run
@@ -101,7 +100,7 @@ def write_data(recipe: Recipe, data: Path, limit: int, windows: Windows, out: Pa
     cells = census(windows)
     parts = {
         name: {
-            "fingerprint": fingerprint(dataset(name), data, recipe.window, limit),
+            "fingerprint": fingerprint(recipe.source(name), data, recipe.window, limit),
             "parts": cells[name],
         }
         for name in recipe.shares

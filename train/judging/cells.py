@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -106,16 +106,9 @@ def judge(
     answers: list[list[F32]] = [[] for _ in models]
     for source in sources:
         before = len(cells)
-        pictures = _pictures(source, data, classes, split, notice, limit)
-        bar = tqdm(pictures, desc=source.name, unit="picture", leave=False, disable=None)
-        for picture in bar:
-            try:
-                said = _asked(models, picture)
-            except DataError as error:
-                notice(str(error))
-                continue
+        for pixels, picture in _opened(source, data, classes, split, notice, limit):
             cells += [Cell(source.name, replace(picture, spots=(spot,))) for spot in picture.spots]
-            for answer, given in zip(answers, said, strict=True):
+            for answer, given in zip(answers, _asked(models, pixels, picture), strict=True):
                 answer.append(given)
         if len(cells) == before:
             raise DataError(
@@ -125,28 +118,37 @@ def judge(
     return [Judged(tuple(cells), truth, np.concatenate(answer)) for answer in answers]
 
 
-def _pictures(
+def _opened(
     source: DataSet, data: Path, classes: tuple[str, ...], split: str, notice: Notice, limit: int
-) -> list[Picture]:
-    """Those of a part, each with the spots whose class is known."""
-    pictures = []
+) -> Iterator[tuple[U8, Picture]]:
+    """Pixels of the pictures of a part, and the pictures with the spots whose class is known."""
+    listed = [p for p in source.read(source.root(data), notice) if split in (p.spots[0].split, "all")]
     strange: Counter[str] = Counter()
-    for picture in source.read(source.root(data), notice):
-        inside = [s for s in picture.spots if split in (s.split, "all")]
-        strange.update(s.label for s in inside if s.label not in classes)
-        spots = tuple(s for s in inside if s.label in classes)
-        if spots:
-            pictures.append(replace(picture, spots=spots))
+
+    def known(picture: Picture) -> Picture:
+        strange.update(s.label for s in picture.spots if s.label not in classes)
+        return replace(picture, spots=tuple(s for s in picture.spots if s.label in classes))
+
+    listed = [p if p.look else known(p) for p in listed]
+    listed = spread([p for p in listed if p.spots], limit)
+    for picture in tqdm(listed, source.name, unit="picture", leave=False, disable=None):
+        try:
+            pixels, opened = picture.opened()
+        except DataError as error:
+            notice(str(error))
+            continue
+        opened = known(opened) if picture.look else opened
+        if opened.spots:
+            yield pixels, opened
     if strange:
         left = ", ".join(f"{count} {label}" for label, count in strange.items())
         notice(f"{source.name}: {left} left out; the model names {', '.join(classes)}")
-    return spread(pictures, limit)
 
 
-def _asked(models: Sequence[Model], picture: Picture) -> list[F32]:
+def _asked(models: Sequence[Model], pixels: U8, picture: Picture) -> list[F32]:
     """What each model says of a picture's cells; those that want the same crops share them."""
     crops = {
-        model_input: cut(picture, model_input)
+        model_input: cut(picture, model_input, pixels)
         for model_input in dict.fromkeys(model.model_input for model in models)
     }
     return [model.probabilities(crops[model.model_input]) for model in models]

@@ -116,7 +116,7 @@ def check(runs: Sequence[LeftOut], about: Manifest) -> None:
         ) from None
     for run in runs:
         _check_recipe(run, recipe)
-        learned = {dataset(name).laboratory: name for name in run.recipe.shares}
+        learned = {run.recipe.source(name).laboratory: name for name in run.recipe.shares}
         for name in run.names:
             if same := learned.get(dataset(name).laboratory):
                 raise LeftOutError(

@@ -13,8 +13,10 @@ from edge.bundle.model_input import ModelInput
 from edge.files import stricttoml, textfile
 from train.data.augment import Augmentation
 from train.data.classes import CLASSES, LEUKOCYTES, POSITIVE
-from train.data.dataset import DataError
+from train.data.dataset import DataError, DataSet
+from train.data.own import Own, own
 from train.data.registry import dataset
+from train.data.splits import split_anew
 from train.network.backbones import LEAST_PX
 from train.network.model import Architecture
 from train.recipes.detection import Detection
@@ -33,6 +35,7 @@ class Recipe:
     ----------
     name, title : what it is called and what it is for.
     shares : data set -> share of the training crops drawn from it; they need not add up to 1.
+    own : data set of somebody's own pictures that the shares name -> where they are and what they show.
     task : what the model does: names a cell, names a whole field, or finds the cells of a field.
     method : how: by a network, or by one of `train.published.classical.METHODS`.
     classes : what it names, in the order of its answers. leukocytes : those that are counted, none for all.
@@ -43,6 +46,7 @@ class Recipe:
     name: str
     title: str
     shares: Mapping[str, float]
+    own: Mapping[str, Own] = field(default_factory=dict)
     task: Literal["cell", "field", "detector"] = "cell"
     method: Literal["network", "fcm-svm", "wbc5-hybrid"] = "network"
     classes: tuple[str, ...] = CLASSES
@@ -59,7 +63,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for key, share in self.shares.items():
             try:
-                dataset(key)
+                self.source(key)
             except DataError as error:
                 raise RecipeError(f"shares.{key}: {error}") from None
             if not isinstance(share, int | float) or not share > 0:
@@ -92,6 +96,19 @@ class Recipe:
             raise RecipeError("positive: names none; a finding needs to know what it is about")
         if self.method != "network" and self.task != "cell":
             raise RecipeError(f"method: {self.method} names cells; it cannot do task {self.task}")
+
+    def source(self, name: str) -> DataSet:
+        """The data set that its shares call so; DataError where there is none."""
+        plain, at, scheme = name.partition("@")
+        if plain not in self.own:
+            return dataset(name)
+        found = own(plain, self.own[plain])
+        return split_anew(found, scheme) if at else found
+
+    @property
+    def sources(self) -> tuple[DataSet, ...]:
+        """Its data sets, in the order of its shares."""
+        return tuple(map(self.source, self.shares))
 
     @property
     def counted(self) -> tuple[str, ...]:

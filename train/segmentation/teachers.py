@@ -148,14 +148,14 @@ def vignetted(pixels: U8, rng: np.random.Generator, most: float) -> U8:
 def _pictures(source: str, data: Path, limit: int, notice: Notice) -> list[Picture]:
     """What is taken of a data set, evenly over all but its test pictures."""
     kind, found = _KINDS[source], dataset(source)
-    listed = [p for p in found.read(found.root(data), notice) if p.spots and p.spots[0].split != "test"]
+    listed = [p for p in found.read(found.root(data), notice) if p.spots[0].split != "test"]
     return spread(listed, min(limit or kind.most, kind.most))
 
 
 def _taught(pictures: Iterable[Picture], kind: _Kind, pitch_um: float, notice: Notice) -> Iterator[Known]:
     for picture in pictures:
         try:
-            pixels = picture.load()
+            pixels, picture = picture.opened()
             drawn_by_hand = picture.load_mask() if picture.load_mask else None
         except DataError as error:
             notice(str(error))

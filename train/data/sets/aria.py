@@ -21,9 +21,9 @@ from edge.cells.segment import segment
 from edge.optics.specimen import specimen
 from edge.types import U8
 from train.data.classes import LYMPHOID, NO_BLAST, NUCLEATED
-from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Spot
+from train.data.dataset import DataError, DataSet, Notice, Picture, Place, Scale, Spot
 from train.data.pictures import class_folders, load_picture, one_spot, picture_files
-from train.data.sets.artefacts import artefact_spots, nucleated_spots
+from train.data.sets.artefacts import ARTEFACT, artefact_spots, nucleated_spots
 from train.data.split import split_of
 
 _STEP = 6  # neighbours are near-identical frames
@@ -36,9 +36,6 @@ _SMALLEST_UM2 = 28.0  # of a nucleus; below are platelets, pycnotic nuclei and d
 _LARGE_UM2 = 50.0  # a ripe lymphocyte's nucleus seldom is larger, a lymphoblast's mostly is
 
 _FIELDS = {"Benign": "benign", "Early": "early", "Pre": "pre", "Pro": "pro"}
-
-Place = tuple[str, tuple[float, float]]
-"""A label, and x and y in pixels of the field."""
 
 _SAME_SLIDE = {
     "Benign": ((0, 6), (4, 5), (7, 8)),
@@ -91,39 +88,32 @@ def _read_fields(
 
 
 def _with_places(
-    fields: Iterable[Picture], find: Callable[[Picture, U8], Iterable[Place]], notice: Notice
+    fields: Iterable[Picture], find: Callable[[str, str, U8], Iterable[Place]]
 ) -> Iterator[Picture]:
-    """The fields that can be read, with what is found in each."""
+    """The fields, each with what is to be found in it: of its name, its label and its pixels."""
     for field in fields:
-        try:
-            pixels = field.load()
-        except DataError as error:
-            notice(str(error))
-            continue
-        found = find(field, pixels)
-        if spots := tuple(replace(field.spots[0], label=label, centre_px=at) for label, at in found):
-            yield replace(field, spots=spots)
+        yield replace(field, look=partial(find, field.name, field.spots[0].label))
 
 
 def _read(root: Path, notice: Notice) -> Iterator[Picture]:
     whatever = {path.name: NUCLEATED for path in _base(root).iterdir()}
-    return _with_places(_read_fields(root, notice, _STEP, whatever), _places, notice)
+    return _with_places(_read_fields(root, notice, _STEP, whatever), _places)
 
 
-def _places(field: Picture, pixels: U8) -> Iterator[Place]:
-    """Compact nuclei, and what is far from them and no cell."""
-    rng = np.random.default_rng(zlib.crc32(Path(field.name).name.encode()))
+def _places(name: str, label: str, pixels: U8) -> Iterator[Place]:
+    """Compact nuclei, labelled so, and what is far from them and no cell."""
+    rng = np.random.default_rng(zlib.crc32(Path(name).name.encode()))
     nuclei = nucleated_spots(pixels, _SCALE.um_per_px, 3)
     others = artefact_spots(pixels, _SCALE.um_per_px, nuclei, 3, rng)
-    yield from ((NUCLEATED, at) for at in nuclei)
-    yield from (("artefact", at) for at in others)
+    yield from ((label, at) for at in nuclei)
+    yield from ((ARTEFACT, at) for at in others)
 
 
 def _read_cells(root: Path, notice: Notice) -> Iterator[Picture]:
-    return _with_places(_read_fields(root, notice, _CELL_STEP), _cells, notice)
+    return _with_places(_read_fields(root, notice, _CELL_STEP), _cells)
 
 
-def _cells(field: Picture, pixels: U8) -> Iterator[Place]:
+def _cells(name: str, of_field: str, pixels: U8) -> Iterator[Place]:
     """What its field says of each whole cell that the device finds in it, and where it is."""
     cells = segment(specimen(pixels, _SCALE.um_per_px, _PITCH_UM)).in_frame(*pixels.shape[:2])
     for i in np.flatnonzero(~cells.cut)[:_CELLS_PER_FIELD].tolist():
@@ -132,7 +122,7 @@ def _cells(field: Picture, pixels: U8) -> Iterator[Place]:
             continue
         malignant = "blast" if area >= _LARGE_UM2 else LYMPHOID
         x, y = cells.centres_px[i].tolist()
-        yield NO_BLAST if field.spots[0].label == "benign" else malignant, (x, y)
+        yield NO_BLAST if of_field == "benign" else malignant, (x, y)
 
 
 ARIA = DataSet(

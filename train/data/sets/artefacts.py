@@ -14,6 +14,9 @@ import numpy as np
 from edge.optics.specimen import BACKGROUND, specimen
 from edge.types import F32, U8
 
+ARTEFACT = "artefact"
+"""What these places are labelled."""
+
 _PITCH_UM = 0.5  # coarse is enough to tell a nucleus
 _NUCLEAR_DENSITY = 0.40  # optical density in red: nuclei absorb it, haemoglobin hardly does
 _SURE_DENSITY = 0.6  # no clump of red cells is as dark, whatever the stain

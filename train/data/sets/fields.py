@@ -15,11 +15,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from edge.types import F32
+from edge.types import F32, U8
 from train.data.classes import NO_BLAST
-from train.data.dataset import DataError, DataSet, Notice, Picture, Scale, Split, Spot
+from train.data.dataset import DataError, DataSet, Notice, Picture, Place, Scale, Split, Spot
 from train.data.pictures import load_picture, picture_files
-from train.data.sets.artefacts import artefact_spots
+from train.data.sets.artefacts import ARTEFACT, artefact_spots
 
 _ARTEFACTS_PER_FIELD = 4
 _PLATELET = "platelet"
@@ -60,26 +60,26 @@ def leukocytes(field: Field) -> F32:
     return np.array(boxes, np.float32).reshape(-1, 4)
 
 
-def _picture(field: Field, root: Path, notice: Notice) -> Picture | None:
-    try:
-        pixels = load_picture(field.path)
-    except DataError as error:
-        notice(str(error))
-        return None
+def _picture(field: Field, root: Path) -> Picture:
+    labels = [box[0] for box in field.boxes if box[0] not in (RED_CELL, _MARKED)] or [ARTEFACT]
+    spots = tuple(Spot(label, field.group, field.split) for label in labels)
+    name = str(field.path.relative_to(root))
+    load = partial(load_picture, field.path)
+    return Picture(name, field.um_per_px, spots, load, look=partial(places, field))
+
+
+def places(field: Field, pixels: U8) -> Iterator[Place]:
+    """The cells with a box that are whole, and what is far from every box and no cell."""
     height, width = pixels.shape[:2]
     boxes = [box for box in field.boxes if box[0] != RED_CELL]
     centres = [((x0 + x1) / 2, (y0 + y1) / 2) for _, x0, y0, x1, y1 in boxes]
-    spots = [
-        Spot(box[0], field.group, field.split, centre)
-        for box, centre in zip(boxes, centres, strict=True)
+    for box, centre in zip(boxes, centres, strict=True):
         # a cell cut by the edge is not what the device classifies
-        if box[0] != _MARKED and min(box[1], box[2]) > 2 and box[3] < width - 2 and box[4] < height - 2
-    ]
+        if box[0] != _MARKED and min(box[1], box[2]) > 2 and box[3] < width - 2 and box[4] < height - 2:
+            yield box[0], centre
     rng = np.random.default_rng(zlib.crc32(field.path.name.encode()))
     for spot in artefact_spots(pixels, field.um_per_px, centres, field.artefacts, rng):
-        spots.append(Spot("artefact", field.group, field.split, spot))
-    name = str(field.path.relative_to(root))
-    return Picture(name, field.um_per_px, tuple(spots), partial(load_picture, field.path))
+        yield ARTEFACT, spot
 
 
 def _read_with(
@@ -87,9 +87,7 @@ def _read_with(
 ) -> Callable[[Path, Notice], Iterator[Picture]]:
     def read(root: Path, notice: Notice) -> Iterator[Picture]:
         for field in fields(root, notice):
-            picture = _picture(field, root, notice)
-            if picture is not None and picture.spots:
-                yield picture
+            yield _picture(field, root)
 
     return read
 
