@@ -101,7 +101,13 @@ def _add_fit(commands: command.Commands[command.Parser]) -> None:
         help="mixed precision, BF16 or FP16 as the device can, or FP32 alone (default: auto)",
     )
     add("--epochs", type=_count, metavar="N", help="instead of the recipe's")
-    add("--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set")
+    add(
+        "--limit",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="a rehearsal: at most N pictures of each data set, and N crops an epoch",
+    )
     add(
         "--split",
         default="",
@@ -131,6 +137,9 @@ def _add_fit(commands: command.Commands[command.Parser]) -> None:
         metavar="N",
         help="between checkpoints within an epoch (default: 10); there is one after every epoch too",
     )
+    add("--tensorboard", action="store_true", help="write logs into RUN_DIR/tensorboard, too")
+    add("--compile", action="store_true", help="send the network through torch.compile: a minute to begin, "
+        "faster steps on a GPU; the result is not the same to the last bit")  # fmt: skip
 
 
 def _add_segment(commands: command.Commands[command.Parser]) -> None:

@@ -106,6 +106,8 @@ def fit(arguments: argparse.Namespace) -> int:
         cache=arguments.cache or arguments.out / "cache",
         checkpoint_s=60 * arguments.checkpoint_minutes,
         left_out=left_out,
+        tensorboard=arguments.tensorboard,
+        compiled=arguments.compile,
         notice=_notice,
     )
     if distributed.leading():

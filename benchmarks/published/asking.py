@@ -15,9 +15,9 @@ from edge.cells.segment import Segmenter
 from edge.optics.specimen import specimen
 from edge.types import U8, Bools
 from train.data.classes import LEUKOCYTES, POSITIVE
+from train.data.cut import cut
 from train.data.dataset import DataError, DataSet, Notice, Picture
 from train.data.registry import dataset
-from train.data.windows import cut
 from train.judging import estimates
 from train.judging.contestants import Contestant
 from train.statistics.bootstrap import Draws, Figure, draw

@@ -19,8 +19,8 @@ from edge.cells.detector import Detector
 from edge.optics.specimen import Specimen
 from edge.types import F32, U8, LeukoscopeError
 from export.bundle.bundle import Options, build
+from train.data.cut import cut
 from train.data.dataset import Notice
-from train.data.windows import cut
 from train.fitting.fit import settings_of
 from train.judging import speed
 from train.judging.contestants import Contestant, contestant

@@ -55,7 +55,7 @@ def finetune(
     batches = np.array_split(drawn, max(round(len(drawn) / settings.batch), 1))
     rate = _TRAVEL * _level(student, bits) / len(batches)
     optimiser = torch.optim.Adam(student.parameters(), rate)
-    crops_ahead = ahead(lambda batch: crops_of(windows, batch, recipe, random), batches)
+    crops_ahead = ahead(lambda _, batch: crops_of(windows, batch, recipe, random), batches)
     steps = tqdm(crops_ahead, "fine-tuning", len(batches), leave=False, unit="batch", disable=None)
     for step, (_, crops) in enumerate(steps):
         for group in optimiser.param_groups:

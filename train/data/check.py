@@ -15,9 +15,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from edge.types import U8
+from train.data.bar import followed
 from train.data.classes import admitted
 from train.data.dataset import SPLITS, DataError, DataSet, Picture, Split
 from train.data.duplicates import near_duplicates, thumbnail
@@ -136,7 +135,7 @@ class _Survey:
             return inventory
         cells: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
         parts: dict[str, set[str]] = defaultdict(set)
-        for picture in tqdm(pictures, source.name, unit="picture", disable=None):
+        for picture in followed(pictures, source.name, "picture"):
             opened = self._take(source, picture, inventory)
             for spot in opened.spots if opened else ():
                 cells[spot.split][spot.label] += 1

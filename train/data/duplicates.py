@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from edge.types import F32, U8, Bools
+from train.data.bar import followed
 
 SIDE = 96  # px, of a thumbnail
 ALIKE = 0.68
@@ -108,7 +108,7 @@ def _overlapping(textures: Sequence[F32]) -> Iterator[tuple[Pair, Shift]]:
 
     squares = [np.fft.rfft2(c**2, padded) for c in coarse]
     of_second = np.array([scale(ones * s.conj()) for s in squares]).reshape(-1, *padded)
-    for i in tqdm(range(len(spectra) - 1), "overlaps", disable=None):
+    for i in followed(range(len(spectra) - 1), "overlaps", "field"):
         of_first = scale(squares[i] * ones.conj())
         for start in range(i + 1, len(spectra), _BATCH):
             batch = slice(start, start + _BATCH)
@@ -142,7 +142,7 @@ def near_duplicates(thumbnails: Sequence[U8], fields: Sequence[Sequence[int]]) -
         for (i, j), shift in _overlapping([textures[k] for k in members]):
             proposed[members[i], members[j]] = shift
     found = []
-    for (i, j), shift in tqdm(proposed.items(), "likenesses", disable=None):
+    for (i, j), shift in followed(proposed.items(), "likenesses", "pair"):
         likeness = Likeness(i, j, correlation(textures[i], textures[j], shift))
         shared = (1 - abs(shift[0]) / SIDE) * (1 - abs(shift[1]) / SIDE)
         if likeness.correlation >= (ALIKE if shared >= _QUARTER else ALIKE_IN_PART):

@@ -7,6 +7,7 @@ from the side is real blood and not padding.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from functools import cache as remembered
 from functools import cached_property
@@ -14,15 +15,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from edge.bundle.model_input import ModelInput
-from edge.cells.segment import single
-from edge.optics.specimen import BACKGROUND, Specimen, specimen
 from edge.types import U8
 from train.data import drawn
-from train.data.classes import WITHOUT_NUCLEUS
-from train.data.dataset import DataError, DataSet, Notice, Picture, Split, spread
+from train.data.bar import followed
+from train.data.crew import Crew
+from train.data.cut import Cut
+from train.data.dataset import DataError, DataSet, Notice, Split, spread
 from train.data.fingerprint import digest, of_source
 from train.data.registry import dataset
 from train.data.stains import Stains
@@ -78,27 +78,6 @@ def middle(pixels: U8, size: int) -> U8:
     return pixels[:, start : start + size, start : start + size]
 
 
-def cut(picture: Picture, model_input: ModelInput, pixels: U8 | None = None) -> U8:
-    """(spots, S, S, 3) uint8 RGB, what the model is shown of each; DataError for an unreadable picture.
-
-    `pixels` are the picture's, where it is open already.
-    """
-    pixels = picture.load() if pixels is None else pixels
-    height, width = pixels.shape[:2]
-    centres = [spot.centre_px or (width / 2, height / 2) for spot in picture.spots]
-    view = specimen(pixels, picture.um_per_px, model_input.pitch_um)
-    return model_input.of(view, np.asarray(centres, np.float32) * view.scale, pixels)
-
-
-def outlined(window: U8, pitch_um: float) -> U8:
-    """(S, S) uint8 mask of the cell in the middle of a window, by the device's own outline."""
-    white = np.full(3, BACKGROUND, np.float32)
-    cells = single(Specimen(window, pitch_um, 1.0, white, 1.0))
-    cell = cells.labels == 1
-    mask: U8 = cell.astype(np.uint8) + (cell & cells.nuclei)
-    return mask
-
-
 def read(
     source: DataSet,
     data: Path,
@@ -106,43 +85,39 @@ def read(
     notice: Notice,
     limit: int = 0,
     parts: Sequence[Split] = ("train", "validation"),
+    crew: Crew | None = None,
 ) -> Windows:
     """Cut every labelled cell of a data set that training may look at: test cells are not opened.
 
     Parameters
     ----------
     data : folder with the data sets. limit : at most so many pictures, spread evenly; 0 takes all.
-    parts : which parts; the others are not opened.
+    parts : which parts; the others are not opened. crew : who cuts; None finds somebody.
 
     Raises
     ------
     DataError
         When the data set is absent or holds no readable picture.
     """
-    pictures = [p for p in source.read(source.root(data), notice) if p.spots[0].split in parts]
-    kept, pixels = [], []
-    for picture in tqdm(spread(pictures, limit), source.name, unit="picture", disable=None):
-        try:
-            opened, found = picture.opened()
-        except DataError as error:
-            notice(str(error))
-            continue
-        if found.spots:
-            pixels.append(cut(found, model_input, opened))
-            kept.append(found)
-    if not kept:
+    listed = [p for p in source.read(source.root(data), notice) if p.spots[0].split in parts]
+    kept: list[Cut] = []
+    with ExitStack() as stack:
+        hands = crew or stack.enter_context(Crew())
+        pictures = spread(listed, limit)
+        coming = hands.cut(pictures, model_input)
+        for found in followed(coming, f"cutting {source.name}", "picture", total=len(pictures)):
+            if isinstance(found, DataError):
+                notice(str(found))
+            else:
+                kept.append(found)
+    spots = [(spot, each.name) for each in kept for spot in each.spots]
+    if not spots:
         raise DataError(
             f"data set {source.name}: no readable picture in {data}; the layout is {source.layout}"
         )
-    spots = [(spot, picture.name) for picture in kept for spot in picture.spots]
-    cut_out = np.concatenate(pixels)
-    masks = np.zeros(cut_out.shape[:3], np.uint8)
-    for i, (spot, _) in enumerate(spots):
-        if model_input.plain and spot.label not in WITHOUT_NUCLEUS:
-            masks[i] = outlined(cut_out[i], model_input.pitch_um)
     return Windows(
-        pixels=cut_out,
-        masks=masks,
+        pixels=np.concatenate([each.pixels for each in kept]),
+        masks=np.concatenate([each.masks for each in kept]),
         labels=np.array([s.label for s, _ in spots]),
         groups=np.array([s.group for s, _ in spots]),
         splits=np.array([s.split for s, _ in spots]),
@@ -152,7 +127,13 @@ def read(
 
 
 def cached(
-    source: DataSet, data: Path, model_input: ModelInput, notice: Notice, limit: int, cache: Path
+    source: DataSet,
+    data: Path,
+    model_input: ModelInput,
+    notice: Notice,
+    limit: int,
+    cache: Path,
+    crew: Crew | None = None,
 ) -> Windows:
     """`read`, kept in `cache` until the pictures, the reader or the preprocessing change."""
     key = fingerprint(source, data, model_input, limit)
@@ -160,7 +141,7 @@ def cached(
     if path.is_file():
         with np.load(path) as kept:
             return Windows(**{f.name: kept[f.name] for f in fields(Windows)})
-    windows = read(source, data, model_input, notice, limit)
+    windows = read(source, data, model_input, notice, limit, crew=crew)
     cache.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part.npz")
     np.savez(partial, **{f.name: getattr(windows, f.name) for f in fields(Windows)})

@@ -57,11 +57,17 @@ def start(task: NetworkTask, device: torch.device, precision: Precision) -> RunS
     torch.manual_seed(task.plan.seed)
     network = task.network()
     task.begin(network)
-    network = network.to(device)
-    average = task.network().to(device)
+    network = _laid_out(network, device)
+    average = _laid_out(task.network(), device)
     average.load_state_dict(network.state_dict())
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
     return RunState(network, average, _optimiser(network, task.plan), scaler)
+
+
+def _laid_out(network: nn.Module, device: torch.device) -> nn.Module:
+    """A network on its device, where a GPU is with its channels last, as its tensor cores want them."""
+    layout = torch.channels_last if device.type == "cuda" else torch.preserve_format
+    return network.to(device, memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
 def _optimiser(network: nn.Module, plan: Plan) -> torch.optim.AdamW:

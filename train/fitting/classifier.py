@@ -64,13 +64,16 @@ class Classifier(NetworkTask):
         batches = self._drawn(epoch)
         parts = [process.part(batch) for batch in batches]
         seeds = [_seeds(self.plan.seed, epoch, step, process.rank) for step in range(len(batches))]
-        random = (torch.Generator().manual_seed(seed) for seed, _ in seeds[first:])
-        coming = ahead(lambda part: crops_of(self.training, part, recipe, next(random)), parts[first:])
+
+        def make(number: int, part: Indices) -> Tensor:
+            random = torch.Generator().manual_seed(seeds[first + number][0])
+            return crops_of(self.training, part, recipe, random)
+
+        coming = ahead(make, parts[first:], process.device.type)
         for step, (part, crops) in enumerate(coming, start=first):
             size = len(batches[step])
             wanted = self._admitted[part] if self._teacher is None else self._teacher(crops)
-            pixels = crops.contiguous(memory_format=torch.channels_last)
-            yield Batch(pixels, {"wanted": wanted}, size, len(part) / size, seeds[step][1])
+            yield Batch(crops, {"wanted": wanted}, size, len(part) / size, seeds[step][1])
 
     def _drawn(self, epoch: int) -> list[Indices]:
         """The windows of an epoch's batches, the same on every process."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from train.data.dataset import Notice
+from train.fitting.board import writer_class
 from train.fitting.distributed import joined
 from train.fitting.loop import MODEL, finished, precision_of
 from train.fitting.provenance import SETTINGS, begin
@@ -36,6 +37,8 @@ def fit(
     cache: Path,
     checkpoint_s: float = 600.0,
     left_out: Sequence[str] = (),
+    tensorboard: bool = False,
+    compiled: bool = False,
     notice: Notice,
 ) -> Path:
     """Train what a recipe means, or go on where an interrupted run stopped.
@@ -46,10 +49,11 @@ def fit(
     ----------
     data : folder with the data sets. out : the run's folder.
     precision : 'fp32', or 'auto' for mixed precision; see `train.fitting.loop.precision_of`.
-    limit : at most so many pictures of each data set; 0 takes all.
+    limit : at most so many pictures of each data set, and crops of an epoch; 0 takes all.
     cache : folder where cut windows are kept between runs.
     checkpoint_s : seconds between checkpoints within an epoch; there is one after every epoch in any case.
     left_out : data sets that the recipe was changed to do without, for the record.
+    tensorboard : write logs for it, too. compiled : send the network through torch.compile.
 
     Returns
     -------
@@ -61,9 +65,13 @@ def fit(
     ProcessError : the device cannot be used, or another process of the run ended.
     DataError : a data set is absent or unreadable.
     """
+    if tensorboard:
+        writer_class()
+    recipe = _limited(recipe, limit)
     with joined(device) as process:
         chosen = precision_of(precision, process.device, depthwise=recipe.architecture.backbone == LITE)
-        run = Run(data, out, cache, limit, process, chosen, notice, checkpoint_s)
+        board = out / "tensorboard" if tensorboard else None
+        run = Run(data, out, cache, limit, process, chosen, notice, checkpoint_s, board, compiled)
         task = task_of(recipe)(recipe, run)
         settings: dict[str, Any] = {
             "recipe": asdict(recipe),
@@ -78,6 +86,14 @@ def fit(
         task.gather()
         task.learn()
     return out
+
+
+def _limited(recipe: Recipe, limit: int) -> Recipe:
+    """A recipe whose epochs draw no more crops than the limit of pictures, so that a rehearsal is short."""
+    if not 0 < limit < recipe.training.samples:
+        return recipe
+    samples = max(limit, min(recipe.training.batch, recipe.training.samples))
+    return replace(recipe, training=replace(recipe.training, samples=samples))
 
 
 def settings_of(run: Path) -> tuple[Recipe, dict[str, Any]]:

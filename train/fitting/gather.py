@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from train.data.crew import Crew
 from train.data.dataset import Notice
 from train.data.windows import Windows, cached
 from train.fitting.provenance import write_data
@@ -16,9 +17,10 @@ from train.recipes.recipe import Recipe
 def gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice) -> Windows:
     """Windows of every data set of a recipe, test parts excepted; see `train.data.windows.cached`."""
     parts = []
-    for name in recipe.shares:
-        part = cached(recipe.source(name), data, recipe.window, notice, limit, cache)
-        parts.append(understood(part, recipe, notice))
+    with Crew() as crew:
+        for source in recipe.sources:
+            part = cached(source, data, recipe.window, notice, limit, cache, crew)
+            parts.append(understood(part, recipe, notice))
     return Windows.join(parts)
 
 

@@ -16,10 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from edge.machine import allocator
 from edge.types import LeukoscopeError
+from train.fitting.board import Board
 from train.fitting.checkpoint import Best, RunState, kept, resume, save, start, write_tensors
 from train.fitting.progress import RunProgress
-from train.fitting.provenance import METRICS, write_json, write_metrics
+from train.fitting.provenance import METRICS, write_json, write_metrics, write_table
 from train.fitting.task import Batch, FitError, NetworkTask, Plan, Precision, Run
 from train.statistics.plots import curves
 
@@ -54,19 +56,22 @@ def precision_of(wanted: str, device: torch.device, *, depthwise: bool = False) 
 def train(task: NetworkTask, run: Run) -> None:
     """Train a task's network, or go on where an interrupted run stopped, and write down what came of it.
 
-    The folder gets `checkpoint.pt`, `history.json` and `curves.png`, renewed as it goes, and at the end
-    `metrics.json` and `model.pt`.
+    The folder gets `checkpoint.pt`, `history.json`, `metrics.csv` and `curves.png`, renewed as it goes, and
+    at the end `metrics.json` and `model.pt`.
 
     Raises
     ------
     FitError : the loss is no number any more, or the checkpoint is another program's.
     """
     process = run.process
+    allocator.keep_memory()
     state = start(task, process.device, run.precision)
     process.synchronise(state.network)
     checkpoint = process.of_leader(lambda: kept(run.out))
     if checkpoint is not None:
         resume(state, checkpoint, process.device)
+    if run.compiled:
+        state.network.compile()
     _epochs(task, run, state)
     if process.leads and state.best is not None:
         _finish(task, run, state, state.best)
@@ -76,12 +81,15 @@ def _epochs(task: NetworkTask, run: Run, state: RunState) -> None:
     """The epochs that are left."""
     plan, process = task.plan, run.process
     done = state.epoch * plan.steps + state.step
-    progress = RunProgress(plan.epochs, plan.steps, done, run.notice, silent=not process.leads)
+    progress = RunProgress(plan, done, run.notice, silent=not process.leads)
+    board = Board(run.board if process.leads else None, done)
     saved = monotonic()
 
     def after_step() -> None:
         nonlocal saved
-        progress.step(state.loss * plan.steps / (state.step * plan.samples))
+        mean_loss = state.loss * plan.steps / (state.step * plan.samples)
+        progress.step(mean_loss)
+        board.step(state.epoch * plan.steps + state.step, {"loss": mean_loss})
         if process.leads and monotonic() - saved >= run.checkpoint_s:
             save(state, run.out)
             saved = monotonic()
@@ -94,10 +102,22 @@ def _epochs(task: NetworkTask, run: Run, state: RunState) -> None:
         _close(state, {"loss": loss, **found}, task.watched(found))
         if process.leads:
             save(state, run.out)
-            write_json(run.out / "history.json", state.history)
-            curves(state.history, run.out / "curves.png")
+            _keep_figures(run, plan, state)
+            board.epoch(state.epoch, state.history[-1])
         progress.epoch(state.epoch, state.history[-1])
     progress.close(_early(state, plan.epochs))
+    board.close()
+
+
+def _keep_figures(run: Run, plan: Plan, state: RunState) -> None:
+    """Figures of the epochs so far: for programs, for a spreadsheet, and as a picture."""
+    write_json(run.out / "history.json", state.history)
+    rows = [
+        {"epoch": number, "crops": number * plan.samples, **figures}
+        for number, figures in enumerate(state.history, 1)
+    ]
+    write_table(run.out / "metrics.csv", rows)
+    curves(state.history, run.out / "curves.png")
 
 
 def _epoch(task: NetworkTask, run: Run, state: RunState, after_step: Callable[[], None]) -> float:
@@ -126,8 +146,8 @@ def _epoch(task: NetworkTask, run: Run, state: RunState, after_step: Callable[[]
 def _step(state: RunState, batch: Batch, task: NetworkTask, run: Run) -> float:
     """One step of the optimiser; returns the loss of the whole batch."""
     process, precision = run.process, run.precision
-    pixels = batch.pixels.to(process.device)
-    wanted = {name: value.to(process.device) for name, value in batch.wanted.items()}
+    pixels = batch.pixels.to(process.device, non_blocking=True)
+    wanted = {name: value.to(process.device, non_blocking=True) for name, value in batch.wanted.items()}
     with torch.autocast(process.device.type, _TYPES[precision], enabled=precision != "fp32"):
         answers = state.network(pixels)
     loss = task.loss(answers.float(), wanted) * batch.share

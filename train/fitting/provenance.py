@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +45,7 @@ def begin(settings: Mapping[str, Any], run: Run) -> None:
     """
     run.out.mkdir(parents=True, exist_ok=True)
     _write_settings(settings, run.out)
-    _add_environment(run)
+    _add_environment(run, settings["recipe"]["training"]["seed"])
 
 
 def _write_settings(settings: Mapping[str, Any], out: Path) -> None:
@@ -65,7 +70,25 @@ def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return out
 
 
-def _add_environment(run: Run) -> None:
+_LIBRARIES = ("onnx", "onnxruntime", "torchvision", "timm", "scikit-learn", "simplejpeg")
+
+
+def _versions() -> dict[str, str]:
+    """What a run is computed with: Python, and libraries as far as they are installed."""
+    found = {
+        "python": platform.python_version(),
+        "leukoscope": edge.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _add_environment(run: Run, seed: int) -> None:
     """Add this start of the run to the list of its starts: when, how, on what, with which versions."""
     process, path = run.process, run.out / ENVIRONMENT
     starts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
@@ -74,12 +97,8 @@ def _add_environment(run: Run) -> None:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "source": source(),
-        "versions": {
-            "leukoscope": edge.__version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-        },
+        "versions": _versions(),
+        "seed": seed,
         "machine": machine.describe(),
         "device": process.device.type,
         "gpu": gpu,
@@ -135,6 +154,16 @@ def census(windows: Windows) -> dict[str, Any]:
 def write_metrics(metrics: Mapping[str, Any], out: Path) -> None:
     """Write what is known of a finished model, and when that was."""
     write_json(out / METRICS, {**metrics, "finished": datetime.now(UTC).date().isoformat()})
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV, a column for every name that one of them has, all of it or nothing."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = StringIO()
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    atomic.write(path, text.getvalue().encode(), 0o644)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,6 +20,8 @@ from train.data.stains import Indices
 from train.data.windows import Windows
 from train.recipes.recipe import Recipe
 from train.statistics.metrics import Floats
+
+_HANDS = 8  # threads at most that make crops for a GPU
 
 
 def understood(windows: Windows, recipe: Recipe, notice: Notice) -> Windows:
@@ -82,11 +86,27 @@ def crops_of(windows: Windows, batch: Indices, recipe: Recipe, random: torch.Gen
     )
 
 
-def ahead(make: Callable[[Indices], Tensor], batches: Sequence[Indices]) -> Iterator[tuple[Indices, Tensor]]:
-    """Each batch with what is made of it, made in order by another thread while the last one is used."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = deque(pool.submit(make, batch) for batch in batches[:2])
+def ahead(
+    make: Callable[[int, Indices], Tensor],
+    batches: Sequence[Indices],
+    device: str = "cpu",
+) -> Iterator[tuple[Indices, Tensor]]:
+    """Each batch, in order, with what is made of its number and itself while the last one is used.
+
+    Beside a processor that trains one hand is enough, with one thread: more would only take its time. A GPU
+    waits for crops, so all processors but one make them, in memory that it fetches by itself.
+    """
+    gpu = device == "cuda"
+    hands = min(len(os.sched_getaffinity(0)) - 1, _HANDS) if gpu else 1
+
+    def made(number: int) -> Tensor:
+        crops = make(number, batches[number]).contiguous(memory_format=torch.channels_last)
+        return crops.pin_memory() if gpu else crops
+
+    one_thread = partial(torch.set_num_threads, 1)  # which PyTorch keeps for each thread by itself
+    with ThreadPoolExecutor(max(hands, 1), initializer=one_thread) as pool:
+        waiting = deque(pool.submit(made, i) for i in range(min(hands + 1, len(batches))))
         for i, batch in enumerate(batches):
-            if i + 2 < len(batches):
-                waiting.append(pool.submit(make, batches[i + 2]))
+            if i + hands + 1 < len(batches):
+                waiting.append(pool.submit(made, i + hands + 1))
             yield batch, waiting.popleft().result()

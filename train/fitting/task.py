@@ -38,6 +38,7 @@ class Run:
     limit : at most so many pictures of each data set; 0 takes all.
     process : this one of those that share the run. precision : what convolutions are computed in.
     notice : takes lines. checkpoint_s : seconds between checkpoints within an epoch.
+    board : folder for TensorBoard's logs, None for none. compiled : the network goes through torch.compile.
     """
 
     data: Path
@@ -48,6 +49,8 @@ class Run:
     precision: Precision
     notice: Notice
     checkpoint_s: float = 600.0
+    board: Path | None = None
+    compiled: bool = False
 
     def alone(self, what: str) -> None:
         """Refuse several processes, for what they cannot share."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from edge.bundle.model_input import ModelInput
 from edge.types import F32, I32, U8, Bools
+from train.data.bar import followed
+from train.data.cut import cut
 from train.data.dataset import DataError, DataSet, Notice, Picture, spread
-from train.data.windows import cut
 
 
 class Model(Protocol):
@@ -131,7 +131,7 @@ def _opened(
 
     listed = [p if p.look else known(p) for p in listed]
     listed = spread([p for p in listed if p.spots], limit)
-    for picture in tqdm(listed, source.name, unit="picture", leave=False, disable=None):
+    for picture in followed(listed, source.name, "picture", leave=False):
         try:
             pixels, opened = picture.opened()
         except DataError as error:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from edge.bundle.bundle import Bundle
 from edge.line.engine import open_engine
@@ -25,6 +24,7 @@ from edge.line.pipeline import Line
 from edge.machine.profile import load_profile
 from edge.optics.scale import Scales
 from edge.types import F32, I32, U8, Bools, CellsInFrame, Frame
+from train.data.bar import followed
 from train.data.dataset import DataError, DataSet, Notice, spread
 from train.data.pictures import load_picture
 from train.data.sets.fields import COMPLETE, FIELDS, Field, leukocytes
@@ -174,7 +174,7 @@ def judge(
     DataError : no field can be read.
     """
     groups, scores = [], []
-    bar = tqdm(listed, source.name, unit="field", leave=False, disable=None)
+    bar = followed(listed, source.name, "field", leave=False)
     for field in bar:
         try:
             pixels = load_picture(field.path)

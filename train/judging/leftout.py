@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.manifest import Manifest
 from edge.bundle.model_input import ModelInput
 from edge.types import F32, U8, Bools, LeukoscopeError
+from train.data.bar import followed
 from train.data.classes import NO_BLAST
 from train.data.dataset import DataSet, Notice
 from train.data.fingerprint import digest
@@ -207,7 +207,7 @@ def _kept(ask: Callable[[U8], F32], crops: U8, path: Path, told: str) -> F32:
     """(n, ...) what is said of crops, from the cache or for it."""
     if path.is_file():
         return np.asarray(np.load(path), np.float32)
-    starts = tqdm(range(0, len(crops), _BATCH), told, unit="batch", disable=None)
+    starts = followed(range(0, len(crops), _BATCH), told, "batch")
     answers = np.concatenate([ask(crops[start : start + _BATCH]) for start in starts])
     partial = path.with_suffix(".part.npy")
     np.save(partial, answers)

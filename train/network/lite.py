@@ -59,7 +59,7 @@ class Convolution(nn.Sequential):
         super().__init__(
             nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
             nn.BatchNorm2d(outputs, eps=1e-3),
-            *([] if last else [nn.ReLU()]),
+            *([] if last else [nn.ReLU(inplace=True)]),
         )
 
 

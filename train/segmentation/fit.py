@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from edge.files import stricttoml
 from train.data.augment import varied
+from train.data.bar import followed
 from train.data.dataset import SPLITS, Notice
 from train.fitting.distributed import joined
 from train.fitting.loop import finished, precision_of, train
@@ -76,7 +76,7 @@ def gathered(settings: Settings, data: Path, cache: Path, notice: Notice) -> tup
         files = [cache / f"{source}-{key}-{split}.npz" for split in SPLITS[:2]]
         if not all(file.is_file() for file in files):
             made = teachers.scenes(source, data, settings.pitch_um, settings.limit, notice)
-            listed = list(tqdm(made, desc=source, unit=" scene", leave=False, disable=None))
+            listed = list(followed(made, source, "scene", leave=False))
             for split, file in zip(SPLITS[:2], files, strict=True):
                 scenes.save([scene for part, scene in listed if part == split], file)
         train[source], validation[source] = map(scenes.load, files)

@@ -13,8 +13,10 @@ matplotlib.use("Agg")
 
 import numpy as np
 from matplotlib import pyplot
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+_FEW = 6  # epochs, whose points are drawn beside the lines
 INK, ALARM, PALE = "#24425c", "#b3261e", "#9fb4c7"
 
 
@@ -35,11 +37,15 @@ def curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     """Loss and validation figures over the epochs."""
     with sheet(path, 1, 2, (10, 4)) as (_, ((left, right),)):
         epochs = range(1, len(history) + 1)
-        left.plot(epochs, [h["loss"] for h in history], color=INK)
+        dot = "o" if len(history) < _FEW else ""  # one epoch is a point, no line
+        left.plot(epochs, [h["loss"] for h in history], color=INK, marker=dot)
         left.set(xlabel="epoch", ylabel="training loss")
         for name in (key for key in history[-1] if key != "loss"):
-            right.plot(epochs, [h.get(name, float("nan")) for h in history], label=name.replace("_", " "))
+            values = [h.get(name, float("nan")) for h in history]
+            right.plot(epochs, values, label=name.replace("_", " "), marker=dot)
         right.set(xlabel="epoch", ylabel="validation")
+        for axes in (left, right):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(history[-1]) > 1:
             right.legend(fontsize=8)
 

@@ -148,8 +148,8 @@ def test_the_line_counts_fields(line: Line, opened: Bundle, pictures: Path) -> N
 
 def test_the_same_field_gives_the_same_answer_as_in_training(line: Line, opened: Bundle, drawn: Path) -> None:
     """A drawn field by its data set's reader and by the camera's: one definition of the input."""
+    from train.data.cut import cut
     from train.data.registry import dataset
-    from train.data.windows import cut
 
     source = dataset("aria-fields")
     picture = next(iter(source.read(source.root(drawn), pytest.fail)))

@@ -14,9 +14,9 @@ from edge.bundle.model_input import ModelInput
 from tests.conftest import graph
 from train.cli import main
 from train.data.classes import CLASSES
+from train.data.cut import cut
 from train.data.registry import dataset, named
 from train.data.sets.folder import FolderOptions
-from train.data.windows import cut
 from train.fitting.fit import FitError
 from train.judging import report
 from train.judging.compare import SHOWN, _minus, compare

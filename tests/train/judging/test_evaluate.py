@@ -16,9 +16,9 @@ from edge.cells.classify import Classifier, decide
 from tests.train.conftest import COLOURS
 from tests.train.conftest import draw as paint
 from train.cli import main
+from train.data.cut import cut
 from train.data.dataset import DataError, DataSet, Picture, Spot
 from train.data.registry import dataset
-from train.data.windows import cut
 from train.judging import estimates
 from train.judging.contestants import of_bundle
 from train.judging.evaluate import evaluate

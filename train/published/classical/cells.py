@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
-from tqdm import tqdm
 
 from edge.types import U8
+from train.data.bar import followed
 from train.published.classical import Floats
 
 Features = Callable[[U8], Mapping[str, float]]
@@ -16,6 +16,6 @@ Features = Callable[[U8], Mapping[str, float]]
 
 def table(crops: Iterable[U8], features: Features, *, bar: bool = False) -> Floats:
     """(n, F) float64 features of (n, S, S, 3) uint8 RGB crops; no features at all of no crops."""
-    shown = tqdm(crops, "features", unit="cell", disable=None) if bar else crops
+    shown = followed(crops, "features", "cell") if bar else crops
     rows = [list(features(crop).values()) for crop in shown]
     return np.array(rows, np.float64).reshape(len(rows), -1 if rows else 0)

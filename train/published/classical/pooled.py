@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from tqdm import tqdm
 
 from edge.types import F32, I32, U8
 from train.data.augment import augment
+from train.data.bar import followed
 from train.network.backbones import head_of
 from train.network.model import begin, build
 from train.published.classical import Arrays, Settings
@@ -79,7 +79,7 @@ def _train(network: nn.Module, crops: U8, truth: I32, settings: Settings, seed: 
     learning = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(learning, settings.learning_rate, weight_decay=_WEIGHT_DECAY)
     network.train()
-    for step in tqdm(range(steps), "network", unit="step", disable=None):
+    for step in followed(range(steps), "network", "step"):
         for group in optimiser.param_groups:
             group["lr"] = settings.learning_rate * 0.5 * (1 + cos(pi * step / steps))
         drawn = torch.multinomial(rarity[answers], settings.batch, replacement=True, generator=random)

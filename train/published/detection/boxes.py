@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from edge.optics.specimen import Specimen, specimen
 from edge.types import F32, I32
+from train.data.bar import followed
 from train.data.dataset import DataError, Notice, Split, spread
 from train.data.pictures import load_picture
 from train.data.registry import dataset
@@ -67,7 +67,7 @@ def scenes(
     known = dataset(source)
     listed = [field for field in FIELDS[source](known.root(data), notice) if field.split == split]
     found = []
-    for field in tqdm(spread(listed, limit), source, unit=" field", leave=False, disable=None):
+    for field in followed(spread(listed, limit), source, "field", leave=False):
         try:
             found.append(_scene(field, source, classes, pitch_um))
         except DataError as error:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from edge.cells.detector import Detector, Finds
 from edge.types import F32, Bools
+from train.data.bar import followed
 from train.data.dataset import Notice, Split
 from train.published.detection.boxes import Scene, scenes
 from train.published.detection.matching import OVERLAP, Matches, match
@@ -113,10 +113,7 @@ def evaluate(
 
 def found_in(detector: Detector, listed: Sequence[Scene]) -> list[Finds]:
     """What a detector finds in each field, however unlikely."""
-    return [
-        detector.finds(scene.view)
-        for scene in tqdm(listed, "fields", unit=" field", leave=False, disable=None)
-    ]
+    return [detector.finds(scene.view) for scene in followed(listed, "fields", "field", leave=False)]
 
 
 def judged(
