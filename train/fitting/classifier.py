@@ -67,7 +67,8 @@ class Classifier(NetworkTask):
 
         def make(number: int, part: Indices) -> Tensor:
             random = torch.Generator().manual_seed(seeds[first + number][0])
-            return crops_of(self.training, part, recipe, random)
+            crops = crops_of(self.training, part, recipe, random)
+            return crops.contiguous(memory_format=torch.channels_last)
 
         coming = ahead(make, parts[first:], process.device.type)
         for step, (part, crops) in enumerate(coming, start=first):

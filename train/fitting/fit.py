@@ -82,7 +82,7 @@ def fit(
         }
         if left_out:
             settings["left_out"] = list(left_out)
-        process.of_leader(lambda: begin(settings, run))
+        process.of_leader(lambda: begin(settings, run, recipe.training.seed))
         task.gather()
         task.learn()
     return out

@@ -36,7 +36,7 @@ class SettingsError(LeukoscopeError):
     """A folder holds a run with other settings or data. Names the first that differs."""
 
 
-def begin(settings: Mapping[str, Any], run: Run) -> None:
+def begin(settings: Mapping[str, Any], run: Run, seed: int) -> None:
     """Write what a run's result depends on, and this start of it; refuse to mix two runs in one folder.
 
     Raises
@@ -45,7 +45,7 @@ def begin(settings: Mapping[str, Any], run: Run) -> None:
     """
     run.out.mkdir(parents=True, exist_ok=True)
     _write_settings(settings, run.out)
-    _add_environment(run, settings["recipe"]["training"]["seed"])
+    _add_environment(run, seed)
 
 
 def _write_settings(settings: Mapping[str, Any], out: Path) -> None:

@@ -100,7 +100,7 @@ def ahead(
     hands = min(len(os.sched_getaffinity(0)) - 1, _HANDS) if gpu else 1
 
     def made(number: int) -> Tensor:
-        crops = make(number, batches[number]).contiguous(memory_format=torch.channels_last)
+        crops = make(number, batches[number])
         return crops.pin_memory() if gpu else crops
 
     one_thread = partial(torch.set_num_threads, 1)  # which PyTorch keeps for each thread by itself

@@ -46,7 +46,7 @@ def fit(
         precision = precision_of("auto", process.device)
         run = Run(data, out, cache or out / "cache", settings.limit, process, precision, notice)
         run.alone("a segmenter")
-        begin(asdict(settings), run)
+        begin(asdict(settings), run, settings.seed)
         train(SegmenterTask(settings, run, *gathered(settings, data, run.cache, notice)), run)
     return out
 

@@ -16,6 +16,7 @@ import edge.cells.nuclei
 import edge.cells.segment
 import edge.optics.redcells
 import train.data.classes
+import train.data.cut
 import train.data.sets.artefacts
 import train.data.windows
 import train.segmentation.teachers
@@ -94,7 +95,7 @@ def _made() -> tuple[str, str, str]:
         (edge.cells.segment, "MIDDLE_UM", 5.0, "windows"),
         (edge.optics.redcells, "RED_CELL_UM", 7.3, "readings"),
         (train.data.classes, "_PARTIAL", {**train.data.classes._PARTIAL, "lymphoid": ("blast",)}, "readings"),
-        (train.data.windows, "WITHOUT_NUCLEUS", ("platelet",), "windows"),
+        (train.data.cut, "WITHOUT_NUCLEUS", ("platelet",), "windows"),
         (train.data.sets.artefacts, "_DISTANCE_UM", 10.0, "readings"),
     ],
     ids=lambda value: str(value).rpartition(".")[2] if isinstance(value, str) else "",
