@@ -8,9 +8,9 @@ from typing import Any
 from edge.bundle import bundle
 from export.graph.graph import ExportError
 from train.data.dataset import Notice
-from train.data.registry import dataset
 from train.judging import compare as judging
 from train.judging.compare import Comparison
+from train.judging.sources import recipes_of, sources
 
 SPLIT = "validation"
 
@@ -37,9 +37,12 @@ def compare(
     ------
     ExportError : the first bundle does not tell its data sets. Else as `train.judging.compare.compare`.
     """
-    sources = [dataset(name) for name in datasets or _datasets(bundles[0], large)]
+    chosen = datasets or _datasets(bundles[0], large)
+    recipes = recipes_of(bundles, large=large)
     paths = [Path(f"{path}:{variant}") for path, variant in zip(bundles, variants, strict=True)]
-    return judging.compare(paths, sources, data, split=SPLIT, limit=limit, large=large, notice=notice)
+    return judging.compare(
+        paths, sources(chosen, recipes), data, split=SPLIT, limit=limit, large=large, notice=notice
+    )
 
 
 def as_json(found: Comparison) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from edge.bundle.model_input import ModelInput
 from tests.conftest import graph
 from train.cli import main
 from train.data.classes import CLASSES
+from train.data.own import Own
 from train.data.registry import dataset, named
-from train.data.sets.folder import FolderOptions
 from train.data.windows import cut
 from train.fitting.fit import FitError
 from train.judging import report
@@ -129,7 +129,7 @@ def test_the_table_names_everything(
     run: Path, deepapl: Callable[..., Path], make_bundle: Callable[..., Path]
 ) -> None:
     # the same files as if another laboratory's
-    sources = [dataset("deepapl"), named("folder:deepapl", FolderOptions(0.1))]
+    sources = [dataset("deepapl"), named("folder:deepapl", Own(um_per_px=0.1))]
     sources[1] = replace(sources[1], name="elsewhere")
     found = compare([run, make_bundle()], sources, deepapl(), rounds=20, limit=9, notice=lambda _: None)
     lines = list(report.of_comparison(found))
