@@ -182,7 +182,7 @@ def _classes(found: Survey, base: Recipe, asked: Asked) -> tuple[str, ...]:
         raise RecipeError(f"{found.root}: holds {strange[0]} alone; two classes at least are needed")
     if not asked.positive:
         raise RecipeError(
-            f"{found.root}: its classes ({', '.join(strange)}) are not the program's; say with --positive CLASS "
+            f"{found.root}: classes {', '.join(strange)} are not the program's; say with --positive CLASS "
             "which of them a finding is about, or with --class-of NAME=CLASS what they are"
         )
     return tuple(strange)

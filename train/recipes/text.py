@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
@@ -45,7 +45,7 @@ def text(found: Found, base: Recipe, name: str, asked: Asked) -> str:
 
 
 def _head(found: Found, base: Recipe, name: str, asked: Asked) -> Iterator[str]:
-    yield f"# Recipe for own pictures, after {base.name}; written by edge-train new-recipe; read it, change it."
+    yield f"# Recipe for own pictures, after {base.name}, by edge-train new-recipe; read it, change it."
     yield "# More about it: docs/own-data.md; all keys: train/recipes/sections.py"
     yield f"name = {_value(name)}"
     yield f"title = {_value(f'{base.title}; with own pictures ({found.name})')}"
@@ -116,7 +116,7 @@ def _training(found: Found, base: Recipe) -> Iterator[str]:
     samples, epochs = sized(cells, base.training)
     watch = tuple(w for w in base.training.watch if w in ("roc_area", "balanced_accuracy"))
     settings = replace(base.training, epochs=epochs, samples=samples, watch=watch)
-    changed = {"epochs": epochs, "samples": samples} | _changed(settings)
+    changed: dict[str, Any] = {"epochs": epochs, "samples": samples} | _changed(settings)
     yield from ("", "[training]")
     yield f"# for {cells} training cells: {samples} crops an epoch. Two cores take a minute for every 6,000;"
     yield "# more epochs may help where there are many cells, and learn few by heart"
@@ -140,7 +140,7 @@ def _operation(found: Found, base: Recipe, asked: Asked) -> Iterator[str]:
     )
 
 
-def _changed(section: Any) -> Mapping[str, Any]:
+def _changed(section: Any) -> dict[str, Any]:
     """What differs from what is usual."""
     usual = type(section)()
     values = {field.name: getattr(section, field.name) for field in fields(section)}

@@ -9,6 +9,7 @@ from train.data.dataset import Notice
 from train.data.own import coco, folders, masks, table, voc, yolo
 from train.data.own.listed import Listed
 from train.data.own.names import Names
+from train.data.own.section import Layout
 
 PREFIX = "folder"
 """What the command line calls a folder of own pictures."""
@@ -35,7 +36,7 @@ OF_FIELDS = ("coco", "yolo", "voc")
 """Those of whole fields."""
 
 
-def recognised(root: Path, name: str = "") -> str:
+def recognised(root: Path, name: str = "") -> Layout:
     """The layout of a folder, by what lies in it; `name` is of a table.
 
     Raises
@@ -53,7 +54,7 @@ def recognised(root: Path, name: str = "") -> str:
     return "masks" if masks.there(root) else "folders"
 
 
-def read(root: Path, layout: str, name: str, names: Names, notice: Notice) -> list[Listed]:
+def read(root: Path, layout: Layout, name: str, names: Names, notice: Notice) -> list[Listed]:
     """The pictures of a folder of this layout; `name` is of a table.
 
     Raises

@@ -17,6 +17,9 @@ PARTS: dict[str, Split] = {
 }  # fmt: skip
 """What folders and tables call the parts."""
 
+WHOLE = (1.0, 1.0)
+"""`Listed.size` of boxes that are told as shares of the picture."""
+
 _NAMED = 3
 _RUN = "settings.json"  # what a folder of edge-train fit holds
 
@@ -49,7 +52,7 @@ class Listed:
     patient : as folders or a table tell; empty where nothing does.
     part : as folders or a table tell.
     um_per_px : as a table tells; 0 where none does.
-    size : width and height that boxes are drawn on, (1, 1) for shares of the picture, (0, 0) where nothing
+    size : width and height that boxes are drawn on, WHOLE for shares of the picture, (0, 0) where nothing
         says it; None without boxes.
     labels, nuclei : label images of its cells and of their nuclei.
     middle : it shows one cell, in its middle.

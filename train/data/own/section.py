@@ -9,6 +9,8 @@ from typing import Literal
 
 from edge.types import LeukoscopeError
 
+Layout = Literal["", "folders", "table", "coco", "yolo", "voc", "masks"]
+
 SPLIT = "split.csv"
 """Which patients train, validate and test, inside the folder of the pictures."""
 
@@ -36,7 +38,7 @@ class Own:
     """
 
     path: str = ""
-    layout: Literal["", "folders", "table", "coco", "yolo", "voc", "masks"] = ""
+    layout: Layout = ""
     um_per_px: float = 0.0
     classes: Mapping[str, str] = field(default_factory=dict)
     group: str = ""

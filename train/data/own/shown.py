@@ -10,7 +10,7 @@ from pathlib import Path
 from edge.types import U8
 from train.data.dataset import DataError, Picture, Place, Split, Spot
 from train.data.own.drawn import bounds, load_labels, mask, middlemost
-from train.data.own.listed import Listed
+from train.data.own.listed import WHOLE, Listed
 from train.data.pictures import one_spot
 from train.data.sets.fields import ARTEFACTS_PER_FIELD, MARKED, RED_CELL, Box, Field, field_picture, places
 
@@ -67,7 +67,7 @@ def picture_of(
 def in_boxes(field: Field, size: tuple[float, float], pixels: U8) -> Iterator[Place]:
     """What is in the boxes of a field; DataError where they were drawn on a picture of another size."""
     height, width = pixels.shape[:2]
-    if size == (1, 1):
+    if size == WHOLE:
         scaled = tuple((b[0], b[1] * width, b[2] * height, b[3] * width, b[4] * height) for b in field.boxes)
         return places(replace(field, boxes=scaled), pixels)
     if all(size) and max(abs(size[0] - width), abs(size[1] - height)) > _ROUNDED_PX:
@@ -84,7 +84,7 @@ def in_boxes(field: Field, size: tuple[float, float], pixels: U8) -> Iterator[Pl
 def outside(box: tuple[float, float, float, float], size: tuple[float, float]) -> bool:
     """Whether a box has no place on a picture of this size, or is none."""
     slack = (
-        (_ROUNDED_PX * size[0] / 640, _ROUNDED_PX * size[1] / 640) if size == (1, 1) else (_ROUNDED_PX,) * 2
+        (_ROUNDED_PX * size[0] / 640, _ROUNDED_PX * size[1] / 640) if size == WHOLE else (_ROUNDED_PX,) * 2
     )
     x0, y0, x1, y1 = box
     over = all(size) and (x1 > size[0] + slack[0] or y1 > size[1] + slack[1])

@@ -13,7 +13,7 @@ from train.data.own.copies import copies
 from train.data.own.layouts import LAYOUTS, OF_FIELDS, PREFIX, read, recognised
 from train.data.own.listed import Listed, grouped
 from train.data.own.names import LEFT_OUT, Names, alike, as_class
-from train.data.own.section import Own
+from train.data.own.section import Layout, Own
 from train.data.own.shown import outside
 from train.data.sets.fields import MARKED, RED_CELL
 
@@ -44,7 +44,7 @@ class Survey:
     """
 
     root: Path
-    layout: str
+    layout: Layout
     entries: tuple[Entry, ...]
     called: Mapping[str, int] = field(default_factory=dict)
     means: Mapping[str, str] = field(default_factory=dict)
@@ -132,7 +132,7 @@ def _inside(listed: Listed, notice: Notice) -> Listed:
     return replace(listed, cells=kept)
 
 
-def _entry(listed: Listed, means: Mapping[str, str], layout: str, root: Path, group: str) -> Entry | None:
+def _entry(listed: Listed, means: Mapping[str, str], layout: Layout, root: Path, group: str) -> Entry | None:
     """A picture with its labels; None for one that shows nothing known, and is no field."""
     labels = tuple(
         means[cell.called] if means[cell.called] not in ("", LEFT_OUT) else MARKED for cell in listed.cells
@@ -154,7 +154,7 @@ def _of_one_class(root: Path, entries: Sequence[Entry], notice: Notice) -> list[
 
 
 def _tell(
-    root: Path, layout: str, about: Own, called: Counter[str], means: Mapping[str, str],
+    root: Path, layout: Layout, about: Own, called: Counter[str], means: Mapping[str, str],
     listed: Sequence[Listed], notice: Notice,
 ) -> None:  # fmt: skip
     """Say what is of no known class, and which names of the table nobody uses."""
@@ -171,7 +171,7 @@ def _tell(
 
 
 def _refuse_nothing(
-    root: Path, layout: str, about: Own, listed: Sequence[Listed], entries: Sequence[Entry]
+    root: Path, layout: Layout, about: Own, listed: Sequence[Listed], entries: Sequence[Entry]
 ) -> None:
     """Raise DataError where nothing is left."""
     if any(entry.known for entry in entries):

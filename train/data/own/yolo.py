@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from train.data.dataset import DataError, Notice
-from train.data.own.listed import Cell, Listed, files_in, patient_of, several
+from train.data.own.listed import WHOLE, Cell, Listed, files_in, patient_of, several
 from train.data.sets.fields import MARKED, yolo_boxes
 
 LAYOUT = "images/*, labels/*.txt (YOLO), data.yaml or classes.txt; images/train, val and test are kept"
@@ -50,7 +50,7 @@ def read(root: Path, notice: Notice) -> Iterator[Listed]:
         beyond[max(names) + 1] += sum(label == MARKED for label, *_ in boxes)
         cells = tuple(Cell(label, box=(x0, y0, x1, y1)) for label, x0, y0, x1, y1 in boxes)
         patient, part = patient_of(inside.parts[:-1], _USUAL)
-        yield Listed(path, cells, patient, part, size=(1, 1))
+        yield Listed(path, cells, patient, part, size=WHOLE)
     if without:
         notice(f"{root}: {len(without)} pictures without a text file of boxes left out ({several(without)})")
     if count := sum(beyond.values()):
