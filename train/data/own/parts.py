@@ -16,6 +16,7 @@ from tqdm import tqdm
 from edge.types import U8
 from train.data.dataset import SPLITS, DataError, Split
 from train.data.duplicates import near_duplicates, thumbnail
+from train.data.own.balance import evened
 from train.data.own.layouts import OF_FIELDS
 from train.data.own.survey import Survey
 from train.data.pictures import load_picture
@@ -95,22 +96,20 @@ def parts_for(
             fixed[first] = max(fixed.get(first, 0), SPLITS.index(kept[group]))
     chosen = divide(clusters, [SHARES[part] for part in SPLITS], fixed)
     _fill(chosen, clusters, fixed)
+    chosen = evened(chosen, clusters, list(SHARES.values()), fixed)
     return {group: kept.get(group, SPLITS[chosen[first]]) for group, first in leader.items()}
 
 
 def _fill(chosen: dict[str, int], clusters: Mapping[str, Counter[str]], fixed: Mapping[str, int]) -> None:
     """See to it that there is something to train and validate on, and from three on to test."""
-    holders = Counter(label for labels in clusters.values() for label in labels)
-    only = {c for c, labels in clusters.items() if any(holders[label] == 1 for label in labels)}
     wanted = (0, 1) if len(clusters) == 2 else (0, 1, 2)
     for part in wanted[: len(clusters)]:
         if part in chosen.values():
             continue
         many = Counter(chosen.values())
         free = [c for c, at in chosen.items() if c not in fixed and (many[at] > 1 or at not in wanted)]
-        if free:  # not the only one with some class; one with many classes; a small one
-            chosen[min(free, key=lambda c: (c in only, -many[chosen[c]], -len(clusters[c]),
-                                            clusters[c].total(), c))] = part  # fmt: skip
+        if free:
+            chosen[min(free, key=lambda c: (-many[chosen[c]], clusters[c].total(), c))] = part
 
 
 def assigned(found: Survey, kept: Mapping[str, Split], looked: Looked) -> dict[str, Split]:

@@ -24,6 +24,7 @@ _COLUMNS = {
     "y": ("y", "y_px"),
 }
 _NEEDED = ("path", "class")
+_OF_LABELS = {"cell": ("cell",)}  # a table of label images has it
 
 
 def table_in(root: Path, name: str = "") -> Path | None:
@@ -33,7 +34,11 @@ def table_in(root: Path, name: str = "") -> Path | None:
     """
     if name or (root / NAME).is_file():
         return root / (name or NAME)
-    found = [path for path in sorted(root.glob("*.csv")) if has(path, _COLUMNS, _NEEDED)]
+    found = [
+        path
+        for path in sorted(root.glob("*.csv"))
+        if has(path, _COLUMNS, _NEEDED) and not has(path, _OF_LABELS, ("cell",))
+    ]
     if len(found) > 1:
         raise DataError(
             f"{root}: {several([path.name for path in found])} could each be its table; call one {NAME}, or "
