@@ -87,6 +87,14 @@ def _told(found: Found, positive: tuple[str, ...], out: Path, asked: Asked) -> I
         yield f"  left out   of no known class: {several(unknown)}; see [own.{found.name}.classes] in {out}"
     if found.looked.broken:
         yield f"  left out   {len(found.looked.broken)} pictures that cannot be read"
+    if found.looked.together:
+        pairs = several([" and ".join(pair) for pair in found.looked.together])
+        yield f"  one part   for what shows the same: {pairs}"
+    if found.looked.too_many:
+        yield (
+            f"  attention  {found.looked.too_many} pairs of {what} have pictures that look alike, too many "
+            "to keep together; edge-train datasets --check names them"
+        )
     yield from _lacking(found, positive)
     if found.parts:
         yield f"wrote {split_path(survey.root, about)}: which {what} train, validate and test"

@@ -7,7 +7,7 @@ three on there are all parts. Nothing that stands in a file is ever moved.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,19 @@ from tqdm import tqdm
 
 from edge.types import U8
 from train.data.dataset import SPLITS, DataError, Split
-from train.data.duplicates import near_duplicates, thumbnail
+from train.data.duplicates import Likeness, near_duplicates, thumbnail
 from train.data.own.balance import evened
-from train.data.own.layouts import OF_FIELDS
+from train.data.own.layouts import OF_FIELDS, PREFIX
 from train.data.own.survey import Survey
 from train.data.pictures import load_picture
 from train.data.splits import divide
 
 SHARES: Mapping[Split, float] = {"train": 0.65, "validation": 0.15, "test": 0.20}
 """As the data sets of the program are divided."""
+
+
+_COPY = 0.999  # correlation of what was only saved anew
+_MOST = 0.5  # of the patients that may hang together; more look alike for another reason than being the same
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,13 @@ class Looked:
     ----------
     broken : a line for each that cannot be read. paths : of those.
     together : patients that share a picture, by their names.
+    too_many : so many looked alike that only copies are kept together; by how many pairs.
     """
 
     broken: tuple[str, ...]
     paths: frozenset[Path]
     together: tuple[tuple[str, str], ...]
+    too_many: int = 0
 
 
 def look(found: Survey) -> Looked:
@@ -53,12 +59,17 @@ def look(found: Survey) -> Looked:
             broken.append(str(error))
             paths.append(entry.listed.path)
     fields = [list(range(len(groups)))] if found.layout in OF_FIELDS else []
-    pairs = {
-        (groups[alike.first], groups[alike.second])
-        for alike in near_duplicates(thumbnails, fields)
-        if groups[alike.first] != groups[alike.second]
-    }
-    return Looked(tuple(broken), frozenset(paths), tuple(sorted(pairs)))
+    alike = near_duplicates(thumbnails, fields)
+    pairs, same = (_between(groups, [a for a in alike if a.correlation >= least]) for least in (0, _COPY))
+    largest = max(Counter(united(groups, pairs).values()).values(), default=0)
+    few = largest <= _MOST * len(set(groups))
+    return Looked(tuple(broken), frozenset(paths), pairs if few else same, 0 if few else len(pairs))
+
+
+def _between(groups: Sequence[str], alike: Iterable[Likeness]) -> tuple[tuple[str, str], ...]:
+    """Pairs of different patients among pictures that look alike."""
+    pairs = {(groups[each.first], groups[each.second]) for each in alike}
+    return tuple(sorted(pair for pair in pairs if pair[0] != pair[1]))
 
 
 def united(groups: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -124,6 +135,12 @@ def assigned(found: Survey, kept: Mapping[str, Split], looked: Looked) -> dict[s
     held = found.groups
     if len(held) == 1:
         raise DataError(only_one(found))
+    if len(set(united(held, looked.together).values())) == 1:
+        one, other = looked.together[0]
+        raise DataError(
+            f"{found.root}: all {len(held)} patients hold copies of each other's pictures, such as {one!r} "
+            f"and {other!r}, so that every split leaks; edge-train datasets --check names them"
+        )
     fixed = {**agreed(found, kept), **kept}
     parts = parts_for(held, fixed, looked.together)
     if "validation" not in parts.values() and not kept:

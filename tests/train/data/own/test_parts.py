@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.train.data.own.trees import draw, folders, read
+from tests.train.data.own.trees import draw, flat, folders, read
 from tests.train.data.sets.trees import divided
 from train.data.dataset import DataError, Picture, Split
 from train.data.own.parts import parts_for
@@ -69,6 +69,21 @@ def test_what_is_kept_stays_and_draws_what_shows_the_same() -> None:
     assert after["p6"] == "test"
     together = parts_for(held, {}, [("p1", "p2"), ("p2", "p5")])
     assert together["p1"] == together["p2"] == together["p5"]
+
+
+def test_patients_that_all_hold_the_same_picture_are_named(tmp_path: Path) -> None:
+    first = draw(tmp_path / "blast" / "p0" / "1.png")
+    for patient in ("p1", "p2"):
+        shutil.copytree(first.parent, tmp_path / "blast" / patient)
+    with pytest.raises(DataError, match=r"all 3 patients hold copies .* 'p0' and 'p1'"):
+        read(tmp_path)
+
+
+def test_what_looks_alike_everywhere_is_not_the_same(tmp_path: Path) -> None:
+    for patient in range(6):
+        for name in ("blast", "mono"):
+            flat(tmp_path / name / f"p{patient}" / "1.png")
+    assert set(_of(read(tmp_path)).values()) == {"train", "validation", "test"}
 
 
 def test_without_a_file_it_is_made_at_reading_and_told(tmp_path: Path) -> None:
@@ -155,4 +170,3 @@ def test_one_patient_cannot_be_divided(tmp_path: Path) -> None:
     draw(tmp_path / "p1" / "mono" / "2.png")
     with pytest.raises(DataError, match=r"of one patient, 'p1'.*--split random"):
         read(tmp_path)
-    shutil.rmtree(tmp_path / "p1" / "mono")

@@ -16,17 +16,24 @@ from train.data.own import Own, own
 SIDE = 120
 
 
-def draw(path: Path, cells: tuple[tuple[int, int], ...] = ((60, 60),), size: int = SIDE) -> Path:
+def draw(
+    path: Path, cells: tuple[tuple[int, int], ...] = ((60, 60),), size: int = SIDE, grain: int = 60
+) -> Path:
     """Dark discs of 24 px on a light ground whose grain is of the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(zlib.crc32(str(path).encode()))
     picture = np.full((size, size, 3), 225, np.uint8)
     for centre in cells:
         cv2.circle(picture, centre, 12, (150, 60, 110), -1)
-    coarse = rng.integers(0, 24, (12, 12, 3)).astype(np.uint8)
-    picture -= cv2.resize(coarse, (size, size), interpolation=cv2.INTER_LINEAR)
+    rough = cv2.resize(rng.integers(0, grain, (48, 48)).astype(np.uint8), (size, size))
+    picture -= rough[..., None]
     cv2.imwrite(str(path), picture)
     return path
+
+
+def flat(path: Path) -> Path:
+    """A disc that looks as every other one does, with noise of its own."""
+    return draw(path, grain=4)
 
 
 def labels(path: Path, cells: tuple[tuple[int, int, int], ...], size: int = SIDE, radius: int = 12) -> Path:
