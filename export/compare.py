@@ -8,9 +8,10 @@ from typing import Any
 from edge.bundle import bundle
 from export.graph.graph import ExportError
 from train.data.dataset import Notice
+from train.data.registry import dataset
 from train.judging import compare as judging
 from train.judging.compare import Comparison
-from train.judging.sources import recipes_of, sources
+from train.judging.sources import owned, recipes_of
 
 SPLIT = "validation"
 
@@ -38,11 +39,10 @@ def compare(
     ExportError : the first bundle does not tell its data sets. Else as `train.judging.compare.compare`.
     """
     chosen = datasets or _datasets(bundles[0], large)
-    recipes = recipes_of(bundles, large=large)
+    known = recipes_of(bundles, large=large)
+    sources = [owned(name, known) or dataset(name) for name in chosen]
     paths = [Path(f"{path}:{variant}") for path, variant in zip(bundles, variants, strict=True)]
-    return judging.compare(
-        paths, sources(chosen, recipes), data, split=SPLIT, limit=limit, large=large, notice=notice
-    )
+    return judging.compare(paths, sources, data, split=SPLIT, limit=limit, large=large, notice=notice)
 
 
 def as_json(found: Comparison) -> dict[str, Any]:

@@ -23,11 +23,14 @@ def sources(names: Sequence[str], recipes: Iterable[Recipe], about: Own | None =
     ------
     DataError : an unknown one.
     """
-    own: dict[str, Recipe] = {}
-    for recipe in recipes:
-        own = dict.fromkeys(recipe.own, recipe) | own
-    found = ((name, own.get(name.partition("@")[0])) for name in names)
-    return [recipe.source(name) if recipe else named(name, about) for name, recipe in found]
+    known = list(recipes)
+    return [owned(name, known) or named(name, about) for name in names]
+
+
+def owned(name: str, recipes: Iterable[Recipe]) -> DataSet | None:
+    """The own data set of this name, by the first recipe that has one; None where none has."""
+    plain = name.partition("@")[0]
+    return next((recipe.source(name) for recipe in recipes if plain in recipe.own), None)
 
 
 def recipes_of(paths: Iterable[Path | None], *, large: bool = False) -> list[Recipe]:

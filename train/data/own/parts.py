@@ -17,7 +17,7 @@ from edge.types import U8
 from train.data.dataset import SPLITS, DataError, Split
 from train.data.duplicates import Likeness, near_duplicates, thumbnail
 from train.data.own.balance import evened
-from train.data.own.layouts import OF_FIELDS, PREFIX
+from train.data.own.layouts import OF_FIELDS
 from train.data.own.survey import Survey
 from train.data.pictures import load_picture
 from train.data.splits import divide

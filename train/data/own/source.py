@@ -93,10 +93,11 @@ def _place(about: Own) -> tuple[str, str]:
 
 
 def surveyed(
-    root: Path, about: Own, classes: Sequence[str], notice: Notice, *, anything: bool = False
-) -> Survey:
+    root: Path, about: Own, classes: Sequence[str], notice: Notice, *,
+    anything: bool = False, judged: bool = False,
+) -> Survey:  # fmt: skip
     """What lies in the folder; see `train.data.own.survey.survey`."""
-    return survey(root, about, _place(about)[1], classes, notice, anything=anything)
+    return survey(root, about, _place(about)[1], classes, notice, anything=anything, judged=judged)
 
 
 def split_path(root: Path, about: Own) -> Path:
@@ -108,13 +109,14 @@ def _read(
     about: Own, classes: tuple[str, ...], divided: str, root: Path, notice: Notice
 ) -> Iterator[Picture]:
     """Every picture; `divided` : by the split 'file', all 'test', or 'anew' by whoever asks."""
-    found = surveyed(root, about, classes, notice, anything=divided == "test")
+    judged = divided == "test"
+    found = surveyed(root, about, classes, notice, anything=judged, judged=judged)
     parts = _parts(found, about, notice) if divided == "file" else {}
-    otherwise: Split = "test" if divided == "test" else "train"
+    otherwise: Split = "test" if judged else "train"
     scale = about.um_per_px
     if not scale and not all(entry.listed.um_per_px for entry in found.entries):
         scale = measured_scale(root, [entry.listed.path for entry in found.entries], notice)
-    artefacts = divided == "test" or ARTEFACT in classes
+    artefacts = judged or ARTEFACT in classes
     for entry in found.entries:
         part, um_per_px = parts.get(entry.group, otherwise), entry.listed.um_per_px or scale
         picture = picture_of(

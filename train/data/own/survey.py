@@ -77,14 +77,16 @@ class Survey:
 
 
 def survey(
-    root: Path, about: Own, table: str, classes: Sequence[str], notice: Notice, *, anything: bool = False
-) -> Survey:
+    root: Path, about: Own, table: str, classes: Sequence[str], notice: Notice, *,
+    anything: bool = False, judged: bool = False,
+) -> Survey:  # fmt: skip
     """Look at a folder; no picture is opened.
 
     Parameters
     ----------
     table : name of its table. classes : of the recipe, understood as well.
     anything : where no name of a class is known, take them for classes of their own.
+    judged : it is there to judge by: what lies in two classes is told, and stays.
 
     Raises
     ------
@@ -106,7 +108,7 @@ def survey(
     means = {name: names.of(name) for name in called}
     _tell(root, layout, about, called, means, listed, notice)
     entries = [entry for one in listed if (entry := _entry(one, means, layout, root, about.group))]
-    entries = _of_one_class(root, entries, notice)
+    entries = _of_one_class(root, entries, notice, judged)
     _refuse_nothing(root, layout, about, listed, entries)
     alone = len({entry.group for entry in entries}) == len(entries) > 1
     if alone:
@@ -141,15 +143,16 @@ def _entry(listed: Listed, means: Mapping[str, str], layout: Layout, root: Path,
     return entry if entry.known or layout in OF_FIELDS else None
 
 
-def _of_one_class(root: Path, entries: Sequence[Entry], notice: Notice) -> list[Entry]:
+def _of_one_class(root: Path, entries: Sequence[Entry], notice: Notice, judged: bool) -> list[Entry]:
     """The pictures without those that lie in two classes."""
     single = {entry.listed.path: entry for entry in entries if entry.listed.middle}
     wrong: set[Path] = set()
+    left = "" if judged else ", left out"
     for same in copies(list(single)):
         if len({single[path].labels for path in same}) > 1:
-            wrong.update(same)
+            wrong.update(() if judged else same)
             told = ", ".join(f"{p.relative_to(root).as_posix()} ({single[p].labels[0]})" for p in same[:4])
-            notice(f"{root}: the same picture in two classes, left out: {told}")
+            notice(f"{root}: the same picture in two classes{left}: {told}")
     return [entry for entry in entries if entry.listed.path not in wrong]
 
 
