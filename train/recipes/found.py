@@ -216,6 +216,12 @@ def _scaled(found: Survey, about: Own, notice: Notice) -> tuple[Own, str]:
     return replace(about, um_per_px=round(scale, 4)), words
 
 
+def _apart(one: Path, other: Path) -> bool:
+    """Whether neither folder lies in the other."""
+    one, other = one.resolve(), other.resolve()
+    return not (one.is_relative_to(other) or other.is_relative_to(one))
+
+
 def _shares(data: Path, root: Path, base: Recipe) -> dict[str, float]:
     """Of the base's data sets those that are there or need no files."""
     kept = {}
@@ -223,6 +229,6 @@ def _shares(data: Path, root: Path, base: Recipe) -> dict[str, float]:
         if name.partition("@")[0] in base.own:
             continue
         found = dataset(name)
-        if found.folder is None or (found.there(data) and found.root(data).resolve() != root.resolve()):
+        if found.folder is None or (found.there(data) and _apart(found.root(data), root)):
             kept[name] = share
     return kept

@@ -11,7 +11,7 @@ from train.data.dataset import DataError, Notice, Split
 from train.data.own import folders
 from train.data.own.copies import copies
 from train.data.own.layouts import LAYOUTS, OF_FIELDS, PREFIX, read, recognised
-from train.data.own.listed import Listed, grouped
+from train.data.own.listed import Listed, grouped, several
 from train.data.own.names import LEFT_OUT, Names, alike, as_class
 from train.data.own.section import Layout, Own
 from train.data.own.shown import outside
@@ -96,7 +96,7 @@ def survey(
         raise DataError(f"data set {root}: no such folder")
     names = Names(about.classes, classes)
     layout = about.layout or recognised(root, table)
-    listed = [_inside(one, notice) for one in read(root, layout, table, names, notice)]
+    listed = _inside(root, read(root, layout, table, names, notice), notice)
     called = Counter(cell.called for one in listed for cell in one.cells)
     for same in alike(called):
         notice(f"{root}: classes {', '.join(map(repr, same))} differ in capital letters alone: taken for one")
@@ -123,15 +123,19 @@ def _kind(layout: str) -> str:
     return "folder" if layout in ("folders", "masks") else "class"
 
 
-def _inside(listed: Listed, notice: Notice) -> Listed:
-    """The picture without boxes that lie outside of it."""
-    size = listed.size
-    if size is None:
-        return listed
-    kept = tuple(cell for cell in listed.cells if cell.box and not outside(cell.box, size))
-    if len(kept) < len(listed.cells):
-        notice(f"{listed.path}: {len(listed.cells) - len(kept)} boxes outside of the picture left out")
-    return replace(listed, cells=kept)
+def _inside(root: Path, listed: Sequence[Listed], notice: Notice) -> list[Listed]:
+    """The pictures without boxes that lie outside of them."""
+    found, beyond = [], Counter[str]()
+    for one in listed:
+        size = one.size
+        if size is not None:
+            kept = tuple(cell for cell in one.cells if cell.box and not outside(cell.box, size))
+            beyond[one.path.relative_to(root).as_posix()] += len(one.cells) - len(kept)
+            one = replace(one, cells=kept)
+        found.append(one)
+    if count := beyond.total():
+        notice(f"{root}: {count} boxes outside of their pictures left out ({several(list(+beyond))})")
+    return found
 
 
 def _entry(listed: Listed, means: Mapping[str, str], layout: Layout, root: Path, group: str) -> Entry | None:
