@@ -86,21 +86,38 @@ class Found:
         return counts
 
 
-def find(asked: Asked, base: Recipe, beside: Path, notice: Notice) -> Found:
-    """Look at own pictures, each once.
+@dataclass(frozen=True)
+class Place:
+    """Where own pictures lie, what their data set is called, and where the recipe goes."""
 
-    Parameters
-    ----------
-    beside : where the split file goes that has no place in their folder.
+    about: Own
+    root: Path
+    name: str
+    out: Path
+
+    @property
+    def beside(self) -> Path:
+        """Where the split file goes that has no place in the pictures' folder."""
+        return self.out.resolve().with_suffix(".split.csv")
+
+
+def place_of(asked: Asked) -> Place:
+    """Where everything is; DataError where nothing is there."""
+    about = replace(asked.about, path=asked.inside or guessed(asked.data))
+    inside = Path(about.path)
+    root = asked.data / (inside.parent if inside.suffix.lower() == ".csv" else inside)
+    name = _name(inside.stem or asked.data.resolve().name)
+    return Place(about, root, name, asked.out or Path(f"{name}.toml"))
+
+
+def find(asked: Asked, place: Place, base: Recipe, notice: Notice) -> Found:
+    """Look at own pictures, each once.
 
     Raises
     ------
     DataError, RecipeError : nothing to train on, or something that nobody but the user knows; says which.
     """
-    about = replace(asked.about, path=asked.inside or guessed(asked.data))
-    place = Path(about.path)
-    root = asked.data / (place.parent if place.suffix.lower() == ".csv" else place)
-    name = _name(place.stem or asked.data.resolve().name)
+    about, root = place.about, place.root
     found = surveyed(root, about, base.classes, notice, anything=True)
     if len(found.groups) == 1 and not asked.random:
         raise DataError(only_one(found))  # before every picture is opened
@@ -113,16 +130,13 @@ def find(asked: Asked, base: Recipe, beside: Path, notice: Notice) -> Found:
     classes = _classes(found, base, asked)
     about, scale_from = _scaled(found, replace(about, layout=found.layout), notice)
     about = replace(about, classes=_table(found, about))
-    about = (
-        about
-        if split_path(root, about).is_file() or not beside.is_file()
-        else replace(about, split=str(beside))
-    )
+    if not split_path(root, about).is_file() and place.beside.is_file():
+        about = replace(about, split=str(place.beside))
     file = split_path(root, about)
     kept = splitfile.read(file) if file.is_file() and not asked.random else {}
     parts = {} if asked.random else {**kept, **assigned(found, kept, looked)}
     shares = _shares(asked.data, root, base) if classes == base.classes else {}
-    return Found(name, about, found, looked, parts, classes, shares, scale_from)
+    return Found(place.name, about, found, looked, parts, classes, shares, scale_from)
 
 
 def guessed(data: Path) -> str:

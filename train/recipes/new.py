@@ -14,7 +14,7 @@ from train.data.own import splitfile
 from train.data.own.listed import several
 from train.data.own.source import split_path
 from train.recipes import recipe as recipes
-from train.recipes.found import Asked, Found, find
+from train.recipes.found import Asked, Found, Place, find, place_of
 from train.recipes.sections import RecipeError
 from train.recipes.text import name_in, text
 
@@ -29,38 +29,33 @@ def write(asked: Asked, notice: Notice) -> list[str]:
     base = recipes.load(asked.base)
     if base.task == "detector" or base.method != "network":
         raise RecipeError(f"--from {asked.base}: names no cells by a network; choose another, as leukocytes")
-    _refuse(asked.out, asked)
-    beside = (asked.out or Path("own.toml")).resolve().with_suffix(".split.csv")
-    found = find(asked, base, beside, notice)
-    out = asked.out or Path(f"{found.name}.toml")
-    _refuse(out, asked)
-    name = asked.name or name_in(out.stem)
-    recipes.parse(
-        tomllib.loads(text(found, base, name, asked))
-    )  # whatever is wrong is wrong before anything is there
+    place = place_of(asked)
+    _refuse(place.out, asked)
+    found = find(asked, place, base, notice)
+    name = asked.name or name_in(place.out.stem)
+    recipes.parse(tomllib.loads(text(found, base, name, asked)))  # before anything is written
     if found.parts:
-        found = _write_split(found, out)
-    atomic.write(out, text(found, base, name, asked).encode(), 0o644)
-    return list(_told(found, base.positive if found.classes == base.classes else asked.positive, out, asked))
+        found = _write_split(found, place)
+    atomic.write(place.out, text(found, base, name, asked).encode(), 0o644)
+    positive = asked.positive or base.positive
+    return list(_told(found, positive, place.out, asked))
 
 
-def _refuse(out: Path | None, asked: Asked) -> None:
-    if out is None:
-        return
+def _refuse(out: Path, asked: Asked) -> None:
     if out.suffix != ".toml":
         raise RecipeError(f"--out {out}: a recipe's name ends in .toml")
     if out.exists() and not asked.overwrite:
         raise RecipeError(f"--out {out}: is there already; give another, or --overwrite")
 
 
-def _write_split(found: Found, out: Path) -> Found:
+def _write_split(found: Found, place: Place) -> Found:
     """Write which patients train, validate and test; beside the recipe where their folder takes nothing."""
     pictures = Counter(entry.group for entry in found.survey.entries)
     root = found.survey.root
     try:
         splitfile.write(split_path(root, found.about), found.parts, pictures, found.survey.groups)
     except OSError:
-        about = replace(found.about, split=str(out.resolve().with_suffix(".split.csv")))
+        about = replace(found.about, split=str(place.beside))
         splitfile.write(split_path(root, about), found.parts, pictures, found.survey.groups)
         return replace(found, about=about)
     return found

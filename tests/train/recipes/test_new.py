@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 import zipfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import pytest
 import torch
 
 import export.cli
+from edge.files import atomic
 from tests.train.data.own.trees import draw, folders
 from train.cli import main
 from train.data.own.splitfile import read as read_split
@@ -86,15 +86,25 @@ def test_nothing_is_overwritten_and_no_patient_moves(
     assert {group: after[group] for group in before} == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_takes_nothing_has_its_split_beside_the_recipe(new: New, tmp_path: Path) -> None:
-    data = folders(tmp_path / "data" / "cells").parent
-    (data / "cells").chmod(0o555)
+def test_a_folder_that_takes_nothing_has_its_split_beside_the_recipe(
+    new: New, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, write = folders(tmp_path / "data" / "cells").parent, atomic.write
+
+    def refusing(path: Path, content: bytes, mode: int) -> None:
+        if path.parent == data / "cells":
+            raise PermissionError(13, "Permission denied", str(path))
+        write(path, content, mode)
+
+    monkeypatch.setattr(atomic, "write", refusing)
     assert new(data) == 0
     split = Path(recipe.load(str(tmp_path / "mine.toml")).own["cells"].split)
     assert split == tmp_path / "mine.split.csv"
     assert set(read_split(split).values()) == {"train", "validation", "test"}
-    (data / "cells").chmod(0o755)
+    before = read_split(split)
+    folders(data / "cells", patients=9)
+    assert new(data, "--overwrite") == 0
+    assert {group: part for group, part in read_split(split).items() if group in before} == before
 
 
 def test_classes_that_are_not_the_programs_become_its_own(

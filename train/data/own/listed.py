@@ -21,7 +21,7 @@ WHOLE = (1.0, 1.0)
 """`Listed.size` of boxes that are told as shares of the picture."""
 
 _NAMED = 3
-_RUN = "settings.json"  # what a folder of edge-train fit holds
+_RUN = ("settings.json", "environment.json")  # what a folder of edge-train fit holds
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Listed:
 def files_in(root: Path, suffixes: Iterable[str] = SUFFIXES) -> Iterator[Path]:
     """Files at any depth, in order of name, but for what systems leave behind and for folders of runs."""
     wanted, everything = frozenset(suffixes), sorted(root.rglob("*"))
-    runs = {path.parent for path in everything if path.name == _RUN}
+    names = {path for path in everything if path.name in _RUN}
+    runs = {path.parent for path in names if all(path.with_name(name) in names for name in _RUN)}
     for path in everything:
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
         if path.suffix.lower() in wanted and not hidden and path.is_file() and not runs & set(path.parents):

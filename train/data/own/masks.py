@@ -35,12 +35,14 @@ _NEEDED = ("picture", "cell", "class")
 
 def there(root: Path) -> bool:
     """Whether a folder is laid out so."""
-    return any(map(_is_drawing, files_in(root)))
+    return any(_is_drawing(path, root) for path in files_in(root))
 
 
-def _is_drawing(path: Path) -> bool:
+def _is_drawing(path: Path, root: Path) -> bool:
     """Whether a file is a label image, by its name, its folder or what it holds."""
-    if path.stem.endswith((_LABELS, _NUCLEI)) or any(p.name.lower() == _FOLDER for p in path.parents):
+    if path.stem.endswith((_LABELS, _NUCLEI)) or any(
+        name.lower() == _FOLDER for name in path.relative_to(root).parts[:-1]
+    ):
         return True
     return path.suffix.lower() == ".png" and is_label_image(path)
 
@@ -54,7 +56,7 @@ def read(root: Path, names: Names, notice: Notice) -> Iterator[Listed]:
     """
     with_labels, without = [], []
     for path in files_in(root):
-        if _is_drawing(path):
+        if _is_drawing(path, root):
             continue
         labels = _labels_of(path, root)
         if labels is None:
