@@ -118,7 +118,7 @@ def _training(found: Found, base: Recipe) -> Iterator[str]:
     settings = replace(base.training, epochs=epochs, samples=samples, watch=watch)
     changed: dict[str, Any] = {"epochs": epochs, "samples": samples} | _changed(settings)
     yield from ("", "[training]")
-    yield f"# for {cells} training cells: {samples} crops an epoch. Two cores take a minute for every 6,000;"
+    yield f"# for {cells} training cells: {samples} crops an epoch. One core takes a minute for some 4,000;"
     yield "# more epochs may help where there are many cells, and learn few by heart"
     yield from (f"{key} = {_value(value)}" for key, value in changed.items())
 
