@@ -11,6 +11,7 @@ from train.data.dataset import Notice
 from train.data.registry import dataset
 from train.judging import compare as judging
 from train.judging.compare import Comparison
+from train.judging.sources import owned, recipes_of
 
 SPLIT = "validation"
 
@@ -37,7 +38,9 @@ def compare(
     ------
     ExportError : the first bundle does not tell its data sets. Else as `train.judging.compare.compare`.
     """
-    sources = [dataset(name) for name in datasets or _datasets(bundles[0], large)]
+    chosen = datasets or _datasets(bundles[0], large)
+    known = recipes_of(bundles, large=large)
+    sources = [owned(name, known) or dataset(name) for name in chosen]
     paths = [Path(f"{path}:{variant}") for path, variant in zip(bundles, variants, strict=True)]
     return judging.compare(paths, sources, data, split=SPLIT, limit=limit, large=large, notice=notice)
 

@@ -32,6 +32,7 @@ def _parser() -> command.Parser:
 
     _add_datasets(commands)
     command.add(commands, "recipes", "which recipes there are", "edge-train recipes", run.recipes)
+    _add_new_recipe(commands)
     _add_fit(commands)
 
     example = (
@@ -78,8 +79,51 @@ def _add_datasets(commands: command.Commands[command.Parser]) -> None:
         "one part shows up in another (two minutes for 14,000 pictures)",
     )
     add("--dataset", action="append", metavar="NAME[,NAME]", help="only these (default: all that need files)")
+    add("--recipe", metavar="NAME", help="with --check: the data sets of this recipe, own ones too")
     add("--json", metavar="OUT", help="write it as JSON; - for standard output")
     datasets.set_defaults(wrong=datasets.error)
+
+
+def _add_new_recipe(commands: command.Commands[command.Parser]) -> None:
+    summary = "write a recipe to train on own pictures, and which of their patients train, validate and test"
+    example = (
+        "edge-train new-recipe --data . --out mine.toml\n"
+        "what is called otherwise: edge-train new-recipe --data . --class-of 'ALL blast'=blast\n"
+        "then: edge-train fit --recipe mine.toml --data . --out runs/mine"
+    )
+    new = command.add(commands, "new-recipe", summary, example, run.new_recipe)
+    add = new.add_argument
+    add("--from", dest="base", default="leukocytes", metavar="NAME", help="the recipe that all else is "
+        "taken from: a shipped one or a .toml file (default: leukocytes)")  # fmt: skip
+    add("--data", required=True, type=Path, metavar="DIR", help="folder with the own pictures, or with their "
+        "folder and known data sets")  # fmt: skip
+    add(
+        "--own",
+        default="",
+        metavar="SUB",
+        help="the own pictures' folder or table in --data (default: found)",
+    )
+    add("--out", type=Path, metavar="FILE", help="the recipe (default: NAME.toml)")
+    add(
+        "--name",
+        default="",
+        metavar="NAME",
+        help="of the recipe (default: as --out, or the pictures' folder)",
+    )
+    add("--layout", default="", choices=("folders", "table", "coco", "yolo", "voc", "masks"),
+        help="how the pictures lie; see edge-train datasets (default: found)")  # fmt: skip
+    add("--um-per-px", type=float, metavar="NUMBER", help="size of a pixel (default: from red cells)")
+    add("--class-of", action="append", type=_pair, default=[], metavar="NAME=CLASS",
+        help="what is called NAME is CLASS, as in promyelocyte=blast; - leaves it out")  # fmt: skip
+    add("--positive", action="append", default=[], metavar="CLASS",
+        help="what the finding is about, where the classes are not the program's")  # fmt: skip
+    add("--group-by", metavar="REGEX", help="its first group, found in a picture's path, names the patient "
+        "(default: the other folders)")  # fmt: skip
+    add("--laboratory", default="", metavar="TEXT", help="whose stain and microscope the pictures show")
+    add("--split", choices=("patients", "random"), default="patients",
+        help="random: by picture, where there is one patient only; it LEAKS")  # fmt: skip
+    add("--overwrite", action="store_true", help="a recipe that is there")
+    new.set_defaults(wrong=new.error)
 
 
 def _add_fit(commands: command.Commands[command.Parser]) -> None:
@@ -204,8 +248,8 @@ def _add_cells(parser: command.Parser) -> None:
         required=True,
         action="append",
         metavar="NAME[,NAME]",
-        help="see edge-train datasets; 'folder' reads --data itself, 'folder:SUB' its folder SUB: pictures "
-        "of one cell each, in folders named after classes",
+        help="see edge-train datasets; an own one of the recipe; 'folder' reads --data itself, 'folder:SUB' "
+        "its folder SUB: pictures of one cell each in folders named after classes, or another layout",
     )
     add("--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets")
     parts = ("train", "validation", "test", "all")

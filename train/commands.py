@@ -25,44 +25,49 @@ def _notice(message: str) -> None:
 
 
 def datasets(arguments: argparse.Namespace) -> int:
-    """List the data sets, or check them."""
-    from train.data.registry import DATASETS, dataset
-    from train.data.sets.folder import PREFIX
+    """List the data sets and the layouts of own ones, or check them."""
+    from train.data import listing
+    from train.data.own import LAYOUTS, PREFIX
+    from train.data.registry import DATASETS, named
 
     if arguments.check:
         return _check(arguments)
-    names = _split(arguments.dataset) or [name for name in DATASETS if name != PREFIX]
-    lines, listed = [], []
-    for found in map(dataset, names):
-        fields = ("title", "layout", "split", "groups", "laboratory", "licence", "home", "citation")
-        entry = {"name": found.name} | {field: getattr(found, field) for field in fields}
-        if found.scale is not None:
-            entry |= {"um_per_px": found.scale.um_per_px, "um_per_px_from": found.scale.source}
-        there = ""
-        if arguments.data is not None and found.folder is not None:
-            entry["found"] = found.there(arguments.data)
-            there = "" if entry["found"] else f" (not in {arguments.data})"
-        listed.append(entry)
-        lines.append(f"{found.name}: {found.title}{there}")
-        lines += [f"  {field:<10} {entry[field]}" for field in fields[1:]]
-        if found.scale is not None:
-            lines.append(f"  {'scale':<10} {found.scale.um_per_px:g} µm per pixel: {found.scale.source}")
-    _tell(arguments, {"datasets": listed}, lines)
+    if arguments.recipe:
+        arguments.wrong("--recipe: only with --check")
+    names = _split(arguments.dataset)
+    chosen = names or [name for name in DATASETS if name != PREFIX]
+    entries = [listing.entry(found, arguments.data) for found in map(named, chosen)]
+    own = [] if names and PREFIX not in {name.partition(":")[0] for name in names} else listing.own_lines()
+    lines = chain(listing.lines(entries, arguments.data), own)
+    _tell(arguments, {"datasets": entries, "own_layouts": dict(LAYOUTS)}, lines)
     return DONE
 
 
 def _check(arguments: argparse.Namespace) -> int:
     from train.data import check
-    from train.data.registry import DATASETS, dataset, named
+    from train.data.own import PREFIX
+    from train.data.registry import DATASETS
+    from train.judging.sources import sources
+    from train.recipes import recipe
 
     if arguments.data is None:
         arguments.wrong("--check: needs --data DIR")
     names = _split(arguments.dataset)
-    chosen = [named(name) for name in names] if names else [dataset(name) for name in DATASETS]
-    sources = [source for source in chosen if names or source.folder is not None]
-    found = check.check(sources, arguments.data)
+    known = [recipe.load(arguments.recipe)] if arguments.recipe else []
+    every = [name for found in known for name in found.shares] or [n for n in DATASETS if n != PREFIX]
+    chosen = sources(names or every, known)
+    found = check.check([s for s in chosen if names or s.folder is not None], arguments.data)
     _tell(arguments, found.as_json(), check.report(found))
     return DONE if found.passed else CHECK_FAILED
+
+
+def new_recipe(arguments: argparse.Namespace) -> int:
+    """Write a recipe for own pictures, and their split."""
+    from train.recipes import new
+    from train.recipes.found import Asked
+
+    command.put("\n".join(new.write(Asked.of(arguments), _notice)))
+    return DONE
 
 
 def _split(texts: Sequence[str] | None) -> list[str]:
@@ -125,25 +130,24 @@ def _tell_left_out(whole: Recipe, chosen: Recipe, run: Path) -> None:
             _notice(f"{same} is of the same laboratory as {name}, and was learned; --leave-out {same} too")
 
 
-def _sources(arguments: argparse.Namespace) -> list[DataSet]:
-    """The data sets asked for, each once."""
-    from train.data.registry import named
-    from train.data.sets.folder import PREFIX, FolderOptions
+def _sources(arguments: argparse.Namespace, judged: Sequence[Path | None]) -> list[DataSet]:
+    """The data sets asked for, each once; `judged` may have a recipe that knows own ones, None is in use."""
+    from train.data.own import PREFIX, Own
+    from train.data.registry import DATASETS
+    from train.judging.sources import recipes_of, sources
 
     names = _split(arguments.dataset)
-    flags = {
-        "--um-per-px": arguments.um_per_px,
-        "--class-of": arguments.class_of,
-        "--group-by": arguments.group_by,
-    }
-    if not any(name.partition(":")[0] == PREFIX for name in names):
-        for flag, value in flags.items():
-            if value:
-                arguments.wrong(f"{flag}: only for --dataset {PREFIX}")
+    scale, classes, group = arguments.um_per_px, dict(arguments.class_of), arguments.group_by
+    flags = {"--um-per-px": scale, "--class-of": classes, "--group-by": group}
+    of_folder = any(name.partition(":")[0] == PREFIX for name in names)
+    for flag in (flag for flag, value in flags.items() if value and not of_folder):
+        arguments.wrong(f"{flag}: only for --dataset {PREFIX}")
     if not names:
         arguments.wrong("--dataset: names none")
-    options = FolderOptions(arguments.um_per_px, dict(arguments.class_of), arguments.group_by)
-    return [named(name, options) for name in names]
+    about = Own(um_per_px=scale or 0.0, classes=classes, group=group or "")
+    plain = {name.partition("@")[0].partition(":")[0] for name in names}
+    known = recipes_of(judged, large=arguments.large) if plain - DATASETS.keys() else []
+    return sources(names, known, about)
 
 
 def _tell(arguments: argparse.Namespace, found: dict[str, Any], lines: Iterable[str]) -> None:
@@ -163,7 +167,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     given = arguments.bundle
     if given and (detector := contestants.detector(given, large=arguments.large)) is not None:
         return _evaluate_detector(arguments, detector)
-    sources = _sources(arguments)
+    sources = _sources(arguments, [given])
     model = (
         contestants.contestant(given, large=arguments.large)
         if given
@@ -249,7 +253,7 @@ def compare(arguments: argparse.Namespace) -> int:
 
     found = compare.compare(
         arguments.contestants,
-        _sources(arguments),
+        _sources(arguments, arguments.contestants),
         arguments.data,
         split=arguments.split,
         limit=arguments.limit,

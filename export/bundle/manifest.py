@@ -104,6 +104,8 @@ def _data(recipe: Recipe, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
         source = recipe.source(name)
         kept = metrics["data"][name].get("validation", {})
         validation = kept if isinstance(kept, int) else kept.get("groups", [])
+        if name.partition("@")[0] in recipe.own and not isinstance(validation, int):
+            validation = len(validation)  # may be names of patients
         out.append(
             {
                 "name": name,

@@ -118,6 +118,8 @@ class DataSet:
     also : other names that its folder goes by.
     own : pattern of a path in that folder without which it is not there, where others share the folder.
     scale : of all its pictures, the one place where it stands; None where each picture has its own.
+    reading : root -> all that reading it hangs on: settings, modules and files (`train.data.fingerprint`);
+        None where its folder and its reader tell it.
     """
 
     name: str
@@ -136,6 +138,7 @@ class DataSet:
     also: tuple[str, ...] = ()
     own: str = ""
     scale: Scale | None = None
+    reading: Callable[[Path], Iterable[object]] | None = None
 
     def root(self, data: Path) -> Path:
         """Its folder: inside `data`, or `data` itself when that is the data set."""

@@ -13,8 +13,8 @@ import ast
 import hashlib
 import inspect
 import sys
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
@@ -52,16 +52,24 @@ def of_source(source: DataSet, data: Path) -> str:
     DataError
         When the data set is absent.
     """
-    made_by = (source.read, dataset(source.name.partition("@")[0]).read, class_folders)
-    readers = [sys.modules[each.__module__] for each in made_by]
+    base = source.read if source.reading else dataset(source.name.partition("@")[0]).read
+    readers = [sys.modules[_maker(each).__module__] for each in (source.read, base, class_folders)]
     parts: list[object] = [source.name, source.scale, *map(_code, readers), readings()]
-    if source.folder is None:  # drawn: whatever changes the drawing changes its first picture
+    if source.reading is not None:
+        hangs_on = source.reading(source.root(data))
+        parts += (_code(each) if isinstance(each, ModuleType) else each for each in hangs_on)
+    elif source.folder is None:  # drawn: whatever changes the drawing changes its first picture
         parts.append(next(iter(source.read(data, print))).load())
     else:
         root = source.root(data)
         files = ((path.relative_to(root), path.stat()) for path in root.rglob("*") if path.is_file())
         parts += sorted((name.as_posix(), about.st_size, about.st_mtime_ns) for name, about in files)
     return digest(parts)
+
+
+def _maker(read: Callable[..., object]) -> Callable[..., object]:
+    """A function, without what it is given beforehand."""
+    return read.func if isinstance(read, partial) else read
 
 
 @cache

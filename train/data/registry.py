@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from train.data.dataset import DataError, DataSet
-from train.data.sets.folder import PREFIX, FolderOptions, folder
+from train.data.own import PREFIX, Own, folder
 from train.data.splits import split_anew
 
 DATASETS: dict[str, str] = {
@@ -30,7 +30,7 @@ DATASETS: dict[str, str] = {
     "zheng-2": "train.data.sets.masks:ZHENG_2",
     "simulated": "train.data.sets.simulated:SIMULATED",
     "oddities": "train.data.sets.oddities:ODDITIES",
-    "folder": "train.data.sets.folder:FOLDER",
+    "folder": "train.data.own.source:FOLDER",
 }
 """Data set name -> 'module:object'."""
 
@@ -53,6 +53,6 @@ def dataset(name: str) -> DataSet:
     return found
 
 
-def named(name: str, options: FolderOptions | None = None) -> DataSet:
-    """The data set that the command line calls so; `options` is for folders. DataError for an unknown one."""
-    return folder(name, options) if name.partition(":")[0] == PREFIX else dataset(name)
+def named(name: str, about: Own | None = None) -> DataSet:
+    """The data set that the command line calls so; `about` is for folders. DataError for an unknown one."""
+    return folder(name, about) if name.partition(":")[0] == PREFIX else dataset(name)

@@ -66,18 +66,35 @@ def parts_of(pictures: Sequence[Picture], count: int) -> Mapping[str, int]:
     for picture in pictures:
         for spot in picture.spots:
             held[spot.group][spot.label] += 1
+    return divide(held, [1.0] * count)
+
+
+def divide(
+    held: Mapping[str, Counter[str]], shares: Sequence[float], kept: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """The same for groups of whatever: group -> its part, from 0 on.
+
+    Parameters
+    ----------
+    held : group -> label -> how many. shares : how much each part is to get, in whatever unit.
+    kept : groups whose part is known already.
+    """
     of_label = sum(held.values(), Counter())
-    filled: list[Counter[str]] = [Counter() for _ in range(count)]
-    parts = {}
-    for group in sorted(held, key=lambda name: (-held[name].total(), name)):
+    filled: list[Counter[str]] = [Counter() for _ in shares]
+    parts = dict(kept or {})
+    for group, part in parts.items():
+        filled[part].update(held.get(group, Counter()))
+    for group in sorted(held.keys() - parts.keys(), key=lambda name: (-held[name].total(), name)):
         labels = held[group]
 
         def fullness(part: int, labels: Counter[str] = labels) -> float:
-            return sum(
-                (filled[part][name] + n) ** 2 / of_label[name] ** 2 for name, n in labels.items()
-            ) - sum(filled[part][name] ** 2 / of_label[name] ** 2 for name in labels)
+            before = sum(filled[part][name] ** 2 / of_label[name] ** 2 for name in labels)
+            after = sum((filled[part][name] + n) ** 2 / of_label[name] ** 2 for name, n in labels.items())
+            return (after - before) / shares[part]
 
-        parts[group] = min(range(count), key=lambda part: (fullness(part), filled[part].total(), part))
+        parts[group] = min(
+            range(len(shares)), key=lambda part: (fullness(part), filled[part].total() / shares[part], part)
+        )
         filled[parts[group]].update(labels)
     return parts
 

@@ -91,7 +91,7 @@ def contestant(path: Path, *, large: bool = False) -> Contestant:
     ContestantError : there is nothing, or it cannot be read. BundleError : the bundle is damaged, or has no
         such graph. FitError : the run is not finished.
     """
-    path, variant = _asked(path)
+    path, variant = asked(path)
     if path.is_dir():
         if variant:
             raise ContestantError(f"{path}:{variant}: a run has no graphs, a bundle of it does; leave it out")
@@ -105,7 +105,7 @@ def contestant(path: Path, *, large: bool = False) -> Contestant:
     return of_bundle(bundle.load(path, allow_unsigned=True, large=large), variant or _FP32)
 
 
-def _asked(path: Path) -> tuple[Path, str]:
+def asked(path: Path) -> tuple[Path, str]:
     """Where a run or bundle is, and the graph asked for behind a colon, '' for none."""
     place, _, variant = str(path).rpartition(":")
     if place and _VARIANT.fullmatch(variant) and not path.exists():
@@ -129,7 +129,7 @@ def detector(path: Path, *, large: bool = False) -> FieldDetector | None:
     ------
     BundleError, FitError, DetectionError : as for `contestant`.
     """
-    path, variant = _asked(path)
+    path, variant = asked(path)
     if path.is_dir():
         from train.fitting.fit import settings_of
 

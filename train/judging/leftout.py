@@ -118,7 +118,7 @@ def check(runs: Sequence[LeftOut], about: Manifest) -> None:
         _check_recipe(run, recipe)
         learned = {run.recipe.source(name).laboratory: name for name in run.recipe.shares}
         for name in run.names:
-            if same := learned.get(dataset(name).laboratory):
+            if same := learned.get(run.recipe.source(name).laboratory):
                 raise LeftOutError(
                     f"{run.path}: leaves out {name} and learned {same}, of the same laboratory; "
                     f"train it with --leave-out {name},{same}"
@@ -164,14 +164,14 @@ def asked(
     model = of_run(run.path)
     torch.set_num_threads(threads)  # judging runs takes one, and torch keeps that for the process
     for name in (*run.names, *others):
-        windows = cached(dataset(name), data, run.recipe.window, notice, 0, cache)
+        windows = cached(run.recipe.source(name), data, run.recipe.window, notice, 0, cache)
         crops = middle(windows.pixels, model.model_input.size_px)
         key = f"{name}-{digest([model.sha256, model.version, crops])}"
         told = _kept(model.answer, crops, cache / f"answers-{key}.npy", f"{run.path.name}: {name}")
         read = None
         if features and model.features is not None:
             read = _kept(model.features, crops, cache / f"features-{key}.npy", f"{run.path.name}: {name}")
-        yield Unseen(dataset(name), windows.labels, windows.groups, told, read)
+        yield Unseen(run.recipe.source(name), windows.labels, windows.groups, told, read)
 
 
 def blasts(

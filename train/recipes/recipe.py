@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,11 +13,12 @@ from typing import Any, Literal
 from edge.bundle.model_input import ModelInput
 from edge.files import stricttoml, textfile
 from train.data.augment import Augmentation
-from train.data.classes import CLASSES, LEUKOCYTES, POSITIVE
+from train.data.classes import CLASSES, LEUKOCYTES, POSITIVE, admitted
 from train.data.dataset import DataError, DataSet
 from train.data.own import Own, own
-from train.data.registry import dataset
-from train.data.splits import split_anew
+from train.data.own.names import LEFT_OUT
+from train.data.registry import DATASETS, dataset
+from train.data.sets.fields import RED_CELL
 from train.network.backbones import LEAST_PX
 from train.network.model import Architecture
 from train.recipes.detection import Detection
@@ -25,6 +27,9 @@ from train.recipes.sections import SHOWN_UM, WATCHED, Input, Operation, RecipeEr
 __all__ = [
     "Input", "Operation", "Recipe", "RecipeError", "Training", "changed", "load", "names", "parse", "without",
 ]  # fmt: skip
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class Recipe:
     operation: Operation = field(default_factory=Operation)
 
     def __post_init__(self) -> None:
+        self._check_own()
         for key, share in self.shares.items():
             try:
                 self.source(key)
@@ -85,6 +91,22 @@ class Recipe:
             if name not in figures:
                 raise RecipeError(f"training.watch: {name} is a figure of no data set among the shares")
 
+    def _check_own(self) -> None:
+        for name, about in self.own.items():
+            if name in DATASETS:
+                raise RecipeError(f"own.{name}: a data set of the program is called so; choose another name")
+            if not _NAME.fullmatch(name):
+                raise RecipeError(f"own.{name}: a name has letters, digits, '-' and '_' only; choose another")
+            for called, label in about.classes.items():
+                if label in ("", LEFT_OUT, RED_CELL):
+                    continue
+                try:
+                    admitted(label, self.classes)
+                except ValueError as error:
+                    raise RecipeError(
+                        f"own.{name}.classes.{called}: {error}, nor '-' to leave it out"
+                    ) from None
+
     def _check_classes(self) -> None:
         if len(set(self.classes)) < max(len(self.classes), 2):
             raise RecipeError(f"classes: {', '.join(self.classes)}; two different ones at least are needed")
@@ -99,11 +121,8 @@ class Recipe:
 
     def source(self, name: str) -> DataSet:
         """The data set that its shares call so; DataError where there is none."""
-        plain, at, scheme = name.partition("@")
-        if plain not in self.own:
-            return dataset(name)
-        found = own(plain, self.own[plain])
-        return split_anew(found, scheme) if at else found
+        about = self.own.get(name.partition("@")[0])
+        return own(name, about, self.classes) if about else dataset(name)
 
     @property
     def sources(self) -> tuple[DataSet, ...]:

@@ -15,8 +15,8 @@ from tests.conftest import graph
 from train.cli import main
 from train.data.classes import CLASSES
 from train.data.cut import cut
+from train.data.own import Own
 from train.data.registry import dataset, named
-from train.data.sets.folder import FolderOptions
 from train.fitting.fit import FitError
 from train.judging import report
 from train.judging.compare import SHOWN, _minus, compare
@@ -129,7 +129,7 @@ def test_the_table_names_everything(
     run: Path, deepapl: Callable[..., Path], make_bundle: Callable[..., Path]
 ) -> None:
     # the same files as if another laboratory's
-    sources = [dataset("deepapl"), named("folder:deepapl", FolderOptions(0.1))]
+    sources = [dataset("deepapl"), named("folder:deepapl", Own(um_per_px=0.1))]
     sources[1] = replace(sources[1], name="elsewhere")
     found = compare([run, make_bundle()], sources, deepapl(), rounds=20, limit=9, notice=lambda _: None)
     lines = list(report.of_comparison(found))

@@ -21,9 +21,11 @@ from train.data.dataset import DataError, DataSet, Notice, Picture, Place, Scale
 from train.data.pictures import load_picture, picture_files
 from train.data.sets.artefacts import ARTEFACT, artefact_spots
 
-_ARTEFACTS_PER_FIELD = 4
+ARTEFACTS_PER_FIELD = 4
 _PLATELET = "platelet"
-_MARKED = "marked"  # a label that only keeps artefacts away
+MARKED = "marked"
+"""A label that only keeps artefacts away."""
+
 RED_CELL = "red-cell"
 """A label that only `train.published.detection` has a use for: crops of red cells may well be artefacts."""
 
@@ -60,8 +62,9 @@ def leukocytes(field: Field) -> F32:
     return np.array(boxes, np.float32).reshape(-1, 4)
 
 
-def _picture(field: Field, root: Path) -> Picture:
-    labels = [box[0] for box in field.boxes if box[0] not in (RED_CELL, _MARKED)] or [ARTEFACT]
+def field_picture(field: Field, root: Path) -> Picture:
+    """The picture of a field, its places found when it is opened."""
+    labels = [box[0] for box in field.boxes if box[0] not in (RED_CELL, MARKED)] or [ARTEFACT]
     spots = tuple(Spot(label, field.group, field.split) for label in labels)
     name = str(field.path.relative_to(root))
     load = partial(load_picture, field.path)
@@ -75,7 +78,7 @@ def places(field: Field, pixels: U8) -> Iterator[Place]:
     centres = [((x0 + x1) / 2, (y0 + y1) / 2) for _, x0, y0, x1, y1 in boxes]
     for box, centre in zip(boxes, centres, strict=True):
         # a cell cut by the edge is not what the device classifies
-        if box[0] != _MARKED and min(box[1], box[2]) > 2 and box[3] < width - 2 and box[4] < height - 2:
+        if box[0] != MARKED and min(box[1], box[2]) > 2 and box[3] < width - 2 and box[4] < height - 2:
             yield box[0], centre
     rng = np.random.default_rng(zlib.crc32(field.path.name.encode()))
     for spot in artefact_spots(pixels, field.um_per_px, centres, field.artefacts, rng):
@@ -87,7 +90,7 @@ def _read_with(
 ) -> Callable[[Path, Notice], Iterator[Picture]]:
     def read(root: Path, notice: Notice) -> Iterator[Picture]:
         for field in fields(root, notice):
-            yield _picture(field, root)
+            yield field_picture(field, root)
 
     return read
 
@@ -99,10 +102,11 @@ def _folder(root: Path, *parts: str) -> Path:
     return folder
 
 
-def _yolo(
+def yolo_boxes(
     label_file: Path, pixels_size: tuple[int, int], names: dict[int, str], notice: Notice
 ) -> tuple[Box, ...]:
-    """Boxes of a YOLO text file: class, centre and size as fractions of the picture."""
+    """Boxes of a YOLO text file: class, centre and size as fractions of the picture; a class without a name
+    is MARKED."""
     if not label_file.is_file():
         return ()
     width, height = pixels_size
@@ -113,11 +117,44 @@ def _yolo(
         except ValueError:
             notice(f"{label_file}: {line!r} is no box, left out")
             continue
-        label = names.get(int(kind), _MARKED)
+        label = names.get(int(kind), MARKED)
         boxes.append(
             (label, (x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
         )
     return tuple(boxes)
+
+
+def _voc(annotation: Path) -> ElementTree.Element:
+    try:
+        return ElementTree.parse(annotation).getroot()
+    except (OSError, ElementTree.ParseError) as error:
+        raise DataError(f"{annotation}: cannot be read as XML ({error}), left out") from None
+
+
+def voc_boxes(annotation: Path) -> tuple[Box, ...]:
+    """Boxes of a Pascal VOC file, under the names that it has; DataError where it cannot be read."""
+    boxes = []
+    for item in _voc(annotation).iter("object"):
+        box = item.find("bndbox")
+        if box is None:
+            continue
+        try:
+            x0, y0, x1, y1 = (float(box.findtext(k, "0")) for k in ("xmin", "ymin", "xmax", "ymax"))
+        except ValueError as error:
+            raise DataError(f"{annotation}: has a box without numbers ({error}), left out") from None
+        boxes.append((item.findtext("name", ""), x0, y0, x1, y1))
+    return tuple(boxes)
+
+
+def voc_size(annotation: Path) -> tuple[float, float]:
+    """Width and height that a Pascal VOC file says of its picture, zeros where it says none."""
+    size = _voc(annotation).find("size")
+    if size is None:
+        return 0.0, 0.0
+    try:
+        return float(size.findtext("width", "0")), float(size.findtext("height", "0"))
+    except ValueError:
+        return 0.0, 0.0
 
 
 _BCCD_OVERLAPS = (
@@ -159,17 +196,13 @@ def _bccd(root: Path, notice: Notice) -> Iterator[Field]:
         if path.stem not in listed or not annotation.is_file():
             notice(f"{path}: in no split or without annotation, left out")
             continue
-        boxes = []
-        for item in ElementTree.parse(annotation).iter("object"):
-            box = item.find("bndbox")
-            kind = item.findtext("name", "")
-            if box is None:
-                continue
-            x0, y0, x1, y1 = (float(box.findtext(k, "0")) for k in ("xmin", "ymin", "xmax", "ymax"))
-            if kind in names:
-                boxes.append((names[kind], x0, y0, x1, y1))
+        try:
+            boxes = tuple((names[box[0]], *box[1:]) for box in voc_boxes(annotation) if box[0] in names)
+        except DataError as error:
+            notice(str(error))
+            continue
         stem, um_per_px = path.stem, _BCCD_SCALE.um_per_px
-        yield Field(path, um_per_px, stem, apart[stem], listed[stem], tuple(boxes), _ARTEFACTS_PER_FIELD)
+        yield Field(path, um_per_px, stem, apart[stem], listed[stem], boxes, ARTEFACTS_PER_FIELD)
 
 
 _CHULA_TYPES = {0: "neutrophil", 1: "eosinophil", 2: "basophil", 3: "lymphocyte", 4: "monocyte"}
@@ -183,9 +216,9 @@ def _chula(root: Path, notice: Notice) -> Iterator[Field]:
     for path in picture_files(_folder(root, "images"), notice):
         slide = path.stem.split("_")[0]
         split: Split = "train" if slide in _CHULA_TRAIN else "test"
-        boxes = _yolo(labels / f"{path.stem}.txt", (1440, 900), _CHULA_TYPES, notice)
+        boxes = yolo_boxes(labels / f"{path.stem}.txt", (1440, 900), _CHULA_TYPES, notice)
         um_per_px = _CHULA_SCALE.um_per_px
-        yield Field(path, um_per_px, f"chula/{slide}", split, split, boxes, _ARTEFACTS_PER_FIELD)
+        yield Field(path, um_per_px, f"chula/{slide}", split, split, boxes, ARTEFACTS_PER_FIELD)
 
 
 _TXL_TEST = frozenset({"528b7029-88d8-5cc6-8241-d0068ffbed7f"})
@@ -199,7 +232,7 @@ def _txl(root: Path, notice: Notice) -> Iterator[Field]:
     for part, split in parts.items():
         labels = root / "labels" / part
         for path in picture_files(_folder(root, "images", part), notice):
-            boxes = _yolo(
+            boxes = yolo_boxes(
                 labels / f"{path.stem}.txt", (575, 575), {0: NO_BLAST, 1: RED_CELL, 2: _PLATELET}, notice
             )
             split_here = "test" if path.stem in _TXL_TEST else split
