@@ -70,9 +70,9 @@ def _run(arguments: argparse.Namespace) -> int:
                 told.append,
                 even_so=arguments.even_so,
             )
+        _tell_of(bundle)
         for line in told:
             command.put(printable(line))
-        _tell_of(bundle)
     elif arguments.rollback:
         _tell_of(rollback(_say))
     else:

@@ -207,7 +207,8 @@ def test_a_model_of_chance_needs_even_so_and_is_marked_for_good(
 
     assert device.main(["update", str(path), "--even-so"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("compared: knows ")
+    assert out.startswith("in use from the next start on: small 1, ")
+    assert "\ncompared: knows 4 of 44 labelled cells, " in out
     assert "  caveat: installed even so: is hardly better than chance" in out
     caveats = bundle.load().caveats
     assert [caveat.split(":")[0] for caveat in caveats] == ["installed even so"] * 2

@@ -17,6 +17,7 @@ from torch import nn
 
 from train.data.dataset import Notice
 from train.fitting.distributed import joined
+from train.fitting.finish import tell_worth
 from train.fitting.loop import MODEL, finished, precision_of
 from train.fitting.provenance import SETTINGS, begin
 from train.fitting.task import FitError, Run, task_of
@@ -77,6 +78,8 @@ def fit(
         process.of_leader(lambda: begin(settings, run))
         task.gather()
         task.learn()
+        if process.leads and recipe.method == "network":
+            tell_worth(out, notice)
     return out
 
 
