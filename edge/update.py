@@ -143,7 +143,7 @@ def install(
         test(found)
         step(4)
         if not shipped and found.sha256 != before.current:
-            told[found.sha256] = _compared(found, before, tell, even_so)
+            told[found.sha256] = _compared(found, before, file.name, tell, even_so)
     except LeukoscopeError:
         _tidy(before)
         raise
@@ -155,7 +155,7 @@ def install(
 
 
 def _compared(
-    new: Bundle, before: Installation, tell: Callable[[str], None], even_so: bool
+    new: Bundle, before: Installation, called: str, tell: Callable[[str], None], even_so: bool
 ) -> tuple[str, ...]:
     """The caveats of a bundle that takes the place of the one in use.
 
@@ -174,11 +174,11 @@ def _compared(
         tell(f"not compared with the model in use: {error}")
     if verdict.reasons and not even_so:
         raise UpdateError(
-            f"update {new.manifest.name} {new.manifest.version}: {'; '.join(verdict.reasons)}; what was "
-            "in use still is. To use it all the same, marked in every record: --even-so"
+            f"update {called}: {'; '.join(verdict.reasons)}; what was in use still is. To use it all the "
+            "same, marked in every record: --even-so"
         )
     tell(f"compared: {verdict.told}")
-    return tuple(f"installed even so: {reason}"[: caveats.LONGEST] for reason in verdict.reasons)
+    return tuple(f"installed even so: {reason}"[: caveats.LONGEST] for reason in verdict.afterwards)
 
 
 def rollback(tell: Callable[[str], None]) -> Bundle:

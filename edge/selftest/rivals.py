@@ -35,6 +35,7 @@ _SEEDS = (2001, 2002)  # slides with all the classes that the simulated microsco
 _WINDOW_UM = 36.0
 _DEFOCUS_UM = 0.1
 _NAMED = 3  # classes in a text
+_IN_USE, _AFTERWARDS = "the one in use", "the model before"
 
 _DOES = {"cell": "names cells", "field": "names whole fields", "detector": "finds cells itself"}
 
@@ -51,6 +52,11 @@ class Verdict:
 
     reasons: tuple[str, ...]
     told: str
+
+    @property
+    def afterwards(self) -> tuple[str, ...]:
+        """The reasons as they are told once it is in use."""
+        return tuple(reason.replace(_IN_USE, _AFTERWARDS) for reason in self.reasons)
 
 
 class Labelled(Protocol):
@@ -127,7 +133,7 @@ def judge(new: Bundle, old: Bundle | None) -> Verdict:
     lost = sum(theirs[cell] and not mine[cell] for cell in fair)
     won = sum(mine[cell] and not theirs[cell] for cell in fair)
     known, before = (sum(right[cell] for cell in fair) for right in (mine, theirs))
-    counts = f"knows {known} of {len(fair)} labelled cells, {_called(both)} {before}"
+    counts = f"knows {known} of {len(fair)} labelled cells, {_IN_USE} {before}"
     if tail(lost, lost + won, 0.5) < ALPHA:
         reasons += (counts,)
     return Verdict(reasons, f"{counts} ({words})")
@@ -137,7 +143,7 @@ def unlike(new: Bundle, old: Bundle) -> tuple[str, ...]:
     """In what a model is of another kind than another, a short text each."""
     mine, theirs = new.manifest, old.manifest
     if mine.task != theirs.task:
-        return (f"{_DOES[mine.task]}, {_called(old)} {_DOES[theirs.task]}",)
+        return (f"{_DOES[mine.task]}, {_IN_USE} {_DOES[theirs.task]}",)
     shared = set(mine.classes) & set(theirs.classes)
     out = []
     for what, ours, others in (
@@ -148,7 +154,7 @@ def unlike(new: Bundle, old: Bundle) -> tuple[str, ...]:
         without, more = _among(others, set(others) - set(ours)), _among(ours, set(ours) - set(others))
         parts = [f"{word} {_list(names)}" for word, names in (("without", without), ("with", more)) if names]
         if parts:
-            out.append(f"{what} than {_called(old)} ({', '.join(parts)})")
+            out.append(f"{what} than {_IN_USE} ({', '.join(parts)})")
     return tuple(out)
 
 
@@ -246,10 +252,6 @@ def _guessing(right: Mapping[Labelled, bool]) -> list[str]:
         f"is hardly better than chance: it knows {known} of {asked} labelled cells, always to say the same "
         f"would get {most}"
     ]
-
-
-def _called(bundle: Bundle) -> str:
-    return f"{bundle.manifest.name} {bundle.manifest.version}"[:40]
 
 
 def _among(names: Sequence[str], chosen: Collection[str]) -> list[str]:

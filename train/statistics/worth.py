@@ -23,8 +23,8 @@ MANY_GROUPS = 10
 """With positives, and with others: of fewer, intervals by drawing groups are far too narrow, or none
 (Cameron, Gelbach and Miller, Review of Economics and Statistics 2008;90:414)."""
 
-BY_GROUP = "95%, bootstrap by group"
-BY_CELL = "95%, by cells as if each were of another group, for there are few groups"
+BY_GROUP = "95% by groups, drawn with replacement"
+BY_CELL = "95% by cells, as if each were of another group: there are few groups"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Worth:
         """In words."""
         return (
             f"validation: {_many(self.positives, self.sign)}, {_many(self.others, f'other {self.unit}')}; "
-            f"ROC area {self.roc_area} ({self.interval})"
+            f"ROC area {self.roc_area}, {self.interval}"
         )
 
     @property

@@ -37,19 +37,19 @@ def test_a_model_of_the_same_kind_that_knows_the_same_is_welcome(shipped: Bundle
     assert verdict.told.endswith("(44 drawn here, 44 that both bring)")
     known, asked = (int(word) for word in verdict.told.split()[1:4:2])
     assert (asked, known > 80) == (88, True)
-    assert verdict.told.startswith(f"knows {known} of 88 labelled cells, leukocytes")
+    assert verdict.told.startswith(f"knows {known} of 88 labelled cells, the one in use ")
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"task": "field"}, "names whole fields, leukocytes 2026.11.30 names cells"),
-        ({"classes": tuple(CLASSES[:-1])}, "names other classes than leukocytes 2026.11.30 (without artef"),
+        ({"task": "field"}, "names whole fields, the one in use names cells"),
+        ({"classes": tuple(CLASSES[:-1])}, "names other classes than the one in use (without artefact)"),
         ({"classes": ("blast", "lymphocyte", "other"), "leukocytes": ("blast", "lymphocyte")},
          "(without immature-granulocyte, monocyte, neutrophil and 6 more, with other)"),
-        ({"leukocytes": tuple(CLASSES[:6])}, "counts other classes than leukocytes 2026.11.30 (without b"),
+        ({"leukocytes": tuple(CLASSES[:6])}, "counts other classes than the one in use (without basophil)"),
         ({"positive": ("blast", "monocyte")},
-         "calls other classes positive than leukocytes 2026.11.30 (with monocyte)"),
+         "calls other classes positive than the one in use (with monocyte)"),
     ],
 )  # fmt: skip
 def test_another_kind_is_named(shipped: Bundle, changes: dict[str, Any], words: str) -> None:
@@ -62,7 +62,7 @@ def test_a_network_of_chance_is_found_out(shipped: Bundle, make_bundle: Callable
     guesses = bundle.load(make_bundle(), allow_unsigned=True)
     chance, worse = judge(guesses, shipped).reasons
     assert chance.startswith("is hardly better than chance: it knows ")
-    assert "of 44 labelled cells, leukocytes 2026.11.30" in worse  # none that only the one in use brings
+    assert "of 44 labelled cells, the one in use " in worse  # none that only the one in use brings
     assert judge(guesses, None).reasons[0].startswith("is hardly better than chance")
     assert judge(shipped, guesses).reasons == ()
 
