@@ -102,7 +102,7 @@ class Worth:
         ]
         if isnan(self.roc_area.value) or self.roc_area.ends[0] > CHANCE:
             return tuple(few)
-        return (*few, f"ROC area {self.roc_area} on its validation {self.unit}s, which chance may reach too")
+        return (*few, f"ROC area {self.roc_area} on its validation {self.unit}s, not surely better than chance")
 
 
 def by_cells(area: float, positives: int, others: int) -> Figure:

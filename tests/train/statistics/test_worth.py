@@ -43,7 +43,7 @@ def test_groups_of_two_data_sets_are_two() -> None:
     [
         (_worth(positives=3), ["3 blasts among its validation cells, 30 are wanted"]),
         (_worth(positives=1, others=29), ["1 blast among", "29 other cells among"]),
-        (_worth(apart=0.0), ["which chance may reach too"]),
+        (_worth(apart=0.0), ["not surely better than chance"]),
         (_worth(apart=-2.0), ["ROC area 0.0"]),
         (_worth(positives=0), ["0 blasts among"]),
         (_worth(positives=30, others=30, apart=3.0), []),
