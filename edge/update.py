@@ -168,7 +168,8 @@ def _compared(
     from edge.selftest import rivals
 
     try:
-        verdict = rivals.judge(new, bundle.load_installed(before.current, before.caveats))
+        in_use = bundle.load_installed(before.current, before.caveats)
+        verdict = rivals.judge_both(new, in_use, bundle.load(bundle.shipped_path()))
     except (bundle.BundleError, GraphError) as error:
         verdict = rivals.judge(new, None)
         tell(f"not compared with the model in use: {error}")

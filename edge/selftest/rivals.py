@@ -35,7 +35,7 @@ _SEEDS = (2001, 2002)  # slides with all the classes that the simulated microsco
 _WINDOW_UM = 36.0
 _DEFOCUS_UM = 0.1
 _NAMED = 3  # classes in a text
-_IN_USE, _AFTERWARDS = "the one in use", "the model before"
+_IN_USE, _AFTERWARDS, _SHIPPED = "the one in use", "the model before", "the shipped one"
 
 _DOES = {"cell": "names cells", "field": "names whole fields", "detector": "finds cells itself"}
 
@@ -109,14 +109,25 @@ class Brought:
         return self.crop[first : first + to.size_px, first : first + to.size_px]
 
 
-def judge(new: Bundle, old: Bundle | None) -> Verdict:
-    """Hold a model against the one in use; None where there is none that could be read.
+def judge_both(new: Bundle, old: Bundle, shipped: Bundle) -> Verdict:
+    """Hold a model against the one in use, and where that was installed even so against the shipped one too.
+
+    Else one that is no better would shed the caveat of the one in use.
+    """
+    verdict = judge(new, old)
+    if verdict.reasons or not old.installed_with or unlike(new, shipped):
+        return verdict
+    return judge(new, shipped, _SHIPPED)
+
+
+def judge(new: Bundle, old: Bundle | None, called: str = _IN_USE) -> Verdict:
+    """Hold a model against another, `called` so; None where there is none that could be read.
 
     Raises
     ------
     BundleError, GraphError : one of them does not run here, or its cells are not what it says.
     """
-    reasons = unlike(new, old) if old is not None else ()
+    reasons = unlike(new, old, called) if old is not None else ()
     if new.manifest.task != "cell":
         return Verdict(reasons, f"{_DOES[new.manifest.task]}: not judged by labelled cells")
     both = old if old is not None and old.manifest.task == "cell" else None
@@ -133,17 +144,17 @@ def judge(new: Bundle, old: Bundle | None) -> Verdict:
     lost = sum(theirs[cell] and not mine[cell] for cell in fair)
     won = sum(mine[cell] and not theirs[cell] for cell in fair)
     known, before = (sum(right[cell] for cell in fair) for right in (mine, theirs))
-    counts = f"knows {known} of {len(fair)} labelled cells, {_IN_USE} {before}"
+    counts = f"knows {known} of {len(fair)} labelled cells, {called} {before}"
     if tail(lost, lost + won, 0.5) < ALPHA:
         reasons += (counts,)
     return Verdict(reasons, f"{counts} ({words})")
 
 
-def unlike(new: Bundle, old: Bundle) -> tuple[str, ...]:
+def unlike(new: Bundle, old: Bundle, called: str = _IN_USE) -> tuple[str, ...]:
     """In what a model is of another kind than another, a short text each."""
     mine, theirs = new.manifest, old.manifest
     if mine.task != theirs.task:
-        return (f"{_DOES[mine.task]}, {_IN_USE} {_DOES[theirs.task]}",)
+        return (f"{_DOES[mine.task]}, {called} {_DOES[theirs.task]}",)
     shared = set(mine.classes) & set(theirs.classes)
     out = []
     for what, ours, others in (
@@ -154,7 +165,7 @@ def unlike(new: Bundle, old: Bundle) -> tuple[str, ...]:
         without, more = _among(others, set(others) - set(ours)), _among(ours, set(ours) - set(others))
         parts = [f"{word} {_list(names)}" for word, names in (("without", without), ("with", more)) if names]
         if parts:
-            out.append(f"{what} than {_IN_USE} ({', '.join(parts)})")
+            out.append(f"{what} than {called} ({', '.join(parts)})")
     return tuple(out)
 
 

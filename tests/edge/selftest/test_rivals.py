@@ -17,7 +17,7 @@ from edge.bundle.bundle import Bundle
 from edge.bundle.manifest import Thresholds
 from edge.bundle.model_input import WHITE_BALANCE, ModelInput
 from edge.bundle.references import References
-from edge.selftest.rivals import Brought, Verdict, drawn_cells, judge, tail, unlike
+from edge.selftest.rivals import Brought, Verdict, drawn_cells, judge, judge_both, tail, unlike
 from tests.conftest import CLASSES
 
 
@@ -65,6 +65,18 @@ def test_a_network_of_chance_is_found_out(shipped: Bundle, make_bundle: Callable
     assert "of 44 labelled cells, the one in use " in worse  # none that only the one in use brings
     assert judge(guesses, None).reasons[0].startswith("is hardly better than chance")
     assert judge(shipped, guesses).reasons == ()
+
+
+def test_a_caveat_is_not_shed_by_another_model_that_is_no_better(shipped: Bundle) -> None:
+    doubting = _with(shipped, thresholds=Thresholds(0.95, 0.95, 1.0))  # leaves many undecided
+    (told,) = judge(doubting, shipped).reasons
+    assert told.startswith("knows ")
+    marked = replace(doubting, installed_with=("installed even so: knows less",))
+    assert judge_both(doubting, doubting, shipped).reasons == ()
+    assert judge_both(doubting, marked, shipped).reasons == (told.replace("one in use", "shipped one"),)
+    assert judge_both(shipped, marked, shipped).reasons == ()
+    fields = _with(marked, task="field")
+    assert judge_both(fields, fields, shipped).reasons == ()
 
 
 def test_one_that_abstains_knows_nothing(shipped: Bundle) -> None:
