@@ -29,7 +29,7 @@ ALPHA = 0.05
 """One-sided: how often a model that is as good is called worse, and one that guesses better than guessing."""
 
 DRAWN = 44
-"""Cells drawn, shared out evenly among the classes: a second here, four on a Raspberry Pi 4."""
+"""Cells drawn, shared out evenly among the classes: they take most of the comparison's time."""
 
 _SEEDS = (2001, 2002)  # slides with all the classes that the simulated microscope draws
 _WINDOW_UM = 36.0
