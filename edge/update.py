@@ -1,8 +1,9 @@
 """`edge-device update`: install a model from a stick, go back to the one before, say which is in use.
 
 A bundle is checked before it is copied, and the copy is checked again: signature, hashes, format, golden
-cases on this machine. Only then is it put in use, in one step, and the one before stays for `--rollback`.
-Whatever is interrupted, by an error or by the power, leaves the old bundle in use or the new, whole.
+cases on this machine. Only then is it put in use, in one step, and the one before stays for `--rollback`. A
+model of another kind than the one in use, or worse on labelled cells, needs `--even-so`, which every record
+says. Whatever is interrupted, by an error or by the power, leaves the old bundle in use or the new, whole.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import command
-from edge.bundle import installed
+from edge.bundle import caveats, installed
 from edge.bundle.installed import Installation
 from edge.files import atomic
 from edge.files.text import printable
@@ -30,7 +32,7 @@ EXAMPLE = "edge-device update /media/stick/leukocytes.bundle"
 
 _say = partial(command.say, "edge-device")
 _SPARE = 2 * 1024 * 1024  # bytes to leave for the records of the slide under way
-_STEPS = ("reading", "checking", "copying", "golden cases", "switching")
+_STEPS = ("reading", "checking", "copying", "golden cases", "comparing", "switching")
 
 
 class UpdateError(LeukoscopeError):
@@ -47,34 +49,44 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     what.add_argument("file", nargs="?", type=Path, metavar="FILE.bundle", help="the model to install")
     what.add_argument("--rollback", action="store_true", help="go back to the model before")
     what.add_argument("--status", action="store_true", help="say which model is in use, as without anything")
+    parser.add_argument(
+        "--even-so",
+        action="store_true",
+        help="install a model that names other classes than the one in use, is worse on labelled cells or "
+        "hardly better than chance; every record and report will say so",
+    )
     parser.add_argument("--runtime", choices=("auto", "ort", "trt"), help="what tries the golden cases")
     parser.add_argument("--profile", metavar="NAME or PATH", help="device profile, as for edge-run")
 
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.file is not None:
+        told: list[str] = []
         with command.Progress(len(_STEPS)) as progress:
             bundle = install(
                 arguments.file,
                 partial(_test, arguments),
                 lambda i: progress.show(i, f"{_STEPS[i]} {arguments.file.name}"),
+                told.append,
+                even_so=arguments.even_so,
             )
-        command.put(f"in use from the next start on: {named(bundle)}")
-        _tell_of_site(bundle)
+        _tell_of(bundle)
+        for line in told:
+            command.put(printable(line))
     elif arguments.rollback:
-        bundle = rollback(_say)
-        command.put(f"in use from the next start on: {named(bundle)}")
-        _tell_of_site(bundle)
+        _tell_of(rollback(_say))
     else:
         for line in status():
             command.put(printable(line))
     return command.DONE
 
 
-def _tell_of_site(bundle: Bundle) -> None:
-    """Say so where what was learned of this site is of another network, and so is not used any more."""
+def _tell_of(bundle: Bundle) -> None:
+    """Say what is in use now, and where what was learned of this site is of another network."""
     from edge.bundle import sitefile
 
+    for line in (f"in use from the next start on: {named(bundle)}", *_caveats(bundle)):
+        command.put(printable(line))
     path = sitefile.own_path()
     with suppress(OSError, ValueError):  # edge-run and the doctor tell of a file that cannot be read
         if sitefile.read(path).network != bundle.manifest.network:
@@ -92,14 +104,23 @@ def _test(arguments: argparse.Namespace, bundle: Bundle) -> None:
     open_engine(load_profile(arguments.profile), bundle, arguments.runtime, _say).close()
 
 
-def install(file: Path, test: Callable[[Bundle], None], step: Callable[[int], None]) -> Bundle:
+def install(
+    file: Path,
+    test: Callable[[Bundle], None],
+    step: Callable[[int], None],
+    tell: Callable[[str], None],
+    *,
+    even_so: bool = False,
+) -> Bundle:
     """Put this bundle in use and keep the one before.
 
     Parameters
     ----------
     file : the bundle; shipped with this program, or signed by a trusted key.
     test : raises LeukoscopeError where the bundle does not pass on this machine.
-    step : is told which of the steps begins.
+    step : is told which of the steps begins. tell : takes a line of how it compares with the one in use.
+    even_so : install it whatever it is beside that, with a caveat. The bundle that is in use already, and the
+        shipped one, are not compared.
 
     Raises
     ------
@@ -113,20 +134,52 @@ def install(file: Path, test: Callable[[Bundle], None], step: Callable[[int], No
     found = bundle.opened(file, content)
     before = _state()
     shipped = found.sha256 == hashlib.sha256(bundle.read(bundle.shipped_path())).hexdigest()
-    new = Installation(current="" if shipped else found.sha256, previous=before.current)
+    told = dict(before.caveats)
     try:
         if not shipped:
             step(2)
             found = _copied(content, found.sha256)
         step(3)
         test(found)
+        step(4)
+        if not shipped and found.sha256 != before.current:
+            told[found.sha256] = _compared(found, before, file.name, tell, even_so)
     except LeukoscopeError:
         _tidy(before)
         raise
-    step(4)
+    step(5)
+    new = Installation("" if shipped else found.sha256, before.current, told)
     if new.current != before.current:
         _switch(new)
-    return found
+    return replace(found, installed_with=told.get(new.current, ()))
+
+
+def _compared(
+    new: Bundle, before: Installation, called: str, tell: Callable[[str], None], even_so: bool
+) -> tuple[str, ...]:
+    """The caveats of a bundle that takes the place of the one in use.
+
+    Raises
+    ------
+    UpdateError : it should not, and is not to `even_so`.
+    """
+    from edge.bundle import bundle
+    from edge.runtimes import GraphError
+    from edge.selftest import rivals
+
+    try:
+        in_use = bundle.load_installed(before.current, before.caveats)
+        verdict = rivals.judge_both(new, in_use, bundle.load(bundle.shipped_path()))
+    except (bundle.BundleError, GraphError) as error:
+        verdict = rivals.judge(new, None)
+        tell(f"not compared with the model in use: {error}")
+    if verdict.reasons and not even_so:
+        raise UpdateError(
+            f"update {called}: {'; '.join(verdict.reasons)}; what was in use still is. To use it all the "
+            "same, marked in every record: --even-so"
+        )
+    tell(f"compared: {verdict.told}")
+    return tuple(f"installed even so: {reason}"[: caveats.LONGEST] for reason in verdict.afterwards)
 
 
 def rollback(tell: Callable[[str], None]) -> Bundle:
@@ -148,18 +201,18 @@ def rollback(tell: Callable[[str], None]) -> Bundle:
         return bundle.load(bundle.shipped_path())
     try:
         if now.is_oldest:
-            raise _nothing_older(bundle.load_installed(now.current))
-        target = bundle.load_installed(now.previous)
+            raise _nothing_older(bundle.load_installed(now.current, now.caveats))
+        target = bundle.load_installed(now.previous, now.caveats)
     except bundle.BundleError as error:
         with suppress(bundle.BundleError):  # where the present one is damaged too, it cannot stay
-            bundle.load_installed(now.current)
+            bundle.load_installed(now.current, now.caveats)
             raise UpdateError(
                 f"update --rollback: cannot go back ({error}); {now.current[:16]} stays in use"
             ) from None
         tell(f"{error}; the shipped bundle is taken")
         _switch(Installation())
         return bundle.load(bundle.shipped_path())
-    _switch(Installation(current=now.previous, previous=now.previous))
+    _switch(Installation(now.previous, now.previous, now.caveats))
     return target
 
 
@@ -175,8 +228,9 @@ def status() -> list[str]:
     from edge.bundle.signature import key_folders, trusted_keys
 
     now = _state()
-    lines = [f"in use: {_described(now.current)}"]
-    lines.append(f"before: {'nothing older' if now.is_oldest else _described(now.previous)}")
+    in_use, *its = _described(now.current, now)
+    older, *others = ["nothing older"] if now.is_oldest else _described(now.previous, now)
+    lines = [f"in use: {in_use}", *its, f"before: {older}", *others]
     keys, strange = trusted_keys()
     named_keys = ", ".join(str(key) for key in keys.values()) or "none"
     lines.append(f"trusted keys in {' and '.join(map(str, key_folders()))}: {named_keys}")
@@ -190,13 +244,19 @@ def named(bundle: Bundle) -> str:
     return f"{manifest.name} {manifest.version}, sha256 {bundle.sha256[:16]}, {voucher}"
 
 
-def _described(sha256: str) -> str:
+def _caveats(bundle: Bundle) -> list[str]:
+    """What must stay in sight of a bundle, a line each."""
+    return [f"  caveat: {caveat}" for caveat in bundle.caveats]
+
+
+def _described(sha256: str, now: Installation) -> list[str]:
     from edge.bundle import bundle
 
     try:
-        return named(bundle.load_installed(sha256))
+        found = bundle.load_installed(sha256, now.caveats)
     except bundle.BundleError as error:
-        return str(error)
+        return [str(error)]
+    return [named(found), *_caveats(found)]
 
 
 def _state() -> Installation:

@@ -93,6 +93,12 @@ def _add_bundle(commands: command.Commands[command.Parser]) -> None:
         help="finished run of edge-train segment; without it cells are found the classical way",
     )
     command.add_large(build, "write")
+    add(
+        "--even-so",
+        action="store_true",
+        help="make a bundle of a run with fewer than 30 positive or 30 other validation cells, or a ROC area "
+        "that chance may reach; every device will say so",
+    )
     add("--sign", type=Path, metavar="KEY", help="private key made by edge-export keygen")
     add("--json", type=Path, metavar="FIGURES", help="write what was measured as JSON")
 
@@ -182,6 +188,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
         large=arguments.large,
         signer=_signer(arguments.sign),
         segmenter=arguments.segmenter,
+        even_so=arguments.even_so,
     )
     built = build(arguments.folder, options, notice=_notice)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
@@ -269,6 +276,7 @@ def _verified(verdict: Verification) -> list[str]:
         f"{bundle.manifest.name} {bundle.manifest.version}, sha256 {bundle.sha256}",
         "hashes: every member is as the manifest says",
         f"trust: {trusted if bundle.trusted else 'nobody vouches for it'}",
+        *(f"caveat: {caveat}" for caveat in bundle.caveats),
     ]
     if not verdict.problems:
         lines.append(f"golden cases: found again on this machine by {', '.join(verdict.variants)}")

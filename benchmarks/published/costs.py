@@ -110,7 +110,7 @@ def _bundle(name: str, run: Path, say: Notice) -> Path:
     """The run's bundle, built if it is not there."""
     path = run.parent / f"{name}.bundle"
     if not path.is_file():
-        path.write_bytes(build(run, Options(large=True), notice=say).content)
+        path.write_bytes(build(run, Options(large=True, even_so=True), notice=say).content)
     return path
 
 

@@ -12,7 +12,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Bundle:
     trusted : shipped with this program, or signed by a trusted key. signer : that key.
     manifest : what it says of itself.
     members : the file contents by member name, each checked against its sha256.
+    installed_with : caveats of how it was installed on this machine.
     """
 
     path: Path
@@ -48,6 +49,12 @@ class Bundle:
     signer: str | None
     manifest: Manifest
     members: Mapping[str, bytes]
+    installed_with: tuple[str, ...] = ()
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What must stay in sight of it wherever it is used: its own, and those of how it was installed."""
+        return tuple(dict.fromkeys((*self.manifest.caveats, *self.installed_with)))
 
     def graph(self, variant: str = "ort-fp32") -> bytes:
         """The classifier's ONNX graph for this runtime and precision.
@@ -114,19 +121,23 @@ def load(path: Path | None = None, *, allow_unsigned: bool = False, large: bool 
         path = located(path)
         return opened(path, read(path, large=large), allow_unsigned=allow_unsigned, large=large)
     try:
-        in_use = installed.state().current
+        in_use = installed.state()
     except ValueError as error:
         raise BundleError(f"installed bundle: {error}; {_ROLLBACK}") from None
     try:
-        return load_installed(in_use)
+        return load_installed(in_use.current, in_use.caveats)
     except BundleError as error:
-        if not in_use:
+        if not in_use.current:
             raise
         raise BundleError(f"installed {error}; {_ROLLBACK}, or install it again") from None
 
 
-def load_installed(sha256: str) -> Bundle:
+def load_installed(sha256: str, caveats: Mapping[str, tuple[str, ...]]) -> Bundle:
     """Open the installed bundle with this hash, the shipped one for an empty hash.
+
+    Parameters
+    ----------
+    caveats : of installed bundles by their hash (`installed.Installation.caveats`).
 
     Raises
     ------
@@ -138,7 +149,7 @@ def load_installed(sha256: str) -> Bundle:
     found = read(path)
     if hashlib.sha256(found).hexdigest() != sha256:
         raise BundleError(f"bundle {path}: is not as it was installed (its sha256 differs)")
-    return opened(path, found)
+    return replace(opened(path, found), installed_with=caveats.get(sha256, ()))
 
 
 def read(path: Path, *, large: bool = False) -> bytes:

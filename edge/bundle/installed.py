@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.bundle import caveats
 from edge.files import atomic, strictjson
 from edge.machine.profile import data_folder
 
@@ -23,10 +25,15 @@ class Installation:
     """What is in use, and what was before: the sha256 of an installed bundle, empty for the shipped one.
 
     Where both are the same there is nothing before: nothing was ever installed, or one went back to it.
+
+    Attributes
+    ----------
+    caveats : sha256 of an installed bundle -> what must stay in sight of it because of how it was installed.
     """
 
     current: str = ""
     previous: str = ""
+    caveats: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_oldest(self) -> bool:
@@ -54,8 +61,14 @@ def state() -> Installation:
     path = folder() / "current.json"
     try:
         table = strictjson.read(path.read_bytes())
-        found = Installation(table.text("current", empty=True), table.text("previous", empty=True))
-        if not all(_SHA256.fullmatch(sha256) for sha256 in (found.current, found.previous) if sha256):
+        told = table.table("caveats") if "caveats" in table else strictjson.Table({})
+        found = Installation(
+            table.text("current", empty=True),
+            table.text("previous", empty=True),
+            {sha256: caveats.read(told, sha256) for sha256 in told.values},
+        )
+        named = (found.current, found.previous, *found.caveats)
+        if not all(_SHA256.fullmatch(sha256) for sha256 in named if sha256):
             raise ValueError("a sha256 in it is none")
     except FileNotFoundError:
         return Installation()
@@ -73,5 +86,6 @@ def switch(to: Installation) -> None:
     ------
     OSError : the old state stays.
     """
-    content = json.dumps({"current": to.current, "previous": to.previous}) + "\n"
-    atomic.write(folder() / "current.json", content.encode())
+    told = {sha256: to.caveats[sha256] for sha256 in (to.current, to.previous) if to.caveats.get(sha256)}
+    state = {"current": to.current, "previous": to.previous} | ({"caveats": told} if told else {})
+    atomic.write(folder() / "current.json", (json.dumps(state) + "\n").encode())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from edge.bundle import caveats
 from edge.bundle.apl import AplTable
 from edge.bundle.archive import is_member_name
 from edge.bundle.model_input import ModelInput
@@ -131,6 +132,7 @@ class Manifest:
     specimens : what it is made for, of `SPECIMENS`; empty where nobody says.
     apl : how its features tell APL from other leukemias; None where it says nothing of that.
     references : cells to hold others against, None without any; `edge.bundle.bundle.Bundle.references`.
+    caveats : what must stay in sight of a model that is used all the same, a short text each.
     files : member -> sha256.
     everything : the manifest as it stands in the file, for what is shown but not acted on.
     """
@@ -154,6 +156,7 @@ class Manifest:
     specimens: tuple[str, ...]
     apl: AplTable | None
     references: References | None
+    caveats: tuple[str, ...]
     files: Mapping[str, str]
     everything: Mapping[str, Any]
 
@@ -243,6 +246,7 @@ def read(content: bytes) -> Manifest:
         specimens=top.names("specimen", among=SPECIMENS) if "specimen" in top else (),
         apl=AplTable.of(top.table("apl"), classes) if "apl" in top else None,
         references=References.of(top.table("references"), classes, files) if "references" in top else None,
+        caveats=caveats.read(top) if "caveats" in top else (),
         files=files,
         everything=top.values,
     )

@@ -28,7 +28,13 @@ from edge.records.noted import LONGEST_NOTE
 from edge.records.seals import insert_sealed
 
 _EMPTY: dict[str, dict[str, str | None]] = {
-    "slides": {"classes": "[]", "rules": None, "site": None, "tally": None},
+    "slides": {
+        "classes": "[]",
+        "rules": None,
+        "site": None,
+        "caveats": '["has caveats that cannot be read any more"]',
+        "tally": None,
+    },
     "readings": {"problems": "[]", "ms": "{}", "overlaps": None, "thumb": None},
     "cells": {"crop": None, "context": None},
 }

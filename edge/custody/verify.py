@@ -18,7 +18,7 @@ from edge.records.seals import ADDED, digest, digest_of_reading
 from edge.types import LeukoscopeError
 
 _JSON = {
-    "slides": ("classes", "rules", "site", "tally"),
+    "slides": ("classes", "rules", "site", "caveats", "tally"),
     "readings": ("problems", "ms", "overlaps"),
     "findings": ("tally",),
     "signatures": ("readers",),

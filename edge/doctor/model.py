@@ -31,6 +31,9 @@ def runtime(subject: Subject) -> Check:
     return Check("fine", f"{said} works")
 
 
+_BETTER = "install another: edge-device update FILE.bundle, or go back: edge-device update --rollback"
+
+
 def bundle(subject: Subject) -> Check:
     """Whether the model in use is whole, and who vouches for it."""
     from edge.bundle.bundle import load
@@ -38,7 +41,10 @@ def bundle(subject: Subject) -> Check:
     found = load()
     voucher = f"signed by {found.signer}" if found.signer else "shipped with this program"
     manifest = found.manifest
-    return Check("fine", f"{manifest.name} {manifest.version}, {found.sha256[:16]}, {voucher}")
+    named = f"{manifest.name} {manifest.version}, {found.sha256[:16]}, {voucher}"
+    if found.caveats:
+        return Check("worth knowing", f"{named}; {'; '.join(found.caveats)}", _BETTER)
+    return Check("fine", named)
 
 
 _MEASURE = "measure it: edge-device adapt --healthy --camera 0"

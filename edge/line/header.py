@@ -34,6 +34,7 @@ def header_of(
         rules=rules.record(),
         site=site,
         crop_um=None if about.model_input.whole else about.pitch_um * about.model_input.cut_px,
+        caveats=bundle.caveats,
     )
 
 
@@ -41,6 +42,7 @@ def warning_of(bundle: Bundle, classifier: Classifier, rules: Rules, *, recorded
     """Something to keep in sight while slides are read, such as an unsigned bundle; None without it."""
     warnings = [
         *(["unsigned model: not for patients"] if not bundle.trusted else []),
+        *(f"model {caveat}" for caveat in bundle.caveats),
         *([f"{rules.specimen}: counts only, people judge"] if rules.strange else []),
         *([classifier.note] if classifier.note else []),
         *(["nothing is recorded (--no-records)"] if not recorded else []),

@@ -62,6 +62,7 @@ class Slide:
         moment = clock.now()
         row = vars(header) | {"classes": json.dumps(header.classes), "rules": json.dumps(header.rules)}
         row["site"] = None if header.site is None else json.dumps(header.site)
+        row["caveats"] = json.dumps(header.caveats) if header.caveats else None
         row |= {"id": name, "boot": boot, "started_at": iso(moment.utc), "started_s": moment.boot_s}
         row |= {"clock_set": moment.is_set, "process": processes.name(), "gone_on": None}
         known = {field: noted(field, getattr(about, field)) for field in ("patient", "age", "sex")}
@@ -126,14 +127,16 @@ class Slide:
         """
         told = {name: getattr(header, name) for name in ("version", "runtime", "profile")}
         row = {"at": iso(clock.now().utc)} | told
+        caveats = list(dict.fromkeys((*(before["caveats"] or ()), *header.caveats)))
         changed = database.execute(
-            "UPDATE slides SET process = :process, last_boot = :boot, "
+            "UPDATE slides SET process = :process, last_boot = :boot, caveats = :caveats, "
             "gone_on = json_insert(ifnull(gone_on, '[]'), '$[#]', json(:told)) "
             "WHERE id = :id AND finished_at IS NULL AND process IS :before",
             {
                 "process": processes.name(),
                 "boot": self.boot,
                 "told": json.dumps(row),
+                "caveats": json.dumps(caveats) if caveats else None,
                 "id": self.id,
                 "before": before["process"],
             },

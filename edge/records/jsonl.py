@@ -46,7 +46,7 @@ class JsonLines(Sink):
     def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
         """The line before the first reading of a slide."""
         self._slide, self._classes = slide, header.classes
-        self._trusted = header.trusted
+        self._mark = {"trusted": header.trusted} | caveats_record(header.caveats)
         if self._old and self._file is not None:
             self._file.truncate(0)
             self._old = False
@@ -54,22 +54,22 @@ class JsonLines(Sink):
 
     def reading(self, reading: Reading) -> None:
         """One line a frame."""
-        self._write(reading_record(reading, self._classes) | {"trusted": self._trusted})
+        self._write(reading_record(reading, self._classes) | self._mark)
 
     def waiting(self, trouble: Waiting | None) -> None:
         """A line when a live camera goes away, for each new reason, and when it is back."""
         reason = trouble.reason if trouble else None
         if self._slide and reason != self._away:
             self._away = reason
-            self._write(camera_record(self._slide, trouble) | {"trusted": self._trusted})
+            self._write(camera_record(self._slide, trouble) | self._mark)
 
     def finding(self, last: Reading) -> None:
         """The line after the last reading of a slide."""
-        self._write(finding_record(self._slide, last) | {"trusted": self._trusted})
+        self._write(finding_record(self._slide, last) | self._mark)
 
     def files(self, files: FilesRead) -> None:
         """The last line, where files were read."""
-        self._write(files_record(files) | {"trusted": self._trusted})
+        self._write(files_record(files) | self._mark)
 
     def close(self) -> None:
         """Close the file."""
@@ -123,6 +123,7 @@ def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str,
             "sha256": header.bundle_sha256,
             "trusted": header.trusted,
             "classes": list(header.classes),
+            **caveats_record(header.caveats),
         },
         "rates": header.rules.get("rates"),
         "site": None if header.site is None else dict(header.site),
@@ -133,6 +134,11 @@ def start_record(slide: str, header: SlideHeader, um_per_px: float) -> dict[str,
         "um_per_px": round(um_per_px, 5),
         "version": header.version,
     }
+
+
+def caveats_record(caveats: Sequence[str]) -> dict[str, Any]:
+    """What must stay in sight of a model, as JSON has it: nothing where there is none."""
+    return {"caveats": list(caveats)} if caveats else {}
 
 
 def reading_record(reading: Reading, classes: tuple[str, ...]) -> dict[str, Any]:

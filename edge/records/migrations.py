@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.records.sqlviews import VIEWS
+from edge.records.sqlviews import VIEWS, slides_view
 
 MIGRATIONS = (
     (
@@ -269,6 +269,12 @@ MIGRATIONS = (
             for change in ("UPDATE", "DELETE")
         ),
         *VIEWS,
+    ),
+    (
+        # JSON list: what must stay in sight of the model; NULL without, and before
+        "ALTER TABLE slides ADD COLUMN caveats TEXT",
+        "DROP VIEW v_slides",
+        slides_view("caveats"),
     ),
 )
 """The statements that lead from schema version i to i + 1. A file's version is its PRAGMA user_version."""

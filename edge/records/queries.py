@@ -31,7 +31,7 @@ class Queries(ABC):
         found = self._rows(f"SELECT * FROM slides {which} ORDER BY boot, started_s, started_at, id", *values)
         times = self._times()
         return [
-            _in_time(decoded(row, "classes", "rules", "site", "tally", "gone_on"), times)
+            _in_time(decoded(row, "classes", "rules", "site", "caveats", "tally", "gone_on"), times)
             for row in in_order(found, times)
         ]
 

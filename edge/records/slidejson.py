@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from edge.records.jsonl import apl_record, probabilities_record
+from edge.records.jsonl import apl_record, caveats_record, probabilities_record
 from edge.records.people import About, Finished, Signature, Word
 from edge.records.rows import Row, finding_of
 
@@ -52,6 +52,7 @@ def slide_record(slide: Row) -> dict[str, Any]:
             "sha256": slide["bundle_sha256"],
             "trusted": bool(slide["trusted"]),
             "classes": slide["classes"],
+            **caveats_record(slide["caveats"] or ()),
         },
         "site": slide["site"],
         "device": slide["profile"],

@@ -23,9 +23,9 @@ def _tallied(key: str, name: str) -> str:
     return f"json_extract(CASE WHEN f.id IS NULL THEN s.tally ELSE f.tally END, '$.{key}') AS {name}"
 
 
-VIEWS = (
-    "CREATE INDEX words_of_cell ON words (slide, cell)",
-    f"""
+def slides_view(*more: str) -> str:
+    """The statement that makes `v_slides`, with `more` columns of table `slides` than its first ones."""
+    return f"""
     CREATE VIEW v_slides AS                 -- a slide a row, with what people said of it
     SELECT
         s.id AS slide,
@@ -42,13 +42,19 @@ VIEWS = (
         (SELECT group_concat(DISTINCT initials) FROM words WHERE words.slide = s.id) AS readers,
         closed.initials AS signed_by, closed.at AS signed_at,
         s.bundle, s.bundle_sha256, s.trusted, s.camera, s.profile, s.runtime, s.version, s.origin
+        {"".join(f", s.{column}" for column in more)}
     FROM slides AS s
     LEFT JOIN findings AS f ON f.id = (SELECT max(id) FROM findings WHERE slide = s.id)
     LEFT JOIN signatures AS closed ON closed.id = (
         SELECT max(id) FROM signatures
         WHERE slide = s.id AND NOT EXISTS (SELECT 1 FROM reopened WHERE reopened.signature = signatures.id)
     )
-    """,
+    """
+
+
+VIEWS = (
+    "CREATE INDEX words_of_cell ON words (slide, cell)",
+    slides_view(),
     """
     CREATE VIEW v_cells AS                  -- a cell a row, in the view in which it was counted or first seen
     WITH seen AS (                          -- without pictures, which would all be sorted with it

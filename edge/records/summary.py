@@ -18,7 +18,9 @@ class Summary(Sink):
     def start(self, slide: str, header: SlideHeader, um_per_px: float) -> None:
         """Another slide begins."""
         self._slide = slide
-        self._mark = "" if header.trusted else " (unsigned model: not for patients)"
+        marks = [] if header.trusted else ["unsigned model: not for patients"]
+        marks += [f"model {caveat}" for caveat in header.caveats]
+        self._mark = f" ({'; '.join(marks)})" if marks else ""
 
     def finding(self, last: Reading) -> None:
         """The finding itself of a single slide; of several how many had which."""

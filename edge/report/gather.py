@@ -78,7 +78,11 @@ def gather(book: Book, slide: str, made_at: datetime | None = None) -> Report:
         map=scanned,
         quality=_quality(book, row, places, tally),
         made_with={key: row[key] for key in _MADE_WITH}
-        | {"trusted": bool(row["trusted"]), "site": row["site"] and in_words(row["site"])},
+        | {
+            "trusted": bool(row["trusted"]),
+            "caveats": tuple(row["caveats"] or ()),
+            "site": row["site"] and in_words(row["site"]),
+        },
         crop_um=row["crop_um"],
         readers=tuple(row["readers"]),
         finished=tuple(book.finished(name)),

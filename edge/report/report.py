@@ -114,8 +114,8 @@ class Report:
     gallery : those to be shown: confirmed or suspicious, in that order of `cells`; left_out : how many more.
     map : where fields and cells lie; None where that was not kept.
     quality : of the fields.
-    made_with : `bundle`, `bundle_sha256`, `trusted`, `site` (in words or None), `profile`, `camera`,
-        `runtime`, `version`.
+    made_with : `bundle`, `bundle_sha256`, `trusted`, `caveats` (texts), `site` (in words or None), `profile`,
+        `camera`, `runtime`, `version`.
     crop_um : side of a cell's crop, µm; None where nobody knows.
     readers : initials of those who named cells. finished : who read it to the end.
     signatures : in order; see `edge.records.people.Signature`.

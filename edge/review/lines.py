@@ -51,6 +51,9 @@ def page(book: Book, slide: Row) -> Iterator[str]:
         told = f"by a power cut or by hand; {goes_on(name)}"
         yield from wrap(told, _WIDTH, initial_indent="cut off   ", subsequent_indent=" " * 10)
     yield f"with      {slide['bundle']} on {slide['profile']}, camera {printable(slide['camera'])}"
+    for caveat in slide["caveats"] or ():
+        told = f"model {printable(caveat)}"
+        yield from wrap(told, _WIDTH, initial_indent="caveat    ", subsequent_indent=" " * 10)
     if slide["site"]:
         yield from wrap(
             in_words(slide["site"]), _WIDTH, initial_indent="site      ", subsequent_indent=" " * 10

@@ -35,6 +35,7 @@ class SlideHeader:
     site : which site's threshold and correction it was read with (`edge.bundle.site.Site.record`); None for
         the bundle's own.
     gone_on : the slide was begun before and cut off, and is gone on with now.
+    caveats : what must stay in sight of the model, a short text each.
     """
 
     version: str
@@ -49,6 +50,7 @@ class SlideHeader:
     site: Mapping[str, object] | None = None
     crop_um: float | None = None
     gone_on: bool = False
+    caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from edge.bundle.bundle import Bundle
 from edge.cells.classify import Classifier
 from edge.cells.segment import segment, whole_field
 from edge.types import U8
-from export.bundle import card, comparison, golden
+from export.bundle import card, comparison, golden, worth
 from export.bundle.archive import Signer, pack
 from export.bundle.golden import DrawnField
 from export.bundle.manifest import manifest_of
@@ -37,8 +37,8 @@ from train.recipes.recipe import Recipe
 MAKERS = {"detector": "export.published.detector_bundle:build"}
 """Task of a recipe -> 'module:function' that makes its bundle, a `Maker`; else it is `build`."""
 
-Maker = Callable[[Path, Signer | None, bool], bytes]
-"""(run, signer, large) → the bundle's bytes."""
+Maker = Callable[[Path, Signer | None, bool, bool], bytes]
+"""(run, signer, large, even_so) → the bundle's bytes."""
 
 _GRAPH = MEMBERS["ort-fp32"]
 
@@ -54,6 +54,7 @@ class Options:
     finetune : fine-tune for INT8 in any case, not only where it does not pass the gate otherwise.
     large : make a bundle of more than 64 MiB too. signer : signs the manifest.
     segmenter : finished run of `train.segmentation`; None leaves cells to the classical way.
+    even_so : make it whatever it is worth, with caveats; see `export.bundle.worth.gate`.
     """
 
     int8: bool = False
@@ -64,6 +65,7 @@ class Options:
     large: bool = False
     signer: Signer | None = None
     segmenter: Path | None = None
+    even_so: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,16 +114,16 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     Raises
     ------
     FitError
-        The run is not finished. ExportError : a graph does not compute what the network does, or INT8 is
-        wanted and there is too little to calibrate or judge it on. SegmenterError : its run is not finished.
-        DataError : a data set is absent.
+        The run is not finished. ExportError : it is not good enough, a graph does not compute what the
+        network does, or INT8 is wanted and there is too little to calibrate or judge it on.
+        SegmenterError : its run is not finished. DataError : a data set is absent.
     """
     options = options or Options()
     if options.int8 and options.data is None:
         raise ExportError(
             "--quantize int8: needs calibration cells; give the folder of the data sets with --calibrate"
         )
-    recipe, _ = settings_of(run)
+    recipe, settings = settings_of(run)
     if recipe.method != "network":
         raise ExportError(
             f"run {run}: {recipe.method} is no network, and the device runs nothing else; judge it here"
@@ -132,7 +134,7 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
                 f"run {run}: a {recipe.task} stays FP32 and needs no segmenter; leave the flag out"
             )
         maker: Maker = at(MAKERS[recipe.task])
-        return Built(maker(run, options.signer, options.large), Precisions({}, {}), {})
+        return Built(maker(run, options.signer, options.large, options.even_so), Precisions({}, {}), {})
     network, metrics = load_network(run)
     if options.int8 and not isinstance(network, Network | Lite):
         raise ExportError(
@@ -145,6 +147,9 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     ]
     temperature, model_input = metrics["operating_point"]["temperature"], recipe.model_input
     device = deployed(network, temperature)
+    windows = _windows(run, options, notice) if isinstance(device, Folded) else None
+    metrics = worth.brought_up(metrics, recipe, network, windows, settings["limit"])
+    caveats = worth.gate(metrics, even_so=options.even_so, what=f"run {run}")
     graph = to_onnx(device, model_input.size_px)
     finder = segmenter.read(options.segmenter, model_input.pitch_um) if options.segmenter else None
     find = finder.find if finder else whole_field if model_input.whole else segment
@@ -153,13 +158,14 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
     difference = _one_digit(parity(network, temperature, graph, examples))
     metrics["parity"] = {"limit": PARITY, "largest_difference": difference, "cells": len(examples)}
     draft = _draft(recipe, metrics, graph, options.large)
-    windows = _windows(run, options, notice) if isinstance(device, Folded) else None
     precisions = _precisions(options, draft, device, windows, recipe, notice)
     added = comparison.of_windows(draft, recipe, windows) if windows is not None else comparison.Additions()
     graphs = {MEMBERS[variant]: content for variant, content in precisions.graphs.items()}
+    caveats += worth.of_calibration(precisions)
     manifest = {**manifest_of(recipe, metrics, precisions, finder), **added.tables}
+    manifest |= {"caveats": list(caveats)} if caveats else {}
     notes = [path.read_text(encoding="utf-8") for path in run.glob("notes.md")]
-    described = card.model_card(manifest, recipe.sources, metrics, notes)
+    described = worth.in_card(card.model_card(manifest, recipe.sources, metrics, notes), caveats)
     if "references" in manifest:
         described = card.with_references(described, manifest["references"])
     members = {
@@ -175,11 +181,13 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
 
 
 def _windows(run: Path, options: Options, notice: Notice) -> Windows | None:
-    """The run's cells, test parts excepted, if the data sets are at hand."""
+    """The cells of the run's data sets, test parts excepted, if these are at hand: all of them."""
     if options.data is None:
         return None
     recipe, settings = settings_of(run)
-    return gather(recipe, options.data, settings["limit"], options.cache or run / "cache", notice)
+    if limit := settings["limit"]:
+        notice(f"run {run}: saw {limit} pictures of each data set; --calibrate takes all in {options.data}")
+    return gather(recipe, options.data, 0, options.cache or run / "cache", notice)
 
 
 def _precisions(

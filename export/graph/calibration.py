@@ -16,8 +16,9 @@ from export.graph.graph import ExportError, packed
 from train.data.windows import Windows, middle
 from train.statistics.metrics import Floats
 
-FEWEST = 1000
-"""Calibration cells: fewer do not show the ends of the ranges, which is what they are for."""
+USUAL, FEWEST = 1000, 64
+"""Calibration cells. Below the usual number, which data that have no more of them may stay, the ends of the
+ranges, which is what they are for, are hardly seen; below the fewest they are not."""
 
 Ranges = Mapping[str, tuple[float, float]]
 """Tensor of the graph -> lowest and highest value that it is quantized for."""
@@ -51,14 +52,16 @@ def choose_cells(windows: Windows, count: int, size_px: int) -> U8:
     Raises
     ------
     ExportError
-        When fewer than `FEWEST` cells are wanted or there.
+        When there are fewer than `FEWEST` cells, or fewer than `USUAL` are wanted and more are there.
     """
     training = windows.of("train")
-    if min(count, len(training)) < FEWEST:
+    if len(training) < FEWEST:
         raise ExportError(
-            f"calibration: {min(count, len(training))} cells, at least {FEWEST} are needed; give more data "
-            "with --calibrate or a run without --limit"
+            f"calibration: {len(training)} training cells, at least {FEWEST} are needed; give more data with "
+            "--calibrate, or leave --quantize out"
         )
+    if count < (least := min(USUAL, len(training))):
+        raise ExportError(f"calibration: --cells {count}, at least {least} are needed; leave it out")
     strata = np.char.add(np.char.add(training.datasets, "/"), training.labels)
     place = np.zeros(len(training), np.int64)  # of a cell in the shuffled queue of its stratum
     rng = np.random.default_rng(_SEED)

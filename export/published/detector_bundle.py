@@ -11,7 +11,7 @@ import numpy as np
 from edge.cells.detector import Detector
 from edge.optics.specimen import specimen
 from edge.types import F32, U8, Bools
-from export.bundle import card, golden
+from export.bundle import card, golden, worth
 from export.bundle.archive import Signer, pack
 from export.bundle.golden import DrawnField
 from export.bundle.manifest import manifest_of
@@ -24,24 +24,28 @@ _SURE = 0.05  # above the threshold that a golden cell's confidence must be: no 
 _NEAR_PX = 3.0
 
 
-def build(run: Path, signer: Signer | None = None, large: bool = False) -> bytes:
+def build(run: Path, signer: Signer | None = None, large: bool = False, even_so: bool = False) -> bytes:
     """The bundle's bytes; the same run gives the same ones. `large` as in `export.bundle.archive.pack`.
 
     Raises
     ------
-    DetectionError : the run is not finished. ExportError : the graph computes something else, or finds
-        nothing in the drawn fields.
+    DetectionError : the run is not finished. ExportError : it is not good enough, the graph computes
+        something else, or finds nothing in the drawn fields.
     """
     made = detector.read(run)
+    caveats = worth.detector_gate(made.metrics, even_so=even_so, what=f"run {run}")
     metrics = _metrics(made.metrics, made.threshold)
     precisions = Precisions({"ort-fp32": made.graph}, {})
     manifest = manifest_of(made.recipe, metrics, precisions)
     manifest["graphs"] = {"detector": {"ort-fp32": detector.MEMBER}}
+    manifest |= {"caveats": list(caveats)} if caveats else {}
     notes = [path.read_text(encoding="utf-8") for path in run.glob("notes.md")]
     members = {
         detector.MEMBER: made.graph,
         **_golden(made.recipe, made.find),
-        card.MEMBER: card.detector_card(manifest, made.recipe.sources, made.metrics, notes).encode(),
+        card.MEMBER: worth.in_card(
+            card.detector_card(manifest, made.recipe.sources, made.metrics, notes), caveats
+        ).encode(),
         "LICENSE": card.LICENCE.encode(),
     }
     return pack(manifest, members, signer, large=large)

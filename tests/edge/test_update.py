@@ -21,13 +21,14 @@ from edge.machine.profile import data_folder
 from edge.selftest.selftest import SelftestError
 from edge.types import LeukoscopeError
 from edge.update import UpdateError, install, rollback
+from tests.conftest import CLASSES, add_signature, golden, graph, manifest, pack
 from tests.edge.bundle.sites import site
 
 Signed = Callable[..., Path]
 
 
 def _install(path: Path, test: Callable[[Bundle], None] = lambda _: None) -> Bundle:
-    return install(path, test, lambda _: None)
+    return install(path, test, lambda _: None, lambda _: None, even_so=True)
 
 
 def _version() -> str:
@@ -49,7 +50,7 @@ def test_install_and_go_back_once(signed: Signed) -> None:
         with pytest.raises(UpdateError, match="nothing older than small 1, which is in use"):
             rollback(pytest.fail)
         assert _version() == "1"
-        assert update.status()[1] == "before: nothing older"
+        assert "before: nothing older" in update.status()
     _install(signed("3"))  # from now on there is something before again
     assert len(list(installed.folder().glob("*.bundle"))) == 2  # in use, and the one before
     rollback(pytest.fail)
@@ -186,6 +187,77 @@ def test_a_small_disk(signed: Signed, tmp_path: Path, monkeypatch: pytest.Monkey
         os.system(f"umount {disk}")
 
 
+# -- one that is not what is in use --------------------------------------------------------------------------
+
+
+def test_a_model_of_chance_needs_even_so_and_is_marked_for_good(
+    signed: Signed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = signed("1")
+    assert device.main(["update", str(path)]) == 1
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.count("\n") == 1
+    assert error.startswith("edge-device: update stick-1.bundle: is hardly better than chance: it knows ")
+    assert error.endswith(
+        "what was in use still is. To use it all the same, marked in every record: --even-so\n"
+    )
+    assert _version() == SHIPPED
+    assert [file for file in installed.folder().iterdir() if file.suffix == ".bundle"] == []
+
+    assert device.main(["update", str(path), "--even-so"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("in use from the next start on: small 1, ")
+    assert "\ncompared: knows 4 of 44 labelled cells, " in out
+    assert "  caveat: installed even so: is hardly better than chance" in out
+    caveats = bundle.load().caveats
+    assert [caveat.split(":")[0] for caveat in caveats] == ["installed even so"] * 2
+    assert caveats[1].startswith("installed even so: knows 4 of 44 labelled cells, the model before 4")
+    device.main(["update", "--status"])
+    assert f"  caveat: {caveats[0]}\n" in capsys.readouterr().out
+    assert bundle.load(path).caveats == ()  # of how it was installed, not of the file
+
+    _install_good(path)  # again: nothing to compare, and its caveats stay
+    assert bundle.load().caveats == caveats
+    _install_good(bundle.shipped_path())
+    assert bundle.load().caveats == ()
+    assert rollback(pytest.fail).caveats == caveats
+    assert bundle.load().caveats == caveats
+
+
+def _install_good(path: Path) -> Bundle:
+    return install(path, lambda _: None, lambda _: None, pytest.fail)
+
+
+def test_another_kind_is_refused_before_any_doubt(signed: Signed, key: Path) -> None:
+    _install(signed("1"))
+    fewer = manifest(classes=CLASSES[:-1], version="ten")
+    members = {"classifier.onnx": graph(classes=10)}
+    path = pack(signed("x"), fewer, members | golden(members, CLASSES[:-1]))
+    with pytest.raises(
+        UpdateError, match=r"names other classes than the one in use \(without artefact\); .*--even-so"
+    ):
+        _install_good(add_signature(path, key))
+    assert _version() == "1"
+
+
+def test_one_in_use_that_cannot_be_read_is_not_compared_with(signed: Signed) -> None:
+    _install(signed("1")).path.write_bytes(b"bad")
+    told: list[str] = []
+    found = install(signed("2"), lambda _: None, lambda _: None, told.append, even_so=True)
+    assert told[0].startswith("not compared with the model in use: bundle ")
+    assert found.caveats[0].startswith("installed even so: is hardly better than chance")
+
+
+@pytest.mark.parametrize("caveats", [[], "x", [1], ["a", "a"], ["two\nlines"], ["x" * 201]])
+def test_damaged_caveats_are_a_damaged_state(signed: Signed, caveats: object) -> None:
+    sha256 = _install(signed("1")).sha256
+    state = {"current": sha256, "previous": "", "caveats": {sha256: caveats}}
+    (installed.folder() / "current.json").write_text(json.dumps(state))
+    with pytest.raises(BundleError, match=r"current\.json is damaged .*--rollback"):
+        bundle.load()
+
+
 # -- going back from something broken ------------------------------------------------------------------------
 
 
@@ -255,7 +327,7 @@ def test_the_command(signed: Signed, capsys: pytest.CaptureFixture[str]) -> None
     assert (status, error) == (0, "")
     assert f"in use: leukocytes {SHIPPED}" in out
     assert "hospital (" in out
-    status, out, error = run(signed("7"))
+    status, out, error = run(signed("7"), "--even-so")
     assert (status, error) == (0, "")
     assert "in use from the next start on: small 7" in out
     assert "signed by hospital" in out
@@ -295,7 +367,7 @@ def test_the_command_refuses_with_one_line(
 def test_a_site_of_the_model_before_is_told(signed: Signed, capsys: pytest.CaptureFixture[str]) -> None:
     path = sitefile.own_path()
     sitefile.write(path, site(bundle.load().manifest.network))
-    assert device.main(["update", str(signed("7"))]) == 0
+    assert device.main(["update", str(signed("7")), "--even-so"]) == 0
     assert capsys.readouterr().err == (
         f"edge-device: site {path}: was measured with another model and no longer holds; measure it anew: "
         "edge-device adapt --healthy --camera 0\n"
@@ -306,7 +378,7 @@ def test_a_site_of_the_model_before_is_told(signed: Signed, capsys: pytest.Captu
 
 def test_each_step_is_told(signed: Signed) -> None:
     steps: list[int] = []
-    install(signed("1"), lambda _: None, steps.append)
+    install(signed("1"), lambda _: None, steps.append, lambda _: None, even_so=True)
     assert steps == list(range(len(update._STEPS)))
 
 
@@ -318,6 +390,6 @@ def test_the_content_is_what_was_checked(signed: Signed) -> None:
     def spoil(step: int) -> None:
         path.write_bytes(b"x" if step else content)
 
-    found = install(path, lambda _: None, spoil)
+    found = install(path, lambda _: None, spoil, lambda _: None, even_so=True)
     assert installed.path_of(found.sha256).read_bytes() == content
     assert found.sha256 == hashlib.sha256(content).hexdigest()

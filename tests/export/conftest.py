@@ -30,6 +30,13 @@ from train.recipes.recipe import Input, Operation, Recipe, Training
 MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 SIZE, WINDOW = 32, 40
+WORTH = {
+    "sign": "blast", "unit": "cell",
+    "positives": {"cells": 40, "groups": 4}, "others": {"cells": 300, "groups": 9},
+    "roc_area": {"value": 0.9, "low": 0.8, "high": 0.95}, "interval": "95%, by cells",
+}  # fmt: skip
+"""Of a run that is good enough for a device."""
+
 LABELS = ("blast", "lymphocyte", "neutrophil", "artefact")
 
 
@@ -74,6 +81,7 @@ def _metrics(recipe: Recipe) -> dict[str, object]:
             "all": {"roc_area": 0.5},
             "deepapl_roc_area": 0.5,
         },
+        "worth": WORTH,
         "epochs": 1,
         "finished": "2026-01-31",
         "data": {name: {"train": part, "validation": part} for name in recipe.shares},

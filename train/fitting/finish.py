@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from math import isnan
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from edge.types import F32, I32
+from train.data.dataset import Notice
 from train.data.windows import Windows, middle
 from train.fitting.operating_point import choose, softmax
-from train.fitting.provenance import census
+from train.fitting.provenance import METRICS, census
 from train.fitting.validation import counted, figures, table_of, truth_of, typed
 from train.recipes.recipe import Recipe
 from train.statistics.contactsheet import contact_sheet
 from train.statistics.plots import confusion_matrix
+from train.statistics.worth import Worth
 
 SAMPLES = 12
 """Cells or fields in the picture of examples."""
@@ -32,7 +35,7 @@ def conclude(logits: F32, recipe: Recipe, windows: Windows, out: Path) -> dict[s
     Returns
     -------
     For metrics.json. Of its `validation`, `counted` is what a device at that point would count of these
-    cells, `all` the likeliest class of every one of them.
+    cells, `all` the likeliest class of every one of them. `worth` is `train.statistics.worth.Worth`.
     """
     validation = typed(windows.of("validation"), recipe)
     truth = truth_of(validation, recipe.classes)
@@ -50,8 +53,37 @@ def conclude(logits: F32, recipe: Recipe, windows: Windows, out: Path) -> dict[s
             of: {name: round(value, 5) for name, value in found.items() if not isnan(value)}
             for of, found in said.items()
         },
+        "worth": worth_of(logits, validation, recipe).as_json(),
         "data": census(windows),
     }
+
+
+def worth_of(logits: F32, cells: Windows, recipe: Recipe) -> Worth:
+    """What a network is worth, by what it says of validation cells: (n, C) logits."""
+    columns = recipe.positive_indices
+    scores = softmax(logits, 1.0)[:, columns].sum(axis=1).astype(np.float32)
+    truth = np.isin(cells.labels, recipe.positive)
+    return Worth.of(scores, truth, cells.groups.tolist(), cells.datasets.tolist(), *kind_of(recipe))
+
+
+def kind_of(recipe: Recipe) -> tuple[str, str]:
+    """What a positive one is called, and what any is: 'blast' and 'cell'."""
+    unit = "field" if recipe.task == "field" else "cell"
+    return "blast" if recipe.positive == ("blast",) and unit == "cell" else f"positive {unit}", unit
+
+
+def tell_worth(out: Path, notice: Notice) -> None:
+    """Say what a finished run is worth, and where that is too little for a device to have it."""
+    kept = json.loads((out / METRICS).read_text(encoding="utf-8")).get("worth")
+    if kept is None:
+        return
+    worth = Worth.read(kept)
+    notice(worth.line)
+    if worth.shortcomings:
+        notice(
+            f"not for a device: {'; '.join(worth.shortcomings)}; edge-export refuses it without --even-so. "
+            "Fit it on more data (no --limit), or longer"
+        )
 
 
 def _samples(logits: F32, truth: I32, cells: Windows, recipe: Recipe, path: Path) -> None:

@@ -18,6 +18,7 @@ from torch import nn
 from train.data.dataset import Notice
 from train.fitting.board import writer_class
 from train.fitting.distributed import joined
+from train.fitting.finish import tell_worth
 from train.fitting.loop import MODEL, finished, precision_of
 from train.fitting.provenance import SETTINGS, begin
 from train.fitting.task import FitError, Run, task_of
@@ -85,6 +86,8 @@ def fit(
         process.of_leader(lambda: begin(settings, run, recipe.training.seed))
         task.gather()
         task.learn()
+        if process.leads and recipe.method == "network":
+            tell_worth(out, notice)
     return out
 
 

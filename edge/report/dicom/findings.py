@@ -73,6 +73,9 @@ def conclusions(report: Report) -> list[ContentItem]:
     items.append(_text(codes.DCM.Comment, RESEARCH_USE))
     if not report.made_with["trusted"]:
         items.append(_text(codes.DCM.Comment, "The model is neither shipped nor signed by a trusted key."))
+    items += [
+        _text(codes.DCM.Comment, f"Caveat of the model: {told}") for told in report.made_with["caveats"]
+    ]
     if report.made_with["site"]:
         items.append(_text(codes.DCM.Comment, f"This site's: {report.made_with['site']}"))
     return items

@@ -210,6 +210,7 @@ def _made_with(report: Report) -> str:
     parts = [
         f"camera {made['camera']}, {made['profile']}, {made['runtime']}, bundle {made['bundle']}",
         "" if made["trusted"] else "a bundle that is neither shipped nor signed by a trusted key",
+        *(f"caveat of the model: {caveat}" for caveat in made["caveats"]),
         f"this site: {made['site']}" if made["site"] else "",
         report.rules.strange or "",
     ]

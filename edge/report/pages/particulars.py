@@ -45,6 +45,7 @@ def made_with(report: Report) -> Section:
     rates = report.rules.rates
     rows = [
         ("Model", f"{said(made['bundle'])}; {trust}"),
+        *(("Caveat of the model", said(caveat)) for caveat in made["caveats"]),
         ("Its SHA-256", said(made["bundle_sha256"])),
         ("This site's correction", said(made["site"]) if made["site"] else "none: the model as it came"),
         ("Its errors, from", said(rates.source) if rates else "nobody measured them"),

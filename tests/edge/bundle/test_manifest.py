@@ -296,3 +296,11 @@ def test_what_it_is_made_for_and_how_it_tells_apl_may_be_told() -> None:
     assert "specimen is a list of 0" in _refusal(GOOD | {"specimen": []})
     assert "apl is 3; it must be an object" in _refusal(GOOD | {"apl": 3})
     assert "apl.classes names 'cat'" in _refusal(GOOD | {"apl": more["apl"] | {"classes": ["cat"]}})
+
+
+def test_caveats_are_short_texts() -> None:
+    text = "exported even so: 3 blasts among its validation cells, 30 are wanted"
+    assert manifest.read(json.dumps(GOOD | {"caveats": [text]}).encode()).caveats == (text,)
+    assert manifest.read(json.dumps(GOOD).encode()).caveats == ()
+    for wrong in ([], "x", [text, text], [3], ["x" * 201], ["a\nb"], [str(i) for i in range(21)]):
+        assert "caveats" in _refusal(GOOD | {"caveats": wrong})

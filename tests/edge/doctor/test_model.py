@@ -39,6 +39,14 @@ def test_the_shipped_model(subject: Subject) -> None:
     assert "shipped with this program" in model.bundle(subject).message
 
 
+def test_a_model_with_caveats(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = replace(load(), installed_with=("installed even so: knows 9 of 44",))
+    monkeypatch.setattr("edge.bundle.bundle.load", lambda: told)
+    found = model.bundle(subject)
+    assert (found.level, found.mend.startswith("install another")) == ("worth knowing", True)
+    assert found.message.endswith("; installed even so: knows 9 of 44")
+
+
 def test_what_was_learned_of_the_site(subject: Subject) -> None:
     path, network = subject.folder / sitefile.FILE, load().manifest.network
     assert said(model.site(subject)) == (

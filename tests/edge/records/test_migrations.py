@@ -29,6 +29,7 @@ def of_version(version: int, folder: Path) -> tuple[Path, sqlite3.Connection]:
         for statement in statements:
             old.execute(statement)
     old.execute(f"PRAGMA user_version = {version}")
+    old.commit()
     return path, old
 
 

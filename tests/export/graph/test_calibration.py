@@ -36,13 +36,19 @@ def test_no_held_out_cell_calibrates(windows: Windows) -> None:
 
 @pytest.mark.parametrize("count", [999, 0, -5])
 def test_too_few_cells_are_refused(windows: Windows, count: int) -> None:
-    with pytest.raises(ExportError, match="at least 1000"):
+    with pytest.raises(ExportError, match=f"--cells {count}, at least 1000 are needed; leave it out"):
         calibration.choose_cells(windows, count, 32)
 
 
-def test_too_little_data_is_refused(windows: Windows) -> None:
-    with pytest.raises(ExportError, match="calibration: 900 cells"):
-        calibration.choose_cells(windows.pick(np.arange(900)), 2048, 32)
+def test_data_that_have_no_more_cells_may_have_fewer(windows: Windows) -> None:
+    training = windows.of("train")
+    for there in (64, 900):
+        assert len(calibration.choose_cells(training.pick(np.arange(there)), 2048, 32)) == there
+    few = training.pick(np.arange(900))
+    with pytest.raises(ExportError, match="--cells 899, at least 900 are needed"):
+        calibration.choose_cells(few, 899, 32)
+    with pytest.raises(ExportError, match="calibration: 63 training cells, at least 64 are needed"):
+        calibration.choose_cells(few.pick(np.arange(63)), 2048, 32)
 
 
 def _seen(values: np.ndarray) -> Histogram:

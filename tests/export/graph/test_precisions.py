@@ -154,7 +154,7 @@ def test_int8_without_cells_is_refused(
 
 
 def test_too_few_cells_are_refused(blob_run: Path) -> None:
-    with pytest.raises(ExportError, match="500 cells, at least 1000"):
+    with pytest.raises(ExportError, match="--cells 500, at least 1000"):
         build(blob_run, replace(WITH_INT8, calibration_cells=500), notice=_silent)
 
 

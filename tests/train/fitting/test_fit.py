@@ -151,6 +151,9 @@ def test_what_it_takes_to_repeat_a_run_lies_beside_it(deepapl: Callable[..., Pat
     assert 0 < metrics["operating_point"]["positive"] < 1
     assert metrics["validation"]["counted"].keys() >= {"sensitivity", "abstained"}
     assert metrics["validation"]["all"].keys() >= {"roc_area", "accuracy"}
+    parts = known["parts"]["validation"]
+    assert metrics["worth"]["positives"]["cells"] == parts["cells"]["blast"]
+    assert metrics["worth"]["roc_area"].keys() == {"value", "low", "high"}
     for name in ("curves.png", "confusion.png"):
         assert (out / name).read_bytes()[:4] == b"\x89PNG"
 
@@ -162,11 +165,15 @@ def test_the_loss_falls(deepapl: Callable[..., Path], tmp_path: Path) -> None:
     absent = [line for line in told if line.startswith("class ")]
     assert f"class basophil: no training cell is labelled so in {tmp_path / 'data'}" in absent
     assert not any("blast:" in line and "erythro" not in line for line in absent)
-    epochs = [line for line in told if line.startswith("epoch ")]
+    *epochs, worth, verdict = [line for line in told[len(absent) :] if "ms a crop" not in line][1:]
     assert [line.split(":")[0] for line in epochs] == [f"epoch {n} of 3" for n in (1, 2, 3)]
     losses = [float(line.split("loss ")[1].split(",")[0]) for line in epochs]
     assert losses[-1] < losses[0] - 0.1
-    assert told[-1].endswith(", 0 s left")
+    assert epochs[-1].endswith(", 0 s left")
+    assert worth.startswith("validation: ")
+    assert "; ROC area " in worth
+    assert verdict.startswith("not for a device: ")
+    assert "30 are wanted" in verdict
 
 
 def test_the_best_epoch_is_kept_and_patience_ends(
@@ -189,7 +196,7 @@ def test_the_best_epoch_is_kept_and_patience_ends(
     assert metrics["kept"] == {"epoch": 2, "figure": 0.8}
     assert metrics["epochs"] == len(averages) == 4
     assert metrics["validation"]["deepapl_balanced_accuracy"] == 0.2
-    assert told[-1] == "stopped after epoch 4 of 9: none was better since epoch 2"
+    assert told[-3] == "stopped after epoch 4 of 9: none was better since epoch 2"
     for name, value in network.state_dict().items():
         assert torch.equal(value, averages[1][name]), name
     _fit(recipe, data, out)  # a run that stopped stays so

@@ -202,7 +202,9 @@ def test_every_recipe_is_trained_judged_and_put_on_the_device(
         return
 
     bundle = tmp_path / "model.bundle"
-    command(export.cli.main, "bundle", "--run", run, "--out", bundle)
+    assert export.cli.main(["bundle", "--run", str(run), "--out", str(bundle)]) == 1
+    assert "; fit it on more data" in capsys.readouterr().err
+    command(export.cli.main, "bundle", "--run", run, "--out", bundle, "--even-so")
     second = json.loads(command(train.cli.main, "evaluate", "--bundle", bundle, *judged))
     if found.task != "detector":
         assert second["cells"] == first["cells"]
@@ -221,6 +223,7 @@ def test_every_recipe_is_trained_judged_and_put_on_the_device(
     assert kinds == [*["start", "reading", "finding"] * 2, "files"]
     readings = [line for line in lines if line["kind"] == "reading"]
     assert lines[0]["bundle"]["classes"] == list(found.classes)
+    assert lines[0]["bundle"]["caveats"][0].startswith("exported even so: ")
     if found.task == "field":
         assert [cell["box_px"] for reading in readings for cell in reading["cells"]] == [[0, 0, 240, 240]] * 2
     elif found.task == "cell":
