@@ -61,6 +61,7 @@ def _parser() -> command.Parser:
 
     _add_operation(commands)
     _add_apl(commands)
+    _add_import_records(commands)
     return parser
 
 
@@ -185,6 +186,26 @@ def _add_apl(commands: command.Commands[command.Parser]) -> None:
     add("--cache", type=Path, metavar="DIR", help="of cut cells (default: none is kept)")
     command.add_large(apl)
     add("--json", metavar="OUT", help="write the table as JSON; - for standard output")
+
+
+def _add_import_records(commands: command.Commands[command.Parser]) -> None:
+    summary = "make a data set of the cells that people confirmed on devices, and say where they differ"
+    example = (
+        "edge-train import-records /media/stick/records.db --out ../data/ours\n"
+        "every later store is added: edge-train import-records box2.db box3.db --out ../data/ours"
+    )
+    records = command.add(commands, "import-records", summary, example, run.import_records)
+    add = records.add_argument
+    add(
+        "stores", nargs="+", type=Path, metavar="STORE",
+        help="record stores (edge-run --records), or folders of edge-slides backup; they are only read",
+    )  # fmt: skip
+    add(
+        "--out", required=True, type=Path, metavar="DIR", help="folder of the data set, new or made so before"
+    )
+    add("--keep-names", action="store_true",
+        help="call patients what the records call them (default: pseudonyms by DIR/salt.txt)")  # fmt: skip
+    add("--json", metavar="OUT", help="write the report's figures as JSON; - for standard output")
 
 
 def _add_cells(parser: command.Parser) -> None:

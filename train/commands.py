@@ -292,3 +292,14 @@ def operation(arguments: argparse.Namespace) -> int:
     lines = [*found.lines(), *threshold.lines(threshold.healthy(answers, about), about)]
     _tell(arguments, found.as_json(), lines)
     return DONE
+
+
+def import_records(arguments: argparse.Namespace) -> int:
+    """A data set of confirmed cells, and where machine and people differ."""
+    from train.confirmed import records
+
+    found = records.import_records(
+        arguments.stores, arguments.out, keep_names=arguments.keep_names, notice=_notice
+    )
+    _tell(arguments, found, records.lines(found, arguments.out))
+    return DONE
