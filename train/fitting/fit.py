@@ -8,7 +8,7 @@ the model. An interrupted run ends exactly like one that was not.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ def fit(
     checkpoint_s: float = 600.0,
     left_out: Sequence[str] = (),
     notice: Notice,
+    after_epoch: Callable[[int, Mapping[str, float]], None] = lambda number, figures: None,
 ) -> Path:
     """Train what a recipe means, or go on where an interrupted run stopped.
 
@@ -50,6 +51,7 @@ def fit(
     cache : folder where cut windows are kept between runs.
     checkpoint_s : seconds between checkpoints within an epoch; there is one after every epoch in any case.
     left_out : data sets that the recipe was changed to do without, for the record.
+    after_epoch : see `train.fitting.task.Run`.
 
     Returns
     -------
@@ -63,7 +65,7 @@ def fit(
     """
     with joined(device) as process:
         chosen = precision_of(precision, process.device, depthwise=recipe.architecture.backbone == LITE)
-        run = Run(data, out, cache, limit, process, chosen, notice, checkpoint_s)
+        run = Run(data, out, cache, limit, process, chosen, notice, checkpoint_s, after_epoch)
         task = task_of(recipe)(recipe, run)
         settings: dict[str, Any] = {
             "recipe": asdict(recipe),

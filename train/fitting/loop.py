@@ -78,6 +78,9 @@ def _epochs(task: NetworkTask, run: Run, state: RunState) -> None:
     done = state.epoch * plan.steps + state.step
     progress = RunProgress(plan.epochs, plan.steps, done, run.notice, silent=not process.leads)
     saved = monotonic()
+    if process.leads:
+        for number, figures in enumerate(state.history, start=1):
+            run.after_epoch(number, figures)
 
     def after_step() -> None:
         nonlocal saved
@@ -96,6 +99,7 @@ def _epochs(task: NetworkTask, run: Run, state: RunState) -> None:
             save(state, run.out)
             write_json(run.out / "history.json", state.history)
             curves(state.history, run.out / "curves.png")
+            run.after_epoch(state.epoch, state.history[-1])
         progress.epoch(state.epoch, state.history[-1])
     progress.close(_early(state, plan.epochs))
 
