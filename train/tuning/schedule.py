@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from typing import Any
 
@@ -19,7 +19,6 @@ _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # weights may be named from where the command is run
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the command like any other
-    "RAY_AIR_NEW_OUTPUT": "0",
 }
 _REDUCTION = 3
 """Of the trials that come so far, one in so many goes on (Li et al., MLSys 2020, asynchronous halving)."""
@@ -76,7 +75,7 @@ def run(
             tune.with_resources(trial, resources),
             param_space={"trial": tune.grid_search(list(trials))},
             tune_config=tune.TuneConfig(
-                metric="figure", mode="max", scheduler=_scheduler(stop_early, epochs), reuse_actors=False
+                metric="figure", mode="max", scheduler=_scheduler(stop_early, epochs), reuse_actors=True
             ),
             run_config=tune.RunConfig(
                 name="sweep",
@@ -85,7 +84,8 @@ def run(
                 callbacks=[_watcher(order, trials, told)],
             ),
         )
-        tuner.fit()
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # of its banner and its summaries
+            tuner.fit()
     shutil.rmtree(storage, ignore_errors=True)
 
 
@@ -138,7 +138,8 @@ def _watcher(order: Order, trials: Mapping[str, Settings], told: Told) -> Any:
         def on_trial_result(
             self, iteration: int, trials: Sequence[Any], trial: Any, result: dict[str, Any], **_: Any
         ) -> None:
-            told(trial.config["trial"], result["epoch"], result["figure"])
+            if "epoch" in result:  # its last word may be Ray's own
+                told(trial.config["trial"], result["epoch"], result["figure"])
 
         def on_trial_complete(self, iteration: int, trials: Sequence[Any], trial: Any, **_: Any) -> None:
             self._over(trial.config["trial"], "stopped")

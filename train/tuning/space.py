@@ -178,7 +178,8 @@ def _check(recipe: Recipe, key: str, values: Values) -> None:
         try:
             applied(recipe, {key: value})
         except RecipeError as error:
-            raise SpaceError(f"{key} = {_toml(value)}: {error}") from None
+            named = "" if str(error).startswith(key) else f"{key} = {_toml(value)}: "
+            raise SpaceError(f"{named}{error}") from None
 
 
 def applied(recipe: Recipe, settings: Settings) -> Recipe:
