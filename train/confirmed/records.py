@@ -82,8 +82,8 @@ def lines(found: dict[str, Any], out: Path) -> list[str]:
     """The report in a few lines."""
     wide = sum(found["pictures"]["field"].values())
     out_lines = [
-        f"{found['cells']} cells of {found['patients']} patients on {found['slides']} slides, "
-        f"{wide} with what lies round them: {out}",
+        f"{out}: {found['cells']} cells (patients {found['patients']}, slides {found['slides']}), "
+        f"{wide} of them with what lies round them",
         *(f"  {name:<22} {n}" for name, n in found["by_class"].items()),
     ]
     for key, text in (

@@ -115,7 +115,7 @@ def test_the_cells_that_people_named_are_there_with_what_the_machine_said(
     assert [(one["by"], one["cells"]) for one in report["by_reader"]] == [("AB", 4), ("CD", 2)]
     assert {cell["cell"] for cell in report["differing"]} == {2, 3}
     assert "P 17" not in "".join(map(str, _bytes(tmp_path / "ours").values()))
-    assert "3 cells of 1 patients on 1 slides" in said
+    assert "3 cells (patients 1, slides 1), 0 of them with" in said
 
 
 def test_the_report_needs_nothing_else(run: Run, store: Path, tmp_path: Path) -> None:
