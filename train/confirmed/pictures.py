@@ -23,8 +23,8 @@ WIDE_UM = 48.0
 _PITCH_UM = 0.25  # of what is cut where no crop says another
 _ALIKE = 16.0
 """Mean difference in grey levels up to which the middle of what is cut shows what the crop shows. On a drawn
-slide the same place differs by 1.4 to 1.6, one 3 µm beside it by 33 to 37; on photographs of BCCD the same place
-by 0.9 to 1.4. A flat field that the device corrected by adds to it."""
+slide the same place differs by 1.4 to 1.6, one 3 µm beside it by 33 to 37; on photographs of BCCD the same
+place by 0.9 to 1.4. A flat field that the device corrected by adds to it."""
 
 
 @dataclass(frozen=True, eq=False)

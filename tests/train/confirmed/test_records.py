@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 import pytest
 
+import edge.cli
+import edge.slides
 from edge.bundle.model_input import crops
 from edge.optics.specimen import specimen
 from edge.records.book import Book
@@ -239,6 +241,22 @@ def test_where_the_field_is_kept_what_lies_round_a_cell_is_there(run: Run, tmp_p
     assert picture.shape == (192, 192, 3)
     assert np.abs(picture[48:144, 48:144].astype(int) - crop).mean() < 10
     assert _report(out)["pictures"] == {"field": {"blast": 2}, "crop": {"blast": 1}}
+
+
+def test_a_slide_that_the_line_screened_is_imported_by_the_commands_alone(run: Run, tmp_path: Path) -> None:
+    store, out = tmp_path / "records.db", tmp_path / "ours"
+    words = ["--camera", "demo:1", "--headless", "--records", store, "--keep-fields", "all", "--slide", "s"]
+    assert edge.cli.main([*map(str, words), "--max-frames", "2", "--patient", "P 17"]) == 0
+    with Book(store) as book:
+        cells = [view["cell"] for view in book.views("s")][:3]
+    chosen = [word for cell in cells for word in ("--cell", str(cell))]
+    words = ["confirm", "--records", store, "s", "--as", "monocyte", "--by", "AB", *chosen]
+    assert edge.slides.main([*map(str, words)]) == 0
+    assert run(store, "--out", out)[0] == 0
+    rows = _rows(out)
+    assert sorted(int(row["cell"]) for row in rows) == sorted(cells)
+    assert {row["path"][-4:] for row in rows} == {".png"}
+    assert {(row["class"], row["um_per_px"], row["x"]) for row in rows} == {("monocyte", "0.25", "96.0")}
 
 
 def _crop(store: Path, cell: int) -> bytes:
