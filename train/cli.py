@@ -62,6 +62,8 @@ def _parser() -> command.Parser:
 
     _add_operation(commands)
     _add_apl(commands)
+    _add_sweep(commands)
+    _add_import_records(commands)
     return parser
 
 
@@ -238,6 +240,62 @@ def _add_apl(commands: command.Commands[command.Parser]) -> None:
     add("--cache", type=Path, metavar="DIR", help="of cut cells (default: none is kept)")
     command.add_large(apl)
     add("--json", metavar="OUT", help="write the table as JSON; - for standard output")
+
+
+def _add_sweep(commands: command.Commands[command.Parser]) -> None:
+    summary = "try settings of a recipe side by side, or go on after an interruption"
+    example = (
+        "edge-train sweep leukocytes --space space.toml --data ../data --out runs/sweep --samples 20\n"
+        'where space.toml holds lines such as "training.learning_rate" = {log = [3e-4, 3e-3]}'
+    )
+    sweep = command.add(commands, "sweep", summary, example, run.sweep)
+    add = sweep.add_argument
+    add("recipe", metavar="RECIPE", help="a shipped recipe, or a .toml file")
+    add(
+        "--space", required=True, type=Path, metavar="TOML",
+        help="key of a recipe = {log = [a, b]}, {uniform = [a, b]}, {whole = [a, b]}, {choice = [...]}, or "
+        "{grid = [...]} to try each",
+    )  # fmt: skip
+    add("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
+    add(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="folder for the trials, the table and best.toml",
+    )
+    add("--samples", type=_count, metavar="N",
+        help="draws, of each combination of grids (default: 8, or 1 where nothing is drawn)")  # fmt: skip
+    add("--at-once", type=_count, default=1, metavar="N",
+        help="trials side by side, which share processors or GPUs (default: 1)")  # fmt: skip
+    add("--epochs", type=_count, metavar="N", help="instead of the recipe's")
+    add("--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set")
+    add("--metric", default="", metavar="KEY",
+        help="validation figure to compare by, as roc_area or pbc_roc_area (default: what the recipe "
+        "watches, or roc_area and balanced_accuracy)")  # fmt: skip
+    add("--stop-early", action="store_true",
+        help="stop trials that others leave behind (asynchronous successive halving)")  # fmt: skip
+    add("--device", default="cpu", help="PyTorch device (default: cpu)")
+
+
+def _add_import_records(commands: command.Commands[command.Parser]) -> None:
+    summary = "make a data set of the cells that people confirmed on devices, and say where they differ"
+    example = (
+        "edge-train import-records /media/stick/records.db --out ../data/ours\n"
+        "every later store is added: edge-train import-records box2.db box3.db --out ../data/ours"
+    )
+    records = command.add(commands, "import-records", summary, example, run.import_records)
+    add = records.add_argument
+    add(
+        "stores", nargs="+", type=Path, metavar="STORE",
+        help="record stores (edge-run --records), or folders of edge-slides backup; they are only read",
+    )  # fmt: skip
+    add(
+        "--out", required=True, type=Path, metavar="DIR", help="folder of the data set, new or made so before"
+    )
+    add("--keep-names", action="store_true",
+        help="call patients what the records call them (default: pseudonyms by DIR/salt.txt)")  # fmt: skip
+    add("--json", metavar="OUT", help="write the report's figures as JSON; - for standard output")
 
 
 def _add_cells(parser: command.Parser) -> None:

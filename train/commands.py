@@ -298,3 +298,42 @@ def operation(arguments: argparse.Namespace) -> int:
     lines = [*found.lines(), *threshold.lines(threshold.healthy(answers, about), about)]
     _tell(arguments, found.as_json(), lines)
     return DONE
+
+
+def sweep(arguments: argparse.Namespace) -> int:
+    """Settings of a recipe, tried side by side."""
+    from dataclasses import replace
+
+    from train.recipes import recipe
+    from train.tuning import plan, results, space
+    from train.tuning.sweep import sweep as run
+
+    chosen = recipe.load(arguments.recipe)
+    if arguments.epochs:
+        chosen = replace(chosen, training=replace(chosen.training, epochs=arguments.epochs))
+    asked = plan.Plan(
+        recipe=chosen,
+        space=space.load(arguments.space, chosen),
+        data=arguments.data,
+        out=arguments.out,
+        samples=arguments.samples or 0,
+        at_once=arguments.at_once,
+        limit=arguments.limit,
+        device=arguments.device,
+        metric=arguments.metric,
+        stop_early=arguments.stop_early,
+    )
+    found = run(asked, _notice)
+    command.put("\n".join(results.lines(found, asked)))
+    return DONE
+
+
+def import_records(arguments: argparse.Namespace) -> int:
+    """A data set of confirmed cells, and where machine and people differ."""
+    from train.confirmed import records
+
+    found = records.import_records(
+        arguments.stores, arguments.out, keep_names=arguments.keep_names, notice=_notice
+    )
+    _tell(arguments, found, records.lines(found, arguments.out))
+    return DONE

@@ -8,7 +8,7 @@ the model. An interrupted run ends exactly like one that was not.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ def fit(
     tensorboard: bool = False,
     compiled: bool = False,
     notice: Notice,
+    after_epoch: Callable[[int, Mapping[str, float]], None] = lambda number, figures: None,
 ) -> Path:
     """Train what a recipe means, or go on where an interrupted run stopped.
 
@@ -55,6 +56,7 @@ def fit(
     checkpoint_s : seconds between checkpoints within an epoch; there is one after every epoch in any case.
     left_out : data sets that the recipe was changed to do without, for the record.
     tensorboard : write logs for it, too. compiled : send the network through torch.compile.
+    after_epoch : see `train.fitting.task.Run`.
 
     Returns
     -------
@@ -72,7 +74,9 @@ def fit(
     with joined(device) as process:
         chosen = precision_of(precision, process.device, depthwise=recipe.architecture.backbone == LITE)
         board = out / "tensorboard" if tensorboard else None
-        run = Run(data, out, cache, limit, process, chosen, notice, checkpoint_s, board, compiled)
+        run = Run(
+            data, out, cache, limit, process, chosen, notice, checkpoint_s, board, compiled, after_epoch
+        )
         task = task_of(recipe)(recipe, run)
         settings: dict[str, Any] = {
             "recipe": asdict(recipe),

@@ -84,6 +84,9 @@ def _epochs(task: NetworkTask, run: Run, state: RunState) -> None:
     progress = RunProgress(plan, done, run.notice, silent=not process.leads)
     board = Board(run.board if process.leads else None, done)
     saved = monotonic()
+    if process.leads:
+        for number, figures in enumerate(state.history, start=1):
+            run.after_epoch(number, figures)
 
     def after_step() -> None:
         nonlocal saved
@@ -104,6 +107,7 @@ def _epochs(task: NetworkTask, run: Run, state: RunState) -> None:
             save(state, run.out)
             _keep_figures(run, plan, state)
             board.epoch(state.epoch, state.history[-1])
+            run.after_epoch(state.epoch, state.history[-1])
         progress.epoch(state.epoch, state.history[-1])
     progress.close(_early(state, plan.epochs))
     board.close()

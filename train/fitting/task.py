@@ -6,7 +6,7 @@ model is one class like that and, where recipes name it, one line in `TASKS`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -39,6 +39,8 @@ class Run:
     process : this one of those that share the run. precision : what convolutions are computed in.
     notice : takes lines. checkpoint_s : seconds between checkpoints within an epoch.
     board : folder for TensorBoard's logs, None for none. compiled : the network goes through torch.compile.
+    after_epoch : is told the number and the figures of each epoch once it is kept, those of earlier starts
+        first.
     """
 
     data: Path
@@ -51,6 +53,7 @@ class Run:
     checkpoint_s: float = 600.0
     board: Path | None = None
     compiled: bool = False
+    after_epoch: Callable[[int, Mapping[str, float]], None] = lambda number, figures: None
 
     def alone(self, what: str) -> None:
         """Refuse several processes, for what they cannot share."""

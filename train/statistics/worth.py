@@ -102,7 +102,8 @@ class Worth:
         ]
         if isnan(self.roc_area.value) or self.roc_area.ends[0] > CHANCE:
             return tuple(few)
-        return (*few, f"ROC area {self.roc_area} on its validation {self.unit}s, not surely better than chance")
+        no_better = f"ROC area {self.roc_area} on its validation {self.unit}s, not surely better than chance"
+        return (*few, no_better)
 
 
 def by_cells(area: float, positives: int, others: int) -> Figure:

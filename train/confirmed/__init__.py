@@ -1,0 +1,1 @@
+"""Cells that people confirmed on devices, as a data set, and where machine and people differ."""

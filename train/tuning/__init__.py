@@ -1,0 +1,1 @@
+"""Settings of a recipe, tried one beside the other."""
