@@ -18,8 +18,9 @@ def gather(recipe: Recipe, data: Path, limit: int, cache: Path, notice: Notice) 
     """Windows of every data set of a recipe, test parts excepted; see `train.data.windows.cached`."""
     parts = []
     with Crew() as crew:
-        for source in recipe.sources:
-            part = cached(source, data, recipe.window, notice, limit, cache, crew)
+        for name in recipe.shares:
+            most = recipe.most(name, limit)
+            part = cached(recipe.source(name), data, recipe.window, notice, most, cache, crew)
             parts.append(understood(part, recipe, notice))
     return Windows.join(parts)
 

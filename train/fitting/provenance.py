@@ -119,7 +119,7 @@ def write_data(recipe: Recipe, data: Path, limit: int, windows: Windows, out: Pa
     cells = census(windows)
     parts = {
         name: {
-            "fingerprint": fingerprint(recipe.source(name), data, recipe.window, limit),
+            "fingerprint": fingerprint(recipe.source(name), data, recipe.window, recipe.most(name, limit)),
             "parts": cells[name],
         }
         for name in recipe.shares

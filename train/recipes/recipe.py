@@ -41,6 +41,7 @@ class Recipe:
     name, title : what it is called and what it is for.
     shares : data set -> share of the training crops drawn from it; they need not add up to 1.
     own : data set of somebody's own pictures that the shares name -> where they are and what they show.
+    pictures : data set of the shares -> at most so many of its pictures, spread evenly; others give all.
     task : what the model does: names a cell, names a whole field, or finds the cells of a field.
     method : how: by a network, or by one of `train.published.classical.METHODS`.
     classes : what it names, in the order of its answers. leukocytes : those that are counted, none for all.
@@ -52,6 +53,7 @@ class Recipe:
     title: str
     shares: Mapping[str, float]
     own: Mapping[str, Own] = field(default_factory=dict)
+    pictures: Mapping[str, int] = field(default_factory=dict)
     task: Literal["cell", "field", "detector"] = "cell"
     method: Literal["network", "fcm-svm", "wbc5-hybrid"] = "network"
     classes: tuple[str, ...] = CLASSES
@@ -67,15 +69,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         self._check_own()
-        for key, share in self.shares.items():
-            try:
-                self.source(key)
-            except DataError as error:
-                raise RecipeError(f"shares.{key}: {error}") from None
-            if not isinstance(share, int | float) or not share > 0:
-                raise RecipeError(f"shares.{key}: {share} is not a share above 0")
-        if not self.shares:
-            raise RecipeError("shares: no data set named")
+        self._check_shares()
         for name in self.operation.datasets:
             if name not in self.shares:
                 raise RecipeError(f"operation.datasets: {name} is not among the shares")
@@ -107,6 +101,22 @@ class Recipe:
                         f"own.{name}.classes.{called}: {error}, nor '-' to leave it out"
                     ) from None
 
+    def _check_shares(self) -> None:
+        for key, share in self.shares.items():
+            try:
+                self.source(key)
+            except DataError as error:
+                raise RecipeError(f"shares.{key}: {error}") from None
+            if not isinstance(share, int | float) or not share > 0:
+                raise RecipeError(f"shares.{key}: {share} is not a share above 0")
+        if not self.shares:
+            raise RecipeError("shares: no data set named")
+        for key, most in self.pictures.items():
+            if key not in self.shares:
+                raise RecipeError(f"pictures.{key}: is not among the shares")
+            if most < 1:
+                raise RecipeError(f"pictures.{key}: {most} is less than 1")
+
     def _check_classes(self) -> None:
         if len(set(self.classes)) < max(len(self.classes), 2):
             raise RecipeError(f"classes: {', '.join(self.classes)}; two different ones at least are needed")
@@ -123,6 +133,11 @@ class Recipe:
         """The data set that its shares call so; DataError where there is none."""
         about = self.own.get(name.partition("@")[0])
         return own(name, about, self.classes) if about else dataset(name)
+
+    def most(self, name: str, limit: int) -> int:
+        """At most so many pictures of a data set are taken, 0 for all; `limit` is that of the run."""
+        own = self.pictures.get(name, 0)
+        return min(own, limit) if own and limit else own or limit
 
     @property
     def sources(self) -> tuple[DataSet, ...]:
@@ -237,7 +252,8 @@ def changed(recipe: Recipe, settings: Sequence[str] = (), split: str = "") -> Re
         table[last] = value
     if split:
         names = {name: f"{name.partition('@')[0]}@{split}" for name in values["shares"]}
-        values["shares"] = {names[name]: share for name, share in values["shares"].items()}
+        for key in ("shares", "pictures"):
+            values[key] = {names[name]: value for name, value in values[key].items()}
         deciding = values["operation"]["datasets"]
         values["operation"]["datasets"] = [names[name] for name in deciding]
     return parse(values)
@@ -278,6 +294,7 @@ def without(recipe: Recipe, names: Sequence[str]) -> Recipe:
         name=f"{recipe.name}-without-{'-'.join(names)}",
         title=f"{recipe.title}, without {', '.join(names)}",
         shares={key: share for key, share in recipe.shares.items() if key not in out},
+        pictures={key: most for key, most in recipe.pictures.items() if key not in out},
         training=replace(recipe.training, watch=watch),
         operation=replace(
             recipe.operation, datasets=tuple(d for d in recipe.operation.datasets if d not in out)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
+from train.data.registry import dataset
 from train.recipes.found import Asked, Found
 from train.recipes.recipe import Recipe
 from train.recipes.sections import Training
+from train.recipes.toml import differing, key, value
 
 OWN_SHARE = 0.7
+_DRAWN = 4, 400  # drawn pictures for a training cell, and the fewest of a set
 _CROPS, _LEAST, _MOST = 20, 1500, 12000  # an epoch: crops a training cell, within these
 _TIMES, _EPOCHS = 80, 4  # crops a cell in the whole training, in so many epochs at least
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 _SECTIONS = {
     "input": "what the network sees of a cell",
@@ -35,6 +36,7 @@ def text(found: Found, base: Recipe, name: str, asked: Asked) -> str:
         [
             *_head(found, base, name, asked),
             *_shares(found, asked),
+            *_pictures(found),
             *_own(found),
             *(line for section in _SECTIONS for line in _section(section, base)),
             *_training(found, base),
@@ -47,19 +49,19 @@ def text(found: Found, base: Recipe, name: str, asked: Asked) -> str:
 def _head(found: Found, base: Recipe, name: str, asked: Asked) -> Iterator[str]:
     yield f"# Recipe for own pictures, after {base.name}, by edge-train new-recipe; read it, change it."
     yield "# More about it: docs/own-data.md; all keys: train/recipes/sections.py"
-    yield f"name = {_value(name)}"
-    yield f"title = {_value(f'{base.title}; with own pictures ({found.name})')}"
+    yield f"name = {value(name)}"
+    yield f"title = {value(f'{base.title}; with own pictures ({found.name})')}"
     own = found.classes != base.classes
     if own or base.classes != Recipe.classes:
-        yield f"classes = {_value(found.classes)}"
+        yield f"classes = {value(found.classes)}"
     if base.leukocytes and not own:
-        yield f"leukocytes = {_value(base.leukocytes)}"
+        yield f"leukocytes = {value(base.leukocytes)}"
     positive = asked.positive or base.positive
     if positive != Recipe.positive:
         yield "# what a finding is about"
-        yield f"positive = {_value(positive)}"
+        yield f"positive = {value(positive)}"
     if base.task != "cell":
-        yield f"task = {_value(base.task)}"
+        yield f"task = {value(base.task)}"
 
 
 def _shares(found: Found, asked: Asked) -> Iterator[str]:
@@ -69,9 +71,19 @@ def _shares(found: Found, asked: Asked) -> Iterator[str]:
         "# data set -> its share of what is shown in training; they need not add up to 1",
     )
     total = sum(found.shares.values())
-    yield f"{_key(_called(found, asked))} = {OWN_SHARE if total else 1.0}"
+    yield f"{key(_called(found, asked))} = {OWN_SHARE if total else 1.0}"
     for name, share in found.shares.items():
-        yield f"{_key(name)} = {max(round((1 - OWN_SHARE) * share / total, 3), 0.001)}"
+        yield f"{key(name)} = {max(round((1 - OWN_SHARE) * share / total, 3), 0.001)}"
+
+
+def _pictures(found: Found) -> Iterator[str]:
+    """How many pictures are drawn: as many as these cells call for, for each takes time."""
+    drawn = [name for name in found.shares if dataset(name).folder is None]
+    if drawn:
+        yield from ("", "[pictures]", "# at most so many; these are drawn, and drawing takes time")
+    a_cell, fewest = _DRAWN
+    most = max(a_cell * found.cells("train").total(), fewest)
+    yield from (f"{key(name)} = {most}" for name in drawn)
 
 
 def _called(found: Found, asked: Asked) -> str:
@@ -89,8 +101,8 @@ def _own(found: Found) -> Iterator[str]:
         "split": "which patients train, validate and test",
     }
     yield from ("", f"[own.{found.name}]")
-    for key, words in told.items():
-        yield f"{key} = {_value(getattr(about, key))}  # {words}"
+    for name, words in told.items():
+        yield f"{name} = {value(getattr(about, name))}  # {words}"
     yield from (
         "",
         f"[own.{found.name}.classes]",
@@ -98,17 +110,17 @@ def _own(found: Found) -> Iterator[str]:
     )
     for name, label in about.classes.items():
         count = f"  # {survey.called[name]}" if name in survey.called else ""
-        yield f"{_key(name)} = {_value(label)}{count}"
+        yield f"{key(name)} = {value(label)}{count}"
     for name, label in survey.means.items():
         if not label and name not in about.classes:
-            yield f'# {_key(name)} = ""  # {survey.called[name]} not known; name a class to take them in'
+            yield f'# {key(name)} = ""  # {survey.called[name]} not known; name a class to take them in'
 
 
 def _section(name: str, base: Recipe) -> Iterator[str]:
-    changed = _changed(getattr(base, name))
+    changed = dict(differing(getattr(base, name)))
     if changed:
         yield from ("", f"[{name}]", f"# {_SECTIONS[name]}, as {base.name} has it")
-        yield from (f"{key} = {_value(value)}" for key, value in changed.items())
+        yield from (f"{name} = {value(given)}" for name, given in changed.items())
 
 
 def _training(found: Found, base: Recipe) -> Iterator[str]:
@@ -116,11 +128,11 @@ def _training(found: Found, base: Recipe) -> Iterator[str]:
     samples, epochs = sized(cells, base.training)
     watch = tuple(w for w in base.training.watch if w in ("roc_area", "balanced_accuracy"))
     settings = replace(base.training, epochs=epochs, samples=samples, watch=watch)
-    changed: dict[str, Any] = {"epochs": epochs, "samples": samples} | _changed(settings)
+    changed: dict[str, Any] = {"epochs": epochs, "samples": samples} | dict(differing(settings))
     yield from ("", "[training]")
     yield f"# for {cells} training cells: {samples} crops an epoch. One core takes a minute for some 4,000;"
     yield "# more epochs may help where there are many cells, and learn few by heart"
-    yield from (f"{key} = {_value(value)}" for key, value in changed.items())
+    yield from (f"{name} = {value(given)}" for name, given in changed.items())
 
 
 def sized(cells: int, base: Training) -> tuple[int, int]:
@@ -134,27 +146,5 @@ def _operation(found: Found, base: Recipe, asked: Asked) -> Iterator[str]:
     yield from ("", "[operation]")
     yield "# the threshold is chosen on validation cells of the own pictures: of their other cells this share"
     yield "# (specificity) stays below it"
-    yield from (
-        f"{key} = {_value(v)}"
-        for key, v in ({"specificity": settings.specificity} | _changed(settings)).items()
-    )
-
-
-def _changed(section: Any) -> dict[str, Any]:
-    """What differs from what is usual."""
-    usual = type(section)()
-    values = {field.name: getattr(section, field.name) for field in fields(section)}
-    return {name: value for name, value in values.items() if value != getattr(usual, name)}
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else _value(name)
-
-
-def _value(value: object) -> str:
-    """As TOML has it."""
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+    changed: dict[str, Any] = {"specificity": settings.specificity} | dict(differing(settings))
+    yield from (f"{name} = {value(given)}" for name, given in changed.items())

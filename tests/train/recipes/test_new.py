@@ -217,7 +217,7 @@ def test_every_command_takes_it_on(new: New, tmp_path: Path, capsys: pytest.Capt
         part == "test" for part in read_split(data / "cells" / "split.csv").values()
     ))  # fmt: skip
     bundle = tmp_path / "mine.bundle"
-    built = ["bundle", "--run", str(run), "--out", str(bundle), "--calibrate", str(data)]
+    built = ["bundle", "--run", str(run), "--out", str(bundle), "--calibrate", str(data), "--even-so"]
     assert export.cli.main(built) == 0
     with zipfile.ZipFile(bundle) as opened:
         manifest = json.loads(opened.read("manifest.json"))

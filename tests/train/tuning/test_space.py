@@ -110,8 +110,8 @@ def test_odd_texts_and_own_data_sets_are_written_too(tmp_path: Path) -> None:
         name = 'a "b" \\ é\u007f'
         title = "two\\nlines"
         [shares]
-        "mine here" = 1.0
-        [own."mine here"]
+        "mine_here" = 1.0
+        [own."mine_here"]
         path = "cells"
         um_per_px = 0.1
         classes = { "Bla st" = "blast" }

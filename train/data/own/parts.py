@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from edge.types import U8
+from train.data.bar import followed
 from train.data.dataset import SPLITS, DataError, Split
 from train.data.duplicates import Likeness, near_duplicates, thumbnail
 from train.data.own.balance import evened
@@ -51,7 +50,7 @@ def look(found: Survey) -> Looked:
     """Open every picture once."""
     thumbnails: list[U8] = []
     groups, broken, paths = [], [], []
-    for entry in tqdm(found.entries, "looking", unit="picture", disable=None):
+    for entry in followed(found.entries, "looking", "picture"):
         try:
             thumbnails.append(thumbnail(load_picture(entry.listed.path)))
             groups.append(entry.group)
