@@ -131,6 +131,7 @@ class Manifest:
     specimens : what it is made for, of `SPECIMENS`; empty where nobody says.
     apl : how its features tell APL from other leukemias; None where it says nothing of that.
     references : cells to hold others against, None without any; `edge.bundle.bundle.Bundle.references`.
+    fp32 : sha256 of the graph in full precision without its metadata; of its file where nobody says.
     files : member -> sha256.
     everything : the manifest as it stands in the file, for what is shown but not acted on.
     """
@@ -154,6 +155,7 @@ class Manifest:
     specimens: tuple[str, ...]
     apl: AplTable | None
     references: References | None
+    fp32: str
     files: Mapping[str, str]
     everything: Mapping[str, Any]
 
@@ -168,7 +170,7 @@ class Manifest:
     @property
     def network(self) -> str:
         """What a site's figures are about: the graph in full precision, and from where on it says blast."""
-        return f"{self.files[self.graphs['ort-fp32']]}@{self.thresholds.positive:g}"
+        return f"{self.fp32}@{self.thresholds.positive:g}"
 
     @property
     def unit(self) -> str:
@@ -243,6 +245,7 @@ def read(content: bytes) -> Manifest:
         specimens=top.names("specimen", among=SPECIMENS) if "specimen" in top else (),
         apl=AplTable.of(top.table("apl"), classes) if "apl" in top else None,
         references=References.of(top.table("references"), classes, files) if "references" in top else None,
+        fp32=_digest("network", top.text("network")) if "network" in top else files[graphs["ort-fp32"]],
         files=files,
         everything=top.values,
     )
@@ -310,6 +313,10 @@ def _familiar(table: Table) -> dict[str, tuple[float, float]]:
 def _sha256(member: str, value: Any) -> str:
     if not is_member_name(member):
         raise ValueError(f"files names {shown(member)}, which is no name of a member")
+    return _digest(f"files.{member}", value)
+
+
+def _digest(key: str, value: Any) -> str:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise ValueError(f"files.{member} is {shown(value)}; it must be a sha256 of 64 hexadecimal digits")
+        raise ValueError(f"{key} is {shown(value)}; it must be a sha256 of 64 hexadecimal digits")
     return value
