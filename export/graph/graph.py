@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
@@ -33,10 +34,27 @@ class ExportError(LeukoscopeError):
 
 
 def deployed(network: nn.Module, temperature: float) -> nn.Module:
-    """A run's network as the device computes it: ours folded to convolutions, any other as it is."""
+    """A run's network as the device computes it: ours folded to convolutions, any other nearly as it is."""
     if isinstance(network, Network | Lite):
         return Folded(network, temperature)
-    return DeviceGraph(network, temperature)
+    return DeviceGraph(with_means(network), temperature)
+
+
+class _Mean(nn.Module):
+    """(n, C, H, W) → (n, C, 1, 1), the mean of each channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=(2, 3), keepdim=True)
+
+
+def with_means(network: nn.Module) -> nn.Module:
+    """A copy whose poolings to one pixel are means: the exporter writes strides for them, which no TensorRT
+    reads."""
+    copied = copy.deepcopy(network)
+    for name, layer in list(copied.named_modules()):
+        if name and isinstance(layer, nn.AdaptiveAvgPool2d) and layer.output_size in (1, (1, 1)):
+            copied.set_submodule(name, _Mean())
+    return copied
 
 
 def to_onnx(network: nn.Module, size_px: int) -> bytes:

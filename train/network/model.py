@@ -196,5 +196,5 @@ class DeviceGraph(nn.Module):
         self.temperature = temperature
 
     def forward(self, crops: Tensor) -> Tensor:
-        x = crops.permute(0, 3, 1, 2).float()
+        x = crops.float().permute(0, 3, 1, 2)  # cast first: TensorRT lets unsigned bytes into nothing else
         return torch.softmax(self.network(x) / self.temperature, dim=1)
