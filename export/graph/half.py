@@ -41,7 +41,7 @@ def half(graph: bytes) -> bytes:
 
 
 def _narrow(model: onnx.ModelProto, nodes: Sequence[NodeProto], elsewhere: Collection[str]) -> None:
-    """Make constants that these nodes read, and casts among them, 16 bits wide; a copy of what others read."""
+    """Make constants that they read, and casts among them, 16 bits wide; copies where others read them."""
     read = {name for node in nodes for name in node.input}
     for tensor in list(model.graph.initializer):
         if tensor.name in read and tensor.data_type == TensorProto.FLOAT:

@@ -1,4 +1,4 @@
-"""What a classifier's graph says of itself: ONNX `metadata_props`, by which it can be used without its bundle.
+"""What a classifier's graph says of itself, as ONNX `metadata_props`, to be of use without its bundle.
 
 All values are text; lists and tables are JSON. What the graph computes has nothing to do with them, so
 `network` tells a graph by what is left without them.

@@ -15,7 +15,7 @@ from onnx import NodeProto
 LAYERS = ("Conv", "Gemm")
 """Operators with weights; their weights are the second input."""
 
-_NUMBERED = re.compile(r"(node_|n)?[A-Za-z_]*\d*")  # says nothing but which one it is
+_NUMBERED = re.compile(r"(node_)?[A-Za-z_]*\d*[a-z]*_?\d*")  # says nothing but which one it is
 _AROUND = re.compile(r"^(net\.)?/?(network\.)*|/(Conv|Gemm|MatMul)$")  # what everything is inside of
 
 

@@ -14,8 +14,8 @@ recommendations"):
   they fuse.
 
 Layers are two-dimensional convolutions whose weights stand in the graph. What lies between them may be
-anything: whoever computes with real numbers reads what came out of bytes. The head and the softmax always stay
-in floating point: they cost nothing and decide everything.
+anything: whoever computes with real numbers reads what came out of bytes. The head and the softmax always
+stay in floating point: they cost nothing and decide everything.
 """
 
 from __future__ import annotations
@@ -149,7 +149,9 @@ class _Quantizer(ABC):
         for node in self.model.graph.node:
             for i, name in enumerate(node.input if node.op_type == "Conv" else ()):
                 if i and name in taken:
-                    node.input[i] = self.keep(f"{node.name}.{'weight' if i == 1 else 'bias'}", self.known[name])
+                    node.input[i] = self.keep(
+                        f"{node.name}.{'weight' if i == 1 else 'bias'}", self.known[name]
+                    )
                 taken |= {name} & self.known.keys()
 
     @abstractmethod
@@ -213,9 +215,8 @@ class _Asymmetric(_Quantizer):
         super().take(node)
         if node.op_type == "Sub":
             self.crop(node)
-        elif node.op_type in _CLIPPED and self.whole(node.input[0].removesuffix(".real")):
-            self.round(node.output[0])
-        elif node.name in self.chosen and self.readers.get(node.output[0], set()) & _COMPUTED:
+        clipped = node.op_type in _CLIPPED and self.whole(node.input[0].removesuffix(".real"))
+        if clipped or (node.name in self.chosen and self.readers.get(node.output[0], set()) & _COMPUTED):
             self.round(node.output[0])
 
     def crop(self, node: NodeProto) -> None:

@@ -68,8 +68,6 @@ class Recipe:
                 raise RecipeError(f"shares.{key}: {error}") from None
             if not isinstance(share, int | float) or not share > 0:
                 raise RecipeError(f"shares.{key}: {share} is not a share above 0")
-        if not self.shares:
-            raise RecipeError("shares: no data set named")
         for name in self.operation.datasets:
             if name not in self.shares:
                 raise RecipeError(f"operation.datasets: {name} is not among the shares")
@@ -269,6 +267,9 @@ def without(recipe: Recipe, names: Sequence[str]) -> Recipe:
 def parse(values: Mapping[str, Any]) -> Recipe:
     """A recipe from nested mappings, as TOML and the settings of a run give them."""
     try:
-        return stricttoml.build(Recipe, values)
+        found = stricttoml.build(Recipe, values)
     except ValueError as error:
         raise RecipeError(str(error)) from None
+    if not found.shares:
+        raise RecipeError("shares: no data set named")
+    return found

@@ -20,7 +20,7 @@ from export.bundle.archive import pack
 from export.bundle.bundle import build
 from export.cli import main
 from export.graph.folded import Folded
-from export.graph.graph import OPSET, ExportError, parity, to_onnx
+from export.graph.graph import OPSET, ExportError, by_torch, parity, to_onnx
 from tests.conftest import graph_for_black
 from train.fitting.fit import load_network
 
@@ -100,16 +100,23 @@ def test_a_graph_that_computes_something_else_is_refused(run: Path) -> None:
     network, _ = load_network(run)
     graph = to_onnx(Folded(network, 1.3), 96)
     crops = np.random.default_rng(1).integers(0, 256, (2, 96, 96, 3), np.uint8)
-    assert parity(network, 1.3, graph, crops) < 1e-5
+    assert parity(by_torch(network, 1.3), graph, crops) < 1e-5
     with pytest.raises(ExportError, match="differs"):
-        parity(network, 2.0, graph, crops)
+        parity(by_torch(network, 2.0), graph, crops)
 
 
 def test_the_graph_tells_nothing_of_the_exporting_machine(built: Path) -> None:
     graph = bundle.load(built, allow_unsigned=True).members["classifier.onnx"]
     model = onnx.load_from_string(graph)
     assert [o.version for o in model.opset_import if not o.domain] == [OPSET]
-    assert not model.metadata_props
+    about = {prop.key: prop.value for prop in model.metadata_props}
+    assert about["name"] == "untrained"
+    assert json.loads(about["classes"])[0] == "blast"
+    assert json.loads(about["thresholds"]) == {"positive": 0.4, "confidence": 0.2, "certain": 0.9}
+    assert about["program"].startswith("leukoscope ")
+    names = [node.name for node in model.graph.node]
+    assert len(set(names)) == len(names)
+    assert {"crops.cast", "stem.0", "stem.0.relu", "head", "head.softmax"} <= set(names)
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
     assert str(Path(__file__).parents[2]).encode() not in graph
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
