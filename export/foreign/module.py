@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import is_zipfile
 
 import onnx
 import torch
@@ -194,6 +195,8 @@ def _weights(path: Path, what: str) -> Mapping[str, Any]:
             f"{what}: needs safetensors, which is not installed; pip install safetensors"
         ) from None
     except UnpicklingError:
+        if not is_zipfile(path):
+            raise ExportError(f"{what}: is no file of weights that torch.save wrote") from None
         raise ExportError(
             f"{what}: holds more than weights, and is not opened; save them alone, by "
             "torch.save(network.state_dict(), FILE)"
