@@ -24,7 +24,10 @@ from export.graph.graph import ExportError, packed
 from export.graph.to_tensorrt import OPSETS
 
 _KINDS = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.UINT8}
-_UNKNOWN = re.compile(r"(\S*):(\w+)\(-?\d+\) is not a registered function/op")
+_LACKING = (  # as ONNX Runtime says it, of its own domain and of others
+    re.compile(r"(?P<domain>[\w.]*):(?P<name>\w+)\(-?\d+\) is not a registered function/op"),
+    re.compile(r'In Node, \("[^"]*", (?P<name>\w+), "(?P<domain>[^"]*)", -1\).*No Op registered'),
+)
 _UNREADY = re.compile(r"Could not find an implementation for (\w+)\(")
 
 
@@ -76,13 +79,12 @@ def session(model: ModelProto, what: str) -> ort.InferenceSession:
         return ort.InferenceSession(packed(model), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises classes of its own for every kind of bad graph
         told = str(error).strip().splitlines()[0]
-    if lacking := _UNKNOWN.search(told):
-        domain, name = lacking.groups()
-        domain = domain.rpartition(" ")[2] or "ai.onnx"
+    for lacking in filter(None, (pattern.search(told) for pattern in _LACKING)):
+        name, domain = lacking["name"], lacking["domain"] or "ai.onnx"
         raise ExportError(f"{what}: operator {name} of {domain} is not in ONNX Runtime; export it without")
-    if lacking := _UNREADY.search(told):
+    if unready := _UNREADY.search(told):
         raise ExportError(
-            f"{what}: operator {lacking[1]} has no code in ONNX Runtime here; export it without"
+            f"{what}: operator {unready[1]} has no code in ONNX Runtime here; export it without"
         )
     raise ExportError(f"{what}: ONNX Runtime does not load it ({told[:300]})")
 

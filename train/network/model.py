@@ -36,9 +36,8 @@ class Architecture:
         spread in each channel (instance normalisation: Ulyanov et al. 2016), by which the strength and hue of
         a laboratory's stain drop out before anything is learned from them; or 'both', half of the channels
         each (Pan et al., ECCV 2018), so that what is dark and what is pale can still be told.
-    backbone : instead of stem, widths and blocks, a well-known network by its name, torchvision's or with
-        `timm/` before it timm's; see
-    `train.network.backbones`.
+    backbone : instead of stem, widths and blocks, a well-known network by its name, torchvision's or, with
+        `timm/` before it, timm's; see `train.network.backbones`.
     depth : blocks of an EfficientNet-Lite0 that are kept, from its input on; see `train.network.lite`.
     width : share of the channels inside its blocks that are kept.
     weights : what a backbone begins with: a file, 'stored' for the weights that its makers published, or
