@@ -15,8 +15,11 @@ from onnx import NodeProto
 LAYERS = ("Conv", "Gemm")
 """Operators with weights; their weights are the second input."""
 
-_NUMBERED = re.compile(r"(node_)?[A-Za-z_]*\d*[a-z]*_?\d*")  # says nothing but which one it is
-_AROUND = re.compile(r"^(net\.)?/?(network\.)*|/(Conv|Gemm|MatMul)$")  # what everything is inside of
+_NUMBERED = re.compile(r"(node_)?[A-Za-z_]*\d*[a-z]*_*\d*")  # says nothing but which one it is
+_AROUND = re.compile(  # what everything is inside of, and what exporters and ONNX Runtime add
+    r"^(Conv\w*Fusion_W_)?(net\.)?/?(network\.)*"
+    r"|(\.weight|/(Conv|Gemm|MatMul|MatMulAddFusion|merged_input|convolution|Cast|ReadVariableOp)(:0)?)+$"
+)
 
 
 def name_nodes(model: onnx.ModelProto) -> None:
@@ -27,10 +30,9 @@ def name_nodes(model: onnx.ModelProto) -> None:
     used: Counter[str] = Counter()
     for node in graph.node:
         before = next((source[name] for name in node.input if name in source), "")
+        name = f"{before}.{node.op_type.lower()}".removeprefix(".")
         if node.op_type in LAYERS and node.input[1] in weights:
-            name = before = _layer(node)
-        else:
-            name = f"{before}.{node.op_type.lower()}".removeprefix(".")
+            name = before = _layer(node) or name
         used[name] += 1
         node.name = name if used[name] == 1 else f"{name}.{used[name]}"
         if before:
@@ -38,10 +40,9 @@ def name_nodes(model: onnx.ModelProto) -> None:
 
 
 def _layer(node: NodeProto) -> str:
-    """What a layer is called: after its weights, else as it was."""
+    """What a layer is called: after its weights, else as it was; empty where both say nothing."""
     weight = str(node.input[1])
-    told = (weight if weight.endswith(".weight") else "", str(node.name), weight)
-    for name in told:
-        if "::" not in name and not _NUMBERED.fullmatch(name):
-            return _AROUND.sub("", name.removesuffix(".weight"))
-    return node.op_type.lower()
+    if weight.endswith(".weight"):
+        return _AROUND.sub("", weight)
+    names = (_AROUND.sub("", told) for told in (str(node.name), weight))
+    return next((name for name in names if "::" not in name and not _NUMBERED.fullmatch(name)), "")

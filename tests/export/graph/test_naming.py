@@ -27,8 +27,9 @@ def _named(weights: list[str], names: list[str]) -> list[str]:
         ("stem.0.weight", "node_conv2d", "stem.0"),
         ("network.network.layer1.0.conv1.weight", "node_conv2d_3", "layer1.0.conv1"),
         ("net.onnx::Conv_497", "/layer1/layer1.0/conv1/Conv", "layer1/layer1.0/conv1"),
-        ("net.kernel_12", "", "kernel_12"),
-        ("onnx::Conv_497", "Conv_12", "conv"),
+        ("ConvMulFusion_W_net.lab/conv2d_1/convolution/merged_input:0", "Conv__39", "lab/conv2d_1"),
+        ("net.const_fold_opt__98", "", "crops.conv"),
+        ("onnx::Conv_497", "Conv_12", "crops.conv"),
     ],
 )
 def test_a_layer_is_called_by_its_weights(weight: str, name: str, wanted: str) -> None:
