@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.bundle import bundle
+from edge.bundle import archive, bundle
 from edge.bundle.bundle import Bundle
 from edge.cells.classify import Classifier
 from edge.cells.segment import segment, whole_field
@@ -23,7 +23,15 @@ from export.bundle.source import Source
 from export.graph import metadata, segmenter
 from export.graph.folded import Folded
 from export.graph.graph import PARITY, ExportError, by_torch, deployed, parity, to_onnx
-from export.graph.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
+from export.graph.precisions import (
+    MEMBERS,
+    Bench,
+    Precisions,
+    float_only,
+    measured,
+    within,
+    without_cells,
+)
 from export.graph.segmenter import Segmenter
 from train.data.dataset import Notice
 from train.data.windows import Windows
@@ -40,6 +48,7 @@ Maker = Callable[[Path, Signer | None, bool], bytes]
 """(run, signer, large) → the bundle's bytes."""
 
 _GRAPH = MEMBERS["ort-fp32"]
+_BESIDE = 2 * 2**20  # bytes of a bundle at most that are no classifier's graphs
 
 
 @dataclass(frozen=True)
@@ -151,6 +160,9 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
     draft = _draft(source, metrics, options.large)
     windows = source.windows or _windows(source, options, notice)
     precisions = _precisions(options, draft, source, windows, notice)
+    room = archive.LARGEST - _BESIDE
+    if not options.large and len(source.graph) <= room:
+        precisions = within(precisions, room, notice)
     added = comparison.of_windows(draft, recipe, windows) if windows is not None else comparison.Additions()
     manifest = {
         **_manifest(source, metrics, precisions, finder),

@@ -82,20 +82,20 @@ def _cure(lengths: list[int | None], network: Network, size_px: int) -> str:
 def _free(model: ModelProto, batch: int) -> None:
     """Let constant shapes take their first length from what is reshaped, where that is the fixed batch."""
     known = {tensor.name: tensor for tensor in model.graph.initializer}
-    constants = {node.output[0]: node for node in model.graph.node if node.op_type == "Constant"}
+    known |= {
+        node.output[0]: node.attribute[0].t
+        for node in model.graph.node
+        if node.op_type == "Constant" and node.attribute[0].name == "value"
+    }
     for node in model.graph.node:
-        if node.op_type != "Reshape" or any(a.name == "allowzero" and a.i for a in node.attribute):
+        if node.op_type != "Reshape" or node.input[1] not in known:
             continue
-        if node.input[1] in known:
-            shape = numpy_helper.to_array(known[node.input[1]])
-        elif node.input[1] in constants:
-            shape = numpy_helper.to_array(constants[node.input[1]].attribute[0].t)
-        else:
-            continue
-        if shape.ndim == 1 and len(shape) > 1 and shape[0] == batch:
-            name = f"{node.output[0]}.shape"
-            model.graph.initializer.append(numpy_helper.from_array(np.array([0, *shape[1:]], np.int64), name))
-            node.input[1] = name
+        shape = numpy_helper.to_array(known[node.input[1]])
+        if shape.ndim == 1 and len(shape) > 1 and shape[0] == batch and shape.all():
+            del node.attribute[:]  # allowzero, of a shape without a zero
+            node.input[1] = f"{node.output[0]}.shape"
+            anew = np.array([0, *shape[1:]], np.int64)
+            model.graph.initializer.append(numpy_helper.from_array(anew, node.input[1]))
 
 
 def wrapped(model: ModelProto, network: Network, size_px: int, classes: int, temperature: float) -> bytes:

@@ -154,6 +154,22 @@ def measured(
     return Precisions(graphs, figures, seen)
 
 
+def within(found: Precisions, limit: int, notice: Notice) -> Precisions:
+    """The precisions whose graphs have at most so many bytes together: those for TensorRT go first.
+
+    The manifest tells what was left out, and why; FP32 always stays.
+    """
+    graphs, figures = dict(found.graphs), dict(found.figures)
+    for variant in ("trt-fp16", "trt-int8", "ort-int8"):
+        size = sum(map(len, {MEMBERS[name]: graph for name, graph in graphs.items()}.values()))
+        if size > limit and variant in graphs:
+            del graphs[variant]
+            why = "left out, for the bundle would be too large for a device"
+            figures[variant] = figures[variant] | {"usable": False, "why": why}
+            notice(f"{variant}: {why}; --large keeps it")
+    return Precisions(graphs, figures, found.measured)
+
+
 def checked(variant: str, graph: bytes) -> bytes:
     """The graph, if its runtime takes it and computes the same on every processor.
 

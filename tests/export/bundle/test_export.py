@@ -152,6 +152,24 @@ def test_verify_tells_other_weights(
     assert "a probability differs" in capsys.readouterr().err
 
 
+def test_verify_tells_a_network_that_is_another(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(built) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(members.pop("manifest.json"))
+    opened = bundle.load(built, allow_unsigned=True)
+    assert opened.manifest.network == f"{about['network']}@0.4"
+    assert about["files"]["classifier.onnx"] != about["network"]
+    wrong = tmp_path / "n.bundle"
+    wrong.write_bytes(pack(about | {"network": "0" * 64}, members))
+    assert main(["verify", str(wrong)]) == 3
+    assert "network in its manifest is of another graph" in capsys.readouterr().err
+    wrong.write_bytes(pack(about | {"network": "0"}, members))
+    assert main(["verify", str(wrong)]) == 1
+    assert "network is '0'; it must be a sha256 of 64" in capsys.readouterr().err
+
+
 def test_verify_tells_another_picture(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
