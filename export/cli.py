@@ -16,6 +16,7 @@ from edge.command import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
     from export.bundle.archive import Signer
+    from export.bundle.source import Source
     from export.bundle.verify import Verification
 
 
@@ -68,24 +69,43 @@ def _parser() -> command.Parser:
 
 
 def _add_bundle(commands: command.Commands[command.Parser]) -> None:
-    summary = "make a bundle of a finished run; RUN_DIR/evaluation-*.json and notes.md go into its model card"
+    summary = (
+        "make a bundle of a finished run, whose evaluation-*.json and notes.md go into its model card, "
+        "or of a network from elsewhere"
+    )
     example = (
-        "edge-export bundle --run runs/leukocytes --out leukocytes.bundle --quantize int8 --calibrate ../data"
+        "edge-export bundle --run runs/a --out a.bundle --quantize int8 --calibrate ../data\n"
+        "edge-export bundle --onnx ours.onnx --manifest ours.toml --out ours.bundle --calibrate ../data"
     )
     build = command.add(commands, "bundle", summary, example, _bundle)
     add = build.add_argument
-    add("--run", required=True, type=Path, metavar="RUN_DIR", dest="folder", help="a finished run")
+    of = build.add_mutually_exclusive_group(required=True).add_argument
+    of("--run", type=Path, metavar="RUN_DIR", dest="folder", help="a finished run")
+    of("--onnx", type=Path, metavar="FILE", help="a network from elsewhere; needs --manifest")
+    of(
+        "--torch",
+        metavar="MODULE:FUNCTION",
+        help="one that a function gives as a torch.nn.Module; needs --manifest, takes --weights",
+    )
+    add("--weights", type=Path, metavar="FILE", help="with --torch: what torch.save or safetensors wrote")
+    add("--manifest", type=Path, metavar="TOML", help="what a network from elsewhere is; see docs/bundles.md")
     add("--out", required=True, type=Path, metavar="NAME.bundle", help="the bundle to write")
     add("--quantize", choices=("int8",), help="add INT8 graphs; needs --calibrate")
     add(
         "--calibrate",
         type=Path,
         metavar="DIR",
-        help="folder with the run's data sets: their training cells calibrate, their validation cells judge",
+        help="folder with its data sets: training cells calibrate, validation cells judge, and choose the "
+        "operating point of a network from elsewhere",
     )
     add("--cells", type=int, default=2048, metavar="N", help="cells to calibrate on (default: 2048)")
     add("--finetune", action="store_true", help="fine-tune for INT8 even where it passes without")
-    add("--cache", type=Path, metavar="DIR", help="of cut cells (default: RUN_DIR/cache)")
+    add(
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="of cut cells (default: RUN_DIR/cache, or cache beside --out)",
+    )
     add(
         "--segmenter",
         type=Path,
@@ -179,6 +199,7 @@ def _signer(key: Path | None) -> Signer | None:
 def _bundle(arguments: argparse.Namespace) -> int:
     from export.bundle.bundle import Options, build
 
+    _check_elsewhere(arguments)
     options = Options(
         int8=arguments.quantize == "int8",
         data=arguments.calibrate,
@@ -190,7 +211,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
         segmenter=arguments.segmenter,
         even_so=arguments.even_so,
     )
-    built = build(arguments.folder, options, notice=_notice)
+    built = build(arguments.folder or _elsewhere(arguments), options, notice=_notice)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     partial = arguments.out.with_name(arguments.out.name + ".part")
     partial.write_bytes(built.content)
@@ -201,6 +222,31 @@ def _bundle(arguments: argparse.Namespace) -> int:
     digest = hashlib.sha256(built.content).hexdigest()
     command.put(f"{arguments.out}: {len(built.content) / 1e6:.2f} MB, sha256 {digest}")
     return DONE
+
+
+def _elsewhere(arguments: argparse.Namespace) -> Source:
+    """The network from elsewhere that the arguments name."""
+    from export.foreign.source import Elsewhere, of
+
+    given = Elsewhere(arguments.onnx, arguments.torch or "", arguments.weights)
+    cache = arguments.cache or arguments.out.parent / "cache"
+    return of(given, arguments.manifest, arguments.calibrate, cache, _notice)
+
+
+def _check_elsewhere(arguments: argparse.Namespace) -> None:
+    """Refuse flags that do not go together before anything is read."""
+    from export.graph.graph import ExportError
+
+    own = arguments.folder is None
+    for flag, given, fits, why in (
+        ("--manifest", arguments.manifest, own, "is for --onnx and --torch"),
+        ("--weights", arguments.weights, bool(arguments.torch), "is for --torch"),
+        ("--finetune", arguments.finetune, not own, "is for networks of ours; leave it out"),
+    ):
+        if given and not fits:
+            raise ExportError(f"{flag}: {why}")
+    if own and arguments.manifest is None:
+        raise ExportError("--manifest is missing: what the network is shown and what its answers mean")
 
 
 def _amend(arguments: argparse.Namespace) -> int:

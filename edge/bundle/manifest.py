@@ -133,6 +133,7 @@ class Manifest:
     apl : how its features tell APL from other leukemias; None where it says nothing of that.
     references : cells to hold others against, None without any; `edge.bundle.bundle.Bundle.references`.
     caveats : what must stay in sight of a model that is used all the same, a short text each.
+    fp32 : sha256 of the graph in full precision without its metadata; of its file where nobody says.
     files : member -> sha256.
     everything : the manifest as it stands in the file, for what is shown but not acted on.
     """
@@ -157,6 +158,7 @@ class Manifest:
     apl: AplTable | None
     references: References | None
     caveats: tuple[str, ...]
+    fp32: str
     files: Mapping[str, str]
     everything: Mapping[str, Any]
 
@@ -171,7 +173,7 @@ class Manifest:
     @property
     def network(self) -> str:
         """What a site's figures are about: the graph in full precision, and from where on it says blast."""
-        return f"{self.files[self.graphs['ort-fp32']]}@{self.thresholds.positive:g}"
+        return f"{self.fp32}@{self.thresholds.positive:g}"
 
     @property
     def unit(self) -> str:
@@ -247,6 +249,7 @@ def read(content: bytes) -> Manifest:
         apl=AplTable.of(top.table("apl"), classes) if "apl" in top else None,
         references=References.of(top.table("references"), classes, files) if "references" in top else None,
         caveats=caveats.read(top) if "caveats" in top else (),
+        fp32=_digest("network", top.text("network")) if "network" in top else files[graphs["ort-fp32"]],
         files=files,
         everything=top.values,
     )
@@ -314,6 +317,10 @@ def _familiar(table: Table) -> dict[str, tuple[float, float]]:
 def _sha256(member: str, value: Any) -> str:
     if not is_member_name(member):
         raise ValueError(f"files names {shown(member)}, which is no name of a member")
+    return _digest(f"files.{member}", value)
+
+
+def _digest(key: str, value: Any) -> str:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise ValueError(f"files.{member} is {shown(value)}; it must be a sha256 of 64 hexadecimal digits")
+        raise ValueError(f"{key} is {shown(value)}; it must be a sha256 of 64 hexadecimal digits")
     return value

@@ -16,6 +16,7 @@ from edge.files.strictjson import Table
 from export.bundle import card
 from export.bundle.archive import Signer, pack
 from export.bundle.manifest import finding_of, specimen_of
+from export.graph import metadata
 from export.graph.graph import ExportError
 
 _PUBLIC = 0o644
@@ -33,7 +34,8 @@ def amend(
     """Write the bundle at `path`, changed, to `out`; the same changes give the same bytes.
 
     Its finding table and the specimen that it is made for become those that bundles of its kind are built
-    with now, its model card tells an `operation` or `apl` table among them, and a signature falls away.
+    with now, its model card tells an `operation` or `apl` table among them, its graphs say of themselves what
+    its manifest says, and a signature falls away. It stays the same network to the sites that know it.
 
     Parameters
     ----------
@@ -54,6 +56,10 @@ def amend(
         **tables,
     }
     held = {name: old.members[name] for name in old.manifest.files} | dict(members or {})
+    if old.manifest.task != "detector":
+        manifest["network"] = old.manifest.everything.get("network") or metadata.network(old.graph())
+        about = metadata.told(manifest)
+        held |= {name: metadata.with_metadata(held[name], about) for name in old.manifest.graphs.values()}
     try:
         if "operation" in tables and card.MEMBER in held:
             ErrorRates.of(Table(tables["operation"], "operation"))

@@ -1,4 +1,4 @@
-"""A finished run → a bundle: graphs, parity, precisions, golden cases, model card, licence, manifest."""
+"""A run or a network from elsewhere → a bundle: graphs, parity, precisions, golden cases, card, licence."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
 
-from edge.bundle import bundle
+from edge.bundle import archive, bundle
 from edge.bundle.bundle import Bundle
 from edge.cells.classify import Classifier
 from edge.cells.segment import segment, whole_field
@@ -20,18 +19,26 @@ from export.bundle import card, comparison, golden, worth
 from export.bundle.archive import Signer, pack
 from export.bundle.golden import DrawnField
 from export.bundle.manifest import manifest_of
-from export.graph import segmenter
+from export.bundle.source import Source
+from export.graph import metadata, segmenter
 from export.graph.folded import Folded
-from export.graph.graph import PARITY, ExportError, deployed, parity, to_onnx
-from export.graph.precisions import MEMBERS, Bench, Precisions, float_only, measured, without_cells
+from export.graph.graph import PARITY, ExportError, by_torch, deployed, parity, to_onnx
+from export.graph.precisions import (
+    MEMBERS,
+    Bench,
+    Precisions,
+    float_only,
+    measured,
+    within,
+    without_cells,
+)
+from export.graph.segmenter import Segmenter
 from train.data.dataset import Notice
 from train.data.windows import Windows
 from train.fitting.fit import load_network, settings_of
 from train.fitting.gather import gather
 from train.fitting.task import at
 from train.judging import speed
-from train.network.lite import Lite
-from train.network.model import Network
 from train.recipes.recipe import Recipe
 
 MAKERS = {"detector": "export.published.detector_bundle:build"}
@@ -41,6 +48,7 @@ Maker = Callable[[Path, Signer | None, bool, bool], bytes]
 """(run, signer, large, even_so) → the bundle's bytes."""
 
 _GRAPH = MEMBERS["ort-fp32"]
+_BESIDE = 2 * 2**20  # bytes of a bundle at most that are no classifier's graphs
 
 
 @dataclass(frozen=True)
@@ -70,15 +78,19 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """A bundle's bytes, what is known of its precisions, and milliseconds a cell of those that run here."""
+    """A bundle's bytes, what is known of its precisions, milliseconds a cell of those that run here, and how
+    near the graph comes to the network, in words."""
 
     content: bytes
     precisions: Precisions
     milliseconds: Mapping[str, float]
+    parity: str = ""
 
     def lines(self) -> Iterator[str]:
         """A line for each precision: what it loses, whether it may be used, how fast it is here."""
         times = self.milliseconds
+        if self.parity:
+            yield self.parity
         for variant, found in self.precisions.figures.items():
             verdict = "usable" if found["usable"] else "not usable"
             if "sensitivity" not in found:
@@ -105,11 +117,15 @@ class Built:
         }
 
 
-def build(run: Path, options: Options | None = None, *, notice: Notice = print) -> Built:
-    """The bundle of a finished run; the same run and options give the same bytes.
+def build(given: Path | Source, options: Options | None = None, *, notice: Notice = print) -> Built:
+    """The bundle of a finished run or of a network from elsewhere; the same and options give the same bytes.
 
-    What `edge-train evaluate --json RUN_DIR/evaluation-NAME.json` found goes into the model card, and
-    RUN_DIR/notes.md as it is.
+    What `edge-train evaluate --json RUN_DIR/evaluation-NAME.json` found of a run goes into the model card,
+    and RUN_DIR/notes.md as it is.
+
+    Parameters
+    ----------
+    given : the run's folder, or what `export.foreign` makes of a network from elsewhere.
 
     Raises
     ------
@@ -123,49 +139,48 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
         raise ExportError(
             "--quantize int8: needs calibration cells; give the folder of the data sets with --calibrate"
         )
-    recipe, settings = settings_of(run)
-    if recipe.method != "network":
-        raise ExportError(
-            f"run {run}: {recipe.method} is no network, and the device runs nothing else; judge it here"
-        )
-    if recipe.task in MAKERS:
+    if isinstance(given, Path) and (recipe := _recipe_of(given)).task in MAKERS:
         if options.int8 or options.segmenter:
             raise ExportError(
-                f"run {run}: a {recipe.task} stays FP32 and needs no segmenter; leave the flag out"
+                f"run {given}: a {recipe.task} stays FP32 and needs no segmenter; leave the flag out"
             )
         maker: Maker = at(MAKERS[recipe.task])
-        return Built(maker(run, options.signer, options.large, options.even_so), Precisions({}, {}), {})
-    network, metrics = load_network(run)
-    if options.int8 and not isinstance(network, Network | Lite):
-        raise ExportError(
-            f"--quantize int8: run {run} has {recipe.architecture.backbone}, which stays FP32; leave it out"
-        )
+        return Built(maker(given, options.signer, options.large, options.even_so), Precisions({}, {}), {})
+    source = given if isinstance(given, Source) else of_run(given)
+    recipe, model_input = source.recipe, source.recipe.model_input
     if options.segmenter and recipe.task == "field":
-        raise ExportError(f"--segmenter: run {run} names whole fields and needs no cells; leave it out")
-    metrics["test"] = [
-        json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob("evaluation-*.json"))
-    ]
-    temperature, model_input = metrics["operating_point"]["temperature"], recipe.model_input
-    device = deployed(network, temperature)
-    windows = _windows(run, options, notice) if isinstance(device, Folded) else None
-    metrics = worth.brought_up(metrics, recipe, network, windows, settings["limit"])
-    caveats = worth.gate(metrics, even_so=options.even_so, what=f"run {run}")
-    graph = to_onnx(device, model_input.size_px)
+        raise ExportError(f"--segmenter: {source.what} names whole fields and needs no cells; leave it out")
+    windows = source.windows or _windows(source, options, notice)
+    metrics = worth.brought_up(source, windows)
+    caveats = worth.gate(metrics, even_so=options.even_so, what=source.what)
     finder = segmenter.read(options.segmenter, model_input.pitch_um) if options.segmenter else None
     find = finder.find if finder else whole_field if model_input.whole else segment
     drawn = golden.draw_fields(model_input, find)
     examples = _examples(drawn, model_input.size_px)
-    difference = _one_digit(parity(network, temperature, graph, examples))
-    metrics["parity"] = {"limit": PARITY, "largest_difference": difference, "cells": len(examples)}
-    draft = _draft(recipe, metrics, graph, options.large)
-    precisions = _precisions(options, draft, device, windows, recipe, notice)
-    added = comparison.of_windows(draft, recipe, windows) if windows is not None else comparison.Additions()
-    graphs = {MEMBERS[variant]: content for variant, content in precisions.graphs.items()}
+    difference = _one_digit(parity(source.reference, source.graph, examples))
+    metrics |= {
+        "parity": {"limit": PARITY, "largest_difference": difference, "cells": len(examples)}
+        | ({"against": source.framework} if source.framework else {})
+    }
+    draft = _draft(source, metrics, options.large)
+    precisions = _precisions(options, draft, source, windows, notice)
+    room = archive.LARGEST - _BESIDE
+    if not options.large and len(source.graph) <= room:
+        precisions = within(precisions, room, notice)
     caveats += worth.of_calibration(precisions)
-    manifest = {**manifest_of(recipe, metrics, precisions, finder), **added.tables}
-    manifest |= {"caveats": list(caveats)} if caveats else {}
-    notes = [path.read_text(encoding="utf-8") for path in run.glob("notes.md")]
-    described = worth.in_card(card.model_card(manifest, recipe.sources, metrics, notes), caveats)
+    added = comparison.of_windows(draft, recipe, windows) if windows is not None else comparison.Additions()
+    manifest = {
+        **_manifest(source, metrics, precisions, finder),
+        "network": metadata.network(source.graph),
+        **added.tables,
+        **({"caveats": list(caveats)} if caveats else {}),
+    }
+    about = metadata.told(manifest)
+    graphs = {
+        MEMBERS[variant]: metadata.with_metadata(content, about)
+        for variant, content in precisions.graphs.items()
+    }
+    described = worth.in_card(card.model_card(manifest, recipe.sources, metrics, source.notes), caveats)
     if "references" in manifest:
         described = card.with_references(described, manifest["references"])
     members = {
@@ -174,41 +189,66 @@ def build(run: Path, options: Options | None = None, *, notice: Notice = print) 
         **golden.expected(drawn, draft, graphs),
         **added.members,
         card.MEMBER: described.encode(),
-        "LICENSE": card.LICENCE.encode(),
+        "LICENSE": source.licence.encode(),
     }
     content = pack(manifest, members, options.signer, large=options.large)
-    return Built(content, precisions, _milliseconds(content, examples))
+    near = f"ort-fp32: within {difference:g} of {source.framework or 'PyTorch'} on {len(examples)} crops"
+    return Built(content, precisions, _milliseconds(content, examples), near)
 
 
-def _windows(run: Path, options: Options, notice: Notice) -> Windows | None:
-    """The cells of the run's data sets, test parts excepted, if these are at hand: all of them."""
-    if options.data is None:
-        return None
+def _recipe_of(run: Path) -> Recipe:
+    recipe, _ = settings_of(run)
+    if recipe.method != "network":
+        raise ExportError(
+            f"run {run}: {recipe.method} is no network, and the device runs nothing else; judge it here"
+        )
+    return recipe
+
+
+def of_run(run: Path) -> Source:
+    """What a finished run's bundle is made of; FitError where it is not finished."""
     recipe, settings = settings_of(run)
-    if limit := settings["limit"]:
-        notice(f"run {run}: saw {limit} pictures of each data set; --calibrate takes all in {options.data}")
-    return gather(recipe, options.data, 0, options.cache or run / "cache", notice)
+    network, metrics = load_network(run)
+    metrics["test"] = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob("evaluation-*.json"))
+    ]
+    temperature = metrics["operating_point"]["temperature"]
+    device = deployed(network, temperature)
+    return Source(
+        what=f"run {run}",
+        recipe=recipe,
+        metrics=metrics,
+        graph=to_onnx(device, recipe.model_input.size_px),
+        reference=by_torch(network, temperature),
+        network=network,
+        folded=device if isinstance(device, Folded) else None,
+        notes=tuple(path.read_text(encoding="utf-8") for path in run.glob("notes.md")),
+        limit=settings["limit"],
+        cache=run / "cache",
+    )
+
+
+def _windows(source: Source, options: Options, notice: Notice) -> Windows | None:
+    """The cells of its data sets, test parts excepted, if these are at hand: all of them."""
+    if options.data is None or not source.recipe.shares:
+        return None
+    if source.limit:
+        seen = f"saw {source.limit} pictures of each data set at most"
+        notice(f"{source.what}: {seen}; --calibrate takes all in {options.data}")
+    return gather(source.recipe, options.data, 0, options.cache or source.cache, notice)
 
 
 def _precisions(
-    options: Options,
-    draft: Bundle,
-    network: nn.Module,
-    windows: Windows | None,
-    recipe: Recipe,
-    notice: Notice,
+    options: Options, draft: Bundle, source: Source, windows: Windows | None, notice: Notice
 ) -> Precisions:
     """Every precision that the options ask for, measured if there are cells to measure on."""
-    graph = draft.graph()
-    if not isinstance(network, Folded):
-        return float_only(graph)
     if windows is None:
-        return without_cells(graph)
-    bench = Bench(draft, graph, windows, recipe)
+        return without_cells(source.graph) if source.folded else float_only(source.graph)
+    bench = Bench(draft, source.graph, windows, source.recipe)
     try:
         return measured(
             bench,
-            network,
+            source.folded,
             int8=options.int8,
             cells=options.calibration_cells,
             tune=options.finetune,
@@ -232,10 +272,18 @@ def _one_digit(value: float) -> float:
     return float(f"{np.ceil(value / unit) * unit:.0e}")
 
 
-def _draft(recipe: Recipe, metrics: Mapping[str, Any], graph: bytes, large: bool) -> Bundle:
+def _manifest(
+    source: Source, metrics: Mapping[str, Any], precisions: Precisions, finder: Segmenter | None = None
+) -> dict[str, Any]:
+    """The manifest of a run, with what a network from elsewhere says in its place."""
+    about = manifest_of(source.recipe, metrics, precisions, finder)
+    return {**about, **source.says, "training": {**about["training"], **source.training}}
+
+
+def _draft(source: Source, metrics: Mapping[str, Any], large: bool) -> Bundle:
     """A bundle of FP32 alone, without golden cases, opened by the device's own code."""
-    manifest = manifest_of(recipe, metrics, Precisions({"ort-fp32": graph}, {}))
-    content = pack(manifest, {_GRAPH: graph}, large=large)
+    manifest = _manifest(source, metrics, Precisions({"ort-fp32": source.graph}, {}))
+    content = pack(manifest, {_GRAPH: source.graph}, large=large)
     return bundle.opened(Path("draft"), content, allow_unsigned=True, large=large)
 
 

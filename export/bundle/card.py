@@ -27,7 +27,8 @@ card names every data set with its licence). The weights therefore go no further
 The program around the weights has a licence of its own (Apache-2.0), which does not extend to them.
 """
 
-_LICENCE_LINE = f"Licence of the weights: {LICENCE_NAME} (file LICENSE in this bundle)."
+_LICENCE = "Licence of the weights: "
+_LICENCE_LINE = f"{_LICENCE}{LICENCE_NAME} (file LICENSE in this bundle)."
 _REFERENCES = "## Reference cells"
 
 
@@ -43,16 +44,18 @@ def model_card(
     ----------
     notes : sections that its makers add: what it does elsewhere, what it does not reach.
     """
+    limits = _LIMITS if tuple(manifest["classes"]) == CLASSES else _LIMITS_OF_OTHERS
+    elsewhere = "network" in manifest["training"]
     return "\n".join(
         (
             *_heading(manifest),
             _use(manifest),
-            _data(sources, metrics["data"]),
+            _data(sources, metrics["data"], _ITS_CELLS if elsewhere else _NO_TEST_CELL),
             _figures(manifest, metrics),
             _precisions(manifest),
-            _LIMITS if tuple(manifest["classes"]) == CLASSES else _LIMITS_OF_OTHERS,
+            _LIMITS_OF_ELSEWHERE if elsewhere else limits,
             *notes,
-            _LICENCE_LINE,
+            f"{_LICENCE}{manifest['licence']} (file LICENSE in this bundle).",
             "",
         )
     )
@@ -60,6 +63,7 @@ def model_card(
 
 def with_references(told: str, references: Mapping[str, Any]) -> str:
     """A model card that names the reference cells of its bundle too, by the manifest's `references`."""
+    licence = next((line for line in told.splitlines() if line.startswith(_LICENCE)), _LICENCE_LINE)
     before, _, _ = told.partition(f"{_REFERENCES}\n")
     cells = references["cells"]
     lines = [
@@ -71,7 +75,7 @@ def with_references(told: str, references: Mapping[str, Any]) -> str:
     for name, source in references["sources"].items():
         kinds = dict.fromkeys(cell["class"] for cell in cells if cell["source"] == name)
         lines.append(f"- {', '.join(kinds)}: {source['credit']} {source['licence']}.")
-    return "\n".join((before.replace(_LICENCE_LINE, "").rstrip(), "", *lines, "", _LICENCE_LINE, ""))
+    return "\n".join((before.replace(licence, "").rstrip(), "", *lines, "", licence, ""))
 
 
 def _heading(manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -143,7 +147,14 @@ beyond doubt from {limits["certain"]} on. Any other {kind} is its likeliest clas
 """
 
 
-def _data(sources: Sequence[DataSet], census: Mapping[str, Any]) -> str:
+_NO_TEST_CELL = "No test cell was trained on or used to fit the temperature and the thresholds."
+_ITS_CELLS = """The network comes from elsewhere: what its weights were fitted to, its makers know.
+If cells of these data sets were among it, every figure here flatters. Test cells were used for nothing."""
+
+
+def _data(sources: Sequence[DataSet], census: Mapping[str, Any], whose: str) -> str:
+    if not sources:
+        return f"## Data\n\nNo cells were given to judge it on. {whose.splitlines()[0]}\n"
     lines = [
         "## Data",
         "",
@@ -159,10 +170,7 @@ def _data(sources: Sequence[DataSet], census: Mapping[str, Any]) -> str:
             f"| {source.name}: {source.title}. {source.citation}. {source.home} | {source.licence} "
             f"| {counts[0]} / {counts[1]} | {source.split} |"
         )
-    lines += [
-        "",
-        "No test cell was trained on or used to fit the temperature and the thresholds.",
-    ]
+    lines += ["", *whose.splitlines()]
     if any(source.name.startswith("deepapl") for source in sources):
         lines += [
             "Promyelocytes and promonocytes of deepapl count as blasts (all its patients have acute",
@@ -179,6 +187,8 @@ def _data(sources: Sequence[DataSet], census: Mapping[str, Any]) -> str:
 
 
 def _figures(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    if not metrics["validation"]:
+        return "## Figures on validation cells\n\nThere are none: its makers gave the thresholds.\n"
     lines = [
         "## Figures on validation cells",
         "",
@@ -196,7 +206,8 @@ def _figures(manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     lines += ["", "Of all cells, whatever the thresholds; accuracies are of the likeliest class:", ""]
     lines += [f"- {_words(key)}, all of them: {value:.3f}" for key, value in known.pop("all", {}).items()]
     lines += [f"- {_words(key)}: {value:.3f}" for key, value in known.items()]
-    lines.append(f"- calibration error: {manifest['calibration']['ece']:.3f}")
+    if "ece" in manifest["calibration"]:
+        lines.append(f"- calibration error: {manifest['calibration']['ece']:.3f}")
     for result in metrics["test"]:
         lines += _test_lines(result)
     return "\n".join(lines) + "\n"
@@ -226,8 +237,9 @@ def _words(name: str) -> str:
 def _precisions(manifest: Mapping[str, Any]) -> str:
     """What each precision loses against FP32, one table."""
     parity = manifest["metrics"]["parity"]
+    against = parity.get("against", "PyTorch")
     said = (
-        f"FP32 in ONNX Runtime against PyTorch: probabilities within {parity['largest_difference']:g} on "
+        f"FP32 in ONNX Runtime against {against}: probabilities within {parity['largest_difference']:g} on "
         f"{parity['cells']} crops."
     )
     if not manifest["precisions"]:
@@ -336,6 +348,14 @@ _LIMITS_OF_OTHERS = """## Limits
 - It learned from one laboratory's pictures, made one way. Under another stain, camera or scale expect less.
 - It knows its classes and nothing else: whatever it is shown, it calls one of them.
 - Cells or fields of one patient look alike. A figure on a split that does not keep patients apart flatters.
+"""
+
+_LIMITS_OF_ELSEWHERE = """## Limits
+
+- It comes from elsewhere. What it learned from and where it fails, its makers know; this program has only
+  wrapped it, and judged it on the cells named above, if any.
+- It knows its classes and nothing else: whatever it is shown, it calls one of them.
+- Under another stain, camera or scale expect less: check on your own slides before believing anything.
 """
 
 _LIMITS = """## Limits

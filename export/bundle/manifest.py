@@ -76,7 +76,10 @@ def manifest_of(
         "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
         **({"second_look": recipe.operation.second_look} if recipe.operation.second_look else {}),
         "finding": finding_of(recipe.task),
-        "calibration": {"temperature": point["temperature"], "ece": point["calibration_error"]},
+        "calibration": {
+            "temperature": point["temperature"],
+            **({"ece": point["calibration_error"]} if "calibration_error" in point else {}),
+        },
         "training": {
             "recipe": asdict(recipe),
             "data": _data(recipe, metrics),

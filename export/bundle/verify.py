@@ -13,6 +13,7 @@ from edge.runtimes import KINDS, GraphError, why_not
 from edge.selftest.golden import Golden
 from edge.selftest.selftest import candidates, tried
 from edge.types import F32
+from export.graph import metadata
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def verify(path: Path, *, large: bool = False) -> Verification:
         problems = golden.unlike()
     except (ValueError, BundleError, GraphError) as error:  # nothing else can be told without its cells
         return Verification(opened, (), (str(error),))
+    if "network" in opened.manifest.everything and opened.manifest.fp32 != metadata.network(opened.graph()):
+        problems.append("network in its manifest is of another graph than its FP32 graph: get it made anew")
     answers: dict[str, Sequence[F32]] = {}
     variants = candidates(opened, tuple(kind for kind in KINDS if why_not(kind) is None))
     for variant in variants:

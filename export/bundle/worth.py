@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
 
 from edge.bundle import caveats
+from export.bundle.source import Source
 from export.graph.calibration import USUAL
 from export.graph.graph import ExportError
 from export.graph.precisions import Precisions
@@ -59,18 +59,18 @@ def judged(short: tuple[str, ...], *, even_so: bool, what: str) -> tuple[str, ..
     return tuple(f"exported even so: {text}"[: caveats.LONGEST] for text in short)
 
 
-def brought_up(
-    metrics: Mapping[str, Any], recipe: Recipe, network: nn.Module, windows: Windows | None, limit: int
-) -> dict[str, Any]:
-    """The metrics with what the run is worth.
+def brought_up(source: Source, windows: Windows | None) -> dict[str, Any]:
+    """The metrics with what the network is worth.
 
     Parameters
     ----------
-    windows : cells at hand, None for none. They are asked where the run does not say, or saw fewer: `limit`.
+    windows : cells at hand, None for none; they are asked where a run does not say, or saw fewer of them.
     """
-    if windows is not None and (limit or WORTH not in metrics):
+    metrics, recipe = source.metrics, source.recipe
+    unsaid = source.limit or WORTH not in metrics
+    if windows is not None and source.network is not None and unsaid:
         cells = typed(windows.of("validation"), recipe)
-        logits = logits_of(network, cells, recipe, torch.device("cpu"))
+        logits = logits_of(source.network, cells, recipe, torch.device("cpu"))
         return {**metrics, WORTH: worth_of(logits, cells, recipe).as_json()}
     return {WORTH: found.as_json(), **metrics} if (found := _told(metrics, recipe)) else dict(metrics)
 

@@ -26,7 +26,8 @@ Ranges = Mapping[str, tuple[float, float]]
 _BINS = 2048
 _LEVELS = 128  # of a signed byte, one side
 _KEPT = 0.9999  # of the values, by percentile
-_BATCH = 32
+_BATCH, _BATCH_PX = 32, 128  # so many crops at once up to this size, fewer of larger ones
+_WATCHED = ("Sub", "Conv", "Relu", "Clip", "Add")  # give what may become bytes, beside what a layer reads
 _SEED = 0
 
 
@@ -92,18 +93,30 @@ def observe(graph: bytes, crops: U8) -> dict[str, Histogram]:
 def _opened(graph: bytes) -> tuple[list[str], ort.InferenceSession]:
     """A session that also gives what flows between the layers."""
     model = onnx.load_from_string(graph)
-    kinds = ("Sub", "Conv", "Relu", "Add")
-    names = [node.output[0] for node in model.graph.node if node.op_type in kinds]
-    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    nodes, there = model.graph.node, {output.name for output in model.graph.output}
+    whole = _whole_numbers(model)
+    names = [node.output[0] for node in nodes if node.op_type in _WATCHED]
+    names += [node.input[0] for node in nodes if node.op_type == "Conv"]
+    names = [name for name in dict.fromkeys(names) if name not in whole]
+    model.graph.output.extend(
+        onnx.helper.make_empty_tensor_value_info(name) for name in names if name not in there
+    )
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1  # sums in the same order on every machine
     options.log_severity_level = 3
     return names, ort.InferenceSession(packed(model), options, providers=["CPUExecutionProvider"])
 
 
+def _whole_numbers(model: onnx.ModelProto) -> set[str]:
+    """Tensors of whole numbers: shapes and places, which nobody quantizes."""
+    known = onnx.shape_inference.infer_shapes(model).graph.value_info
+    return {v.name for v in known if v.type.tensor_type.elem_type not in (0, onnx.TensorProto.FLOAT)}
+
+
 def _values(session: ort.InferenceSession, names: list[str], crops: U8) -> Iterator[list[F32]]:
-    for first in tqdm(range(0, len(crops), _BATCH), "calibrating", unit="batch", leave=False, disable=None):
-        yield session.run(names, {"crops": crops[first : first + _BATCH]})
+    size = max(min(_BATCH, _BATCH * _BATCH_PX**2 // crops.shape[1] ** 2), 1)
+    for first in tqdm(range(0, len(crops), size), "calibrating", unit="batch", leave=False, disable=None):
+        yield session.run(names, {"crops": crops[first : first + size]})
 
 
 def _minmax(seen: Histogram) -> float:

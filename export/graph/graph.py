@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,13 @@ from torch import Tensor, nn
 from edge.runtimes import open_runtime
 from edge.types import F32, U8, LeukoscopeError
 from export.graph.folded import Folded
+from export.graph.naming import name_nodes
 from train.network.lite import Lite
 from train.network.model import DeviceGraph, Network
 
 OPSET = 20
-LAYERS = ("Conv", "Gemm")
-"""Operators with weights; their weights are the second input."""
-
 PARITY = 1e-4
-"""Largest difference in any probability between PyTorch and ONNX Runtime that passes."""
+"""Largest difference in any probability between its own framework and ONNX Runtime that passes."""
 
 
 class ExportError(LeukoscopeError):
@@ -33,10 +32,27 @@ class ExportError(LeukoscopeError):
 
 
 def deployed(network: nn.Module, temperature: float) -> nn.Module:
-    """A run's network as the device computes it: ours folded to convolutions, any other as it is."""
+    """A run's network as the device computes it: ours folded to convolutions, any other nearly as it is."""
     if isinstance(network, Network | Lite):
         return Folded(network, temperature)
-    return DeviceGraph(network, temperature)
+    return DeviceGraph(with_means(network), temperature)
+
+
+class _Mean(nn.Module):
+    """(n, C, H, W) → (n, C, 1, 1), the mean of each channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=(2, 3), keepdim=True)
+
+
+def with_means(network: nn.Module) -> nn.Module:
+    """A copy whose poolings to one pixel are means: the exporter writes strides for them, which no TensorRT
+    reads."""
+    copied = copy.deepcopy(network)
+    for name, layer in list(copied.named_modules()):
+        if name and isinstance(layer, nn.AdaptiveAvgPool2d) and layer.output_size in (1, (1, 1)):
+            copied.set_submodule(name, _Mean())
+    return copied
 
 
 def to_onnx(network: nn.Module, size_px: int) -> bytes:
@@ -45,7 +61,8 @@ def to_onnx(network: nn.Module, size_px: int) -> bytes:
 
     It is simplified twice over: `export.graph.folded` leaves only convolutions, and the exporter's optimiser
     (of onnxscript) folds constants and removes what has no effect. It stays plain ONNX, which TensorRT reads
-    too. A layer's node is named after the layer ('stages.0.first').
+    too. A layer's node is named after the layer ('stages.0.first'), any other after the layer
+    that it follows.
 
     Parameters
     ----------
@@ -82,9 +99,7 @@ def exported(
     assert program is not None
     model = program.model_proto
     _strip(model)
-    for node in model.graph.node:
-        if node.op_type in LAYERS:
-            node.name = node.input[1].removesuffix(".weight")
+    name_nodes(model)
     onnx.checker.check_model(model, full_check=True)
     return packed(model)
 
@@ -95,18 +110,31 @@ def packed(model: onnx.ModelProto) -> bytes:
     return content
 
 
-def parity(network: nn.Module, temperature: float, graph: bytes, crops: U8) -> float:
-    """Largest difference in probability between PyTorch and the exported graph.
+Reference = Callable[[U8], F32]
+"""(n, S, S, 3) uint8 crops → (n, C) float32 probabilities, by the framework that a network came from."""
+
+
+def by_torch(network: nn.Module, temperature: float) -> Reference:
+    """What PyTorch says of crops by a run's network."""
+    whole = DeviceGraph(network, temperature).eval()
+
+    def said(crops: U8) -> F32:
+        with torch.inference_mode():
+            found: F32 = whole(torch.from_numpy(crops)).numpy()
+        return found
+
+    return said
+
+
+def parity(reference: Reference, graph: bytes, crops: U8) -> float:
+    """Largest difference in probability between the network in its own framework and the exported graph.
 
     Raises
     ------
     ExportError
         When it is above `PARITY`.
     """
-    with torch.inference_mode():
-        wanted = DeviceGraph(network, temperature).eval()(torch.from_numpy(crops)).numpy()
-    given = answers(graph, crops)
-    difference = float(np.abs(wanted - given).max())
+    difference = float(np.abs(reference(crops) - answers(graph, crops)).max())
     if not difference <= PARITY:
         raise ExportError(f"the ONNX graph differs from the network by {difference:.2g}, more than {PARITY}")
     return difference

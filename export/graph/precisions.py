@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ MEMBERS = {
 _MOST_FLOATING = 0.5
 """Share of the layers that may stay in floating point: beyond, INT8 gains nothing."""
 
+_TRIALS = 40  # at most about half as many graphs are judged: of larger networks several layers go at a time
 _RANKED = 600  # held-out cells, spread evenly, that layers and methods are compared on
 _UNMEASURED = "not measured: no held-out cells were given (--calibrate)"
 
@@ -108,23 +109,38 @@ def without_cells(graph: bytes) -> Precisions:
 
 
 def measured(
-    bench: Bench, network: Folded, *, int8: bool, cells: int, tune: bool, notice: Notice
+    bench: Bench, network: Folded | None, *, int8: bool, cells: int, tune: bool, notice: Notice
 ) -> Precisions:
     """FP32 and FP16, and with `int8` the INT8 graphs, each with its figures on held-out cells.
 
+    What TensorRT would not take is left out with a notice, unless the network is ours: then it is a fault.
+
     Parameters
     ----------
-    network : what `bench.graph` was exported from; fine-tuned where INT8 does not pass otherwise.
+    network : what `bench.graph` was exported from, fine-tuned where INT8 does not pass otherwise; None for
+        another network than ours, which is never fine-tuned.
     cells : how many to calibrate on. tune : fine-tune in any case.
+
+    Raises
+    ------
+    ExportError : INT8 is wanted and there is no layer to quantize, or a graph of ours is at fault.
     """
-    graph = bench.graph
-    narrow = checked("trt-fp16", half(graph))
-    graphs = {"ort-fp32": graph, "trt-fp32": graph}
+    graphs = dict(float_only(bench.graph).graphs)
     figures: dict[str, dict[str, Any]] = {}
-    trials = {"trt-fp16": _Trial(narrow, bench.judged(narrow))}
+    trials: dict[str, _Trial] = {}
     seen: dict[str, Any] = {}
+    variants = list(_INT8)
+    try:
+        narrow = checked("trt-fp16", half(bench.graph))
+        trials["trt-fp16"] = _Trial(narrow, bench.judged(narrow))
+    except ExportError as error:
+        if network is not None:
+            raise
+        notice(f"no FP16 for TensorRT: {error}")
     if int8:
-        found, seen = _int8(bench, network, cells, tune, notice)
+        if network is None:
+            variants = _quantizable(bench.graph, notice)
+        found, seen = _int8(bench, network, variants, cells, tune, notice)
         trials |= found
     for variant, trial in trials.items():
         if trial.verdict.usable:
@@ -136,6 +152,22 @@ def measured(
             "speed": None,  # would change the bundle's bytes from run to run; the device measures it
         }
     return Precisions(graphs, figures, seen)
+
+
+def within(found: Precisions, limit: int, notice: Notice) -> Precisions:
+    """The precisions whose graphs have at most so many bytes together: those for TensorRT go first.
+
+    The manifest tells what was left out, and why; FP32 always stays.
+    """
+    graphs, figures = dict(found.graphs), dict(found.figures)
+    for variant in ("trt-fp16", "trt-int8", "ort-int8"):
+        size = sum(map(len, {MEMBERS[name]: graph for name, graph in graphs.items()}.values()))
+        if size > limit and variant in graphs:
+            del graphs[variant]
+            why = "left out, for the bundle would be too large for a device"
+            figures[variant] = figures[variant] | {"usable": False, "why": why}
+            notice(f"{variant}: {why}; --large keeps it")
+    return Precisions(graphs, figures, found.measured)
 
 
 def checked(variant: str, graph: bytes) -> bytes:
@@ -167,30 +199,41 @@ class _Trial:
     change: float = 0.0
 
 
+def _quantizable(graph: bytes, notice: Notice) -> list[str]:
+    """The INT8 variants that a graph which is not ours can have."""
+    if not quantize.layers(graph):
+        raise ExportError("--quantize int8: the network has no convolution to quantize; leave it out")
+    if wrong := check_for_tensorrt(graph):
+        notice(f"nothing for TensorRT: {wrong[0]}")
+        return ["ort-int8"]
+    return list(_INT8)
+
+
 def _int8(
-    bench: Bench, network: Folded, cells: int, tune: bool, notice: Notice
+    bench: Bench, network: Folded | None, variants: Sequence[str], cells: int, tune: bool, notice: Notice
 ) -> tuple[dict[str, _Trial], dict[str, Any]]:
-    """Both INT8 graphs from one calibration, fine-tuned where that is needed or asked for."""
+    """The INT8 graphs from one calibration, fine-tuned where that is needed or asked for."""
     crops = calibration.choose_cells(bench.windows, cells, bench.recipe.input.size_px)
     histograms = calibration.observe(bench.graph, crops)
     methods = {
         name: sum(
-            bench.change(make(bench.graph, calibration.ranges(histograms, name))) for make in _INT8.values()
+            bench.change(_INT8[variant](bench.graph, calibration.ranges(histograms, name)))
+            for variant in variants
         )
         for name in calibration.METHODS
     }
     method = min(methods, key=lambda name: methods[name])
     notice(
-        f"calibrated on {len(crops)} cells by {method}; mean change of a probability, both graphs: "
+        f"calibrated on {len(crops)} cells by {method}; mean change of a probability, {', '.join(variants)}: "
         + ", ".join(f"{name} {change:.5f}" for name, change in methods.items())
     )
     ranges = calibration.ranges(histograms, method)
     seen: dict[str, Any] = {"cells": len(crops), "method": method, "methods": methods, "layers": {}}
     trials = {}
-    for variant in _INT8:
+    for variant in variants:
         trials[variant], seen["layers"][variant] = _searched(variant, bench, bench.graph, ranges)
     failed = [variant for variant, trial in trials.items() if not trial.verdict.usable]
-    if failed or tune:
+    if network is not None and (failed or tune):
         notice(f"fine-tuning: {', '.join(failed) + ' did not pass' if failed else 'asked for'}")
         student = finetune(
             network, quantize.layer_tensors(bench.graph), ranges, bench.windows.of("train"), bench.recipe
@@ -226,6 +269,7 @@ def _searched(
         return best, {}
     alone = {name: bench.change(_INT8[variant](graph, ranges, set(names) - {name})) for name in names}
     ranked = sorted(names, key=lambda name: -alone[name])
+    step = max(len(names) // _TRIALS, 1)
     while not best.verdict.usable and len(best.floating) < int(len(names) * _MOST_FLOATING):
-        best = trial((*best.floating, ranked[len(best.floating)]))
+        best = trial(tuple(ranked[: len(best.floating) + step]))
     return best, alone

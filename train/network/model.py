@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge.types import U8
-from train.network.backbones import BACKBONES, LITE, Backbone, weights_file
+from train.network.backbones import LITE, Backbone, unknown, weights_file
 from train.network.lite import BLOCKS, Lite
 
 GREY_MEAN, GREY_SPREAD = 190.0, 60.0
@@ -36,8 +36,8 @@ class Architecture:
         spread in each channel (instance normalisation: Ulyanov et al. 2016), by which the strength and hue of
         a laboratory's stain drop out before anything is learned from them; or 'both', half of the channels
         each (Pan et al., ECCV 2018), so that what is dark and what is pale can still be told.
-    backbone : instead of stem, widths and blocks, a well-known network by its name; see
-    `train.network.backbones`.
+    backbone : instead of stem, widths and blocks, a well-known network by its name, torchvision's or, with
+        `timm/` before it, timm's; see `train.network.backbones`.
     depth : blocks of an EfficientNet-Lite0 that are kept, from its input on; see `train.network.lite`.
     width : share of the channels inside its blocks that are kept.
     weights : what a backbone begins with: a file, 'stored' for the weights that its makers published, or
@@ -65,9 +65,8 @@ class Architecture:
         for key in ("weights", "frozen", "hidden"):
             if getattr(self, key) and not self.backbone:
                 raise ValueError(f"{key}: {getattr(self, key)!r}, but only a backbone has it; name one")
-        if self.backbone and self.backbone not in (*BACKBONES, LITE):
-            known = ", ".join((*BACKBONES, LITE))
-            raise ValueError(f"backbone: {self.backbone!r} is unknown; choose of {known}")
+        if self.backbone and (why := unknown(self.backbone)):
+            raise ValueError(f"backbone: {why}")
         if not 1 <= self.depth <= BLOCKS:
             raise ValueError(f"depth: {self.depth} is not within 1 to {BLOCKS}")
 
@@ -196,5 +195,5 @@ class DeviceGraph(nn.Module):
         self.temperature = temperature
 
     def forward(self, crops: Tensor) -> Tensor:
-        x = crops.permute(0, 3, 1, 2).float()
+        x = crops.float().permute(0, 3, 1, 2)  # cast first: TensorRT lets unsigned bytes into nothing else
         return torch.softmax(self.network(x) / self.temperature, dim=1)

@@ -305,6 +305,9 @@ def without(recipe: Recipe, names: Sequence[str]) -> Recipe:
 def parse(values: Mapping[str, Any]) -> Recipe:
     """A recipe from nested mappings, as TOML and the settings of a run give them."""
     try:
-        return stricttoml.build(Recipe, values)
+        found = stricttoml.build(Recipe, values)
     except ValueError as error:
         raise RecipeError(str(error)) from None
+    if not found.shares:
+        raise RecipeError("shares: no data set named")
+    return found

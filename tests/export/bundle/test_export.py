@@ -20,7 +20,7 @@ from export.bundle.archive import pack
 from export.bundle.bundle import build
 from export.cli import main
 from export.graph.folded import Folded
-from export.graph.graph import OPSET, ExportError, parity, to_onnx
+from export.graph.graph import OPSET, ExportError, by_torch, parity, to_onnx
 from tests.conftest import graph_for_black
 from train.fitting.fit import load_network
 
@@ -100,16 +100,23 @@ def test_a_graph_that_computes_something_else_is_refused(run: Path) -> None:
     network, _ = load_network(run)
     graph = to_onnx(Folded(network, 1.3), 96)
     crops = np.random.default_rng(1).integers(0, 256, (2, 96, 96, 3), np.uint8)
-    assert parity(network, 1.3, graph, crops) < 1e-5
+    assert parity(by_torch(network, 1.3), graph, crops) < 1e-5
     with pytest.raises(ExportError, match="differs"):
-        parity(network, 2.0, graph, crops)
+        parity(by_torch(network, 2.0), graph, crops)
 
 
 def test_the_graph_tells_nothing_of_the_exporting_machine(built: Path) -> None:
     graph = bundle.load(built, allow_unsigned=True).members["classifier.onnx"]
     model = onnx.load_from_string(graph)
     assert [o.version for o in model.opset_import if not o.domain] == [OPSET]
-    assert not model.metadata_props
+    about = {prop.key: prop.value for prop in model.metadata_props}
+    assert about["name"] == "untrained"
+    assert json.loads(about["classes"])[0] == "blast"
+    assert json.loads(about["thresholds"]) == {"positive": 0.4, "confidence": 0.2, "certain": 0.9}
+    assert about["program"].startswith("leukoscope ")
+    names = [node.name for node in model.graph.node]
+    assert len(set(names)) == len(names)
+    assert {"crops.cast", "stem.0", "stem.0.relu", "head", "head.softmax"} <= set(names)
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
     assert str(Path(__file__).parents[2]).encode() not in graph
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
@@ -143,6 +150,24 @@ def test_verify_tells_other_weights(
     wrong = _altered(built, tmp_path / "w.bundle", lambda n, c: graph if n == "classifier.onnx" else c)
     assert main(["verify", str(wrong)]) == 3
     assert "a probability differs" in capsys.readouterr().err
+
+
+def test_verify_tells_a_network_that_is_another(
+    built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(built) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(members.pop("manifest.json"))
+    opened = bundle.load(built, allow_unsigned=True)
+    assert opened.manifest.network == f"{about['network']}@0.4"
+    assert about["files"]["classifier.onnx"] != about["network"]
+    wrong = tmp_path / "n.bundle"
+    wrong.write_bytes(pack(about | {"network": "0" * 64}, members))
+    assert main(["verify", str(wrong)]) == 3
+    assert "network in its manifest is of another graph" in capsys.readouterr().err
+    wrong.write_bytes(pack(about | {"network": "0"}, members))
+    assert main(["verify", str(wrong)]) == 1
+    assert "network is '0'; it must be a sha256 of 64" in capsys.readouterr().err
 
 
 def test_verify_tells_another_picture(

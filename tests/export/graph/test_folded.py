@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from export.graph.folded import Folded
-from export.graph.graph import parity, to_onnx
+from export.graph.graph import by_torch, parity, to_onnx
 from export.graph.quantize import layer_tensors
 from train.network.lite import Lite
 from train.network.model import Architecture, Network
@@ -40,7 +40,7 @@ def test_folding_changes_nothing(stem_norm: str) -> None:
     with torch.inference_mode():
         wanted = torch.softmax(network(torch.from_numpy(crops).permute(0, 3, 1, 2).float()) / 0.8, dim=1)
         assert torch.allclose(folded(torch.from_numpy(crops))[0], wanted, atol=1e-5)
-    assert parity(network, 0.8, to_onnx(folded, SIZE), crops) < 1e-5
+    assert parity(by_torch(network, 0.8), to_onnx(folded, SIZE), crops) < 1e-5
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
 
 
@@ -69,7 +69,7 @@ def test_a_cut_efficientnet_folds_too(width: float) -> None:
     folded = Folded(network.eval(), 0.8)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
     graph = to_onnx(folded, SIZE)
-    assert parity(network, 0.8, graph, crops) < 1e-5
+    assert parity(by_torch(network, 0.8), graph, crops) < 1e-5
     assert [each.layer for each in layer_tensors(graph)][:3] == [
         "stem.0", "stages.0.depthwise", "stages.0.project",
     ]  # fmt: skip

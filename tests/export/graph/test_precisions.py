@@ -19,7 +19,7 @@ from export.graph import calibration, precisions, quantize
 from export.graph.folded import Folded
 from export.graph.gate import Verdict
 from export.graph.graph import ExportError
-from export.graph.precisions import MEMBERS, Bench, checked, measured
+from export.graph.precisions import MEMBERS, Bench, Precisions, checked, measured, within
 from export.graph.saturation import saturating
 from tests.export.conftest import MadeOnce
 from train.data.windows import Windows
@@ -199,6 +199,27 @@ def test_what_never_passes_is_left_out(bench: Bench, folded: Folded, monkeypatch
     assert set(found.graphs) == {"ort-fp32", "trt-fp32", "trt-fp16", "ort-int8"}
     assert found.figures["trt-int8"]["usable"] is False
     assert found.figures["trt-int8"]["why"] == "as the test says"
+
+
+def test_what_is_too_large_goes_but_full_precision() -> None:
+    sizes = {"ort-fp32": 50, "trt-fp32": 50, "trt-fp16": 25, "ort-int8": 13, "trt-int8": 14}
+    full = bytes(sizes["ort-fp32"])
+    made = {name: full if name.endswith("fp32") else bytes(size) for name, size in sizes.items()}
+    figures = {
+        name: {"usable": True, "why": "within the gate"} for name in ("trt-fp16", "ort-int8", "trt-int8")
+    }
+    whole = Precisions(made, figures)
+    for limit, gone in (
+        (102, []),
+        (101, ["trt-fp16"]),
+        (63, ["trt-fp16", "trt-int8"]),
+        (62, ["trt-fp16", "trt-int8", "ort-int8"]),
+    ):
+        lines: list[str] = []
+        found = within(whole, limit, lines.append)
+        assert [line.split(":")[0] for line in lines] == gone
+        assert set(made) - set(found.graphs) == set(gone)
+        assert {name for name, told in found.figures.items() if not told["usable"]} == set(gone)
 
 
 def test_a_signed_bundle_is_signed(blob_run: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from edge.bundle import bundle as device
 from edge.cells.classify import Classifier
 from edge.types import U8
 from export.bundle.bundle import Options, build
-from export.graph.graph import ExportError
+from export.graph import quantize
 from train.data.classes import CLASSES
 from train.fitting.fit import fit, load_network
 from train.judging.runs import of_run
@@ -143,15 +143,15 @@ def test_what_only_a_backbone_has_needs_one(key: str) -> None:
         recipe.parse({**table, "architecture": {key: value}})
 
 
-def test_an_unknown_name_is_told() -> None:
-    with pytest.raises(BackboneError, match="'resnet51': unknown; choose one of resnet34, resnet50"):
+def test_an_unknown_name_is_told_with_the_nearest() -> None:
+    with pytest.raises(BackboneError, match=r"'resnet51' is unknown; nearest are resnet50, .*timm/"):
         Backbone("resnet51", 3)
 
 
 def test_a_recipe_with_an_unknown_name_is_told() -> None:
     table = {"name": "a", "title": "b", "shares": {"deepapl": 1.0}}
     with pytest.raises(
-        RecipeError, match=r"architecture\.backbone: 'resnet51' is unknown; choose of resnet34"
+        RecipeError, match=r"architecture\.backbone: 'resnet51' is unknown; nearest are resnet50"
     ):
         recipe.parse({**table, "architecture": {"backbone": "resnet51"}})
     chosen = recipe.parse({**table, "architecture": {"backbone": "resnet34"}})
@@ -199,6 +199,42 @@ def test_stored_weights_that_are_here_need_no_network(
     assert torch.equal(
         network.state_dict()["network.layer4.0.conv2.weight"], given.state_dict()["layer4.0.conv2.weight"]
     )
+
+
+def test_any_network_of_torchvision_and_timm_has_a_name(tmp_path: Path) -> None:
+    plain = Backbone("mobilenet_v3_small", 5).eval()
+    with torch.inference_mode():
+        assert plain(torch.zeros(2, 3, SIZE, SIZE)).shape == (2, 5)
+    with pytest.raises(BackboneError, match="squeezenet1_0: its head is no linear layer"):
+        Backbone("squeezenet1_0", 5)
+    with pytest.raises(BackboneError, match=r"vit_b_32: takes no pictures of 32 × 32 px .*input\.size_px"):
+        Backbone("vit_b_32", 5).eval()(torch.zeros(2, 3, SIZE, SIZE))
+
+
+def test_timm_by_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec("timm") is None:
+        pytest.skip("timm is not installed")
+    name = "timm/mobilenetv3_small_050"
+    network = Backbone(name, 5, hidden=4).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 3, SIZE, SIZE)).shape == (2, 5)
+    assert Backbone("timm/mobilenetv2_035.untrained", 2).mean.numel() == 3
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def fetched(address: str, path: str, progress: bool) -> None:
+        assert address.startswith("https://huggingface.co/timm/mobilenetv3_small_050")
+        save_file(backbones.untrained(name, 1000).state_dict(), path)
+
+    from safetensors.torch import save_file
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fetched)
+    network.take(STORED)
+    with pytest.raises(BackboneError, match="'timm/mobilenetv3_smal' is unknown; nearest are timm/mobilenet"):
+        Backbone("timm/mobilenetv3_smal", 5)
+    monkeypatch.setattr("train.network.makers.find_spec", lambda _: None)
+    backbones.timms.cache_clear()
+    with pytest.raises(BackboneError, match=r"need timm, which is not installed.*leukoscope\[published\]"):
+        Backbone(name, 5)
 
 
 @pytest.mark.parametrize(
@@ -258,18 +294,20 @@ def test_what_is_frozen_keeps_its_weights_and_statistics_while_the_head_learns(
     assert modes["network.bn1"] is not frozen
 
 
-def test_a_backbone_becomes_a_bundle_and_stays_in_fp32(
-    small: str, deepapl: Callable[..., Path], tmp_path: Path
+def test_a_backbone_becomes_a_bundle_in_every_precision(
+    small: str, deepapl: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("export.graph.calibration.FEWEST", 10)
     data = deepapl(patients=20, each=1)
     run = fit(_recipe(), data, tmp_path / "run", cache=tmp_path / "cache", notice=lambda _: None)
     torch_model = of_run(run)
-    with pytest.raises(ExportError, match=r"--quantize int8: run .* has resnet50, which stays FP32"):
-        build(run, Options(int8=True, data=data))
     path = tmp_path / "rival.bundle"
-    path.write_bytes(build(run).content)
+    options = Options(int8=True, data=data, cache=tmp_path / "cache", calibration_cells=20)
+    path.write_bytes(build(run, options, notice=lambda _: None).content)
     opened = device.load(path, allow_unsigned=True)
-    assert set(opened.manifest.graphs) <= {"ort-fp32", "trt-fp32"}
+    assert {"ort-fp32", "trt-fp32"} <= set(opened.manifest.graphs)
+    assert set(opened.manifest.everything["precisions"]) == {"trt-fp16", "ort-int8", "trt-int8"}
+    assert {"layer1.0.conv1", "layer4.0.downsample.0"} <= set(quantize.layers(opened.graph()))
     assert opened.manifest.classes == CLASSES
     classifier = Classifier(opened)
     crops = WINDOWS[:3]

