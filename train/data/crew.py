@@ -8,9 +8,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
 from types import TracebackType
@@ -78,12 +80,30 @@ class Crew:
         coming = iter(lots)
         while True:
             for lot in coming:
-                waiting.append(self._pool.submit(_cut_lot, lot, model_input))
+                with _nameless():
+                    waiting.append(self._pool.submit(_cut_lot, lot, model_input))
                 if len(waiting) >= _WAITING * self.hands:
                     break
             if not waiting:
                 return
             yield from waiting.pop(0).result()
+
+
+@contextmanager
+def _nameless() -> Iterator[None]:
+    """While in it, a process that begins does not run this program's main file over again.
+
+    Nothing that the crew does is from there, and a script that fits a recipe would fit it in every process.
+    """
+    main = sys.modules["__main__"]
+    kept = {name: getattr(main, name) for name in ("__spec__", "__file__") if hasattr(main, name)}
+    for name in kept:
+        setattr(main, name, None)
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(main, name, value)
 
 
 def _lots(pictures: Sequence[Picture]) -> list[list[Picture]]:

@@ -109,8 +109,6 @@ class Recipe:
                 raise RecipeError(f"shares.{key}: {error}") from None
             if not isinstance(share, int | float) or not share > 0:
                 raise RecipeError(f"shares.{key}: {share} is not a share above 0")
-        if not self.shares:
-            raise RecipeError("shares: no data set named")
         for key, most in self.pictures.items():
             if key not in self.shares:
                 raise RecipeError(f"pictures.{key}: is not among the shares")
