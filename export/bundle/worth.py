@@ -51,10 +51,14 @@ def gate(metrics: Mapping[str, Any], *, even_so: bool, what: str) -> tuple[str, 
 def judged(short: tuple[str, ...], *, even_so: bool, what: str) -> tuple[str, ...]:
     """The caveats that these shortcomings make; see `gate`."""
     if short and not even_so:
-        do = "fit it again" if "nobody knows" in short[0] else "fit it on more data (no --limit), or longer"
+        unknown = "nobody knows" in short[0]
+        do = (
+            "give it cells to be judged on: data sets under [shares], and their folder with --calibrate"
+            if unknown
+            else "fit it on more data (no --limit), or longer, or give all its data with --calibrate"
+        )
         raise ExportError(
-            f"{what}: {'; '.join(short)}; {do}, or give all its data with --calibrate. To make a bundle all "
-            "the same, marked in every record: --even-so"
+            f"{what}: {'; '.join(short)}; {do}. To make a bundle all the same, marked in every record: --even-so"
         )
     return tuple(f"exported even so: {text}"[: caveats.LONGEST] for text in short)
 

@@ -55,7 +55,7 @@ def test_a_module_and_its_weights(
     torch.save({"state_dict": {f"module.{k}": v for k, v in lab.state_dict().items()}}, here / "w.pt")
     out = here / "new" / "lab.bundle"
     arguments = ["bundle", "--torch", "labnet:make", "--weights", "w.pt", "--manifest", str(describe())]
-    assert main([*arguments, "--out", str(out)]) == 0
+    assert main([*arguments, "--even-so", "--out", str(out)]) == 0
     assert "ort-fp32: within " in capsys.readouterr().out
     opened = bundle.load(out, allow_unsigned=True)
     about = opened.manifest
@@ -178,7 +178,9 @@ def test_scikit_learn_by_its_own_converter(here: Path, describe: Describe, windo
         operation="temperature = 1.0\npositive = 0.4\nconfidence = 0.2\ncertain = 0.9",
     )
     source = of(Elsewhere(onnx=path), about, None, here, print)
-    opened = bundle.opened(Path("x"), build(source, notice=print).content, allow_unsigned=True)
+    opened = bundle.opened(
+        Path("x"), build(source, Options(even_so=True), notice=print).content, allow_unsigned=True
+    )
     crops = _crops()
     wanted = network.predict_proba(crops.reshape(5, -1).astype(np.float32) / 255)
     np.testing.assert_allclose(_said(opened, crops), wanted, atol=1e-4)
