@@ -233,7 +233,7 @@ def _windows(source: Source, options: Options, notice: Notice) -> Windows | None
     if options.data is None or not source.recipe.shares:
         return None
     if source.limit:
-        seen = f"saw {source.limit} pictures of each data set at most"
+        seen = f"saw {source.limit} pictures of each data set"
         notice(f"{source.what}: {seen}; --calibrate takes all in {options.data}")
     return gather(source.recipe, options.data, 0, options.cache or source.cache, notice)
 

@@ -53,13 +53,12 @@ def judged(short: tuple[str, ...], *, even_so: bool, what: str) -> tuple[str, ..
     if short and not even_so:
         unknown = "nobody knows" in short[0]
         do = (
-            "give it cells to be judged on: data sets under [shares], and their folder with --calibrate"
+            "fit it again, or have it judged: data sets under [shares], their folder with --calibrate"
             if unknown
             else "fit it on more data (no --limit), or longer, or give all its data with --calibrate"
         )
-        raise ExportError(
-            f"{what}: {'; '.join(short)}; {do}. To make a bundle all the same, marked in every record: --even-so"
-        )
+        even = "To make a bundle all the same, marked in every record: --even-so"
+        raise ExportError(f"{what}: {'; '.join(short)}; {do}. {even}")
     return tuple(f"exported even so: {text}"[: caveats.LONGEST] for text in short)
 
 

@@ -84,7 +84,10 @@ def run(
                 callbacks=[_watcher(order, trials, told)],
             ),
         )
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # of its banner and its summaries
+        with (
+            open(os.devnull, "w", encoding="utf-8") as nowhere,
+            redirect_stdout(nowhere),
+        ):  # of its banner and its summaries
             tuner.fit()
     shutil.rmtree(storage, ignore_errors=True)
 

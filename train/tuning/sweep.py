@@ -186,7 +186,7 @@ def _run(plan: Plan, order: Order, trials: Mapping[str, Settings], notice: Notic
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
     """Hold the sweep's folder."""
-    with open(out / _LOCK, "w") as lock:
+    with open(out / _LOCK, "w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -120,14 +120,16 @@ def _fit(order: Order, folder: Path, settings: Settings, report: Report) -> None
 def _over(folder: Path) -> list[dict[str, float]] | None:
     """The figures of each epoch of a trial that is over; None of one that is not."""
     if (folder / "model.pt").is_file():
-        history: list[dict[str, float]] = json.loads((folder / "metrics.json").read_text())["history"]
+        history: list[dict[str, float]] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))[
+            "history"
+        ]
         return history
     return _history(folder) if _about(folder).get("state") == "stopped" else None
 
 
 def _history(folder: Path) -> list[dict[str, float]]:
     path = folder / "history.json"
-    history: list[dict[str, float]] = json.loads(path.read_text()) if path.is_file() else []
+    history: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     return history
 
 
@@ -151,7 +153,7 @@ def outcome(order: Order, name: str, settings: Settings) -> Outcome:
     state: State = about.get("state", "waiting")
     history, kept = _history(folder), None
     if (folder / "model.pt").is_file():
-        metrics = json.loads((folder / "metrics.json").read_text())
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         state, history, kept = "finished", metrics["history"], metrics["kept"]["epoch"]
     try:
         figures = [_figure(entry, order.metric) for entry in history]
@@ -192,6 +194,6 @@ def _log(folder: Path, line: str) -> None:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Wait for who is at this trial still, of a sweep that was killed and is being taken down."""
-    with open(folder / ".lock", "w") as lock:
+    with open(folder / ".lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

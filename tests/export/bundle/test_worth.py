@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ import pytest
 
 from edge.bundle import bundle
 from export.bundle import worth
-from export.bundle.bundle import Options, build
+from export.bundle.bundle import Options, build, of_run
 from export.cli import main
 from export.graph.graph import ExportError
 from export.graph.precisions import Precisions
 from tests.export.conftest import WORTH
 from train.data.windows import Windows
-from train.fitting.fit import load_network, settings_of
+from train.fitting.fit import settings_of
 from train.recipes.recipe import Recipe
 
 FEW = {**WORTH, "positives": {"cells": 3, "groups": 1}}
@@ -86,8 +87,7 @@ def test_older_figures_are_enough_where_they_are_good(run: Path) -> None:
     cells = {"blast": 50, "lymphocyte": 90, "no-such-class": 7}
     kept = {"validation": {"cells": cells, "groups": ["a", "b"]}}
     metrics = {"data": {"deepapl": kept, "pbc": kept}, "validation": {"all": {"roc_area": 0.9}}}
-    network, _ = load_network(run)
-    found = worth.brought_up(metrics, recipe, network, None, 0)
+    found = worth.brought_up(replace(of_run(run), recipe=recipe, metrics=metrics), None)
     assert found["worth"]["positives"] == {"cells": 100, "groups": 4}
     assert found["worth"]["others"]["cells"] == 180
     assert worth.gate(found, even_so=False, what="run x") == ()
@@ -96,13 +96,14 @@ def test_older_figures_are_enough_where_they_are_good(run: Path) -> None:
 def test_cells_at_hand_are_asked_where_the_run_saw_fewer(
     blob_run: Path, recipe: Recipe, windows: Windows
 ) -> None:
-    network, metrics = load_network(blob_run)
-    few = metrics | {"worth": FEW}
-    assert worth.brought_up(few, recipe, network, windows, 0)["worth"] == FEW
-    found = worth.brought_up(few, recipe, network, windows, 50)
+    source = replace(of_run(blob_run), recipe=recipe)
+    few = replace(source, metrics={**source.metrics, "worth": FEW})
+    limited = replace(few, limit=50)
+    assert worth.brought_up(few, windows)["worth"] == FEW
+    found = worth.brought_up(limited, windows)
     assert found["worth"]["positives"]["cells"] > 100
     assert worth.gate(found, even_so=False, what="run x") == ()
-    assert worth.brought_up(few, recipe, network, None, 50)["worth"] == FEW
+    assert worth.brought_up(limited, None)["worth"] == FEW
 
 
 def test_all_data_calibrate_and_judge_a_run_that_was_limited(

@@ -29,7 +29,8 @@ def test_the_description_is_one(tmp_path: Path) -> None:
     path.write_text(_block("toml"))
     found = description.read(path)
     assert found.network.gives == "logits"
-    assert set(found.point) == {"temperature", "positive", "confidence", "certain"}
+    assert not found.point  # its cells choose
+    assert set(found.recipe.shares) == {"deepapl", "pbc"}
     assert found.recipe.counted == found.recipe.classes
 
 
