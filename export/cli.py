@@ -75,6 +75,8 @@ def _add_bundle(commands: command.Commands[command.Parser]) -> None:
     )
     example = (
         "edge-export bundle --run runs/a --out a.bundle --quantize int8 --calibrate ../data\n"
+        "a rehearsal: edge-export bundle --run runs/a --out a.bundle --quantize int8 --calibrate ../data "
+        "--limit 300 --even-so\n"
         "edge-export bundle --onnx ours.onnx --manifest ours.toml --out ours.bundle --calibrate ../data"
     )
     build = command.add(commands, "bundle", summary, example, _bundle)
@@ -97,6 +99,13 @@ def _add_bundle(commands: command.Commands[command.Parser]) -> None:
         metavar="DIR",
         help="folder with its data sets: training cells calibrate, validation cells judge, and choose the "
         "operating point of a network from elsewhere",
+    )
+    add(
+        "--limit",
+        type=command.whole(1),
+        default=0,
+        metavar="N",
+        help="a rehearsal: at most N pictures of each data set, with --calibrate",
     )
     add("--cells", type=int, default=2048, metavar="N", help="cells to calibrate on (default: 2048)")
     add("--finetune", action="store_true", help="fine-tune for INT8 even where it passes without")
@@ -203,6 +212,7 @@ def _bundle(arguments: argparse.Namespace) -> int:
     options = Options(
         int8=arguments.quantize == "int8",
         data=arguments.calibrate,
+        limit=arguments.limit,
         cache=arguments.cache,
         calibration_cells=arguments.cells,
         finetune=arguments.finetune,
@@ -230,7 +240,7 @@ def _elsewhere(arguments: argparse.Namespace) -> Source:
 
     given = Elsewhere(arguments.onnx, arguments.torch or "", arguments.weights)
     cache = arguments.cache or arguments.out.parent / "cache"
-    return of(given, arguments.manifest, arguments.calibrate, cache, _notice)
+    return of(given, arguments.manifest, arguments.calibrate, cache, _notice, arguments.limit)
 
 
 def _check_elsewhere(arguments: argparse.Namespace) -> None:

@@ -156,7 +156,7 @@ def test_bundles(here: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> 
     _foreign(here)
     stick = {"/media/stick/new.bundle": "new.bundle"}
     page = Page("bundles.md", here, {"DATA": "data", "RUN": "runs/first", "ort-int8": "ort-fp32"} | stick)
-    assert page.run(capsys, {"keygen": _trust, "export bundle --run": _tables}) == 16
+    assert page.run(capsys, {"keygen": _trust, "export bundle --run": _tables}) == 17
 
 
 def _cells(folder: Path, patients: Iterable[int]) -> None:

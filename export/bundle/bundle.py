@@ -58,6 +58,7 @@ class Options:
     Attributes
     ----------
     int8 : make the INT8 graphs too. data : folder with the run's data sets, None where it is not at hand.
+    limit : at most so many pictures of each of them; 0 takes all, however many the run saw.
     cache : folder of cut cells, None for the run's own. calibration_cells : how many to calibrate on.
     finetune : fine-tune for INT8 in any case, not only where it does not pass the gate otherwise.
     large : make a bundle of more than 64 MiB too. signer : signs the manifest.
@@ -67,6 +68,7 @@ class Options:
 
     int8: bool = False
     data: Path | None = None
+    limit: int = 0
     cache: Path | None = None
     calibration_cells: int = 2048
     finetune: bool = False
@@ -232,10 +234,10 @@ def _windows(source: Source, options: Options, notice: Notice) -> Windows | None
     """The cells of its data sets, test parts excepted, if these are at hand: all of them."""
     if options.data is None or not source.recipe.shares:
         return None
-    if source.limit:
+    if source.limit and not options.limit:
         seen = f"saw {source.limit} pictures of each data set"
         notice(f"{source.what}: {seen}; --calibrate takes all in {options.data}")
-    return gather(source.recipe, options.data, 0, options.cache or source.cache, notice)
+    return gather(source.recipe, options.data, options.limit, options.cache or source.cache, notice)
 
 
 def _precisions(

@@ -44,13 +44,16 @@ class Elsewhere:
         return f"--onnx {self.onnx}" if self.onnx else f"--torch {self.torch}"
 
 
-def of(given: Elsewhere, manifest: Path, data: Path | None, cache: Path, notice: Notice) -> Source:
+def of(
+    given: Elsewhere, manifest: Path, data: Path | None, cache: Path, notice: Notice, limit: int = 0
+) -> Source:
     """What a bundle of this network is made of.
 
     Parameters
     ----------
     manifest : its description. data : folder with the data sets that the description names; their validation
         cells choose what it does not give of the operating point. cache : of cut cells.
+    limit : at most so many pictures of each of them; 0 takes all.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def of(given: Elsewhere, manifest: Path, data: Path | None, cache: Path, notice:
 
     plain, reference = at(1.0)
     parity(reference, plain, noise)
-    windows = gather(about.recipe, data, 0, cache, notice) if data and about.recipe.shares else None
+    windows = gather(about.recipe, data, limit, cache, notice) if data and about.recipe.shares else None
     metrics = _metrics(about, plain, windows, data)
     graph, reference = at(metrics["operating_point"]["temperature"])
     return Source(

@@ -8,21 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.train.fitting.test_fit import SMALL as FEW_STEPS
 from train.fitting import board, fit, progress
 from train.fitting.progress import RunProgress
 from train.fitting.task import FitError, Plan
-from train.network.model import Architecture
-from train.recipes.recipe import Input, Operation, Recipe, Training
+from train.recipes.recipe import Training
 
-SMALL = Recipe(
-    name="small",
-    title="for tests",
-    shares={"deepapl": 1.0},
-    input=Input(size_px=32, window_px=48),
-    architecture=Architecture(stem=4, widths=(4, 8, 8), blocks=(1, 1, 1)),
-    training=Training(epochs=2, samples=640, batch=16),
-    operation=Operation(datasets=("deepapl",)),
-)
+SMALL = replace(FEW_STEPS, training=Training(epochs=2, samples=640, batch=16))
 
 
 def _plan(**settings: float) -> Plan:
