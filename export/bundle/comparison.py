@@ -15,7 +15,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.references import MEMBER
@@ -25,6 +24,7 @@ from edge.line.explain import Explainer
 from edge.types import F32, U8
 from export.bundle import card
 from export.graph.graph import ExportError
+from train.data.bar import followed
 from train.data.dataset import Notice
 from train.data.familiar import familiar
 from train.data.registry import dataset
@@ -115,7 +115,7 @@ def _chosen(bundle: Bundle, windows: Windows, recipe: Recipe) -> Indices:
     classifier = Classifier(bundle)
     explainer = Explainer(classifier)
     out: list[int] = []
-    for name in tqdm(recipe.classes, "reference cells", unit="class", leave=False, disable=None):
+    for name in followed(recipe.classes, "reference cells", "class", leave=False):
         for source in MAY_BE_PASSED_ON:
             some = (windows.labels == name) & (windows.datasets == source) & (windows.splits == "train")
             at = np.flatnonzero(some)

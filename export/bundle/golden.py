@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from edge.bundle.bundle import Bundle
 from edge.bundle.model_input import ModelInput
@@ -25,6 +24,7 @@ from edge.types import F32, I32, U8, Bools
 from export.graph.gate import answers
 from export.graph.graph import ExportError
 from export.graph.precisions import MEMBERS
+from train.data.bar import followed
 
 SEEDS = (0, 1)
 WINDOW_PX = (260, 340)  # height and width: three or four cells
@@ -70,9 +70,7 @@ def draw_fields(model_input: ModelInput, find: Segmenter = segment) -> list[list
         No whole cell was found in any of them.
     """
     drawn = []
-    for number, seed in enumerate(
-        tqdm(SEEDS, "drawing golden fields", unit="slide", leave=False, disable=None)
-    ):
+    for number, seed in enumerate(followed(SEEDS, "drawing golden fields", "slide", leave=False)):
         camera = SimulatedCamera(seed)
         camera.open()
         truth = camera.truth()["fields"]
@@ -137,7 +135,7 @@ def expected(drawn: list[list[DrawnField]], draft: Bundle, graphs: Mapping[str, 
         No cell of a slide is steady in all of them.
     """
     chosen = []
-    for fields in tqdm(drawn, "golden cases", unit="slide", leave=False, disable=None):
+    for fields in followed(drawn, "golden cases", "slide", leave=False):
         good = steady(np.concatenate([field.crops for field in fields]), draft, graphs)
         ends = np.cumsum([len(field.crops) for field in fields])[:-1]
         kept = [field.pick(part) for field, part in zip(fields, np.split(good, ends), strict=True)]

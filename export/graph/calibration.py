@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from edge.types import F32, U8
 from export.graph.graph import ExportError, packed
+from train.data.bar import followed
 from train.data.windows import Windows, middle
 from train.statistics.metrics import Floats
 
@@ -115,7 +115,7 @@ def _whole_numbers(model: onnx.ModelProto) -> set[str]:
 
 def _values(session: ort.InferenceSession, names: list[str], crops: U8) -> Iterator[list[F32]]:
     size = max(min(_BATCH, _BATCH * _BATCH_PX**2 // crops.shape[1] ** 2), 1)
-    for first in tqdm(range(0, len(crops), size), "calibrating", unit="batch", leave=False, disable=None):
+    for first in followed(range(0, len(crops), size), "calibrating", "batch", leave=False):
         yield session.run(names, {"crops": crops[first : first + size]})
 
 

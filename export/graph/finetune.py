@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
-from tqdm import tqdm
 
 from export.graph.calibration import Ranges
 from export.graph.folded import Folded
 from export.graph.quantize import SAFE_BITS, LayerTensors
+from train.data.bar import Bar
 from train.data.windows import Windows
 from train.fitting.sampling import ahead, crops_of, weights
 from train.recipes.recipe import Recipe
@@ -56,7 +56,7 @@ def finetune(
     rate = _TRAVEL * _level(student, bits) / len(batches)
     optimiser = torch.optim.Adam(student.parameters(), rate)
     crops_ahead = ahead(lambda _, batch: crops_of(windows, batch, recipe, random), batches)
-    steps = tqdm(crops_ahead, "fine-tuning", len(batches), leave=False, unit="batch", disable=None)
+    steps = Bar(crops_ahead, "fine-tuning", "batch", total=len(batches), leave=False)
     for step, (_, crops) in enumerate(steps):
         for group in optimiser.param_groups:
             group["lr"] = rate * 0.5 * (1 + cos(pi * step / len(batches)))

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from edge.bundle.bundle import Bundle
 from edge.types import F32, U8
@@ -20,6 +19,7 @@ from export.graph.graph import ExportError, to_onnx
 from export.graph.half import half
 from export.graph.saturation import saturating
 from export.graph.to_tensorrt import check_for_tensorrt
+from train.data.bar import Bar
 from train.data.dataset import Notice
 from train.data.windows import Windows
 from train.recipes.recipe import Recipe
@@ -72,7 +72,7 @@ class Bench:
         some = np.unique(np.linspace(0, len(self.held.crops) - 1, _RANKED).round().astype(int))
         self._few: U8 = self.held.crops[some]
         self._wanted: F32 = self.reference[some]
-        self._bar = tqdm(desc="measuring precisions", unit="graph", leave=False, disable=None)
+        self._bar = Bar(None, "measuring precisions", "graph", leave=False)
 
     def judged(self, graph: bytes) -> Verdict:
         """The gate's verdict on a graph."""

@@ -8,8 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from edge.records.book import Book
 from edge.types import LeukoscopeError
 from train.confirmed.figures import figures
@@ -18,6 +16,7 @@ from train.confirmed.page import page
 from train.confirmed.pictures import pictures
 from train.confirmed.stores import opened
 from train.confirmed.words import NamedSlide, named_slide
+from train.data.bar import followed
 from train.data.dataset import Notice
 
 
@@ -52,7 +51,7 @@ def import_records(
                 "(edge-slides review, or r on the device's screen)"
             )
         folder = Folder(out, keep_names=keep_names)
-        for book, slide in tqdm(found, "slides", unit="slide", disable=None):
+        for book, slide in followed(found, "slides", "slide"):
             if not folder.add(slide, pictures(book, slide)):
                 notice(f"slide {slide.about['slide']}: a later copy of it was imported before, which stays")
     folder.write()

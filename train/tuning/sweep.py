@@ -11,9 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from edge.files import atomic
+from train.data.bar import Bar
 from train.data.dataset import Notice
 from train.recipes.recipe import RecipeError
 from train.tuning import schedule
@@ -157,7 +156,7 @@ def _run(plan: Plan, order: Order, trials: Mapping[str, Settings], notice: Notic
 
     gpus = torch.cuda.device_count() if plan.device.startswith("cuda") else 0
     epochs = max(applied(plan.recipe, settings).training.epochs for settings in trials.values())
-    with tqdm(total=len(trials), desc="trials", unit="trial", disable=None) as bar:
+    with Bar(None, "trials", "trial", total=len(trials)) as bar:
 
         def told(name: str, epoch: int, figure: float | None) -> None:
             if epoch:
@@ -166,7 +165,7 @@ def _run(plan: Plan, order: Order, trials: Mapping[str, Settings], notice: Notic
             bar.update()
             one = outcome(order, name, trials[name])
             figure_told = "no figure" if one.figure is None else f"{one.figure:.4f}"
-            with tqdm.external_write_mode():
+            with bar.above():
                 notice(
                     f"trial {name}: {one.state}{one.why and f' ({one.why})'}, {figure_told}, "
                     f"{one.epochs} epochs, {one.minutes:.1f} min"

@@ -302,7 +302,7 @@ def test_a_backbone_becomes_a_bundle_in_every_precision(
     run = fit(_recipe(), data, tmp_path / "run", cache=tmp_path / "cache", notice=lambda _: None)
     torch_model = of_run(run)
     path = tmp_path / "rival.bundle"
-    options = Options(int8=True, data=data, cache=tmp_path / "cache", calibration_cells=20)
+    options = Options(int8=True, data=data, cache=tmp_path / "cache", even_so=True)
     path.write_bytes(build(run, options, notice=lambda _: None).content)
     opened = device.load(path, allow_unsigned=True)
     assert {"ort-fp32", "trt-fp32"} <= set(opened.manifest.graphs)
