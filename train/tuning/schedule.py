@@ -84,10 +84,8 @@ def run(
                 callbacks=[_watcher(order, trials, told)],
             ),
         )
-        with (
-            open(os.devnull, "w", encoding="utf-8") as nowhere,
-            redirect_stdout(nowhere),
-        ):  # of its banner and its summaries
+        # its banner and its summaries go nowhere
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
             tuner.fit()
     shutil.rmtree(storage, ignore_errors=True)
 
@@ -137,6 +135,10 @@ def _watcher(order: Order, trials: Mapping[str, Settings], told: Told) -> Any:
 
     class Watcher(Callback):
         """Passes on what trials say, and marks those that were stopped."""
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            """Ray keeps a copy, to take up a sweep by itself; `told` holds a progress bar, and we do that."""
+            return Callback, ()
 
         def on_trial_result(
             self, iteration: int, trials: Sequence[Any], trial: Any, result: dict[str, Any], **_: Any
