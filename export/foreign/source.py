@@ -24,6 +24,7 @@ from train.data.dataset import Notice
 from train.data.windows import Windows
 from train.fitting.finish import conclude
 from train.fitting.gather import gather
+from train.fitting.provenance import census
 from train.fitting.validation import logits_of, typed
 
 _NOISE = 8  # pictures to try it on
@@ -196,7 +197,7 @@ def _metrics(about: Description, graph: bytes, windows: Windows | None, data: Pa
         )
     logits = logits_of(_Graph(graph), cells, about.recipe, torch.device("cpu"))
     with tempfile.TemporaryDirectory() as folder:
-        found = conclude(logits, about.recipe, windows, Path(folder))
+        found = conclude(logits, about.recipe, windows.of("validation"), census(windows), Path(folder))
     point: Mapping[str, float] = {**found["operating_point"], **about.point}
     return {**found, "operating_point": dict(point), **_REST}
 

@@ -15,6 +15,7 @@ from train.data.stains import Indices
 from train.fitting.finish import conclude
 from train.fitting.gather import gathered
 from train.fitting.loop import train
+from train.fitting.provenance import census
 from train.fitting.sampling import ahead, crops_of, targets, weights
 from train.fitting.task import Batch, FitError, NetworkTask, Plan, Run, at
 from train.fitting.validation import logits_of, typed, validate, watched
@@ -38,8 +39,10 @@ class Classifier(NetworkTask):
 
     def gather(self) -> None:
         """Cut the windows, or find them cut."""
-        self.windows = gathered(self.recipe, self.run)
-        self.training, self.validation = self.windows.of("train"), self.windows.of("validation")
+        windows = gathered(self.recipe, self.run)
+        self.seen = census(windows)
+        # not kept as one beside its parts: together they are most of what a run takes of the memory
+        self.training, self.validation = windows.of("train"), windows.of("validation")
         smallest, processes = self.plan.samples // self.plan.steps, self.run.process.size
         if smallest < processes:
             raise FitError(
@@ -111,7 +114,7 @@ class Classifier(NetworkTask):
         """Choose the operating point on validation cells."""
         cells = typed(self.validation, self.recipe)
         logits = logits_of(network, cells, self.recipe, self.run.process.device)
-        metrics = conclude(logits, self.recipe, self.windows, self.run.out)
+        metrics = conclude(logits, self.recipe, self.validation, self.seen, self.run.out)
         metrics["validation"] |= found
         return metrics
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from math import isnan
 from pathlib import Path
@@ -14,7 +15,7 @@ from edge.types import F32, I32
 from train.data.dataset import Notice
 from train.data.windows import Windows, middle
 from train.fitting.operating_point import choose, softmax
-from train.fitting.provenance import METRICS, census
+from train.fitting.provenance import METRICS
 from train.fitting.validation import counted, figures, table_of, truth_of, typed
 from train.recipes.recipe import Recipe
 from train.statistics.contactsheet import contact_sheet
@@ -25,19 +26,22 @@ SAMPLES = 12
 """Cells or fields in the picture of examples."""
 
 
-def conclude(logits: F32, recipe: Recipe, windows: Windows, out: Path) -> dict[str, Any]:
+def conclude(
+    logits: F32, recipe: Recipe, cells: Windows, data: Mapping[str, Any], out: Path
+) -> dict[str, Any]:
     """Operating point and figures of a model, and pictures of what it says.
 
     Parameters
     ----------
     logits : (n, C) of the validation cells that choose the operating point.
+    cells : all validation cells. data : what the run saw, as `train.fitting.provenance.census` tells.
 
     Returns
     -------
     For metrics.json. Of its `validation`, `counted` is what a device at that point would count of these
     cells, `all` the likeliest class of every one of them. `worth` is `train.statistics.worth.Worth`.
     """
-    validation = typed(windows.of("validation"), recipe)
+    validation = typed(cells, recipe)
     truth = truth_of(validation, recipe.classes)
     confusion_matrix(table_of(logits, truth), recipe.classes, out / "confusion.png")
     _samples(logits, truth, validation, recipe, out / "samples.png")
@@ -54,7 +58,7 @@ def conclude(logits: F32, recipe: Recipe, windows: Windows, out: Path) -> dict[s
             for of, found in said.items()
         },
         "worth": worth_of(logits, validation, recipe).as_json(),
-        "data": census(windows),
+        "data": dict(data),
     }
 
 

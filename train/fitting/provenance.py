@@ -139,14 +139,14 @@ def census(windows: Windows) -> dict[str, Any]:
     """Cells and groups by data set and part, and the names of the groups kept from training."""
     out: dict[str, Any] = {}
     for name in dict.fromkeys(windows.datasets.tolist()):
-        part = windows.pick(windows.datasets == name)
+        here = windows.datasets == name
         out[name] = {}
-        for split in dict.fromkeys(part.splits.tolist()):
-            inside = part.of(split)
-            labels, counts = np.unique(inside.labels, return_counts=True)
+        for split in dict.fromkeys(windows.splits[here].tolist()):
+            inside = here & (windows.splits == split)
+            labels, counts = np.unique(windows.labels[inside], return_counts=True)
             out[name][split] = {
                 "cells": dict(zip(labels.tolist(), counts.tolist(), strict=True)),
-                "groups": sorted(set(inside.groups.tolist())),
+                "groups": sorted(set(windows.groups[inside].tolist())),
             }
     return out
 

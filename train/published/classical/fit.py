@@ -8,7 +8,7 @@ from edge.types import F32
 from train.data.windows import middle
 from train.fitting.finish import conclude
 from train.fitting.gather import gathered
-from train.fitting.provenance import write_metrics
+from train.fitting.provenance import census, write_metrics
 from train.fitting.task import Run
 from train.fitting.validation import typed
 from train.published.classical import Settings, method
@@ -46,9 +46,10 @@ class ClassicalTask:
         model = method(recipe.method).fit(
             crops, training.labels, training.groups, settings_of(recipe), seed=recipe.training.seed
         )
-        validation = typed(self.windows.of("validation"), recipe)
+        cells = self.windows.of("validation")
+        validation = typed(cells, recipe)
         said = model.probabilities(np.ascontiguousarray(middle(validation.pixels, size)))
-        write_metrics(conclude(logits_of(said), recipe, self.windows, out), out)
+        write_metrics(conclude(logits_of(said), recipe, cells, census(self.windows), out), out)
         save(model, out / MODEL)
 
 
