@@ -57,9 +57,11 @@ class RunProgress:
         """What the rest will take, by the first batches."""
         a_step = (monotonic() - self._warm) / _MEASURED
         left = a_step * (self._all - self._done)
-        a_crop = a_step * self._plan.steps / self._plan.samples * 1e3
+        plan = self._plan
+        each = "step" if plan.samples == plan.steps else "crop"
+        took = a_step * plan.steps / plan.samples * 1e3
         end = f"{datetime.now() + timedelta(seconds=left):%H:%M}"
-        self._say(f"{a_crop:.1f} ms a crop: about {_minutes(left)}, until {end}, and what validation takes")
+        self._say(f"{took:.1f} ms a {each}: about {_minutes(left)}, until {end}, and what validation takes")
 
     def epoch(self, number: int, figures: Mapping[str, float]) -> None:
         """An epoch is validated."""
