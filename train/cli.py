@@ -1,4 +1,4 @@
-"""edge-train: data sets, fitting, evaluation; its flags. What they do: `train.commands`."""
+"""edge-train: its commands and their flags; see `train.flags` and `train.commands`, too."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge import command
 from train import commands as run
+from train import flags
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,34 +35,8 @@ def _parser() -> command.Parser:
     command.add(commands, "recipes", "which recipes there are", "edge-train recipes", run.recipes)
     _add_new_recipe(commands)
     _add_fit(commands)
-
-    example = (
-        "edge-train evaluate --dataset deepapl --data ../data --json deepapl.json --pictures figures\n"
-        "leukocytes found in fields with boxes, too: edge-train evaluate --dataset bccd,chula --data ../data"
-    )
-    evaluate = command.add(commands, "evaluate", "a bundle's figures on data sets", example, run.evaluate)
-    evaluate.add_argument("--bundle", type=Path, help="default: the one in use on this machine")
-    _add_cells(evaluate)
-    evaluate.add_argument(
-        "--pictures", type=Path, metavar="DIR", help="write curves, matrices and mistakes as PNG"
-    )
-
     _add_segment(commands)
-
-    example = "edge-train compare runs/new leukocytes.bundle --dataset deepapl,pbc --data ../data"
-    compare = command.add(commands, "compare", "runs and bundles side by side", example, run.compare)
-    compare.add_argument(
-        "contestants",
-        nargs="+",
-        type=Path,
-        metavar="RUN_OR_BUNDLE",
-        help="folders of edge-train fit, bundle files; NAME.bundle:ort-int8 judges that graph of a bundle "
-        "(default: ort-fp32); differences are to the first",
-    )
-    _add_cells(compare)
-
-    _add_operation(commands)
-    _add_apl(commands)
+    flags.add_judging(commands)
     _add_sweep(commands)
     _add_import_records(commands)
     return parser
@@ -115,7 +90,7 @@ def _add_new_recipe(commands: command.Commands[command.Parser]) -> None:
     add("--layout", default="", choices=("folders", "table", "coco", "yolo", "voc", "masks"),
         help="how the pictures lie; see edge-train datasets (default: found)")  # fmt: skip
     add("--um-per-px", type=float, metavar="NUMBER", help="size of a pixel (default: from red cells)")
-    add("--class-of", action="append", type=_pair, default=[], metavar="NAME=CLASS",
+    add("--class-of", action="append", type=flags.pair, default=[], metavar="NAME=CLASS",
         help="what is called NAME is CLASS, as in promyelocyte=blast; - leaves it out")  # fmt: skip
     add("--positive", action="append", default=[], metavar="CLASS",
         help="what the finding is about, where the classes are not the program's")  # fmt: skip
@@ -146,10 +121,10 @@ def _add_fit(commands: command.Commands[command.Parser]) -> None:
         choices=("auto", "fp32"),
         help="mixed precision, BF16 or FP16 as the device can, or FP32 alone (default: auto)",
     )
-    add("--epochs", type=_count, metavar="N", help="instead of the recipe's")
+    add("--epochs", type=command.whole(1), metavar="N", help="instead of the recipe's")
     add(
         "--limit",
-        type=_count,
+        type=command.whole(1),
         default=0,
         metavar="N",
         help="a rehearsal: at most N pictures of each data set, and N crops an epoch",
@@ -195,51 +170,11 @@ def _add_segment(commands: command.Commands[command.Parser]) -> None:
     add = segment.add_argument
     add("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
     add("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
-    add("--epochs", type=_count, metavar="N", help="instead of the usual number")
-    add("--steps", type=_count, metavar="N", help="of an epoch, instead of the usual number")
-    add("--limit", type=_count, default=0, metavar="N", help="at most N pictures of each source")
+    add("--epochs", type=command.whole(1), metavar="N", help="instead of the usual number")
+    add("--steps", type=command.whole(1), metavar="N", help="of an epoch, instead of the usual number")
+    add("--limit", type=command.whole(1), default=0, metavar="N", help="at most N pictures of each source")
     add("--without", nargs="+", default=[], metavar="SOURCE", help="leave laboratories out, to test on them")
     add("--cache", type=Path, metavar="DIR", help="of scenes (default: RUN_DIR/cache)")
-
-
-def _add_operation(commands: command.Commands[command.Parser]) -> None:
-    summary = "how often a bundle errs in laboratories that it did not learn from, for its manifest"
-    example = (
-        "edge-train operation --leftout runs/leftout --data ../data --json operation.json\n"
-        "then: edge-export amend leukocytes.bundle --operation operation.json --out new.bundle"
-    )
-    operation = command.add(commands, "operation", summary, example, run.operation)
-    add = operation.add_argument
-    add(
-        "--leftout",
-        required=True,
-        type=Path,
-        metavar="RUNS",
-        help="folder with runs of the bundle's recipe that left laboratories out: edge-train fit --leave-out "
-        "NAME --out RUNS/NAME, or python benchmarks/leftout.py --out RUNS",
-    )
-    add("--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets (default: .)")
-    add("--cache", type=Path, metavar="DIR", help="of cut cells (default: RUNS/cache)")
-    add("--bundle", type=Path, help="default: the one in use on this machine")
-    add("--blasts", nargs="+", default=[], metavar="NAME", help="data sets that the bundle never learned "
-        "from: how many of their blasts it calls itself")  # fmt: skip
-    command.add_large(operation)
-    add("--json", metavar="OUT", help="write the table as JSON; - for standard output")
-
-
-def _add_apl(commands: command.Commands[command.Parser]) -> None:
-    summary = "whether a bundle tells acute promyelocytic leukemia from others by a patient's cells"
-    example = (
-        "edge-train apl --bundle leukocytes.bundle --data ../data --json apl.json\n"
-        "then: edge-export amend leukocytes.bundle --apl apl.json --out new.bundle"
-    )
-    apl = command.add(commands, "apl", summary, example, run.apl)
-    add = apl.add_argument
-    add("--bundle", type=Path, help="default: the one in use on this machine")
-    add("--data", type=Path, default=Path("."), metavar="DIR", help="folder with deepapl (default: .)")
-    add("--cache", type=Path, metavar="DIR", help="of cut cells (default: none is kept)")
-    command.add_large(apl)
-    add("--json", metavar="OUT", help="write the table as JSON; - for standard output")
 
 
 def _add_sweep(commands: command.Commands[command.Parser]) -> None:
@@ -264,12 +199,12 @@ def _add_sweep(commands: command.Commands[command.Parser]) -> None:
         metavar="DIR",
         help="folder for the trials, the table and best.toml",
     )
-    add("--samples", type=_count, metavar="N",
+    add("--samples", type=command.whole(1), metavar="N",
         help="draws, of each combination of grids (default: 8, or 1 where nothing is drawn)")  # fmt: skip
-    add("--at-once", type=_count, default=1, metavar="N",
+    add("--at-once", type=command.whole(1), default=1, metavar="N",
         help="trials side by side, which share processors or GPUs (default: 1)")  # fmt: skip
-    add("--epochs", type=_count, metavar="N", help="instead of the recipe's")
-    add("--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set")
+    add("--epochs", type=command.whole(1), metavar="N", help="instead of the recipe's")
+    add("--limit", type=command.whole(1), default=0, metavar="N", help="at most N pictures of each data set")
     add("--metric", default="", metavar="KEY",
         help="validation figure to compare by, as roc_area or pbc_roc_area (default: what the recipe "
         "watches, or roc_area and balanced_accuracy)")  # fmt: skip
@@ -296,57 +231,6 @@ def _add_import_records(commands: command.Commands[command.Parser]) -> None:
     add("--keep-names", action="store_true",
         help="call patients what the records call them (default: pseudonyms by DIR/salt.txt)")  # fmt: skip
     add("--json", metavar="OUT", help="write the report's figures as JSON; - for standard output")
-
-
-def _add_cells(parser: command.Parser) -> None:
-    """What `evaluate` and `compare` share: which cells, and where the figures go."""
-    add = parser.add_argument
-    add(
-        "--dataset",
-        required=True,
-        action="append",
-        metavar="NAME[,NAME]",
-        help="see edge-train datasets; an own one of the recipe; 'folder' reads --data itself, 'folder:SUB' "
-        "its folder SUB: pictures of one cell each in folders named after classes, or another layout",
-    )
-    add("--data", type=Path, default=Path("."), metavar="DIR", help="folder with the data sets")
-    parts = ("train", "validation", "test", "all")
-    add("--split", default="test", choices=parts, help="part (default: test)")
-    add("--limit", type=_count, default=0, metavar="N", help="at most N pictures of each data set")
-    add("--json", metavar="OUT", help="write the figures as JSON; - for standard output")
-    folders = parser.add_argument_group("of --dataset folder")
-    folders.add_argument(
-        "--um-per-px", type=float, metavar="NUMBER", help="size of a pixel (default: from red cells)"
-    )
-    folders.add_argument(
-        "--class-of",
-        action="append",
-        type=_pair,
-        default=[],
-        metavar="NAME=CLASS",
-        help="what folders called NAME hold, as in promyelocyte=blast",
-    )
-    folders.add_argument(
-        "--group-by",
-        metavar="REGEX",
-        help="its first group, found in a picture's path, names the patient (default: the other folders)",
-    )
-    command.add_large(parser)
-    parser.set_defaults(wrong=parser.error)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, label = text.rpartition("=")
-    if not (name and equals and label):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=CLASS")
-    return name, label
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return value
 
 
 def _minutes(text: str) -> float:
