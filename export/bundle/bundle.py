@@ -142,16 +142,13 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
             "--quantize int8: needs calibration cells; give the folder of the data sets with --calibrate"
         )
     if isinstance(given, Path) and (recipe := _recipe_of(given)).task in MAKERS:
-        if options.int8 or options.segmenter:
-            raise ExportError(
-                f"run {given}: a {recipe.task} stays FP32 and needs no segmenter; leave the flag out"
-            )
-        maker: Maker = at(MAKERS[recipe.task])
-        return Built(maker(given, options.signer, options.large, options.even_so), Precisions({}, {}), {})
+        return _by_maker(given, recipe.task, options)
     source = given if isinstance(given, Source) else of_run(given)
     recipe, model_input = source.recipe, source.recipe.model_input
     if options.segmenter and recipe.task == "field":
         raise ExportError(f"--segmenter: {source.what} names whole fields and needs no cells; leave it out")
+    if worth.settled(source):  # before cells are cut, which takes minutes
+        worth.gate(source.metrics, even_so=options.even_so, what=source.what)
     windows = source.windows or _windows(source, options, notice)
     metrics = worth.brought_up(source, windows)
     caveats = worth.gate(metrics, even_so=options.even_so, what=source.what)
@@ -165,10 +162,7 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
         | ({"against": source.framework} if source.framework else {})
     }
     draft = _draft(source, metrics, options.large)
-    precisions = _precisions(options, draft, source, windows, notice)
-    room = archive.LARGEST - _BESIDE
-    if not options.large and len(source.graph) <= room:
-        precisions = within(precisions, room, notice)
+    precisions = _fitting(_precisions(options, draft, source, windows, notice), source, options, notice)
     caveats += worth.of_calibration(precisions)
     added = comparison.of_windows(draft, recipe, windows) if windows is not None else comparison.Additions()
     manifest = {
@@ -182,20 +176,38 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
         MEMBERS[variant]: metadata.with_metadata(content, about)
         for variant, content in precisions.graphs.items()
     }
-    described = worth.in_card(card.model_card(manifest, recipe.sources, metrics, source.notes), caveats)
-    if "references" in manifest:
-        described = card.with_references(described, manifest["references"])
     members = {
         **graphs,
         **(finder.members if finder else {}),
         **golden.expected(drawn, draft, graphs),
         **added.members,
-        card.MEMBER: described.encode(),
+        card.MEMBER: _card(source, manifest, metrics).encode(),
         "LICENSE": source.licence.encode(),
     }
     content = pack(manifest, members, options.signer, large=options.large)
     near = f"ort-fp32: within {difference:g} of {source.framework or 'PyTorch'} on {len(examples)} crops"
     return Built(content, precisions, _milliseconds(content, examples), near)
+
+
+def _by_maker(run: Path, task: str, options: Options) -> Built:
+    """The bundle of a run whose task has a maker of its own."""
+    if options.int8 or options.segmenter:
+        raise ExportError(f"run {run}: a {task} stays FP32 and needs no segmenter; leave the flag out")
+    maker: Maker = at(MAKERS[task])
+    return Built(maker(run, options.signer, options.large, options.even_so), Precisions({}, {}), {})
+
+
+def _fitting(made: Precisions, source: Source, options: Options, notice: Notice) -> Precisions:
+    """Those of the precisions that a device's bundle has room for; of a large one all."""
+    room = archive.LARGEST - _BESIDE
+    return made if options.large or len(source.graph) > room else within(made, room, notice)
+
+
+def _card(source: Source, manifest: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """The model card, with the caveats and the reference cells of the manifest."""
+    described = card.model_card(manifest, source.recipe.sources, metrics, source.notes)
+    described = worth.in_card(described, tuple(manifest.get("caveats", ())))
+    return card.with_references(described, manifest["references"]) if "references" in manifest else described
 
 
 def _recipe_of(run: Path) -> Recipe:

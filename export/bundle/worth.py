@@ -62,6 +62,11 @@ def judged(short: tuple[str, ...], *, even_so: bool, what: str) -> tuple[str, ..
     return tuple(f"exported even so: {text}"[: caveats.LONGEST] for text in short)
 
 
+def settled(source: Source) -> bool:
+    """Whether a network's worth stands in its metrics, and no cells at hand would be asked anew."""
+    return WORTH in source.metrics and not source.limit
+
+
 def brought_up(source: Source, windows: Windows | None) -> dict[str, Any]:
     """The metrics with what the network is worth.
 
@@ -70,8 +75,7 @@ def brought_up(source: Source, windows: Windows | None) -> dict[str, Any]:
     windows : cells at hand, None for none; they are asked where a run does not say, or saw fewer of them.
     """
     metrics, recipe = source.metrics, source.recipe
-    unsaid = source.limit or WORTH not in metrics
-    if windows is not None and source.network is not None and unsaid:
+    if windows is not None and source.network is not None and not settled(source):
         cells = typed(windows.of("validation"), recipe)
         logits = logits_of(source.network, cells, recipe, torch.device("cpu"))
         return {**metrics, WORTH: worth_of(logits, cells, recipe).as_json()}

@@ -82,6 +82,14 @@ def test_a_run_that_says_nothing_at_all_is_to_be_fitted_again(poor: Callable[...
         build(run)
 
 
+def test_a_worthless_run_is_refused_before_cells_are_cut(
+    poor: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.bundle.bundle.gather", lambda *_: pytest.fail("cut cells"))
+    with pytest.raises(ExportError, match=TOLD):
+        build(poor(worth=FEW), Options(data=tmp_path))
+
+
 def test_older_figures_are_enough_where_they_are_good(run: Path) -> None:
     recipe, _ = settings_of(run)
     cells = {"blast": 50, "lymphocyte": 90, "no-such-class": 7}
