@@ -45,6 +45,8 @@ def slide_row(report: Report) -> dict[str, Any]:
         "fields": report.quality.fields,
         "rejected": report.quality.rejected,
         "bundle": report.made_with["bundle"],
+        "trusted": int(report.made_with["trusted"]),
+        "caveats": "; ".join(report.made_with["caveats"]) or None,
         "checksum": report.checksum,
         **{f"n_{name}": n for name, n in record["counts"].items()},
     }

@@ -12,6 +12,7 @@ from edge.records.book import Book
 from edge.report.dicom.findings import conclusions
 from edge.report.formats import Layout, writer
 from edge.report.gather import gather
+from edge.report.table import slide_row
 from tests.edge.records.example import HEADER
 from tests.edge.records.slides import screened
 from tests.edge.report.test_record import SCHEMA, VALIDATOR, undescribed
@@ -30,6 +31,8 @@ def test_reports_tell_them(tmp_path: Path, caveats: tuple[str, ...]) -> None:
             for kind in ("html", "fhir", "json")
         }
         comments = [str(item.get("TextValue")) for item in conclusions(report)]
+    row = slide_row(report)
+    assert (row["caveats"], row["trusted"]) == (caveats[0] if caveats else None, int(HEADER.trusted))
     told = bool(caveats)
     assert (f"Caveat of the model: {CAVEAT}" in comments) is told
     for kind, content in written.items():
