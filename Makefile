@@ -50,7 +50,7 @@ $(VENV)/.device: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.workstation: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "installing everything, PyTorch included, into $(VENV): this takes minutes ..."
-	@$(PIP) --editable '.[train,export,published,dev]'
+	@$(PIP) --editable '.[train,export,published,archive,dev]'
 	@touch $@ $(VENV)/.device
 
 wheel: $(VENV)/bin/python

@@ -1,0 +1,144 @@
+"""A folder on a disk or in object storage, in which a file is there whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from edge.types import LeukoscopeError
+
+_UNFINISHED = ".part-"
+
+
+class ArchiveError(LeukoscopeError):
+    """An archive cannot be read, written or screened. Says what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder; pickles, and is opened again on another machine.
+
+    Parameters
+    ----------
+    address : a path, or what fsspec takes: `s3://bucket/folder`, `gs://…`, `memory://…`.
+    """
+
+    address: str
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        """Its file system and its path there."""
+        import fsspec
+
+        try:
+            return fsspec.core.url_to_fs(self.address)  # type: ignore[no-any-return]
+        except (ImportError, ValueError) as error:
+            raise ArchiveError(f"{self.address}: {error}; give a folder or an address of fsspec") from None
+
+    def __reduce__(self) -> tuple[type[Place], tuple[str]]:
+        return Place, (self.address,)
+
+    @property
+    def files(self) -> Any:
+        """Its fsspec file system."""
+        return self._opened[0]
+
+    @property
+    def root(self) -> str:
+        """Its path on that file system."""
+        return self._opened[1]
+
+    @property
+    def local(self) -> Path | None:
+        """It as a folder of this machine, None for object storage."""
+        from fsspec.implementations.local import LocalFileSystem
+
+        return Path(self.root) if isinstance(self.files, LocalFileSystem) else None
+
+    def path(self, name: str = "") -> str:
+        """A file's path on the file system; `name` has `/` between its parts."""
+        return str(PurePosixPath(self.root) / name) if name else self.root
+
+    def read(self, name: str) -> bytes:
+        """A file's content; raises FileNotFoundError where there is none."""
+        return bytes(self.files.cat_file(self.path(name)))
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file or folder."""
+        return bool(self.files.exists(self.path(name)))
+
+    def names(self, folder: str) -> set[str]:
+        """What lies in a folder, unfinished files left out; nothing where there is no such folder."""
+        with suppress(FileNotFoundError):
+            found = self.files.ls(self.path(folder), detail=False, refresh=True)
+            names = {PurePosixPath(path).name for path in found if path != self.path(folder)}
+            return {name for name in names if not name.startswith(_UNFINISHED)}
+        return set()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all, in the place of what was there."""
+        with self.writing(name) as stream:
+            stream.write(content)
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        """A stream whose content becomes the file when the block ends well; else nothing is left of it.
+
+        On a disk it is written beside and put in its place once it has reached the disk; object storage
+        shows a file when it is complete.
+
+        Raises
+        ------
+        ArchiveError : no room, no right, no connection.
+        """
+        try:
+            if self.local is None:
+                with self._uploaded(self.path(name)) as stream:
+                    yield stream
+                return
+            with self._replaced(self.local / name) as stream:
+                yield stream
+        except OSError as error:
+            raise ArchiveError(
+                f"{self.address}: {name} cannot be written: {error.strerror or error}; mend that and run it "
+                "again: it goes on where it stopped"
+            ) from error
+
+    @contextmanager
+    def _uploaded(self, path: str) -> Iterator[BinaryIO]:
+        stream = self.files.open(path, "wb", autocommit=False)
+        try:
+            yield stream
+            stream.close()
+            stream.commit()
+        except BaseException:
+            with suppress(Exception):
+                stream.discard()
+            raise
+
+    @contextmanager
+    def _replaced(self, path: Path) -> Iterator[BinaryIO]:
+        import os
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f"{_UNFINISHED}{uuid4().hex}")
+        try:
+            with open(beside, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(beside, path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink()
+            raise
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder or file, and what is in it; what is gone already is no fault."""
+        with suppress(FileNotFoundError):
+            self.files.rm(self.path(folder), recursive=True)
