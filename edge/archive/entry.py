@@ -16,7 +16,7 @@ class Entry:
     source : the file's name inside the input, as JSON lines call it.
     path : where it is read: a path, or an address of fsspec.
     um_per_px : physical size of a pixel, µm; None where the input does not say.
-    taken_at : when it was taken or, where nobody says, when the file was written; UTC, ISO 8601; None unknown.
+    taken_at : when it was taken or, where nobody says, when the file was written; UTC, ISO 8601; or None.
     """
 
     slide: str
