@@ -1,0 +1,97 @@
+"""The machines that screen an archive: a Ray cluster that is there, or this machine alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from edge.archive.place import ArchiveError
+
+AUTO, LOCAL = "auto", "local"
+_ADDRESS = re.compile(r"(?:ray://)?(\[[^\]]+\]|[^:/\s]+):(\d{1,5})")
+_REACHED_S = 5.0
+
+
+@contextmanager
+def connected(address: str, workers: int | None, *, dashboard: bool = False) -> Iterator[int]:
+    """Ray, connected while this lasts; gives the number of workers that it has processors for.
+
+    Ray reports nothing to its makers unless the environment asks for that.
+
+    Parameters
+    ----------
+    address : `local` begins Ray on this machine; `auto` takes the cluster that runs here or that RAY_ADDRESS
+        names, else does the same; anything else is where a cluster's head listens.
+    workers : at most so many; None leaves it to the processors.
+    dashboard : Ray's page in a browser, where Ray is begun here.
+
+    Raises
+    ------
+    ArchiveError : nobody answers there, or it is no cluster of this version of Ray.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    import ray
+
+    cores = len(os.sched_getaffinity(0))
+    here = workers or cores
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    own = {"num_cpus": here, "include_dashboard": dashboard, **quiet}
+    try:
+        if address == LOCAL:
+            ray.init(address=LOCAL, **own)
+        elif address == AUTO:
+            _init_auto(own, quiet)
+        else:
+            _look(address)
+            ray.init(address=address, **quiet)
+    except ArchiveError:
+        raise
+    except Exception as error:  # Ray's own are of many kinds
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise ArchiveError(
+            f"--address {address}: cannot be used: {told[:300]}; see that every node has the same version of "
+            "Ray and Python, or leave --address away"
+        ) from None
+    try:
+        processors = int(ray.cluster_resources().get("CPU", 0))
+        if processors < 1:
+            raise ArchiveError(f"--address {address}: the cluster has no processors; start a node with some")
+        yield min(workers or processors, processors)
+    finally:
+        ray.shutdown()
+
+
+def _init_auto(own: dict[str, object], quiet: dict[str, object]) -> None:
+    """The cluster that is there; one of this machine alone where none is."""
+    import ray
+
+    named = os.environ.get("RAY_ADDRESS")
+    if named:
+        _look(named)
+    try:
+        ray.init(address=AUTO, **quiet)
+    except ConnectionError:
+        if named:
+            raise
+        ray.init(address=LOCAL, **own)
+
+
+def _look(address: str) -> None:
+    """See that somebody listens there before Ray waits for minutes."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise ArchiveError(
+            f"--address {address}: is no address; give auto, local, HOST:6379 or ray://HOST:10001"
+        )
+    host, port = found[1].strip("[]"), int(found[2])
+    try:
+        socket.create_connection((host, port), timeout=_REACHED_S).close()
+    except (OSError, OverflowError) as error:
+        raise ArchiveError(
+            f"--address {address}: nobody answers there ({error}); see that the head runs: ray start --head"
+        ) from None

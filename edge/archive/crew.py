@@ -1,0 +1,158 @@
+"""The workers: an actor a processor, each of which holds the line and screens one task after the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from edge.archive import shards
+from edge.archive.done import Done
+from edge.archive.entry import Task
+from edge.archive.order import Order
+from edge.archive.place import ArchiveError, Place
+from edge.archive.plan import entries_of, tasks_of
+from edge.types import LeukoscopeError
+
+if TYPE_CHECKING:
+    from edge.archive.screener import Screener
+
+Batch = Mapping[str, Sequence[Any]]
+"""Rows as Ray Data hands them over: name of a column -> its values."""
+
+_COLUMNS = ("shard", "number", "fields")  # of a task
+_COMMITS = 2  # shards put together at a time: a worker's node may be as small as a box
+
+
+class Worker:
+    """Screens tasks; lives in a process of its own on some node.
+
+    What it needs lies in the output's place, so that no node can have another model than the others. What
+    goes wrong is told as a row: Ray would try again what fails each time.
+    """
+
+    def __init__(self, order: Order, place: Place, run: str) -> None:
+        self._order, self._place, self._run = order, place, run
+        self._screener: Screener | None = None
+
+    def __call__(self, batch: Batch) -> dict[str, list[str]]:
+        """The rows of tasks, each with `done` as JSON or with `error` as a line."""
+        rows = zip(*(batch[name] for name in _COLUMNS), strict=True)
+        told = [self._told(Task(*map(int, row))) for row in rows]
+        return {**batch, "done": [done for done, _ in told], "error": [error for _, error in told]}
+
+    def _told(self, task: Task) -> tuple[str, str]:
+        try:
+            if self._screener is None:
+                self._screener = self._opened()
+            return json.dumps(self._screener.screen(task, entries_of(self._place, task)).record()), ""
+        except LeukoscopeError as error:
+            return "", f"{error}"
+        except (OSError, MemoryError) as error:
+            return "", f"{self._where()}: {type(error).__name__}: {error}; mend that and run it again"
+
+    def _opened(self) -> Screener:
+        from edge import __version__
+        from edge.archive.screener import Screener
+
+        if Order.read(self._place) != self._order:
+            raise ArchiveError(
+                f"{self._where()}: does not see {self._place.address} as the others do; give --out a folder "
+                "that all nodes share, or object storage"
+            )
+        if __version__ != self._order.version:
+            raise ArchiveError(
+                f"{self._where()}: has version {__version__} of this program, the run {self._order.version}; "
+                "install the same on every node"
+            )
+        return Screener.of(self._order, self._place, self._run)
+
+    def _where(self) -> str:
+        import socket
+
+        return f"node {socket.gethostname()}"
+
+
+def screened(
+    order: Order, place: Place, run: str, tasks: Sequence[Task], workers: int
+) -> Iterator[tuple[Task, Done]]:
+    """Have these tasks screened, in the order given as far as workers are free; gives each when it is done.
+
+    A worker or a node that dies costs the task that it had in hand, which another does again.
+
+    Raises
+    ------
+    ArchiveError : one could not be screened, for a reason that would stop the others too.
+    """
+    import ray.data
+    from ray.data import ActorPoolStrategy, DataContext
+
+    _quiet(DataContext.get_current())
+    rows = [{name: getattr(task, name) for name in _COLUMNS} for task in tasks]
+    workers = min(workers, len(tasks))
+    pool = ActorPoolStrategy(
+        min_size=1, max_size=workers, initial_size=workers,
+        max_tasks_in_flight_per_actor=1,  # none waits behind a long slide while another worker is free
+    )  # fmt: skip
+    told = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        Worker, fn_constructor_args=(order, place, run), batch_size=None, batch_format="numpy", num_cpus=1,
+        compute=pool,
+    )  # fmt: skip
+    for row in told.iter_rows():
+        if row["error"]:
+            raise ArchiveError(row["error"])
+        yield Task(*(int(row[name]) for name in _COLUMNS)), Done.of(json.loads(row["done"]))
+
+
+@contextmanager
+def committing(place: Place) -> Iterator[Callable[[int], None]]:
+    """Gives what has a shard put together, on any node and beside what else is done; all are when it ends.
+
+    Raises
+    ------
+    ArchiveError : one could not be put together.
+    """
+    import ray
+
+    together = ray.remote(num_cpus=0)(_committed)  # hardly any work, and every processor has some
+    under_way: list[Any] = []
+
+    def commit(shard: int) -> None:
+        while len(under_way) >= _COMMITS:
+            (one,), rest = ray.wait(under_way)
+            under_way[:] = rest
+            _see(ray.get(one))
+        under_way.append(together.remote(place, shard))
+
+    yield commit
+    for error in ray.get(under_way):
+        _see(error)
+
+
+def _committed(place: Place, shard: int) -> str:
+    """Put a shard together; what went wrong as a line."""
+    try:
+        shards.commit(place, shard, tasks_of(place, shard))
+    except LeukoscopeError as error:
+        return str(error)
+    return ""
+
+
+def _see(error: str) -> None:
+    if error:
+        raise ArchiveError(error)
+
+
+def _quiet(context: Any) -> None:
+    """Ray Data says nothing for itself: the bar is the command's."""
+    import logging
+
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    with suppress(Exception):
+        from ray.data._internal.logging import configure_logging
+
+        configure_logging()
+    for name in ("ray.data", "ray"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,193 @@
+"""`edge-archive run`: an archive is listed once, then screened shard by shard until all of it is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from uuid import uuid4
+
+from edge import __version__
+from edge.archive import crew, shards
+from edge.archive.done import Done
+from edge.archive.entry import Task
+from edge.archive.order import Order
+from edge.archive.place import ArchiveError, Place
+from edge.archive.plan import Plan, Shard, tasks_of
+from edge.machine import clock, processes
+
+_PASS_TASKS = 5_000
+"""Tasks that Ray is given at once: it keeps some kB of each, and at the end of a pass workers are idle for
+the length of a task."""
+
+RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is.
+
+    Attributes
+    ----------
+    done : of the whole archive, earlier runs included. fields : planned in all.
+    per_s : fields a second of this run, None before the first task. left_s : seconds that the rest will take.
+    """
+
+    done: Done
+    fields: int
+    per_s: float | None
+    left_s: float | None
+
+
+Tell = Callable[[Progress], None]
+
+
+def run(order: Order, place: Place, plan: Plan, workers: int, name: str, tell: Tell) -> Done:
+    """Screen what is not done yet, and put every shard together once all of it is; what came of all.
+
+    Stopped at any moment, by whatever, it goes on from the last finished task when it is run again.
+
+    Parameters
+    ----------
+    workers : how many at a time; Ray is connected. name : of this run, see `running`.
+    tell : hears of every task.
+
+    Raises
+    ------
+    ArchiveError : what stops it: a full disk, a node with another program.
+    """
+    meter = _Meter(plan.fields, tell)
+    for several in _passes(place, plan.shards, meter):
+        left = _left(place, several, meter)
+        with crew.committing(place) as commit:
+            for shard, numbers in left.items():
+                if not numbers:
+                    commit(shard)
+            todo = [task for shard in several for task in shard if task.number in left[task.shard]]
+            for task, done in crew.screened(order, place, name, todo, workers) if todo else ():
+                meter.add(done)
+                left[task.shard].discard(task.number)
+                if not left[task.shard]:
+                    commit(task.shard)
+    return meter.done
+
+
+def _passes(place: Place, planned: Sequence[Shard], meter: _Meter) -> Iterator[list[list[Task]]]:
+    """The tasks of the shards that are not done, as many shards at a time as Ray is given at once."""
+    several: list[list[Task]] = []
+    for shard in planned:
+        if shards.is_done(place, shard.number):
+            meter.had(shards.done_of(place, shard.number))
+            place.remove(f"work/{shard.number:05d}")  # a run was cut off just after
+            continue
+        several.append(tasks_of(place, shard.number))
+        if sum(map(len, several)) >= _PASS_TASKS:
+            yield several
+            several = []
+    if several:
+        yield several
+
+
+def _left(place: Place, several: Sequence[Sequence[Task]], meter: _Meter) -> dict[int, set[int]]:
+    """Shard -> the numbers of its tasks that are still to be done."""
+    left: dict[int, set[int]] = {}
+    for tasks in several:
+        shard = tasks[0].shard
+        done = shards.done_tasks(place, shard)
+        for one in done.values():
+            meter.had(one)
+        left[shard] = {task.number for task in tasks} - set(done)
+    return left
+
+
+class _Meter:
+    """Sums up what is done, and how fast."""
+
+    def __init__(self, fields: int, tell: Tell) -> None:
+        self.done, self._fields, self._tell = Done.none(), fields, tell
+        self._since = monotonic()
+        self._now = 0  # fields of this run
+
+    def had(self, done: Done) -> None:
+        """Add what an earlier run did."""
+        self.done += done
+
+    def add(self, done: Done) -> None:
+        self.done += done
+        self._now += done.fields
+        per_s = self._now / max(monotonic() - self._since, 1e-3)
+        left = max(self._fields - self.done.fields, 0)
+        self._tell(Progress(self.done, self._fields, per_s, left / per_s if per_s else None))
+
+
+@contextmanager
+def running(place: Place, address: str) -> Iterator[str]:
+    """A run's name, noted in the output when it begins and when it ends.
+
+    On a disk no second run may work on the output at the same time.
+
+    Raises
+    ------
+    ArchiveError : another does.
+    """
+    began = datetime.now(UTC)
+    name = f"{began:%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
+    noted = {
+        "started": began.isoformat(timespec="seconds"), "address": address, "version": __version__,
+        "host": socket.gethostname(), "boot": clock.boot_id(), "process": processes.name(),
+    }  # fmt: skip
+
+    def note(how: str | None) -> None:
+        ended = datetime.now(UTC).isoformat(timespec="seconds") if how else None
+        told = noted | {"ended": ended, "how": how}
+        place.write(f"{RUNS}/{name}.json", (json.dumps(told, indent=1) + "\n").encode())
+
+    with _alone(place):
+        note(None)
+        how = "stopped"
+        try:
+            yield name
+            how = "done"
+        except ArchiveError as error:
+            how = str(error)
+            raise
+        finally:
+            try:
+                note(how)
+            except ArchiveError:
+                if how == "done":
+                    raise  # else what stopped the run is what is to be told
+
+
+@contextmanager
+def _alone(place: Place) -> Iterator[None]:
+    """Hold the output's lock, which is let go of whatever becomes of the process."""
+    if place.local is None:
+        yield
+        return
+    import fcntl
+
+    try:
+        place.local.mkdir(parents=True, exist_ok=True)
+        handle = os.open(place.local / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ArchiveError(
+            f"--out {place.address}: cannot be written ({error.strerror}); give another"
+        ) from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArchiveError(
+                f"--out {place.address}: another run is at work there; wait for it, or stop it"
+            ) from None
+        except OSError:
+            pass  # a network's disk without locks: nothing is lost when two do the same work
+        yield
+    finally:
+        os.close(handle)
