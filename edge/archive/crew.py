@@ -75,7 +75,13 @@ class Worker:
 
 
 def screened(
-    order: Order, place: Place, run: str, tasks: Sequence[Task], workers: int
+    order: Order,
+    place: Place,
+    run: str,
+    tasks: Sequence[Task],
+    workers: int,
+    *,
+    worker: type[Worker] = Worker,
 ) -> Iterator[tuple[Task, Done]]:
     """Have these tasks screened, in the order given as far as workers are free; gives each when it is done.
 
@@ -96,7 +102,7 @@ def screened(
         max_tasks_in_flight_per_actor=1,  # none waits behind a long slide while another worker is free
     )  # fmt: skip
     told = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-        Worker, fn_constructor_args=(order, place, run), batch_size=None, batch_format="numpy", num_cpus=1,
+        worker, fn_constructor_args=(order, place, run), batch_size=None, batch_format="numpy", num_cpus=1,
         compute=pool,
     )  # fmt: skip
     for row in told.iter_rows():
