@@ -9,7 +9,6 @@ is told by itself, is not in the rates: they stand from the first task's end to 
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
@@ -21,11 +20,11 @@ from typing import NamedTuple
 import cv2
 from results import Results, parser_of
 
-from edge.archive import crew, listing
+from edge.archive import crew
 from edge.archive.cluster import connected
 from edge.archive.done import Done
 from edge.archive.entry import Task
-from edge.archive.order import Order
+from edge.archive.order import MODEL, Order
 from edge.archive.place import Place
 from edge.archive.plan import Plan, entries_of, tasks_of
 from edge.archive.screener import Screener
@@ -49,7 +48,7 @@ class EmptyWorker(crew.Worker):
     """A worker whose line does nothing."""
 
     def _told(self, task: Task) -> tuple[str, str]:
-        return json.dumps(Done.none().record()), ""
+        return Done(task.fields).encoded().decode(), ""
 
 
 def drawn(folder: Path, fields: int, width: int, height: int) -> float:
@@ -75,18 +74,17 @@ def begun(archive: Path, out: Path, um_per_px: float) -> tuple[Order, Place, lis
     model, place = bundle.load(), Place(str(out))
     order = Order(
         str(archive), f"{model.manifest.name} {model.manifest.version}", model.sha256, __version__,
-        um_per_px=um_per_px, task_fields=_TASK,
+        trusted=True, um_per_px=um_per_px, task_fields=_TASK,
     )  # fmt: skip
-    place.write("model.bundle", model.path.read_bytes())
+    place.write(MODEL, model.path.read_bytes())
     order.write(place)
-    found = listing.listed(order)
-    Plan.make(found.entries, found.left_out, place, order, lambda _: None)
+    Plan.of(order, place)
     return order, place, tasks_of(place, 0)
 
 
 def bare(order: Order, place: Place, tasks: list[Task]) -> float:
     """Fields a second of the line alone, after its first task."""
-    screener = Screener.of(order, place, "bare")
+    screener = Screener(order, place, place.read(MODEL), None)
     screener.screen(tasks[0], entries_of(place, tasks[0]))
     began, fields = time.perf_counter(), 0
     for task in tasks[1:]:

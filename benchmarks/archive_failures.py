@@ -1,4 +1,4 @@
-"""An archive whose screening is cut off in every way, beside one that is left alone: the rows must be the same.
+"""An archive whose screening is cut off in every way, beside one that is left alone: both must be the same.
 
 Two Ray nodes with a processor each run on this machine. A worker and a node are killed, and the driver twice;
 then it is run to its end. Pictures are windows of drawn fields, small ones, in slides of which one is long.

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,7 +77,7 @@ def _add_run(parser: command.Parser) -> None:
     add("--precision", choices=("fp32", "int8"), default="fp32",
         help="of the networks; fp32 gives the same rows on every kind of processor (default)")  # fmt: skip
     add("--um-per-px", type=command.scale, default="auto", metavar="auto or NUMBER",
-        help="µm per pixel where the input does not say (default: auto, measured from red cells)")  # fmt: skip
+        help="µm per pixel where the input does not say (default: measured from red cells)")  # fmt: skip
     add("--single-cell", action="store_true", help="each picture is one leukocyte, in its middle")
     add("--independent", action="store_true", help="each picture is a slide of its own")
     add("--specimen", choices=("blood", "marrow"), default="blood", help="what the slides are smears of")
@@ -101,14 +101,14 @@ def _run(arguments: argparse.Namespace) -> int:
     place = Place(_absolute(arguments.out))
     model, site = _model(arguments), _site(arguments)
     with running(place, arguments.address) as name:
-        order, begun = _order(arguments, place, model, site)
-        plan = _plan(order, place, begun=begun)
-        with connected(arguments.address, arguments.workers, dashboard=arguments.dashboard) as workers:
-            with command.Progress(plan.fields) as bar:
-                bar.show(0, f"{workers} workers begin")
-                done = run(
-                    order, place, plan, workers, name, lambda now: bar.show(now.done.fields, _words(now))
-                )
+        order = _order(arguments, place, model, site)
+        plan = _plan(order, place)
+        with (
+            connected(arguments.address, arguments.workers, dashboard=arguments.dashboard) as workers,
+            command.Progress(plan.fields) as bar,
+        ):
+            bar.show(0, f"{workers} workers begin")
+            done = run(order, place, plan, workers, name, lambda now: bar.show(now.done.fields, _words(now)))
         summary.write(place)
     command.put(
         f"{done.slides:,} slides, {done.fields:,} fields, {done.cells:,} cells: {_found(done.findings)}"
@@ -146,10 +146,8 @@ def _site(arguments: argparse.Namespace) -> bytes | None:
         ) from None
 
 
-def _order(
-    arguments: argparse.Namespace, place: Place, model: Bundle, site: bytes | None
-) -> tuple[Order, bool]:
-    """What is asked for, and whether the output was begun with it; else it is begun.
+def _order(arguments: argparse.Namespace, place: Place, model: Bundle, site: bytes | None) -> Order:
+    """What is asked for; with it the output was begun, or is now.
 
     Raises
     ------
@@ -158,7 +156,7 @@ def _order(
     import hashlib
 
     from edge import __version__
-    from edge.archive.order import Order
+    from edge.archive.order import MODEL, SITE, Order
     from edge.archive.place import ArchiveError
 
     before = Order.read(place)
@@ -181,35 +179,29 @@ def _order(
         task_fields=arguments.task_fields or sizes.task_fields,
     )
     if before is None:
-        if strange := place.names("") - {".lock", "runs", "plan", "model.bundle", "site.json"}:
+        if strange := place.names("") - {".lock", "runs", MODEL, SITE}:
             raise ArchiveError(
                 f"--out {arguments.out}: holds something else ({min(strange)}); give an empty or a new folder"
             )
-        place.write("model.bundle", model.path.read_bytes())
+        place.write(MODEL, model.path.read_bytes())
         if site is not None:
-            place.write("site.json", site)
+            place.write(SITE, site)
         asked.write(place)
-        return asked, False
+        return asked
     if unlike := asked.unlike(before):
         told = "; ".join(f"{name} {was!r}, now {now!r}" for name, (now, was) in unlike.items())
         raise ArchiveError(
             f"--out {arguments.out}: was begun otherwise ({told}); ask for the same, or give another --out"
         )
-    return before, True
+    return before
 
 
-def _plan(order: Order, place: Place, *, begun: bool) -> Plan:
+def _plan(order: Order, place: Place) -> Plan:
     """What is to be screened: as it was listed when the output was begun, else listed now."""
-    from edge.archive import listing
     from edge.archive.plan import Plan
 
-    if begun and (plan := Plan.read(place)) is not None:
-        return plan
     with command.Progress(1) as bar:
-        found = listing.listed(order)
-        return Plan.make(
-            found.entries, found.left_out, place, order, lambda n: bar.show(0, f"{n:,} pictures found")
-        )
+        return Plan.of(order, place, lambda n: bar.show(0, f"{n:,} pictures found"))
 
 
 def _words(now: Progress) -> str:
@@ -221,7 +213,7 @@ def _words(now: Progress) -> str:
     return f"{now.done.fields:,} of {now.fields:,} fields{rate}{left}{bad}"
 
 
-def _found(findings: dict[str, int]) -> str:
+def _found(findings: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {kind}" for kind, n in sorted(findings.items())) or "nothing"
 
 

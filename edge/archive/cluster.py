@@ -39,8 +39,8 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
 
     cores = len(os.sched_getaffinity(0))
     here = workers or cores
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
-    own = {"num_cpus": here, "include_dashboard": dashboard, **quiet}
+    quiet: dict[str, object] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    own: dict[str, object] = {"num_cpus": here, "include_dashboard": dashboard, **quiet}
     try:
         if address == LOCAL:
             ray.init(address=LOCAL, **own)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 from edge.archive import shards
 from edge.archive.done import Done
 from edge.archive.entry import Task
-from edge.archive.order import Order
+from edge.archive.order import MODEL, SITE, Order
 from edge.archive.place import ArchiveError, Place
 from edge.archive.plan import entries_of, tasks_of
 from edge.types import LeukoscopeError
@@ -36,7 +36,7 @@ class Worker:
         self._order, self._place, self._run = order, place, run
         self._screener: Screener | None = None
 
-    def __call__(self, batch: Batch) -> dict[str, list[str]]:
+    def __call__(self, batch: Batch) -> dict[str, Sequence[Any]]:
         """The rows of tasks, each with `done` as JSON or with `error` as a line."""
         rows = zip(*(batch[name] for name in _COLUMNS), strict=True)
         told = [self._told(Task(*map(int, row))) for row in rows]
@@ -46,32 +46,22 @@ class Worker:
         try:
             if self._screener is None:
                 self._screener = self._opened()
-            return json.dumps(self._screener.screen(task, entries_of(self._place, task)).record()), ""
+            return self._screener.screen(task, entries_of(self._place, task)).encoded().decode(), ""
         except LeukoscopeError as error:
-            return "", f"{error}"
+            return "", str(error)
         except (OSError, MemoryError) as error:
-            return "", f"{self._where()}: {type(error).__name__}: {error}; mend that and run it again"
+            return "", f"node {gethostname()}: {type(error).__name__}: {error}; mend that and run it again"
 
     def _opened(self) -> Screener:
-        from edge import __version__
         from edge.archive.screener import Screener
 
         if Order.read(self._place) != self._order:
             raise ArchiveError(
-                f"{self._where()}: does not see {self._place.address} as the others do; give --out a folder "
-                "that all nodes share, or object storage"
+                f"node {gethostname()}: does not see {self._place.address} as the others do; give --out a "
+                "folder that all nodes share, or object storage"
             )
-        if __version__ != self._order.version:
-            raise ArchiveError(
-                f"{self._where()}: has version {__version__} of this program, the run {self._order.version}; "
-                "install the same on every node"
-            )
-        return Screener.of(self._order, self._place, self._run)
-
-    def _where(self) -> str:
-        import socket
-
-        return f"node {socket.gethostname()}"
+        site = self._place.read(SITE) if self._order.site else None
+        return Screener(self._order, self._place, self._place.read(MODEL), site, run=self._run)
 
 
 def screened(
@@ -108,7 +98,7 @@ def screened(
     for row in told.iter_rows():
         if row["error"]:
             raise ArchiveError(row["error"])
-        yield Task(*(int(row[name]) for name in _COLUMNS)), Done.of(json.loads(row["done"]))
+        yield Task(*(int(row[name]) for name in _COLUMNS)), Done.decoded(row["done"].encode())
 
 
 @contextmanager

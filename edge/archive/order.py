@@ -9,7 +9,8 @@ from typing import Any, Literal
 from edge.archive.place import ArchiveError, Place
 from edge.files import strictjson
 
-FILE = "run.json"
+FILE, MODEL, SITE = "run.json", "model.bundle", "site.json"
+"""In the output: an order, and the files that it names by their hashes, so that every node has the same."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Order:
     ----------
     source : the input, as it was given.
     bundle, bundle_sha256 : the model's name and version, and the hash of its file.
-    trusted, caveats : what whoever began it knows of the model; see `edge.bundle.bundle.Bundle`.
+    trusted, caveats : what the machine that began knows of the model, which workers need not know.
     version : of the program.
     precision : of the networks, the same on every node, for another gives other last digits.
     um_per_px : physical size of a pixel where the input does not say; None measures it from red cells.
@@ -35,7 +36,7 @@ class Order:
     bundle: str
     bundle_sha256: str
     version: str
-    trusted: bool = True
+    trusted: bool = False
     caveats: tuple[str, ...] = ()
     precision: Literal["int8", "fp32"] = "fp32"
     um_per_px: float | None = None

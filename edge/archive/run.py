@@ -18,7 +18,8 @@ from edge.archive.done import Done
 from edge.archive.entry import Task
 from edge.archive.order import Order
 from edge.archive.place import ArchiveError, Place
-from edge.archive.plan import Plan, Shard, tasks_of
+from edge.archive.plan import Plan, tasks_of
+from edge.archive.sharding import Shard
 from edge.machine import clock, processes
 
 _PASS_TASKS = 5_000
@@ -82,7 +83,7 @@ def _passes(place: Place, planned: Sequence[Shard], meter: _Meter) -> Iterator[l
     several: list[list[Task]] = []
     for shard in planned:
         if shards.is_done(place, shard.number):
-            meter.had(shards.done_of(place, shard.number))
+            meter.had(shards.done_of(place, shard.number) or Done())
             place.remove(f"work/{shard.number:05d}")  # a run was cut off just after
             continue
         several.append(tasks_of(place, shard.number))
@@ -109,7 +110,7 @@ class _Meter:
     """Sums up what is done, and how fast."""
 
     def __init__(self, fields: int, tell: Tell) -> None:
-        self.done, self._fields, self._tell = Done.none(), fields, tell
+        self.done, self._fields, self._tell = Done(), fields, tell
         self._since = monotonic()
         self._now = 0  # fields of this run
 
