@@ -1,0 +1,71 @@
+"""Reads what an archive's output says, rows by the batch: memory stays flat, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from edge.archive.place import ArchiveError, Place
+from edge.types.problems import UNREADABLE
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+
+ROWS = 65_536
+"""Of a batch, at the most."""
+
+
+@dataclass(frozen=True)
+class BadFile:
+    """A picture that could not be read: its name inside the input, its slide, and why."""
+
+    source: str
+    slide: str
+    reason: str
+
+
+def batches(place: Place, name: str, columns: Sequence[str]) -> Iterator[RecordBatch]:
+    """These columns of a file of the output.
+
+    Raises
+    ------
+    FileNotFoundError : there is no such file (any more).
+    ArchiveError : it is damaged, or lacks a column.
+    """
+    from pyarrow import ArrowInvalid
+    from pyarrow.parquet import ParquetFile
+
+    with place.files.open(place.path(name), "rb") as stream:
+        try:
+            table = ParquetFile(stream)
+            if missing := set(columns) - set(table.schema_arrow.names):
+                raise ArrowInvalid(f"it has no column {', '.join(sorted(missing))}")
+            yield from table.iter_batches(ROWS, columns=list(columns))
+        except (ArrowInvalid, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise ArchiveError(
+                f"{place.address}: {name} cannot be read ({reason}); it was not written by this program, or "
+                "the disk is failing"
+            ) from error
+
+
+def bad_files(place: Place, names: Iterable[str], most: int) -> tuple[BadFile, ...]:
+    """The first pictures that could not be read, of these tables of fields; those that are gone are none."""
+    return tuple(islice((bad for name in names for bad in _bad_files(place, name)), most))
+
+
+def _bad_files(place: Place, name: str) -> Iterator[BadFile]:
+    import pyarrow.compute as pc
+
+    try:
+        for batch in batches(place, name, ("source", "slide", "problems")):
+            problems = batch["problems"]
+            bad = pc.starts_with(pc.list_flatten(problems), UNREADABLE)
+            for row in batch.take(pc.list_parent_indices(problems).filter(bad)).to_pylist():
+                why = next(one for one in row["problems"] if one.startswith(UNREADABLE))
+                reason = why.removeprefix(UNREADABLE).removeprefix(": ") or UNREADABLE
+                yield BadFile(row["source"], row["slide"], reason)
+    except FileNotFoundError:  # its shard was put together meanwhile
+        return
