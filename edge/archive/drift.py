@@ -113,6 +113,12 @@ def departs(measure: Measure, month: Month, usual: Usual) -> bool:
     return value is not None and abs(value - usual.middle) > _bound(measure, month, usual)
 
 
+def bounds(measure: Measure, usual: Usual) -> tuple[float, float]:
+    """Between which values lie that are as usual, in a month with so much that chance does nothing."""
+    far = max(DEVIATIONS * usual.deviation, _least(measure, usual.middle))
+    return max(usual.middle - far, 0.0), usual.middle + far
+
+
 def departures(months: Sequence[Month]) -> list[Departure]:
     """Of all measures, the longest first; months that follow each other are told together."""
     found: list[Departure] = []

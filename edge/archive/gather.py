@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +66,9 @@ def gather(place: Place) -> Gathered:
             months.fields(batch)
             reasons.update(_reasons(batch))
         columns = tuple(dict.fromkeys([*SLIDES, *SHOWN, "trusted", "caveats"]))
-        months.slides(chosen.passing(batches(place, f"slides/{shard}.parquet", columns)))
+        for batch in batches(place, f"slides/{shard}.parquet", columns):
+            months.slides(batch)
+            chosen.take(batch)
     bad = bad_files(place, (f"fields/{shard}.parquet" for shard in shards), MOST_BAD)
     return Gathered(
         status, chosen.rows(), reasons, bad, months.all(), chosen.trusted, tuple(sorted(chosen.caveats))
@@ -92,17 +93,12 @@ class _Chosen:
         self.trusted: bool | None = None
         self.caveats: set[str] = set()
 
-    def passing(self, slides: Iterator[RecordBatch]) -> Iterator[RecordBatch]:
-        """The same batches, looked at."""
-        for batch in slides:
-            self._take(batch)
-            yield batch
-
     def rows(self) -> tuple[dict[str, Any], ...]:
         """The slides to be shown, in order."""
         return () if self._table is None else tuple(self._table.to_pylist())
 
-    def _take(self, batch: RecordBatch) -> None:
+    def take(self, batch: RecordBatch) -> None:
+        """Look at a batch of slides."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

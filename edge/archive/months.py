@@ -7,11 +7,9 @@ shown; so a median is exact and memory depends on the months, not on the rows.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-from edge.types.problems import UNREADABLE
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch, Table
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
 UNKNOWN = ""
 """Name of the month of what has no date."""
 
-FIELDS = ("slide", "taken_at", "um_per_px", "um_per_px_from", "problems", "sharpness", "brightness")
-SLIDES = ("slide", "cells_counted", "uncertain", "blast_fraction")
+FIELDS = ("taken_at", "um_per_px", "um_per_px_from", "problems", "sharpness", "brightness", "fault")
+SLIDES = ("taken_at", "cells_counted", "uncertain", "blast_fraction")
 """Columns that are read."""
 
 _DIGITS = {"sharpness": 3, "brightness": 3, "um_per_px": 4, "blasts": 3}
@@ -58,44 +56,33 @@ class Month:
 
 @dataclass
 class Months:
-    """Gathers months; `fields` before `slides` of the same shard."""
+    """Gathers months."""
 
     _counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _values: dict[tuple[str, str], Counter[float]] = field(default_factory=lambda: defaultdict(Counter))
-    _of_slides: list[Table] = field(default_factory=list)
 
     def fields(self, batch: RecordBatch) -> None:
         """Take a batch of fields, with the columns `FIELDS`."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        month, problems = _month(batch["taken_at"]), batch["problems"]
-        rejected = pc.greater(pc.list_value_length(problems), 0)
-        readable = pc.invert(_has(problems, UNREADABLE))
-        self._add(pa.table({"month": month, "rejected": pc.cast(rejected, pa.int64())}), "fields")
+        month, readable = _month(batch["taken_at"]), batch["fault"].is_null()
+        rejected = pc.cast(pc.greater(pc.list_value_length(batch["problems"]), 0), pa.int64())
+        self._add(pa.table({"month": month, "rejected": rejected}), "fields")
         for measure in ("sharpness", "brightness"):
             self._spread(measure, month, pc.if_else(readable, batch[measure], None))
-        measured = pc.not_equal(batch["um_per_px_from"], "nominal")
-        self._spread("um_per_px", month, pc.if_else(pc.and_(measured, readable), batch["um_per_px"], None))
-        first = pa.table({"slide": batch["slide"], "month": month}).group_by("slide")
-        self._of_slides.append(_renamed(first.aggregate([("month", "min")]), month_min="month"))
+        measured = pc.and_(readable, pc.not_equal(batch["um_per_px_from"], "nominal"))
+        self._spread("um_per_px", month, pc.if_else(measured, batch["um_per_px"], None))
 
-    def slides(self, batches: Iterable[RecordBatch]) -> None:
-        """Take the slides of the shard whose fields were taken, with the columns `SLIDES`."""
+    def slides(self, batch: RecordBatch) -> None:
+        """Take a batch of slides, with the columns `SLIDES`."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if not self._of_slides:
-            return
-        months = pa.concat_tables(self._of_slides).group_by("slide").aggregate([("month", "min")])
-        months = _renamed(months, month_min="month").combine_chunks()
-        self._of_slides = []
-        for batch in batches:
-            place = pc.index_in(batch["slide"], months["slide"].combine_chunks())
-            month = pc.fill_null(months["month"].combine_chunks().take(place), UNKNOWN)
-            counts = {name: pc.fill_null(batch[name], 0) for name in ("cells_counted", "uncertain")}
-            self._add(pa.table({"month": month, **counts}), "slides")
-            self._spread("blasts", month, batch["blast_fraction"])
+        month = _month(batch["taken_at"])
+        counts = {name: pc.cast(batch[name], pa.int64()) for name in ("cells_counted", "uncertain")}
+        self._add(pa.table({"month": month, **counts}), "slides")
+        self._spread("blasts", month, batch["blast_fraction"])
 
     def all(self) -> tuple[Month, ...]:
         """In order; what has no date comes last."""
@@ -140,20 +127,6 @@ def _month(taken_at: Array[Any]) -> Array[Any]:
 
     dated = pc.match_substring_regex(taken_at, _DATE)
     return pc.if_else(pc.fill_null(dated, False), pc.utf8_slice_codeunits(taken_at, 0, 7), UNKNOWN)
-
-
-def _has(problems: Array[Any], kind: str) -> Array[Any]:
-    """(n,) which rows of lists hold such a problem."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    such = pc.starts_with(pc.list_flatten(problems), kind)
-    rows = pc.list_parent_indices(problems).filter(such)
-    return pc.is_in(pa.array(range(len(problems)), rows.type), value_set=rows)
-
-
-def _renamed(table: Table, **names: str) -> Table:
-    return table.rename_columns([names.get(name, name) for name in table.column_names])
 
 
 def _median(values: Counter[float]) -> float | None:

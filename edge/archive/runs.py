@@ -27,7 +27,7 @@ class Run:
     ----------
     started : UTC, ISO 8601. address : of the cluster, as it was given.
     host, process : where the command runs, and what it is called there (`edge.machine.processes`).
-    fields : that earlier runs had done, so that this one's rate can be told.
+    fields : pictures of the plan that earlier runs had done, so that this one's rate can be told.
     ended, how : UTC, ISO 8601, and in a few words; None while it runs, or where it was cut off.
     """
 

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from edge.archive.place import ArchiveError, Place
-from edge.types.problems import UNREADABLE
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -57,15 +56,9 @@ def bad_files(place: Place, names: Iterable[str], most: int) -> tuple[BadFile, .
 
 
 def _bad_files(place: Place, name: str) -> Iterator[BadFile]:
-    import pyarrow.compute as pc
-
     try:
-        for batch in batches(place, name, ("source", "slide", "problems")):
-            problems = batch["problems"]
-            bad = pc.starts_with(pc.list_flatten(problems), UNREADABLE)
-            for row in batch.take(pc.list_parent_indices(problems).filter(bad)).to_pylist():
-                why = next(one for one in row["problems"] if one.startswith(UNREADABLE))
-                reason = why.removeprefix(UNREADABLE).removeprefix(": ") or UNREADABLE
-                yield BadFile(row["source"], row["slide"], reason)
+        for batch in batches(place, name, ("source", "slide", "fault")):
+            for row in batch.filter(batch["fault"].is_valid()).to_pylist():
+                yield BadFile(row["source"], row["slide"], row["fault"])
     except FileNotFoundError:  # its shard was put together meanwhile
         return

@@ -6,17 +6,16 @@ run writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import reduce
-from operator import add
 from typing import Any
 
 from edge.archive import runs
 from edge.archive.done import Done
 from edge.archive.order import Order
 from edge.archive.place import ArchiveError, Place
-from edge.archive.plan import Plan
+from edge.archive.plan import Plan, tasks_of
 from edge.archive.runs import Run
 from edge.archive.scan import BadFile, bad_files
 from edge.files.text import printable
@@ -24,6 +23,7 @@ from edge.files.text import printable
 SHOWN = 5
 """Bad files, and reasons for what was left out, that are named; the rest are counted."""
 
+_PART = re.compile(r"done/\d+\.json|work/\d+/\d+\.json")
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -36,7 +36,7 @@ class Status:
     place : its address. order : what it is made with.
     plan : what is to be done, None while the input is still being listed.
     run, state : the last run and what has become of it; None where none began.
-    done : of all tasks that are done. shards : how many of the plan are whole.
+    done : of all tasks that are done. pictures, shards : how many of the plan's are done.
     bad : the first files that could not be read.
     rate : fields a second in this run, None where nothing is known of it yet, or no longer.
     left_s : seconds until all is done, at this rate; None where none is known.
@@ -48,6 +48,7 @@ class Status:
     run: Run | None
     state: runs.State | None
     done: Done
+    pictures: int
     shards: int
     bad: tuple[BadFile, ...]
     rate: float | None
@@ -71,40 +72,80 @@ def of(place: Place) -> Status:
         what = "is no archive's output" if place.has("") else "does not exist"
         raise ArchiveError(f"{place.address}: {what}; give the --out of an edge-archive run")
     plan, run = Plan.read(place), Run.last(place)
-    parts, shards = _parts(place)
-    done = reduce(add, parts.values(), Done())
+    parts = _parts(place)
+    pictures = _pictures(place, plan, parts)
     state = run.state if run else None
-    rate = None
-    if run is not None and state in ("under way", "elsewhere", "ended"):
-        seconds = run.seconds()
-        rate = (done.fields - run.fields) / seconds if seconds and done.fields > run.fields else None
-    under_way = rate is not None and plan is not None and state in ("under way", "elsewhere")
-    left_s = (plan.fields - done.fields) / rate if under_way and plan and rate else None
-    faulty = (name for name, part in parts.items() if part.faults)
-    return Status(
-        place.address, order, plan, run, state, done, shards, bad_files(place, faulty, SHOWN), rate, left_s
-    )
+    rate = left_s = None
+    if run is not None and state != "cut off" and pictures > run.fields:
+        rate = (pictures - run.fields) / max(run.seconds(), 1e-3)
+        left_s = (plan.fields - pictures) / rate if plan and state != "ended" else None
+    bad = bad_files(place, (part.table for part in parts if part.done.faults), SHOWN)
+    shards = sum(part.task is None for part in parts)
+    done = sum((part.done for part in parts), Done())
+    return Status(place.address, order, plan, run, state, done, pictures, shards, bad, rate, left_s)
 
 
-def _parts(place: Place) -> tuple[dict[str, Done], int]:
-    """What is done, by the table that has its fields; and how many shards of it are whole.
+def pictures_done(place: Place, plan: Plan) -> int:
+    """How many of the plan's pictures are done."""
+    return _pictures(place, plan, _parts(place))
 
-    What is under way is listed before what is whole: a shard that is put together meanwhile is seen
+
+@dataclass(frozen=True)
+class _Part:
+    """A shard that is whole, or a task that is done of another one."""
+
+    shard: int
+    task: int | None
+    done: Done
+
+    @property
+    def table(self) -> str:
+        """Of its fields."""
+        if self.task is None:
+            return f"fields/{self.shard:05d}.parquet"
+        return f"work/{self.shard:05d}/{self.task:06d}.fields.parquet"
+
+
+def _parts(place: Place) -> list[_Part]:
+    """What is done.
+
+    What is under way is listed before what is whole: a shard that is put together meanwhile is then seen
     twice and told once, instead of never.
     """
-    tasks = {f"work/{shard}/{name}" for shard in place.names("work") for name in place.names(f"work/{shard}")}
-    whole = {f"done/{name}" for name in place.names("done")}
+    tasks = [f"work/{shard}/{name}" for shard in place.names("work") for name in place.names(f"work/{shard}")]
+    whole = [f"done/{name}" for name in place.names("done")]
     shards = {name.removeprefix("done/").removesuffix(".json") for name in whole}
-    tasks = {name for name in tasks if name.split("/")[1] not in shards}
-    found = {}
-    for name in sorted(name for name in whole | tasks if name.endswith(".json")):
-        kind, rest = name.removesuffix(".json").split("/", 1)
-        table = f"fields/{rest}.parquet" if kind == "done" else f"work/{rest}.fields.parquet"
-        try:
-            found[table] = Done.read(place, name)
-        except FileNotFoundError:  # of a task whose shard was put together just now: the next look has it
-            continue
-    return found, len(shards)
+    names = sorted([*whole, *(name for name in tasks if name.split("/")[1] not in shards)])
+    paths = {place.path(name): name for name in names if _PART.fullmatch(name)}
+    # all at once: object storage answers many questions in the time of one
+    found = place.files.cat(list(paths), on_error="omit") if paths else {}
+    return [_part(place, paths[path], content) for path, content in sorted(found.items())]
+
+
+def _part(place: Place, name: str, content: bytes) -> _Part:
+    numbers = [int(number) for number in name.removesuffix(".json").split("/")[1:]]
+    try:
+        return _Part(numbers[0], numbers[1] if len(numbers) > 1 else None, Done.decoded(content))
+    except ValueError as error:
+        raise ArchiveError(
+            f"{place.address}: {name} cannot be read ({error}); remove it and run again: it is done again"
+        ) from None
+
+
+def _pictures(place: Place, plan: Plan | None, parts: Sequence[_Part]) -> int:
+    """Of the plan, done: rows of `fields` may be more, for each page of a file is one."""
+    if plan is None:
+        return 0
+    of_shards = {shard.number: shard.fields for shard in plan.shards}
+    of_tasks = {
+        (task.shard, task.number): task.fields
+        for shard in {part.shard for part in parts if part.task is not None}
+        for task in tasks_of(place, shard)
+    }
+    return sum(
+        of_shards.get(part.shard, 0) if part.task is None else of_tasks.get((part.shard, part.task), 0)
+        for part in parts
+    )
 
 
 def lines(status: Status) -> list[str]:
@@ -127,12 +168,13 @@ def record(status: Status) -> dict[str, Any]:
         "whole": status.whole,
         "run": None if run is None else {key: getattr(run, key) for key in _RUN},
         "fields": done.fields,
-        "fields_planned": plan.fields if plan else None,
+        "pictures": status.pictures,
+        "pictures_planned": plan.fields if plan else None,
         "slides": done.slides,
         "slides_planned": plan.slides if plan else None,
         "shards": status.shards,
         "shards_planned": len(plan.shards) if plan else None,
-        "fields_per_s": None if status.rate is None else round(status.rate, 3),
+        "pictures_per_s": None if status.rate is None else round(status.rate, 3),
         "left_s": None if status.left_s is None else round(status.left_s),
         "rejected": done.rejected,
         "repeated": done.repeated,
@@ -141,7 +183,7 @@ def record(status: Status) -> dict[str, Any]:
         "faults": done.faults,
         "bad": [asdict(one) for one in status.bad],
         "left_out": [asdict(one) for one in plan.left_out] if plan else [],
-        "nodes": {name: dict(node) for name, node in sorted(done.nodes.items())},
+        "nodes": {name: asdict(work) for name, work in sorted(done.by_node.items())},
     }
 
 
@@ -178,8 +220,9 @@ def _far(status: Status) -> Iterator[tuple[str, str]]:
     if plan is None:
         yield "done", "nothing; the input is being listed" if status.state == "under way" else "nothing"
         return
-    share = f" ({done.fields / plan.fields * 100:.1f}%)" if plan.fields else ""
-    yield "fields", f"{done.fields:,} of {plan.fields:,}{share}"
+    share = f" ({status.pictures / plan.fields * 100:.1f}%)" if plan.fields else ""
+    more = f", with all their pages {done.fields:,}" if done.fields > status.pictures else ""
+    yield "fields", f"{status.pictures:,} of {plan.fields:,}{share}{more}"
     yield "slides", f"{done.slides:,} of {plan.slides:,}"
     yield "shards", f"{status.shards:,} of {len(plan.shards):,}"
     if status.rate is not None:
@@ -214,9 +257,9 @@ def _missing(status: Status) -> Iterator[tuple[str, str]]:
 
 
 def _nodes(status: Status) -> Iterator[tuple[str, str]]:
-    for i, (name, node) in enumerate(sorted(status.done.nodes.items())):
-        rate = f", {node['fields'] / node['seconds']:.2f} fields/s a worker" if node["seconds"] else ""
-        yield "" if i else "nodes", f"{name}: {node['fields']:,.0f} fields{rate}"
+    for i, (name, work) in enumerate(sorted(status.done.by_node.items())):
+        rate = f", {work.fields / work.seconds:.2f} fields/s a worker" if work.seconds else ""
+        yield "" if i else "nodes", f"{name}: {work.fields:,} fields{rate}"
 
 
 def duration(seconds: float) -> str:
