@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil, floor, log10
 
 from edge.archive.drift import unbroken
 from edge.archive.months import Month
@@ -40,17 +41,18 @@ class Series:
 
 def chart(series: Series) -> Drawing:
     """The series as a line on the band of what is usual; months off it are red and larger."""
-    low, high = _range(series)
-    axes = _Axes(len(series.months), low, high)
+    axes = _Axes(len(series.months), tuple(_ticks(series)))
     shapes: list[Shape] = list(_frame(series, axes))
     for first, end in unbroken(series.months):
         shapes += _line(series, axes, first, end)
     return Drawing(_WIDE, _HIGH, tuple(shapes), _alt(series))
 
 
-def bar(share: float, words: str, alarm: bool = False) -> Drawing:
-    """A share of a whole, 0 to 1, as a bar; what is not nothing is seen."""
-    long = max(share * _BAR_WIDE, 1.0 if share else 0.0)
+def bar(share: float, words: str, *, alarm: bool = False) -> Drawing | str:
+    """A share of a whole, 0 to 1, as a bar; nothing for nothing, and what is more is seen."""
+    if not share:
+        return ""
+    long = max(share * _BAR_WIDE, 1.0)
     shapes = [
         Box(0, 2, long, _BAR_HIGH - 4, fill=ALARM if alarm else _LINE),
         Stroke(0, 0, 0, _BAR_HIGH, FAINT, 0.5),
@@ -60,33 +62,38 @@ def bar(share: float, words: str, alarm: bool = False) -> Drawing:
 
 @dataclass(frozen=True)
 class _Axes:
+    """Where months and values lie; `ticks` are the values marked, the axis goes from the first to the last."""
+
     n: int
-    low: float
-    high: float
+    ticks: tuple[float, ...]
 
     def x(self, i: int) -> float:
         return _LEFT + 4 + (_WIDE - _LEFT - _RIGHT - 8) * (i / (self.n - 1) if self.n > 1 else 0.5)
 
     def y(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
+        share = (value - self.ticks[0]) / (self.ticks[-1] - self.ticks[0])
         return _HIGH - _BOTTOM - (_HIGH - _TOP - _BOTTOM) * share
 
 
-def _range(series: Series) -> tuple[float, float]:
-    """Of the axis: what there is, and somewhat more."""
+def _ticks(series: Series) -> Iterator[float]:
+    """Round numbers that hold all there is, three to five of them."""
     seen = [value for value in (*series.values, *(series.band or ())) if value is not None]
     low, high = min(seen, default=0.0), max(seen, default=1.0)
-    room = (high - low) * 0.08 or abs(high) * 0.05 or 1.0
-    return (0.0 if series.zero else max(low - room, 0.0) if low >= 0 else low - room), high + room
+    low = 0.0 if series.zero else low
+    room = (high - low) or abs(high) or 1.0
+    power = 10.0 ** floor(log10(room / 2))
+    step = max(part * power for part in (1, 2, 2.5, 5, 10) if part * power <= room / 2 * (1 + 1e-9))
+    first = floor(low / step + 1e-9)
+    yield from (i * step for i in range(first, max(ceil(high / step - 1e-9), first + 1) + 1))
 
 
 def _frame(series: Series, axes: _Axes) -> Iterator[Shape]:
     right, bottom = _WIDE - _RIGHT, _HIGH - _BOTTOM
     if series.band is not None:
-        low, high = (min(max(end, axes.low), axes.high) for end in series.band)
+        low, high = series.band
         yield Box(_LEFT, axes.y(high), right - _LEFT, max(axes.y(low) - axes.y(high), 1), fill=_BAND)
     yield Stroke(_LEFT, bottom, right, bottom, FAINT, 0.6)
-    for value in (axes.low, (axes.low + axes.high) / 2, axes.high):
+    for value in axes.ticks:
         y = axes.y(value)
         yield Stroke(_LEFT - 2.5, y, _LEFT, y, FAINT, 0.6)
         yield Letters(_LEFT - 4, y + 2.8, series.told(value), _LETTERS, "end", INK)

@@ -3,7 +3,7 @@
 A month departs from a measure's median over the months by more than three robust standard deviations
 (1.4826 times the median absolute deviation: Rousseeuw and Croux, J Am Stat Assoc 88:1273, 1993), to which
 comes, of a share, what chance does in so many. A trend is found by the test of Mann and Kendall (Mann,
-Econometrica 13:245, 1945) at p < 0.001, for six measures are tested at once. Neither speaks below what would
+Econometrica 13:245, 1945) at p < 0.001, for seven measures are tested at once. Neither speaks below what would
 matter to a reader.
 """
 
@@ -33,8 +33,9 @@ class Measure:
     Attributes
     ----------
     name : of `Month`'s attribute. title : for people, with its unit.
-    least : a difference that would matter; of its median where `relative`. of : attribute with the number
-        of what a share is of; None for what is no share.
+    least : a difference that would matter; of its median where `relative`.
+    of : attribute with the number of what a share is of; None for what is no share.
+    plural : the title is.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Measure:
     least: float
     relative: bool = False
     of: str | None = None
+    plural: bool = False
 
     def at(self, month: Month) -> float | None:
         """Its value in a month."""
@@ -61,9 +63,10 @@ MEASURES = (
     Measure("sharpness", "Sharpness", 0.02),
     Measure("brightness", "Brightness", 0.02),
     Measure("um_per_px", "µm per pixel", 0.02, relative=True),
-    Measure("rejected", "Fields turned down", 0.02, of="fields"),
-    Measure("uncertain", "Uncertain cells", 0.02, of="cells"),
-    Measure("blasts", "Blasts, of the middle slide", 0.01),
+    Measure("rejected", "Fields turned down", 0.02, of="fields", plural=True),
+    Measure("uncertain", "Uncertain cells", 0.02, of="cells", plural=True),
+    Measure("blasts", "Blasts on the middle slide", 0.01, plural=True),
+    Measure("asking", "Slides that need somebody", 0.05, of="slides", plural=True),
 )
 
 

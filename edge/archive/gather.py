@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edge.archive.months import FIELDS, SLIDES, Month, Months
+from edge.archive.months import FIELDS, SLIDES, SOMEBODY, Month, Months
 from edge.archive.place import Place
 from edge.archive.scan import BadFile, bad_files, batches
 from edge.archive.status import Status, of
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 MOST_SLIDES, MOST_BAD = 200, 50
 """Slides that need somebody, and bad files, that are named; the rest are counted."""
-
-SOMEBODY = ("refer", "read-film")
-"""Findings with which somebody has to look at the slide."""
 
 SHOWN = (
     "slide", "finding", "blast_fraction_corrected", "blast_interval_corrected", "cells_counted",
@@ -105,7 +102,7 @@ class _Chosen:
         for trusted in pc.unique(batch["trusted"]).to_pylist():
             self.trusted = trusted if self.trusted is None else self.trusted and trusted
         self.caveats.update(pc.unique(pc.list_flatten(batch["caveats"])).to_pylist())
-        asked = pc.is_in(batch["finding"], value_set=pa.array(SOMEBODY, batch["finding"].type))
+        asked = pc.is_in(batch["finding"], value_set=pa.array(SOMEBODY))
         found = pa.table(batch.filter(asked).select(list(SHOWN)))
         tables = [found] if self._table is None else [self._table, found]
         order = [("blast_fraction_corrected", "descending"), ("finding", "descending"), ("slide", "ascending")]

@@ -85,7 +85,7 @@ def _departure(departure: Departure) -> str:
     low, high = measure.told(min(values)), measure.told(max(values))
     was = low if low == high else f"{low} to {high}"
     side = "high" if values[0] > departure.usual.middle else "low"
-    verb = "were" if measure.title.endswith(("s", "down")) else "was"
+    verb = "were" if measure.plural else "was"
     return f"{when} {_within(measure)} {verb} {side}: {was}, usually {measure.told(departure.usual.middle)}."
 
 
@@ -138,4 +138,4 @@ def _table(months: Sequence[Month]) -> Table:
             cells.append(measure.told(measure.at(month)) + (" ▲" if up else " ▼" if off else ""))
             heavy |= {i} if off else set()
         rows.append((month.name or "not known", f"{month.slides:,}", f"{month.fields:,}", *cells))
-    return Table(header, tuple(rows), (0.12, 0.09, 0.1, *[0.69 / 6] * 6), frozenset(heavy))
+    return Table(header, tuple(rows), (0.11, 0.08, 0.09, *[0.72 / len(MEASURES)] * len(MEASURES)), frozenset(heavy))

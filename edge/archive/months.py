@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch, Table
 
+SOMEBODY = ("refer", "read-film")
+"""Findings with which somebody has to look at the slide."""
+
 UNKNOWN = ""
 """Name of the month of what has no date."""
 
 FIELDS = ("taken_at", "um_per_px", "um_per_px_from", "problems", "sharpness", "brightness", "fault")
-SLIDES = ("taken_at", "cells_counted", "uncertain", "blast_fraction")
+SLIDES = ("taken_at", "cells_counted", "uncertain", "blast_fraction", "finding")
 """Columns that are read."""
 
 _DIGITS = {"sharpness": 3, "brightness": 3, "um_per_px": 4, "blasts": 3}
@@ -37,6 +40,7 @@ class Month:
     sharpness, brightness : medians over its readable fields, 0 to 1.
     um_per_px : median over those whose scale somebody gave or measured, µm.
     cells : leukocytes counted, and those left out as uncertain. uncertain : share of the latter, 0 to 1.
+    asking : share of its slides that need somebody, by their finding, 0 to 1.
     blasts : median over slides of the share of blasts as counted, 0 to 1: one patient does not move it.
 
     None where there is nothing to tell it by.
@@ -52,6 +56,7 @@ class Month:
     cells: int
     uncertain: float | None
     blasts: float | None
+    asking: float | None
 
 
 @dataclass
@@ -81,7 +86,8 @@ class Months:
 
         month = _month(batch["taken_at"])
         counts = {name: pc.cast(batch[name], pa.int64()) for name in ("cells_counted", "uncertain")}
-        self._add(pa.table({"month": month, **counts}), "slides")
+        asking = pc.is_in(batch["finding"], value_set=pa.array(SOMEBODY))
+        self._add(pa.table({"month": month, "asking": pc.cast(asking, pa.int64()), **counts}), "slides")
         self._spread("blasts", month, batch["blast_fraction"])
 
     def all(self) -> tuple[Month, ...]:
@@ -100,6 +106,7 @@ class Months:
             cells,
             counts["uncertain"] / cells if cells else None,
             _median(self._values[name, "blasts"]),
+            counts["asking"] / counts["slides"] if counts["slides"] else None,
         )
 
     def _add(self, table: Table, rows: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge.archive.charts import bar
-from edge.archive.gather import MOST_BAD, MOST_SLIDES, SOMEBODY, Gathered
+from edge.archive.gather import MOST_BAD, MOST_SLIDES, Gathered
 from edge.archive.monthly import monthly
+from edge.archive.months import SOMEBODY
 from edge.archive.runs import now
 from edge.archive.status import duration
 from edge.report.pages.blocks import Block, Facts, Pages, Section, Table, Text
@@ -38,9 +39,10 @@ def pages(gathered: Gathered) -> Pages:
             Section("outcomes", "Slides that need somebody", tuple(_slides(gathered))),
             Section("quality", "Quality of the fields", tuple(_quality(gathered))),
             monthly(gathered.months),
-            Section("made-with", "Model and program", (Facts(tuple(_made_with(gathered))),), together=True),
+            Section("bad-files", "Files that could not be read", tuple(_bad_files(gathered))),
             Section("nodes", "Machines", tuple(_nodes(gathered)), together=True),
             Section("left-out", "What was left out", tuple(_left_out(gathered))),
+            Section("made-with", "Model and program", (Facts(tuple(_made_with(gathered))),), together=True),
         ),
     )
 
@@ -77,7 +79,7 @@ def _outcomes(gathered: Gathered, slides: int) -> Table:
             called(kind),
             f"{(n := findings.get(kind, 0)):,}",
             percent(n / slides),
-            bar(n / slides, f"{called(kind)}: {percent(n / slides)}", kind in SOMEBODY),
+            bar(n / slides, f"{called(kind)}: {percent(n / slides)}", alarm=kind in SOMEBODY),
             _MEANING.get(kind, ""),
         )
         for kind in kinds
@@ -160,11 +162,15 @@ def _quality(gathered: Gathered) -> Iterator[Block]:
         frozenset({0}),
     )
     yield Text("A field may be turned down for several reasons. What is turned down is never counted.", "small")
-    if not done.faults:
+
+
+def _bad_files(gathered: Gathered) -> Iterator[Block]:
+    faults = gathered.status.done.faults
+    if not faults:
         yield Text("Every file could be read.")
         return
-    first = f"; the first {MOST_BAD}" if done.faults > MOST_BAD else ""
-    yield Text(f"{done.faults:,} files or pages of them could not be read{first}:", "strong")
+    first = f"; the first {MOST_BAD} of them" if faults > MOST_BAD else ""
+    yield Text(f"{faults:,} {'picture' if faults == 1 else 'pictures'}, counted as turned down{first}:")
     yield Table(
         ("File", "Slide", "Why"),
         tuple((said(bad.source), said(bad.slide), said(bad.reason)) for bad in gathered.bad),
