@@ -20,6 +20,7 @@ class Order:
     ----------
     source : the input, as it was given.
     bundle, bundle_sha256 : the model's name and version, and the hash of its file.
+    trusted, caveats : what the machine that began knows of the model, which workers need not know.
     version : of the program.
     precision : of the networks, the same on every node, for another gives other last digits.
     um_per_px : physical size of a pixel where the input does not say; None measures it from red cells.
@@ -34,6 +35,8 @@ class Order:
     bundle: str
     bundle_sha256: str
     version: str
+    trusted: bool = False
+    caveats: tuple[str, ...] = ()
     precision: Literal["int8", "fp32"] = "fp32"
     um_per_px: float | None = None
     specimen: str = "blood"
@@ -54,7 +57,7 @@ class Order:
         """
         try:
             found = strictjson.read(place.read(FILE)).values
-            return cls(**found)
+            return cls(**found | {"caveats": tuple(found.get("caveats", ()))})
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:

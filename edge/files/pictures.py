@@ -43,15 +43,26 @@ def pages(path: Path) -> Iterator[U8 | str]:
     There is at least one item, and no content of a file raises.
     """
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            yield f"is {_KINDS.get(stat.S_IFMT(mode), 'something else')} and no file"
-            return
-        # a pipe may have taken the file's place meanwhile: without O_NONBLOCK opening it would wait for ever
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            yield from _pages(file, path.suffix.lower())
+        with opened(path) as file:
+            yield from pages_of(file, path.suffix.lower())
+    except ValueError as error:
+        yield str(error)
     except OSError as error:
         yield f"the file cannot be read: {error.strerror or error}"
+
+
+def opened(path: Path) -> io.BufferedReader:
+    """A file to read from, without waiting for what is none.
+
+    Raises
+    ------
+    OSError : it cannot be opened. ValueError : it is no file; says what it is.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"is {_KINDS.get(stat.S_IFMT(mode), 'something else')} and no file")
+    # a pipe may have taken the file's place meanwhile: without O_NONBLOCK opening it would wait for ever
+    return open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
 def decode(data: bytes) -> U8:
@@ -61,13 +72,19 @@ def decode(data: bytes) -> U8:
     ------
     ValueError : the file is empty, cut short, damaged, too large, or nothing that is read; says which.
     """
-    first = next(_pages(io.BytesIO(data), ""))
+    first = next(pages_of(io.BytesIO(data), ""))
     if isinstance(first, str):
         raise ValueError(first)
     return first
 
 
-def _pages(file: BinaryIO, suffix: str) -> Iterator[U8 | str]:
+def pages_of(file: BinaryIO, suffix: str) -> Iterator[U8 | str]:
+    """As `pages`, of a file that is open at its beginning; `suffix` is that of its name, in lower case.
+
+    Raises
+    ------
+    OSError : it cannot be read.
+    """
     try:
         pictures = kinds.reader_of(file.read(kinds.HEAD_BYTES), suffix)(file)
         yield next(pictures, "the file is damaged: there is no picture in it")

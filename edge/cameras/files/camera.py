@@ -144,7 +144,7 @@ class FileCamera:
     def _of_listing(self, listing: Listing) -> Iterator[Picture]:
         for name in listing.names:
             self._begun.append(self._index)
-            yield from _numbered(shown(name), pages(listing.root / name))
+            yield from numbered(shown(name), pages(listing.root / name))
 
     def _of_file(self, path: Path) -> Iterator[Picture]:
         """The pictures of a file that is given by itself; raises CameraError where it has none."""
@@ -154,7 +154,7 @@ class FileCamera:
         pictures = (
             ((source, content) for content in pictures_of(path))
             if _holds_video(path)
-            else _numbered(source, pages(path))
+            else numbered(source, pages(path))
         )
         first = next(pictures, None)
         if first is None:
@@ -186,8 +186,8 @@ def _give() -> str:
     return f"images end in {' '.join(readable())}, and videos, given one by one, in {' '.join(kinds.VIDEOS)}"
 
 
-def _numbered(source: str, contents: Iterator[U8 | str]) -> Iterator[Picture]:
-    """The pictures of a file, numbered from 1 where there are several."""
+def numbered(source: str, contents: Iterator[U8 | str]) -> Iterator[Picture]:
+    """The pictures of a file, their sources numbered from the second on where there are several."""
     number = 1
     content: U8 | str | None = next(contents, "the file holds no picture")
     while content is not None:
