@@ -53,16 +53,13 @@ def bar(share: float, words: str, *, alarm: bool = False) -> Drawing | str:
     if not share:
         return ""
     long = max(share * _BAR_WIDE, 1.0)
-    shapes = [
-        Box(0, 2, long, _BAR_HIGH - 4, fill=ALARM if alarm else _LINE),
-        Stroke(0, 0, 0, _BAR_HIGH, FAINT, 0.5),
-    ]
-    return Drawing(_BAR_WIDE, _BAR_HIGH, tuple(shapes), words)
+    filled = Box(0, 2, long, _BAR_HIGH - 4, fill=ALARM if alarm else _LINE)
+    return Drawing(_BAR_WIDE, _BAR_HIGH, (filled, Stroke(0, 0, 0, _BAR_HIGH, FAINT, 0.5)), words)
 
 
 @dataclass(frozen=True)
 class _Axes:
-    """Where months and values lie; `ticks` are the values marked, the axis goes from the first to the last."""
+    """Where months and values lie; `ticks` are the values marked, from one end of the axis to the other."""
 
     n: int
     ticks: tuple[float, ...]
@@ -140,5 +137,3 @@ def short(number: float | None) -> str:
         if abs(number) >= size:
             return f"{number / size:.3g}{unit}"
     return f"{number:.3g}"
-
-

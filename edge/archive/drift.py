@@ -3,8 +3,8 @@
 A month departs from a measure's median over the months by more than three robust standard deviations
 (1.4826 times the median absolute deviation: Rousseeuw and Croux, J Am Stat Assoc 88:1273, 1993), to which
 comes, of a share, what chance does in so many. A trend is found by the test of Mann and Kendall (Mann,
-Econometrica 13:245, 1945) at p < 0.001, for seven measures are tested at once. Neither speaks below what would
-matter to a reader.
+Econometrica 13:245, 1945) at p < 0.001, for seven measures are tested at once. Neither speaks below what
+would matter to a reader.
 """
 
 from __future__ import annotations

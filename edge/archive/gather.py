@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edge.archive.done import Done, total
 from edge.archive.months import FIELDS, SLIDES, SOMEBODY, Month, Months
 from edge.archive.place import Place
-from edge.archive.scan import BadFile, bad_files, batches
+from edge.archive.scan import BadFile, bad_files, rows
+from edge.archive.shards import done_of
 from edge.archive.status import Status, of
 from edge.types.problems import kind_of
 
@@ -24,6 +26,8 @@ SHOWN = (
 )  # fmt: skip
 """Columns of those slides."""
 
+_ORDER = [("blast_fraction_corrected", "descending"), ("finding", "descending"), ("slide", "ascending")]
+
 
 @dataclass(frozen=True)
 class Gathered:
@@ -31,7 +35,8 @@ class Gathered:
 
     Attributes
     ----------
-    status : how far it is, what was found, which nodes did it.
+    status : how far it is.
+    done : numbers of the shards that are whole, which all else here is of.
     slides : those that need somebody: rows with the columns `SHOWN`, the largest corrected fraction first.
     reasons : why fields were turned down -> how many; one may have several.
     bad : the first files that could not be read.
@@ -40,6 +45,7 @@ class Gathered:
     """
 
     status: Status
+    done: Done
     slides: tuple[dict[str, Any], ...]
     reasons: Counter[str]
     bad: tuple[BadFile, ...]
@@ -57,18 +63,19 @@ def gather(place: Place) -> Gathered:
     """
     status = of(place)
     shards = sorted(name.removesuffix(".json") for name in place.names("done") if name.endswith(".json"))
+    done = total({shard: done for shard in shards if (done := done_of(place, int(shard))) is not None})
     months, reasons, chosen = Months(), Counter[str](), _Chosen()
     for shard in shards:
-        for batch in batches(place, f"fields/{shard}.parquet", FIELDS):
+        for batch in rows(place, f"fields/{shard}.parquet", FIELDS):
             months.fields(batch)
             reasons.update(_reasons(batch))
         columns = tuple(dict.fromkeys([*SLIDES, *SHOWN, "trusted", "caveats"]))
-        for batch in batches(place, f"slides/{shard}.parquet", columns):
+        for batch in rows(place, f"slides/{shard}.parquet", columns):
             months.slides(batch)
             chosen.take(batch)
     bad = bad_files(place, (f"fields/{shard}.parquet" for shard in shards), MOST_BAD)
     return Gathered(
-        status, chosen.rows(), reasons, bad, months.all(), chosen.trusted, tuple(sorted(chosen.caveats))
+        status, done, chosen.rows(), reasons, bad, months.all(), chosen.trusted, tuple(sorted(chosen.caveats))
     )
 
 
@@ -105,5 +112,4 @@ class _Chosen:
         asked = pc.is_in(batch["finding"], value_set=pa.array(SOMEBODY))
         found = pa.table(batch.filter(asked).select(list(SHOWN)))
         tables = [found] if self._table is None else [self._table, found]
-        order = [("blast_fraction_corrected", "descending"), ("finding", "descending"), ("slide", "ascending")]
-        self._table = pa.concat_tables(tables).sort_by(order).slice(0, MOST_SLIDES).combine_chunks()
+        self._table = pa.concat_tables(tables).sort_by(_ORDER).slice(0, MOST_SLIDES).combine_chunks()

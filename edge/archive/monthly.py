@@ -51,7 +51,8 @@ def _said(months: Sequence[Month]) -> Iterator[Block]:
     n = len(judged(months))
     if n < FEWEST_MONTHS:
         yield Text(
-            f"{n} months have {FEWEST_FIELDS} fields or more; {FEWEST_MONTHS} are needed to say what is usual."
+            f"{n} {'month has' if n == 1 else 'months have'} {FEWEST_FIELDS} fields or more; "
+            f"{FEWEST_MONTHS} are needed to say what is usual."
         )
         return
     found = departures(months)
@@ -66,14 +67,14 @@ def _said(months: Sequence[Month]) -> Iterator[Block]:
         yield Text("No month departs from the others, and nothing rises or falls over the months.")
     else:
         yield Text(
-            "Find out what changed then: stain, microscope, camera, light, patients. Findings of those months "
-            "rest on pictures unlike the others."
+            "Find out what changed then: stain, microscope, camera, light, patients. Findings of those "
+            "months rest on pictures unlike the others."
         )
     yield Text(
         f"A month departs if it lies more than {DEVIATIONS:g} robust standard deviations (1.4826 × median "
-        "absolute deviation) off the median of all months, chance in a share's count added, and by as much as "
-        "would matter; a trend is one by the test of Mann and Kendall at p < 0.001. Months with fewer than "
-        f"{FEWEST_FIELDS} fields are not judged. Green: what is usual.",
+        "absolute deviation) off the median of all months, chance in a share's count added, and by as much "
+        "as would matter; a trend is one by the test of Mann and Kendall at p < 0.001. Months with fewer "
+        f"than {FEWEST_FIELDS} fields are not judged. Green: what is usual.",
         "small",
     )
 
@@ -138,4 +139,5 @@ def _table(months: Sequence[Month]) -> Table:
             cells.append(measure.told(measure.at(month)) + (" ▲" if up else " ▼" if off else ""))
             heavy |= {i} if off else set()
         rows.append((month.name or "not known", f"{month.slides:,}", f"{month.fields:,}", *cells))
-    return Table(header, tuple(rows), (0.11, 0.08, 0.09, *[0.72 / len(MEASURES)] * len(MEASURES)), frozenset(heavy))
+    wide = (0.11, 0.08, 0.09, *[0.72 / len(MEASURES)] * len(MEASURES))
+    return Table(header, tuple(rows), wide, frozenset(heavy))

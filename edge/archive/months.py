@@ -40,8 +40,8 @@ class Month:
     sharpness, brightness : medians over its readable fields, 0 to 1.
     um_per_px : median over those whose scale somebody gave or measured, µm.
     cells : leukocytes counted, and those left out as uncertain. uncertain : share of the latter, 0 to 1.
-    asking : share of its slides that need somebody, by their finding, 0 to 1.
     blasts : median over slides of the share of blasts as counted, 0 to 1: one patient does not move it.
+    asking : share of its slides that need somebody, by their finding, 0 to 1.
 
     None where there is nothing to tell it by.
     """
@@ -98,15 +98,17 @@ class Months:
         counts = self._counts[name]
         cells = counts["cells_counted"] + counts["uncertain"]
         return Month(
-            name,
-            counts["fields"],
-            counts["slides"],
-            counts["rejected"] / counts["fields"] if counts["fields"] else None,
-            *(_median(self._values[name, measure]) for measure in ("sharpness", "brightness", "um_per_px")),
-            cells,
-            counts["uncertain"] / cells if cells else None,
-            _median(self._values[name, "blasts"]),
-            counts["asking"] / counts["slides"] if counts["slides"] else None,
+            name=name,
+            fields=counts["fields"],
+            slides=counts["slides"],
+            rejected=counts["rejected"] / counts["fields"] if counts["fields"] else None,
+            sharpness=_median(self._values[name, "sharpness"]),
+            brightness=_median(self._values[name, "brightness"]),
+            um_per_px=_median(self._values[name, "um_per_px"]),
+            cells=cells,
+            uncertain=counts["uncertain"] / cells if cells else None,
+            blasts=_median(self._values[name, "blasts"]),
+            asking=counts["asking"] / counts["slides"] if counts["slides"] else None,
         )
 
     def _add(self, table: Table, rows: str) -> None:

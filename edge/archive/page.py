@@ -11,6 +11,7 @@ from edge.archive.months import SOMEBODY
 from edge.archive.runs import now
 from edge.archive.status import duration
 from edge.report.pages.blocks import Block, Facts, Pages, Section, Table, Text
+from edge.report.pages.drawing import Drawing
 from edge.report.pages.words import between, called, moment, percent, said
 from edge.report.report import RESEARCH_USE
 from edge.types import LeftOut
@@ -23,6 +24,10 @@ _MEANING = {
     "not-readable": "its fields could not be read",
 }
 """Finding -> what it asks for, in the order in which they are shown."""
+
+_SLIDE = (
+    "Slide", "Finding", "Blasts, corrected", "Interval", "As counted", "Leukocytes", "Fields", "Turned down",
+)  # fmt: skip
 
 
 def pages(gathered: Gathered) -> Pages:
@@ -53,15 +58,15 @@ def _essentials(gathered: Gathered) -> Iterator[Block]:
     if not status.whole:
         planned = f" of {status.plan.fields:,}" if status.plan else ""
         yield Text(
-            f"NOT FINISHED: {status.pictures:,}{planned} pictures are screened. This page tells of shards that "
-            "are whole.",
+            f"NOT FINISHED: {status.pictures:,}{planned} pictures are screened. This page tells of the "
+            f"{gathered.done.fields:,} in shards that are whole.",
             "warning",
         )
     if gathered.trusted is False:
         yield Text("The model is NOT signed by a trusted key: not for patients.", "warning")
     for caveat in gathered.caveats:
         yield Text(f"Caveat: model {said(caveat)}", "warning")
-    findings = status.done.findings
+    findings = gathered.done.findings
     slides, asked = sum(findings.values()), sum(findings.get(kind, 0) for kind in SOMEBODY)
     need = "slide needs" if asked == 1 else "slides need"
     yield Text(f"{asked:,} of {slides:,} {need} somebody", "headline")
@@ -72,24 +77,24 @@ def _essentials(gathered: Gathered) -> Iterator[Block]:
 
 
 def _outcomes(gathered: Gathered, slides: int) -> Table:
-    findings = gathered.status.done.findings
+    findings = gathered.done.findings
     kinds = [*_MEANING, *sorted(set(findings) - set(_MEANING))]
     rows = tuple(
-        (
-            called(kind),
-            f"{(n := findings.get(kind, 0)):,}",
-            percent(n / slides),
-            bar(n / slides, f"{called(kind)}: {percent(n / slides)}", alarm=kind in SOMEBODY),
-            _MEANING.get(kind, ""),
-        )
+        (*_counted(called(kind), findings.get(kind, 0), slides, kind in SOMEBODY), _MEANING.get(kind, ""))
         for kind in kinds
     )
     heavy = frozenset(i for i, kind in enumerate(kinds) if kind in SOMEBODY and findings.get(kind))
-    return Table(("Finding", "Slides", "Share", "", "What it means"), rows, (0.2, 0.1, 0.1, 0.25, 0.35), heavy)
+    header = ("Finding", "Slides", "Share", "", "What it means")
+    return Table(header, rows, (0.2, 0.1, 0.1, 0.25, 0.35), heavy)
+
+
+def _counted(name: str, n: int, of: int, alarm: bool = False) -> tuple[str | Drawing, ...]:
+    """A row's name, number, share and bar."""
+    return name, f"{n:,}", percent(n / of), bar(n / of, f"{name}: {percent(n / of)}", alarm=alarm)
 
 
 def _about(gathered: Gathered) -> Iterator[tuple[str, str]]:
-    status, done = gathered.status, gathered.status.done
+    status, done = gathered.status, gathered.done
     yield "Archive", said(status.order.source)
     yield "Screened", f"{done.slides:,} slides, {done.fields:,} fields, {done.cells:,} cells seen"
     dated = [month.name for month in gathered.months if month.name]
@@ -103,7 +108,7 @@ def _about(gathered: Gathered) -> Iterator[tuple[str, str]]:
 
 
 def _slides(gathered: Gathered) -> Iterator[Block]:
-    total = sum(gathered.status.done.findings.get(kind, 0) for kind in SOMEBODY)
+    total = sum(gathered.done.findings.get(kind, 0) for kind in SOMEBODY)
     if not gathered.slides:
         yield Text("None. A finding of no blasts seen does not rule out leukemia.")
         return
@@ -127,11 +132,7 @@ def _slides(gathered: Gathered) -> Iterator[Block]:
         )
         for row in gathered.slides
     )
-    yield Table(
-        ("Slide", "Finding", "Blasts, corrected", "Interval", "As counted", "Leukocytes", "Fields", "Turned down"),
-        rows,
-        (0.25, 0.12, 0.11, 0.15, 0.1, 0.11, 0.08, 0.08),
-    )
+    yield Table(_SLIDE, rows, (0.25, 0.12, 0.11, 0.15, 0.1, 0.11, 0.08, 0.08))
 
 
 def _share(value: float | None) -> str:
@@ -143,7 +144,7 @@ def _interval(ends: list[float] | None) -> str:
 
 
 def _quality(gathered: Gathered) -> Iterator[Block]:
-    done = gathered.status.done
+    done = gathered.done
     if not done.fields:
         yield Text("No field was read.")
         return
@@ -154,18 +155,15 @@ def _quality(gathered: Gathered) -> Iterator[Block]:
     ]
     yield Table(
         ("Fields", "How many", "Share", ""),
-        tuple(
-            (name, f"{n:,}", percent(n / done.fields), bar(n / done.fields, f"{name}: {percent(n / done.fields)}"))
-            for name, n in rows
-        ),
+        tuple(_counted(name, n, done.fields) for name, n in rows),
         (0.4, 0.15, 0.15, 0.3),
         frozenset({0}),
     )
-    yield Text("A field may be turned down for several reasons. What is turned down is never counted.", "small")
+    yield Text("A field may be turned down for several reasons. What is turned down does not count.", "small")
 
 
 def _bad_files(gathered: Gathered) -> Iterator[Block]:
-    faults = gathered.status.done.faults
+    faults = gathered.done.faults
     if not faults:
         yield Text("Every file could be read.")
         return
@@ -198,7 +196,7 @@ def _made_with(gathered: Gathered) -> Iterator[tuple[str, str]]:
 
 
 def _nodes(gathered: Gathered) -> Iterator[Block]:
-    nodes = sorted(gathered.status.done.by_node.items())
+    nodes = sorted(gathered.done.by_node.items())
     if not nodes:
         yield Text("Nothing is screened yet.")
         return
@@ -207,10 +205,7 @@ def _nodes(gathered: Gathered) -> Iterator[Block]:
         ("Machine", "Fields", "Share", "", "Workers' time", "Fields/s a worker"),
         tuple(
             (
-                said(name),
-                f"{work.fields:,}",
-                percent(work.fields / total),
-                bar(work.fields / total, f"{name}: {percent(work.fields / total)}"),
+                *_counted(said(name), work.fields, total),
                 duration(work.seconds),
                 f"{work.fields / work.seconds:.2f}" if work.seconds else "–",
             )
@@ -226,15 +221,15 @@ def _left_out(gathered: Gathered) -> Iterator[Block]:
         yield Text("Nothing of the input was left out.")
         return
     if plan.left_out:
-        yield _counted("Why", plan.left_out)
+        yield _files("Why", plan.left_out)
     else:
         yield Text("Nothing of the input was left out.")
     if plan.notes:
         yield Text("Screened, but perhaps not meant so:")
-        yield _counted("What", plan.notes)
+        yield _files("What", plan.notes)
 
 
-def _counted(title: str, found: tuple[LeftOut, ...]) -> Table:
+def _files(title: str, found: tuple[LeftOut, ...]) -> Table:
     rows = sorted(found, key=lambda one: -one.count)
     return Table(
         (title, "Files", "The first of them"),

@@ -44,10 +44,27 @@ def batches(place: Place, name: str, columns: Sequence[str]) -> Iterator[RecordB
             yield from table.iter_batches(ROWS, columns=list(columns))
         except (ArrowInvalid, OSError) as error:
             reason = str(error).splitlines()[0]
-            raise ArchiveError(
-                f"{place.address}: {name} cannot be read ({reason}); it was not written by this program, or "
-                "the disk is failing"
-            ) from error
+            raise ArchiveError(f"{place.address}: {name} is damaged ({reason}); {_again(name)}") from error
+
+
+def rows(place: Place, name: str, columns: Sequence[str]) -> Iterator[RecordBatch]:
+    """As `batches`, of a file that has to be there.
+
+    Raises
+    ------
+    ArchiveError : it is not, is damaged, or lacks a column.
+    """
+    try:
+        yield from batches(place, name, columns)
+    except FileNotFoundError:
+        raise ArchiveError(f"{place.address}: {name} is gone; {_again(name)}") from None
+
+
+def _again(name: str) -> str:
+    """What to do: without its JSON a shard or task is not done."""
+    folder, _, rest = name.partition("/")
+    done = f"{'work' if folder == 'work' else 'done'}/{rest.split('.')[0]}.json"
+    return f"remove {done} and run it again: what it stands for is screened anew"
 
 
 def bad_files(place: Place, names: Iterable[str], most: int) -> tuple[BadFile, ...]:

@@ -264,7 +264,8 @@ def _nodes(status: Status) -> Iterator[tuple[str, str]]:
 
 def duration(seconds: float) -> str:
     """The two largest units of so long: `2 d 5 h`, `40 s`."""
-    whole, parts = max(round(seconds), 0), []
+    whole = max(round(seconds), 0)
+    parts: list[str] = []
     for long, unit in _STEPS:
         n, whole = divmod(whole, long)
         if n or parts:
