@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +15,11 @@ from uuid import uuid4
 from edge.types import LeukoscopeError
 
 _UNFINISHED = ".part-"
+_PACKAGES = {
+    "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
+    "abfss": "adlfs", "sftp": "paramiko", "ssh": "paramiko", "smb": "smbprotocol", "http": "aiohttp",
+    "https": "aiohttp",
+}  # fmt: skip
 
 
 class ArchiveError(LeukoscopeError):
@@ -30,14 +37,31 @@ class Place:
 
     address: str
 
+    def __post_init__(self) -> None:
+        if not self._remote:  # other machines, and other processes, stand in other folders
+            object.__setattr__(self, "address", os.path.abspath(os.path.expanduser(self.address)))
+
+    @property
+    def _remote(self) -> bool:
+        return "://" in self.address
+
     @cached_property
     def _opened(self) -> tuple[Any, str]:
         """Its file system and its path there."""
         import fsspec
 
+        if not self._remote:
+            return fsspec.filesystem("file"), self.address
+        protocol = self.address.partition("://")[0]
         try:
-            return fsspec.core.url_to_fs(self.address)  # type: ignore[no-any-return]
-        except (ImportError, ValueError) as error:
+            # a listing that is kept does not tell what other machines have written since
+            return fsspec.core.url_to_fs(self.address, use_listings_cache=False)  # type: ignore[no-any-return]
+        except ImportError as error:
+            raise ArchiveError(
+                f"{self.address}: {protocol}:// needs a package that is not installed "
+                f"({str(error).rstrip('.')}); pip install {_PACKAGES.get(protocol, 'it')}, on every machine"
+            ) from None
+        except ValueError as error:
             raise ArchiveError(f"{self.address}: {error}; give a folder or an address of fsspec") from None
 
     def __reduce__(self) -> tuple[type[Place], tuple[str]]:
@@ -63,6 +87,15 @@ class Place:
     def path(self, name: str = "") -> str:
         """A file's path on the file system; `name` has `/` between its parts."""
         return str(PurePosixPath(self.root) / name) if name else self.root
+
+    def address_of(self, name: str) -> str:
+        """By what another machine opens a file of it: a path, or an address of fsspec."""
+        if not self._remote:
+            return os.path.normpath(os.path.join(self.address, name))
+        here, *within = self.address.split("::")  # as in zip://::s3://bucket/fields.zip
+        scheme, _, folder = here.partition("://")
+        path = posixpath.normpath(f"{folder}/{name}" if folder else name)
+        return "::".join((f"{scheme}://{path}", *within))
 
     def read(self, name: str) -> bytes:
         """A file's content; raises FileNotFoundError where there is none."""
@@ -123,8 +156,6 @@ class Place:
 
     @contextmanager
     def _replaced(self, path: Path) -> Iterator[BinaryIO]:
-        import os
-
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f"{_UNFINISHED}{uuid4().hex}")
         try:

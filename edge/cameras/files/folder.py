@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import glob
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from edge.cameras import CameraError
 from edge.cameras.files import kinds
-from edge.files.labels import label_images_among
+from edge.cameras.files.walk import Disk, Kind, Thing, below, natural, walked
+from edge.files.labels import is_label_image, label_images_among
 from edge.files.pictures import readable
 from edge.files.text import printable
 
-_SYSTEM = frozenset(("$RECYCLE.BIN", "System Volume Information", "lost+found", "__MACOSX", "@eaDir"))
-"""Folders of systems: bins, and small copies of pictures. They are read as little as hidden ones."""
-
-Found = Iterator[tuple[str, str | None]]
+Found = Iterable[tuple[str, str | None]]
 """Files as paths below a root, and why they cannot be read whatever their suffix is."""
 
 
@@ -51,6 +48,23 @@ def listed(path: str) -> Listing:
         root, found = Path(path), _walked(Path(path))
     else:
         root, found = _globbed(path)
+    names, left = selected(found, lambda name: is_label_image(root / name))
+    return Listing(root, tuple(names), tuple((reason, shown(name)) for reason, name in left))
+
+
+def selected(
+    found: Found, is_label: Callable[[str], bool], silent: Callable[[str], None] = lambda _name: None
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Of the files of a folder or of several: the pictures, and what is left out as reason and name.
+
+    Both in natural order.
+
+    Parameters
+    ----------
+    found : see above.
+    is_label : whether a file, called by its path, is a label image by what it holds.
+    silent : is told of each file that is left out without a word.
+    """
     names, left = [], []
     wanted = readable()
     for name, reason in found:
@@ -58,12 +72,13 @@ def listed(path: str) -> Listing:
             names.append(name)
         elif reason := reason or kinds.why_left_out(name):
             left.append((reason, name))
-    labels = label_images_among(root, names)
+        else:
+            silent(name)
+    labels = label_images_among(names, is_label)
     left += [(kinds.LABELS, name) for name in labels]
-    return Listing(
-        root,
-        tuple(sorted((name for name in names if name not in labels), key=_natural)),
-        tuple((reason, shown(name)) for reason, name in sorted(left, key=lambda one: _natural(one[1]))),
+    return (
+        sorted((name for name in names if name not in labels), key=natural),
+        sorted(left, key=lambda one: natural(one[1])),
     )
 
 
@@ -72,43 +87,27 @@ def shown(name: str) -> str:
     return printable(PurePath(name).as_posix())
 
 
+def files_of(folder: str, here: Iterable[Thing]) -> Iterator[tuple[str, str | None]]:
+    """What lies in a walked folder and is no folder, for `selected`."""
+    for thing in here:
+        if thing.kind is not Kind.FOLDER:
+            yield below(folder, thing.name), None if thing.kind is Kind.FILE else kinds.NO_FILE
+
+
+def unread(error: OSError) -> str:
+    """The reason by which a sub-folder is left out."""
+    return f"folders that cannot be read: {error.strerror or error}"
+
+
 def _walked(root: Path) -> Found:
     """What lies below a folder, but what is hidden or the system's."""
-    folders, links, seen = [""], list[str](), set[str]()
-    while folders or links:
-        # links last: of two ways into a folder the source is named by the one without
-        folder = (folders or links).pop()
-        real = os.path.realpath(root / folder)
-        if real in seen:
-            continue
-        seen.add(real)
-        try:
-            with os.scandir(root / folder) as entries:
-                here = [entry for entry in entries if not entry.name.startswith(".")]
-        except OSError as error:
-            if not folder:
-                raise CameraError(f"camera {printable(root)}: cannot be read: {error.strerror}") from error
-            yield folder, f"folders that cannot be read: {error.strerror}"
-            continue
-        for entry in here:
-            name = os.path.join(folder, entry.name)
-            if not _is(entry.is_dir):
-                yield name, None if _is(entry.is_file) or _leads_nowhere(entry) else kinds.NO_FILE
-            elif entry.name not in _SYSTEM:
-                (links if entry.is_symlink() else folders).append(name)
-
-
-def _is(what: Callable[[], bool]) -> bool:
-    """What an entry says of itself; a link that leads to itself is nothing."""
-    try:
-        return what()
-    except OSError:
-        return False
-
-
-def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a link to nothing, which is told when it is its turn: it may be mended until then."""
-    return entry.is_symlink() and not os.path.exists(entry.path)
+    for folder, here in walked(Disk(root)):
+        if not isinstance(here, OSError):
+            yield from files_of(folder, here)
+        elif folder:
+            yield folder, unread(here)
+        else:
+            raise CameraError(f"camera {printable(root)}: cannot be read: {here.strerror}") from here
 
 
 def _globbed(pattern: str) -> tuple[Path, Found]:
@@ -135,11 +134,3 @@ def _matched(root: Path, matches: list[str]) -> Found:
             yield name, None if os.path.isfile(path) or not os.path.exists(path) else kinds.NO_FILE
         elif name not in above:
             yield name, kinds.NOT_ENTERED
-
-
-def _natural(path: str) -> tuple[list[list[str | int]], str]:
-    """Sort key by which Im2 comes before Im10 and a folder's files stay together."""
-    return [
-        [int(run) if run.isdecimal() else run for run in re.split(r"(\d+)", part.lower())]
-        for part in Path(path).parts
-    ], path

@@ -32,4 +32,5 @@ def test_they_come_in_pairs(tmp_path: Path) -> None:
     names = ["a.png", "a_nuclei.png", "b.png", "c_nuclei.png"]
     for name in names:
         cv2.imwrite(str(tmp_path / name), np.zeros((4, 5), np.uint16))
-    assert label_images_among(tmp_path, names) == {"a.png", "a_nuclei.png", "c_nuclei.png"}
+    found = label_images_among(names, lambda name: is_label_image(tmp_path / name))
+    assert found == {"a.png", "a_nuclei.png", "c_nuclei.png"}
