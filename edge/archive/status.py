@@ -19,6 +19,7 @@ from edge.archive.plan import Plan, tasks_of
 from edge.archive.runs import Run
 from edge.archive.scan import BadFile, bad_files
 from edge.files.text import printable
+from edge.types import LeftOut
 
 SHOWN = 5
 """Bad files, and reasons for what was left out, that are named; the rest are counted."""
@@ -183,6 +184,7 @@ def record(status: Status) -> dict[str, Any]:
         "faults": done.faults,
         "bad": [asdict(one) for one in status.bad],
         "left_out": [asdict(one) for one in plan.left_out] if plan else [],
+        "notes": [asdict(one) for one in plan.notes] if plan else [],
         "nodes": {name: asdict(work) for name, work in sorted(done.by_node.items())},
     }
 
@@ -249,11 +251,17 @@ def _missing(status: Status) -> Iterator[tuple[str, str]]:
         yield "bad files", f"{faults:,}, counted as turned down" + (": the first" if faults > SHOWN else "")
         for bad in status.bad:
             yield "", f"{bad.source}: {bad.reason}"
-    left = sorted(status.plan.left_out, key=lambda one: -one.count) if status.plan else []
-    for i, one in enumerate(left[:SHOWN]):
-        yield "" if i else "left out", f"{one.count:,}: {one.reason} (first: {one.first})"
-    if len(left) > SHOWN:
-        yield "", f"{sum(one.count for one in left[SHOWN:]):,} for other reasons"
+    if status.plan:
+        yield from _counted("left out", status.plan.left_out)
+        yield from _counted("to look at", status.plan.notes)
+
+
+def _counted(name: str, of: Sequence[LeftOut]) -> Iterator[tuple[str, str]]:
+    most = sorted(of, key=lambda one: -one.count)
+    for i, one in enumerate(most[:SHOWN]):
+        yield "" if i else name, f"{one.count:,}: {one.reason} (first: {one.first})"
+    if len(most) > SHOWN:
+        yield "", f"{sum(one.count for one in most[SHOWN:]):,} for other reasons"
 
 
 def _nodes(status: Status) -> Iterator[tuple[str, str]]:
