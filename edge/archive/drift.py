@@ -9,7 +9,7 @@ would matter to a reader.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from math import hypot, sqrt
@@ -126,17 +126,24 @@ def departures(months: Sequence[Month]) -> list[Departure]:
     """Of all measures, the longest first; months that follow each other are told together."""
     found: list[Departure] = []
     for measure in MEASURES:
-        common = usual(measure, months)
-        runs: list[list[Month]] = []
-        side = 0
-        for month in judged(months) if common else ():
-            before, side = side, _side(measure, month, common)  # type: ignore[arg-type]  # none without it
-            if side and side == before:
-                runs[-1].append(month)
-            elif side:
-                runs.append([month])
-        found += [Departure(measure, tuple(run), common) for run in runs if common]
+        if common := usual(measure, months):
+            found += _departures(measure, months, common)
     return sorted(found, key=lambda one: -len(one.months))
+
+
+def _departures(measure: Measure, months: Sequence[Month], usual: Usual) -> Iterator[Departure]:
+    sides = ((month, _side(measure, month, usual)) for month in judged(months))
+    run: list[Month] = []
+    before = 0
+    for month, side in sides:
+        if run and (side != before or not follows(run[-1].name, month.name)):
+            yield Departure(measure, tuple(run), usual)
+            run = []
+        before = side
+        if side:
+            run.append(month)
+    if run:
+        yield Departure(measure, tuple(run), usual)
 
 
 def trends(months: Sequence[Month]) -> list[Trend]:

@@ -68,11 +68,13 @@ def _essentials(gathered: Gathered) -> Iterator[Block]:
         yield Text(f"Caveat: model {said(caveat)}", "warning")
     findings = gathered.done.findings
     slides, asked = sum(findings.values()), sum(findings.get(kind, 0) for kind in SOMEBODY)
-    need = "slide needs" if asked == 1 else "slides need"
-    yield Text(f"{asked:,} of {slides:,} {need} somebody", "headline")
-    yield Text("The machine's findings; nobody has looked at the cells.", "strong")
     if slides:
+        need = f"{'slide' if slides == 1 else 'slides'} {'needs' if asked == 1 else 'need'}"
+        yield Text(f"{asked:,} of {slides:,} {need} somebody", "headline")
+        yield Text("The machine's findings; nobody has looked at the cells.", "strong")
         yield _outcomes(gathered, slides)
+    else:
+        yield Text("Nothing is screened yet", "headline")
     yield Facts(tuple(_about(gathered)))
 
 
