@@ -1,21 +1,25 @@
 """What the fields and slides of each month were like, gathered a batch of rows at a time.
 
-What is kept is counts alone: of each month, and of each value that a measure had in it, rounded as it is
-shown; so a median is exact and memory depends on the months, not on the rows.
+What is kept is counts alone: of each month, and of each value that a measure had in it, rounded; so a median
+is as exact as that, and memory depends on the months, not on the rows.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pyarrow import Array, RecordBatch, Table
 
 SOMEBODY = ("refer", "read-film")
 """Findings with which somebody has to look at the slide."""
+
+I64 = NDArray[np.int64]
 
 UNKNOWN = ""
 """Name of the month of what has no date."""
@@ -24,7 +28,9 @@ FIELDS = ("taken_at", "um_per_px", "um_per_px_from", "problems", "sharpness", "b
 SLIDES = ("taken_at", "cells_counted", "uncertain", "blast_fraction", "finding")
 """Columns that are read."""
 
-_DIGITS = {"sharpness": 3, "brightness": 3, "um_per_px": 4, "blasts": 3}
+_BINS = {"sharpness": (1e-3, 1.0), "brightness": (1e-3, 1.0), "um_per_px": (1e-4, 2.0), "blasts": (1e-3, 1.0)}
+"""Measure -> what its values are rounded to, and the largest that is told from larger ones."""
+
 _DATE = r"^[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{2}"
 
 
@@ -64,7 +70,7 @@ class Months:
     """Gathers months."""
 
     _counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    _values: dict[tuple[str, str], Counter[float]] = field(default_factory=lambda: defaultdict(Counter))
+    _values: dict[tuple[str, str], I64] = field(default_factory=dict)
 
     def fields(self, batch: RecordBatch) -> None:
         """Take a batch of fields, with the columns `FIELDS`."""
@@ -102,12 +108,12 @@ class Months:
             fields=counts["fields"],
             slides=counts["slides"],
             rejected=counts["rejected"] / counts["fields"] if counts["fields"] else None,
-            sharpness=_median(self._values[name, "sharpness"]),
-            brightness=_median(self._values[name, "brightness"]),
-            um_per_px=_median(self._values[name, "um_per_px"]),
+            sharpness=self._median(name, "sharpness"),
+            brightness=self._median(name, "brightness"),
+            um_per_px=self._median(name, "um_per_px"),
             cells=cells,
             uncertain=counts["uncertain"] / cells if cells else None,
-            blasts=_median(self._values[name, "blasts"]),
+            blasts=self._median(name, "blasts"),
             asking=counts["asking"] / counts["slides"] if counts["slides"] else None,
         )
 
@@ -121,13 +127,26 @@ class Months:
             counts.update({name: row[f"{name}_sum"] or 0 for name in names})
 
     def _spread(self, measure: str, month: Array[Any], values: Array[Any]) -> None:
-        """Count the values of a measure by month."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
+        """Count the values of a measure by month; null is none."""
+        step, largest = _BINS[measure]
+        bins = round(largest / step) + 1
+        coded = month.dictionary_encode()
+        found = values.to_numpy(zero_copy_only=False)
+        known = np.isfinite(found)
+        rows = coded.indices.to_numpy()[known].astype(np.int64)
+        places = np.clip(np.rint(found[known] / step), 0, bins - 1).astype(np.int64)
+        counts = np.bincount(rows * bins + places, minlength=len(coded.dictionary) * bins)
+        for name, row in zip(coded.dictionary.to_pylist(), counts.reshape(-1, bins), strict=True):
+            before = self._values.get((name, measure))
+            self._values[name, measure] = row.astype(np.int64) if before is None else before + row
 
-        table = pa.table({"month": month, "value": pc.round(values, _DIGITS[measure])}).drop_null()
-        for row in table.group_by(["month", "value"]).aggregate([([], "count_all")]).to_pylist():
-            self._values[row["month"], measure][row["value"]] += row["count_all"]
+    def _median(self, name: str, measure: str) -> float | None:
+        """The lower of the two middle values where there are two."""
+        counts = self._values.get((name, measure))
+        if counts is None or not (n := int(counts.sum())):
+            return None
+        step, _ = _BINS[measure]
+        return round(int(np.searchsorted(np.cumsum(counts), (n + 1) // 2)) * step, 4)
 
 
 def _month(taken_at: Array[Any]) -> Array[Any]:
@@ -136,16 +155,3 @@ def _month(taken_at: Array[Any]) -> Array[Any]:
 
     dated = pc.match_substring_regex(taken_at, _DATE)
     return pc.if_else(pc.fill_null(dated, False), pc.utf8_slice_codeunits(taken_at, 0, 7), UNKNOWN)
-
-
-def _median(values: Counter[float]) -> float | None:
-    """The lower of the two middle ones where there are two."""
-    half = (sum(values.values()) + 1) // 2
-    return next((value for value, upto in _running(values) if upto >= half), None) if half else None
-
-
-def _running(values: Counter[float]) -> Iterator[tuple[float, int]]:
-    upto = 0
-    for value, times in sorted(values.items()):
-        upto += times
-        yield value, upto
