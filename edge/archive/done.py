@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from edge.archive.place import ArchiveError, Place
 from edge.files import strictjson
 from edge.files.strictjson import Table
 
@@ -103,3 +104,11 @@ def _work(table: Table) -> Work:
 def total(of: Mapping[Any, Done]) -> Done:
     """The numbers of several together."""
     return sum(of.values(), Done())
+
+
+def damaged(place: Place, fragment: str, what: str) -> ArchiveError:
+    """What to say of a fragment that cannot be used: without its JSON its task is not done."""
+    said = f"{fragment.split('.')[0]}.json"
+    return ArchiveError(
+        f"{place.address}: {fragment} {what}; remove {said} and run it again: the task is screened anew"
+    )

@@ -64,11 +64,14 @@ def fetch(path: str) -> Fetched:
     ------
     ArchiveError : where it lies does not answer, or nothing installed here reads from there.
     """
+    for scheme in ("file://", "local://"):
+        path = path.removeprefix(scheme)
+    is_remote = "://" in path
     for pause_s in (*_PAUSES_S, None):
         try:
-            return _remote(path) if "://" in path else _local(Path(path))
+            return _remote(path) if is_remote else _local(Path(path))
         except ValueError as error:
-            if "://" not in path:
+            if not is_remote:
                 return Fetched(str(error))
             raise ArchiveError(f"{printable(path)}: {error}; mend the address") from None
         except ImportError as error:
@@ -180,7 +183,7 @@ class Field:
 
 
 def fields_of(entries: Sequence[Entry], files: Ahead, instead: str | None = None) -> Iterator[Field]:
-    """The pictures of these entries in order, each page of a file one: the second is `stack.tif#2`.
+    """The pictures of these entries in order, each page of a file one: of several `stack.tif#1`, `stack.tif#2`.
 
     Parameters
     ----------

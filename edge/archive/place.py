@@ -15,6 +15,9 @@ from uuid import uuid4
 from edge.types import LeukoscopeError
 
 _UNFINISHED = ".part-"
+_SHOWN_WHOLE = frozenset(("s3", "s3a", "gs", "gcs"))
+"""Storage where a file that is opened without `autocommit` is there once it is committed, and not before."""
+
 _PACKAGES = {
     "s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs",
     "abfss": "adlfs", "sftp": "paramiko", "ssh": "paramiko", "smb": "smbprotocol", "http": "aiohttp",
@@ -86,7 +89,7 @@ class Place:
 
     def path(self, name: str = "") -> str:
         """A file's path on the file system; `name` has `/` between its parts."""
-        return str(PurePosixPath(self.root) / name) if name else self.root
+        return f"{self.root.rstrip('/')}/{name}" if name else self.root
 
     def address_of(self, name: str) -> str:
         """By what another machine opens a file of it: a path, or an address of fsspec."""
@@ -106,10 +109,16 @@ class Place:
         return bool(self.files.exists(self.path(name)))
 
     def names(self, folder: str) -> set[str]:
-        """What lies in a folder, unfinished files left out; nothing where there is no such folder."""
-        with suppress(FileNotFoundError):
-            found = self.files.ls(self.path(folder), detail=False, refresh=True)
-            names = {PurePosixPath(path).name for path in found if path != self.path(folder)}
+        """What lies in a folder, unfinished files left out; nothing where there is no such folder.
+
+        Raises
+        ------
+        ArchiveError : it cannot be listed.
+        """
+        path = self.path(folder)
+        with self._explained(folder, "listed"), suppress(FileNotFoundError):
+            found = self.files.ls(path, detail=False, refresh=True)
+            names = {PurePosixPath(each).name for each in found if each != path}
             return {name for name in names if not name.startswith(_UNFINISHED)}
         return set()
 
@@ -122,23 +131,41 @@ class Place:
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """A stream whose content becomes the file when the block ends well; else nothing is left of it.
 
-        On a disk it is written beside and put in its place once it has reached the disk; object storage
-        shows a file when it is complete.
+        It is written beside and put in its place once it is complete, on a disk after it has reached that;
+        what object storage shows is always complete.
 
         Raises
         ------
         ArchiveError : no room, no right, no connection.
         """
-        try:
-            if self.local is None:
-                with self._uploaded(self.path(name)) as stream:
-                    yield stream
-                return
-            with self._replaced(self.local / name) as stream:
+        local = self.local
+        with self._explained(name, "written"):
+            if local is not None:
+                within = _replaced(local / name)
+            elif self.address.partition("://")[0] in _SHOWN_WHOLE:
+                within = self._uploaded(self.path(name))
+            else:
+                within = self._moved(self.path(name))
+            with within as stream:
                 yield stream
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder or file, and what is in it; what is gone already is no fault.
+
+        Raises
+        ------
+        ArchiveError : it cannot be removed.
+        """
+        with self._explained(folder, "removed"), suppress(FileNotFoundError):
+            self.files.rm(self.path(folder), recursive=True)
+
+    @contextmanager
+    def _explained(self, name: str, done: str) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise ArchiveError(
-                f"{self.address}: {name} cannot be written: {error.strerror or error}; mend that and run it "
+                f"{self.address}: {name} cannot be {done}: {error.strerror or error}; mend that and run it "
                 "again: it goes on where it stopped"
             ) from error
 
@@ -147,29 +174,58 @@ class Place:
         stream = self.files.open(path, "wb", autocommit=False)
         try:
             yield stream
-            stream.close()
-            stream.commit()
+            with _as_oserror():
+                stream.close()
+                stream.commit()
         except BaseException:
             with suppress(Exception):
                 stream.discard()
             raise
 
     @contextmanager
-    def _replaced(self, path: Path) -> Iterator[BinaryIO]:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{_UNFINISHED}{uuid4().hex}")
+    def _moved(self, path: str) -> Iterator[BinaryIO]:
+        folder = PurePosixPath(path).parent
+        beside = str(folder / f"{_UNFINISHED}{uuid4().hex}")
+        with _as_oserror():
+            self.files.makedirs(str(folder), exist_ok=True)
         try:
-            with open(beside, "wb") as stream:
+            with self.files.open(beside, "wb") as stream:
                 yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(beside, path)
+            with _as_oserror():
+                self.files.mv(beside, path)
         except BaseException:
-            with suppress(OSError):
-                beside.unlink()
+            with suppress(Exception):
+                self.files.rm(beside)
             raise
 
-    def remove(self, folder: str) -> None:
-        """Remove a folder or file, and what is in it; what is gone already is no fault."""
-        with suppress(FileNotFoundError):
-            self.files.rm(self.path(folder), recursive=True)
+
+@contextmanager
+def _as_oserror() -> Iterator[None]:
+    """What libraries of storage raise is their own."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(str(error)) from error
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{_UNFINISHED}{uuid4().hex}")
+    try:
+        with open(beside, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

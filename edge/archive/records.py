@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from edge.archive.place import ArchiveError, Place
+from edge.archive.done import damaged
+from edge.archive.place import Place
 from edge.custody import merge
-from edge.files.text import printable
-from edge.records import identifiers
 from edge.records.database import RecordsError, explain
 from edge.records.store import Store, Unrecorded
-
-_END = 40  # characters of a name that is too long, the last of which say most
 
 
 @contextmanager
 def of_task(*, wanted: bool) -> Iterator[Store | Unrecorded]:
-    """A store of its own for a task, on this machine's disk until it is `put`; or one that keeps nothing."""
+    """A store of its own for a task, in this machine's folder for temporary files; or one that keeps nothing.
+
+    SQLite wants a disk of this machine: over a network its locks and its write-ahead log are not safe.
+    """
     if not wanted:
         yield Unrecorded()
         return
@@ -61,22 +60,28 @@ def merged(place: Place, names: Sequence[str], name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="leukoscope-") as folder:
         whole, part = Path(folder) / "records.db", Path(folder) / "part.db"
         for fragment in names:
-            place.files.get_file(place.path(fragment), str(part))
-            with merge.opened(part, whole) as other:
-                came = merge.merge(other, whole, lambda *_: None)
-            if came.refused:
-                slide, why = next(iter(came.refused.items()))
-                raise ArchiveError(f"{place.address}: {fragment}: slide {slide}: {why}")
+            _fetched(place, fragment, part)
+            if why := _added(part, whole):
+                raise damaged(place, fragment, f"cannot be merged: {why}")
             part.unlink()
         _put(whole, place, name)
 
 
-def identifier(slide: str) -> str:
-    """What the records call a slide: its name, or of one that they cannot take its end and a hash."""
-    with suppress(RecordsError):
-        if identifiers.checked(slide) == slide:
-            return slide
-    end = printable(slide)[-_END:].strip()
-    return identifiers.checked(
-        f"{end} {hashlib.sha256(slide.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-    )
+def _fetched(place: Place, fragment: str, to: Path) -> None:
+    try:
+        with place.files.open(place.path(fragment), "rb") as stream, open(to, "wb") as copy:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+    except FileNotFoundError:
+        raise damaged(place, fragment, "is gone") from None
+
+
+def _added(part: Path, whole: Path) -> str | None:
+    """Bring a store's slides into the whole; why that cannot be, None where it could."""
+    try:
+        with merge.opened(part, whole) as other:
+            came = merge.merge(other, whole, lambda *_: None)
+    except RecordsError as error:
+        if str(part) not in str(error):
+            raise
+        return str(error)
+    return next((f"slide {slide} {why}" for slide, why in came.refused.items()), None)

@@ -30,6 +30,7 @@ from edge.line.engine import Engine, open_engine
 from edge.line.options import ScreeningOptions
 from edge.line.screening import Screening
 from edge.machine.profile import FALLBACK, Profile, load_profile
+from edge.records.identifiers import LONGEST
 from edge.records.store import Store, Unrecorded
 from edge.types import LeukoscopeError
 
@@ -115,6 +116,8 @@ class Screener:
                     raise _BrokenError(slide, error) from error
             if self._order.records:
                 records.put(store, self._place, shards.records_of(task))
+        if rows.done.faults:
+            self._see_source()
         done = rows.done_in(monotonic() - begun)
         shards.write(self._place, task, {name: rows.table(name) for name in TABLES}, done)
         return done
@@ -126,10 +129,8 @@ class Screener:
         if not self._order.independent:
             yield SlideCamera(slide, partial(fields_of, entries, files, instead))
             return
-        for field in fields_of(entries, files, instead):
-            name = slide if len(entries) == 1 else f"{slide} {field.entry.source}"
-            page = f"#{field.page}" if field.page > 1 else ""
-            yield SlideCamera(name + page, partial(iter, (field,)))
+        for number, field in enumerate(fields_of(entries, files, instead), 1):
+            yield SlideCamera(_numbered(slide, number), partial(iter, (field,)))
 
     def _slide(
         self, camera: SlideCamera, entries: Sequence[Entry], rows: Rows, store: Store | Unrecorded
@@ -144,7 +145,7 @@ class Screener:
             store=store,
             profile=self._engine.profile.name,
             options=ScreeningOptions(
-                slide=records.identifier(camera.slide),
+                slide=camera.slide,
                 single_cell=self._order.single_cell,
                 independent=self._order.independent,
                 specimen=self._order.specimen,
@@ -163,7 +164,9 @@ class Screener:
             raise self._differs("bundle", order.bundle_sha256[:16], sha256[:16])
         found = bundles.opened(Path(order.bundle), content, allow_unsigned=True, large=True)
         caveats = tuple(c for c in order.caveats if c not in found.manifest.caveats)
-        return replace(found, trusted=order.trusted, installed_with=caveats)
+        # nobody asks an archive why: its cells are held against no others, which every slide would read anew
+        about = replace(found.manifest, references=None)
+        return replace(found, manifest=about, trusted=order.trusted, installed_with=caveats)
 
     def _site_of(self, content: bytes | None) -> Site | None:
         sha256 = None if content is None else hashlib.sha256(content).hexdigest()
@@ -192,6 +195,14 @@ class Screener:
                 "--precision fp32, which every node runs"
             )
         return engine
+
+    def _see_source(self) -> None:
+        """See that files are not lacking because a disk is; of a manifest it is not known which."""
+        source = Path(self._order.source)
+        if source.is_absolute() and not source.suffix and not source.exists():
+            raise ArchiveError(
+                f"node {self.node}: {source} is not there; every node must have it at this path"
+            )
 
     def _differs(self, what: str, wanted: str, found: str) -> ArchiveError:
         return ArchiveError(
@@ -224,3 +235,12 @@ def _slides(entries: Sequence[Entry]) -> Iterator[tuple[str, list[Entry]]]:
     """The entries by slide, in the order of the task and of their places."""
     for slide, its in groupby(entries, attrgetter("slide")):
         yield slide, sorted(its, key=attrgetter("place"))
+
+
+def _numbered(slide: str, number: int) -> str:
+    """What a slide is called that is one picture of a file; the first as the file is."""
+    if number == 1:
+        return slide
+    ending = f"#{number}"
+    room = LONGEST - len(ending)
+    return f"{slide if len(slide) <= room else f'…{slide[1 - room :]}'}{ending}"

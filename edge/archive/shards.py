@@ -13,19 +13,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from edge.archive import records
-from edge.archive.done import Done, total
+from edge.archive.done import Done, damaged, total
 from edge.archive.entry import Task
 from edge.archive.place import ArchiveError, Place
 from edge.archive.rows import TABLES
+from edge.types import LeukoscopeError
 
 _ROW_GROUP = 65_536  # rows: enough for readers to skip by, and few enough to hold in memory
 _READERS = 16  # small files of object storage asked for at once
+_RECORDS = ".records.db"
 _AGAIN = "remove it and run it again: what it stands for is done anew"
 
 
 def records_of(task: Task) -> str:
     """Where a task's record store is put."""
-    return f"work/{task.name}.records.db"
+    return f"work/{task.name}{_RECORDS}"
 
 
 def write(place: Place, task: Task, tables: Mapping[str, pa.Table], done: Done) -> None:
@@ -81,11 +83,11 @@ def commit(place: Place, shard: int, tasks: Sequence[Task]) -> Done:
     """
     try:
         done = done_of(place, shard) or _committed(place, shard, sorted(tasks))
-    except ArchiveError:
-        done_meanwhile = done_of(place, shard)  # by another, who removed the fragments
-        if done_meanwhile is None:
+    except LeukoscopeError:
+        meanwhile = done_of(place, shard)  # by another, who removed the fragments
+        if meanwhile is None:
             raise
-        done = done_meanwhile
+        done = meanwhile
     place.remove(f"work/{shard:05d}")
     return done
 
@@ -100,9 +102,8 @@ def _committed(place: Place, shard: int, tasks: Sequence[Task]) -> Done:
     of_shard = total({task.number: done[task.number] for task in tasks})
     for name in TABLES:
         _join(place, f"{name}/{shard:05d}.parquet", name, tasks, done)
-    stores = [records_of(task) for task in tasks]
-    if tasks and place.has(stores[0]):
-        records.merged(place, stores, f"records/{shard:05d}.db")
+    if any(name.endswith(_RECORDS) for name in place.names(f"work/{shard:05d}")):
+        records.merged(place, [records_of(task) for task in tasks], f"records/{shard:05d}.db")
     place.write(f"done/{shard:05d}.json", of_shard.encoded())
     return of_shard
 
@@ -133,15 +134,15 @@ def _parts(place: Place, name: str, tasks: Sequence[Task], done: Mapping[int, Do
         fragment, rows = f"work/{task.name}.{name}.parquet", 0
         for part in _row_groups(place, fragment):
             if not part.schema.equals(schema := schema or part.schema):
-                raise _unfit(place, fragment, "has other columns than those before")
+                raise damaged(place, fragment, "has other columns than those before")
             if name in ("fields", "timing") and (twice := once.again(part)):
-                raise _unfit(place, fragment, f"has {twice} for the second time")
+                raise damaged(place, fragment, f"has {twice} for the second time")
             rows += part.num_rows
             yield part
         numbers = done[task.number]
         said = {"cells": numbers.cells, "slides": numbers.slides}.get(name, numbers.fields)
         if rows != said:
-            raise _unfit(place, fragment, f"has {rows} rows, its task says {said}")
+            raise damaged(place, fragment, f"has {rows} rows, its task says {said}")
 
 
 def _row_groups(place: Place, fragment: str) -> Iterator[pa.Table]:
@@ -150,10 +151,9 @@ def _row_groups(place: Place, fragment: str) -> Iterator[pa.Table]:
             for i in range(max(found.num_row_groups, 1)):
                 yield found.read_row_group(i) if found.num_row_groups else found.schema_arrow.empty_table()
     except FileNotFoundError:
-        raise ArchiveError(f"{place.address}: {fragment} is gone; {_undo(fragment)}") from None
+        raise damaged(place, fragment, "is gone") from None
     except (OSError, pa.ArrowException) as error:
-        told = " ".join(str(error).split())
-        raise ArchiveError(f"{place.address}: {fragment} is damaged ({told}); {_undo(fragment)}") from None
+        raise damaged(place, fragment, f"is damaged ({' '.join(str(error).split())})") from None
 
 
 class _Once:
@@ -176,15 +176,6 @@ class _Once:
                 return f"field {index} of slide {slide}"
             self._index = index
         return None
-
-
-def _unfit(place: Place, fragment: str, what: str) -> ArchiveError:
-    return ArchiveError(f"{place.address}: {fragment} {what}; {_undo(fragment)}")
-
-
-def _undo(fragment: str) -> str:
-    """What to do about a fragment: without its JSON the task is not done, and its others are made anew."""
-    return f"remove {fragment.split('.')[0]}.json and run it again: the task is screened anew"
 
 
 def _read(place: Place, name: str) -> Done | None:

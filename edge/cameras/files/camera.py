@@ -187,7 +187,7 @@ def _give() -> str:
 
 
 def numbered(source: str, contents: Iterator[U8 | str]) -> Iterator[Picture]:
-    """The pictures of a file, their sources numbered from the second on where there are several."""
+    """The pictures of a file, numbered from 1 where there are several."""
     number = 1
     content: U8 | str | None = next(contents, "the file holds no picture")
     while content is not None:
