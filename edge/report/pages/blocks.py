@@ -61,9 +61,10 @@ class Shown:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures side by side."""
+    """Pictures side by side; `wide` ones are charts, two or three to a row."""
 
     items: tuple[Shown, ...]
+    wide: bool = False
 
 
 Block = Text | Facts | Table | Figure | Key | Gallery

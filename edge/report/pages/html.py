@@ -21,7 +21,12 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 def files(report: Report, layout: Layout) -> Iterator[tuple[str, bytes]]:
     """The report as `.html`."""
-    yield ".html", "".join(f"{line}\n" for line in _lines(content(report), layout.paper)).encode()
+    yield ".html", page(content(report), layout.paper)
+
+
+def page(pages: Pages, paper: str = "a4") -> bytes:
+    """Any pages as one HTML document."""
+    return "".join(f"{line}\n" for line in _lines(pages, paper)).encode()
 
 
 def _lines(pages: Pages, paper: str) -> Iterator[str]:
@@ -32,7 +37,7 @@ def _lines(pages: Pages, paper: str) -> Iterator[str]:
     yield f'<meta name="generator" content="{escape(pages.made_by)}">'
     yield f'<meta name="date" content="{escape(pages.made_at)}">'
     yield f"<title>{escape(pages.title)}</title>"
-    yield f"<style>\n{_style()}{_page(pages, paper)}</style></head><body>"
+    yield f"<style>\n{_style()}{_paper(pages, paper)}</style></head><body>"
     yield f"<header><h1>{escape(pages.title)}</h1></header><main>"
     yield '<section id="essentials">'
     yield from map(_block, pages.essentials)
@@ -66,7 +71,8 @@ def _block(block: Block) -> str:
             items = "".join(f"<li>{svg(mark)}{_text(text)}</li>" for mark, text in block.items)
             return f'<ul class="key">{items}</ul>'
         case Gallery():
-            return f'<ul class="gallery">{"".join(map(_shown, block.items))}</ul>'
+            kind = "gallery wide" if block.wide else "gallery"
+            return f'<ul class="{kind}">{"".join(map(_shown, block.items))}</ul>'
 
 
 def _shown(item: Shown) -> str:
@@ -104,7 +110,7 @@ def _style() -> str:
     return (resources("edge.report.pages") / "style.css").read_text(encoding="utf-8")
 
 
-def _page(pages: Pages, paper: str) -> str:
+def _paper(pages: Pages, paper: str) -> str:
     """Size and margins of printed pages, with slide, patient and number on each."""
     font = "font: 8pt sans-serif;"
     return (
