@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 import psutil
 import pyarrow.dataset
+import pyarrow.parquet
 from results import Results, parser_of
 
 from edge.cameras.demo.camera import SimulatedCamera

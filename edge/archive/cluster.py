@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -42,21 +43,23 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
     quiet: dict[str, object] = {"logging_level": logging.ERROR, "log_to_driver": False}
     own: dict[str, object] = {"num_cpus": here, "include_dashboard": dashboard, **quiet}
     try:
-        if address == LOCAL:
-            ray.init(address=LOCAL, **own)
-        elif address == AUTO:
-            _init_auto(own, quiet)
-        else:
-            _look(address)
-            ray.init(address=address, **quiet)
+        with _silent():
+            if address == LOCAL:
+                ray.init(address=LOCAL, **own)
+            elif address == AUTO:
+                _init_auto(own, quiet)
+            else:
+                _look(address)
+                ray.init(address=address, **quiet)
     except ArchiveError:
         raise
     except Exception as error:  # Ray's own are of many kinds
         told = " ".join(str(error).split()) or type(error).__name__
         raise ArchiveError(
-            f"--address {address}: cannot be used: {told[:300]}; see that every node has the same version of "
-            "Ray and Python, or leave --address away"
+            f"--address {address}: cannot be used: {told[:300]}; see that every node has the same Ray "
+            "and Python, or leave --address away"
         ) from None
+    _without_its_news()
     try:
         processors = int(ray.cluster_resources().get("CPU", 0))
         if processors < 1:
@@ -64,6 +67,31 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
         yield min(workers or processors, processors)
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Standard error led nowhere: Ray's core writes there how it was set up. What fails comes as an error."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _without_its_news() -> None:
+    """Keep Ray from printing that workers and nodes died, at length, on standard output: they are replaced.
+
+    It has no setting for that.
+    """
+    from ray._private import worker
+
+    if hasattr(worker, "print_to_stdstream"):
+        worker.print_to_stdstream = lambda *_told, **_how: None
 
 
 def _init_auto(own: dict[str, object], quiet: dict[str, object]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ Batch = Mapping[str, Sequence[Any]]
 """Rows as Ray Data hands them over: name of a column -> its values."""
 
 _COLUMNS = ("shard", "number", "fields")  # of a task
+_DEATHS = 20  # of workers that begin, one after another: somebody may be at it
 _COMMITS = 2  # shards put together at a time: a worker's node may be as small as a box
 
 
@@ -84,7 +86,7 @@ def screened(
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
 
-    _quiet(DataContext.get_current())
+    _set_up(DataContext.get_current())
     rows = [{name: getattr(task, name) for name in _COLUMNS} for task in tasks]
     workers = min(workers, len(tasks))
     pool = ActorPoolStrategy(
@@ -140,15 +142,10 @@ def _see(error: str) -> None:
         raise ArchiveError(error)
 
 
-def _quiet(context: Any) -> None:
-    """Ray Data says nothing for itself: the bar is the command's."""
-    import logging
-
+def _set_up(context: Any) -> None:
+    """Ray Data says nothing for itself, for the bar is the command's, and bears with workers that die."""
     context.enable_progress_bars = False
+    context.max_consecutive_actor_init_deaths = _DEATHS
     context.print_on_execution_start = False
-    with suppress(Exception):
-        from ray.data._internal.logging import configure_logging
-
-        configure_logging()
     for name in ("ray.data", "ray"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
