@@ -183,7 +183,7 @@ class Field:
 
 
 def fields_of(entries: Sequence[Entry], files: Ahead, instead: str | None = None) -> Iterator[Field]:
-    """The pictures of these entries in order, each page of a file one: of several `stack.tif#1` and so on.
+    """The pictures of these entries in order; of several in a file the first is `stack.tif#1`.
 
     Parameters
     ----------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from edge.archive.entry import Entry
 from edge.archive.fields import SlideCamera
@@ -25,15 +24,11 @@ def scales_of_slide(
     Pictures of one slide that the input gives different scales have each their own.
     """
     said = {entry.um_per_px for entry in entries}
-    usual = order.um_per_px or "auto"
-    asked = said.pop() or usual if len(said) == 1 else usual
-    scales = scales_of(asked, camera, about, profile, independent=order.independent)
+    own, usual = said.pop() if len(said) == 1 else None, order.um_per_px or "auto"
+    scales = scales_of(own or usual, camera, about, profile, independent=order.independent)
     if not said:
         return scales
-    alike: dict[str, Any] = {
-        name: getattr(scales, name) for name in ("asked", "nominal", "camera", "vouched")
-    }
-    return _Each(**alike, independent=order.independent)
+    return _Each(scales.asked, scales.nominal, camera, scales.independent, vouched=scales.vouched)
 
 
 @dataclass(frozen=True)

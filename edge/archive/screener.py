@@ -30,6 +30,7 @@ from edge.line.engine import Engine, open_engine
 from edge.line.options import ScreeningOptions
 from edge.line.screening import Screening
 from edge.machine.profile import FALLBACK, Profile, load_profile
+from edge.records.database import RecordsError
 from edge.records.identifiers import LONGEST
 from edge.records.store import Store, Unrecorded
 from edge.types import LeukoscopeError
@@ -95,6 +96,9 @@ class Screener:
                     return self._through(task, entries, broken, trying)
                 except _BrokenError as error:
                     broken[error.slide] = error.reason
+                except OSError as error:
+                    told = error.strerror or error
+                    raise ArchiveError(f"node {self.node}: {told}; mend that and run it again") from error
 
     def _through(
         self, task: Task, entries: Sequence[Entry], broken: Mapping[str, str], trying: Attempt | None
@@ -108,7 +112,7 @@ class Screener:
                 try:
                     for camera in self._cameras(slide, its, files, broken.get(slide)):
                         self._slide(camera, its, rows, store)
-                except (LeukoscopeError, OSError):
+                except (ArchiveError, RecordsError, OSError):
                     raise
                 except Exception as error:  # one slide that the line breaks down on is no reason to stop
                     if slide in broken:

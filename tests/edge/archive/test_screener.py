@@ -21,11 +21,13 @@ from edge import cli
 from edge import slides as edge_slides
 from edge.archive import fields
 from edge.archive.entry import Entry, Task
+from edge.archive.order import Order
 from edge.archive.place import ArchiveError, Place
 from edge.archive.screener import Screener, profile_of
 from edge.bundle import sitefile
 from edge.line import engine
 from edge.machine.profile import FALLBACK, data_folder
+from edge.runtimes import GraphError
 from edge.types import LeukoscopeError
 from tests.conftest import ROOT
 from tests.edge.archive import drawn
@@ -267,11 +269,17 @@ def test_what_must_stay_in_sight_of_a_model_comes_from_who_began(
     its = entries(slides, "healthy")
     asked = {"content": small, "trusted": False, "caveats": ("of mice", "failed its test here")}
     (slide,) = screen(tmp_path / "out", its, **asked)["slides"]
+    kept = order("/", small, caveats=("of mice", "failed its test here"))
+    kept.write(Place(str(tmp_path)))
+    assert Order.read(Place(str(tmp_path))) == kept
     assert (slide["trusted"], slide["caveats"]) == (False, ["of mice", "failed its test here"])
 
 
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("no\nwidth"), GraphError("no\nwidth"), MemoryError("no width")]
+)
 def test_a_slide_that_the_line_breaks_down_on_does_not_stop_the_others(
-    tmp_path: Path, slides: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, slides: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     made = engine.segmenter
 
@@ -280,7 +288,7 @@ def test_a_slide_that_the_line_breaks_down_on_does_not_stop_the_others(
 
         def found(view: Any) -> Any:
             if view.pixels.shape[0] > view.pixels.shape[1]:
-                raise ZeroDivisionError("no\nwidth")
+                raise error
             return find(view)
 
         return found
@@ -297,7 +305,7 @@ def test_a_slide_that_the_line_breaks_down_on_does_not_stop_the_others(
     found = screen(tmp_path / "out", [*bad, *its], records=True)
     assert of_slide(found, "healthy") == of_slide(expected, "healthy")
     told = {row["fault"] for row in found["fields"] if row["slide"] == "odd"}
-    assert told == {"the line breaks down on its slide (ZeroDivisionError: no width)"}
+    assert told == {f"the line breaks down on its slide ({type(error).__name__}: no width)"}
     assert found["slides"][0]["finding"] == "not-readable"
 
 
@@ -307,6 +315,7 @@ sys.path.insert(0, {root!r})
 from edge.files import pictures
 from tests.edge.archive import drawn
 from edge.archive.entry import Entry, Task
+from edge.archive.order import Order
 from edge.archive.place import Place
 from edge.archive.screener import Screener
 from pathlib import Path
