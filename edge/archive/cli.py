@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -67,7 +66,7 @@ def _add_run(parser: command.Parser) -> None:
     add("--out", required=True, metavar="DIR",
         help="where the output goes: a folder that all nodes share, or an address of fsspec")  # fmt: skip
     add("--address", default="auto", metavar="auto, local or ADDRESS",
-        help="the Ray cluster that does it: local for this machine alone, auto for the one that runs here, if "
+        help="the Ray cluster that does it: local for this machine alone, auto for one that runs here, if "
         "any (default: auto)")  # fmt: skip
     add("--workers", type=command.whole(1), metavar="N", help="screen with at most so many processors")
     add("--bundle", type=Path, metavar="PATH", help="model bundle: a file, or leukocytes or cnmc-cnn, "
@@ -82,7 +81,7 @@ def _add_run(parser: command.Parser) -> None:
     add("--independent", action="store_true", help="each picture is a slide of its own")
     add("--specimen", choices=("blood", "marrow"), default="blood", help="what the slides are smears of")
     add("--site", type=Path, metavar="PATH",
-        help="this laboratory's threshold and correction, as edge-device adapt --out writes them")  # fmt: skip
+        help="this laboratory's threshold and correction, from edge-device adapt --out")  # fmt: skip
     add("--records", action="store_true", help="write record stores too, one a shard, for edge-slides")
     add("--shard-fields", type=command.whole(1, 1_000_000), metavar="N",
         help="pictures of a file of the output, about (default: 100000)")  # fmt: skip
@@ -98,7 +97,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from edge.archive.run import run, running
 
     signal.signal(signal.SIGTERM, _interrupted)
-    place = Place(_absolute(arguments.out))
+    place = Place(arguments.out)
     model, site = _model(arguments), _site(arguments)
     with running(place, arguments.address) as name:
         order = _order(arguments, place, model, site)
@@ -121,11 +120,6 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _interrupted(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-def _absolute(address: str) -> str:
-    """The same for other machines and folders: a path from the root on, an address of fsspec as it is."""
-    return address if "://" in address else os.path.abspath(os.path.expanduser(address))
 
 
 def _model(arguments: argparse.Namespace) -> Bundle:
@@ -157,12 +151,12 @@ def _order(arguments: argparse.Namespace, place: Place, model: Bundle, site: byt
 
     from edge import __version__
     from edge.archive.order import MODEL, SITE, Order
-    from edge.archive.place import ArchiveError
+    from edge.archive.place import ArchiveError, Place
 
     before = Order.read(place)
     sizes = before or Order("", "", "", "")
     asked = Order(
-        source=_absolute(arguments.input),
+        source=Place(arguments.input).address,
         bundle=f"{model.manifest.name} {model.manifest.version}",
         bundle_sha256=model.sha256,
         trusted=model.trusted,
@@ -221,7 +215,7 @@ def _status(arguments: argparse.Namespace) -> int:
     from edge.archive import status
     from edge.archive.place import Place
 
-    found = status.of(Place(_absolute(arguments.out)))
+    found = status.of(Place(arguments.out))
     if arguments.json:
         command.write("--json", arguments.json, json.dumps(status.record(found)) + "\n")
     if arguments.json != "-":

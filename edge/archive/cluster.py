@@ -34,7 +34,7 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
     ArchiveError : nobody answers there, or it is no cluster of this version of Ray.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it warns of itself between our lines
     import ray
 
     cores = len(os.sched_getaffinity(0))

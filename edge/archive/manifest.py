@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import posixpath
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -103,7 +104,7 @@ def entries(source: Place, left_out: Aside, *, independent: bool = False) -> Ite
             identifier(named) if independent else slide,
             place,
             named,
-            path if "://" in path else folder.address_of(path),
+            path if "://" in path or posixpath.isabs(path) else folder.address_of(path),
             asked.um_per_px(),
             asked.taken_at(),
         )
@@ -189,8 +190,9 @@ def _rows(source: Place) -> Iterator[Row]:
                 yield from _of_csv(source, stream, head)
     except ArchiveError:
         raise
-    except OSError as error:
-        raise ArchiveError(f"{source.address}: cannot be read: {error.strerror or error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ArchiveError(f"{source.address}: cannot be read: {reason}; write it again") from error
 
 
 def _of_parquet(source: Place, stream: BinaryIO) -> Iterator[Row]:

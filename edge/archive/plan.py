@@ -187,7 +187,8 @@ def _nothing(source: str, left_out: Aside) -> str:
     reasons = FilesRead(0, left_out.counted).reasons
     found = f"; left out: {reasons}" if reasons else ""
     if left_out.passed_over:
-        found += f"; there are {left_out.passed_over} other files, such as tables and texts"
+        count = left_out.passed_over
+        found += f"; {count} other file{'s' if count > 1 else ''}, such as tables and texts"
     return (
         f"{source}: has no pictures{found}; pictures end in "
         f"{' '.join(readable())}, and a manifest in {' '.join(manifest.SUFFIXES)}"
