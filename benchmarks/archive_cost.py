@@ -121,10 +121,10 @@ def notes(figures: Figures) -> Iterator[str]:
     cores = ceil(figures.core_s(SLIDES_A_YEAR * FIELDS_A_SLIDE) / (_YEAR_S * _BUSY))
     keeping_up = f"{cores:,} cores that are" if cores > 1 else "one core that is"
     yield (
-        f"Assumed: many workers do {figures.efficiency * 100:.0f}% of what as many single ones would, without "
-        f"the minutes of starting and of a last long slide; a picture has {size(figures.picture_bytes)}; a "
-        f"national programme examines {SLIDES_A_YEAR:,} films a year, {FIELDS_A_SLIDE} fields each, and keeps "
-        f"up with {keeping_up} busy {_BUSY * 100:.0f}% of the time."
+        f"Assumed: many workers do {figures.efficiency * 100:.0f}% of what as many single ones would, "
+        "without the minutes of starting and of a last long slide; a picture has "
+        f"{size(figures.picture_bytes)}; a national programme examines {SLIDES_A_YEAR:,} films a year, "
+        f"{FIELDS_A_SLIDE} fields each, and keeps up with {keeping_up} busy {_BUSY * 100:.0f}% of the time."
     )
 
 
