@@ -41,7 +41,6 @@ class Gathered:
     reasons : why fields were turned down -> how many; one may have several.
     bad : the first files that could not be read.
     months : what fields and slides were like, by month.
-    trusted, caveats : of the model, as the rows say; None where there are no rows.
     """
 
     status: Status
@@ -50,8 +49,6 @@ class Gathered:
     reasons: Counter[str]
     bad: tuple[BadFile, ...]
     months: tuple[Month, ...]
-    trusted: bool | None
-    caveats: tuple[str, ...]
 
 
 def gather(place: Place) -> Gathered:
@@ -69,14 +66,12 @@ def gather(place: Place) -> Gathered:
         for batch in rows(place, f"fields/{shard}.parquet", FIELDS):
             months.fields(batch)
             reasons.update(_reasons(batch))
-        columns = tuple(dict.fromkeys([*SLIDES, *SHOWN, "trusted", "caveats"]))
+        columns = tuple(dict.fromkeys([*SLIDES, *SHOWN]))
         for batch in rows(place, f"slides/{shard}.parquet", columns):
             months.slides(batch)
             chosen.take(batch)
     bad = bad_files(place, (f"fields/{shard}.parquet" for shard in shards), MOST_BAD)
-    return Gathered(
-        status, done, chosen.rows(), reasons, bad, months.all(), chosen.trusted, tuple(sorted(chosen.caveats))
-    )
+    return Gathered(status, done, chosen.rows(), reasons, bad, months.all())
 
 
 def _reasons(batch: RecordBatch) -> dict[str, int]:
@@ -90,15 +85,13 @@ def _reasons(batch: RecordBatch) -> dict[str, int]:
 
 
 class _Chosen:
-    """Keeps, of the slides that pass, those to be shown, and what is said of the model."""
+    """Keeps, of the slides that pass, those to be shown."""
 
     def __init__(self) -> None:
         self._table: Table | None = None
-        self.trusted: bool | None = None
-        self.caveats: set[str] = set()
 
     def rows(self) -> tuple[dict[str, Any], ...]:
-        """The slides to be shown, in order."""
+        """In order."""
         return () if self._table is None else tuple(self._table.to_pylist())
 
     def take(self, batch: RecordBatch) -> None:
@@ -106,9 +99,6 @@ class _Chosen:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        for trusted in pc.unique(batch["trusted"]).to_pylist():
-            self.trusted = trusted if self.trusted is None else self.trusted and trusted
-        self.caveats.update(pc.unique(pc.list_flatten(batch["caveats"])).to_pylist())
         asked = pc.is_in(batch["finding"], value_set=pa.array(SOMEBODY))
         found = pa.table(batch.filter(asked).select(list(SHOWN)))
         tables = [found] if self._table is None else [self._table, found]

@@ -170,11 +170,11 @@ def _thing(found: dict[str, Any], folder: str) -> walk.Thing | None:
         return None
     kinds = {"file": walk.Kind.FILE, "directory": walk.Kind.FOLDER}
     name = PurePosixPath(path).name
-    return walk.Thing(name, kinds.get(found["type"], walk.Kind.OTHER), False, _written(found))
+    return walk.Thing(name, kinds.get(found["type"], walk.Kind.OTHER), False, written(found))
 
 
-def _written(found: dict[str, Any]) -> float | None:
-    """When, by whatever name and in whatever form a file system tells it."""
+def written(found: dict[str, Any]) -> float | None:
+    """When a file was, seconds since 1970, by whatever name and in whatever form a file system tells it."""
     told = next((found[key] for key in _WRITTEN if found.get(key)), None)
     if isinstance(told, str):
         try:

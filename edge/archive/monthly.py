@@ -41,7 +41,8 @@ def _blocks(months: Sequence[Month]) -> Iterator[Block]:
         yield Text("No date is known of any field, so nothing can be said of months.")
     else:
         yield from _said(dated)
-        yield Gallery(tuple(_charts(dated)), wide=True)
+        if len(dated) > 1:
+            yield Gallery(tuple(_charts(dated)), wide=True)
     if months:
         yield _table(months)
 
@@ -51,7 +52,7 @@ def _said(months: Sequence[Month]) -> Iterator[Block]:
     n = len(judged(months))
     if n < FEWEST_MONTHS:
         yield Text(
-            f"{n} {'month has' if n == 1 else 'months have'} {FEWEST_FIELDS} fields or more; "
+            f"{n or 'No'} {'months have' if n > 1 else 'month has'} {FEWEST_FIELDS} fields or more; "
             f"{FEWEST_MONTHS} are needed to say what is usual."
         )
         return

@@ -62,9 +62,9 @@ def _essentials(gathered: Gathered) -> Iterator[Block]:
             f"{gathered.done.fields:,} in shards that are whole.",
             "warning",
         )
-    if gathered.trusted is False:
+    if not status.order.trusted:
         yield Text("The model is NOT signed by a trusted key: not for patients.", "warning")
-    for caveat in gathered.caveats:
+    for caveat in status.order.caveats:
         yield Text(f"Caveat: model {said(caveat)}", "warning")
     findings = gathered.done.findings
     slides, asked = sum(findings.values()), sum(findings.get(kind, 0) for kind in SOMEBODY)
@@ -103,9 +103,8 @@ def _about(gathered: Gathered) -> Iterator[tuple[str, str]]:
     if dated:
         yield "Taken", f"{dated[0]} to {dated[-1]}" if len(dated) > 1 else dated[0]
     yield "Specimen", said(status.order.specimen)
-    trust = {True: "shipped, or signed by a trusted key", False: "NOT signed by a trusted key"}
-    told = trust[gathered.trusted] if gathered.trusted is not None else "not used yet"
-    yield "Model", f"{said(status.order.bundle)}; {told}"
+    trust = "shipped, or signed by a trusted key" if status.order.trusted else "NOT signed by a trusted key"
+    yield "Model", f"{said(status.order.bundle)}; {trust}"
     yield "Page made", moment(now().isoformat())
 
 
@@ -182,7 +181,7 @@ def _made_with(gathered: Gathered) -> Iterator[tuple[str, str]]:
     order = gathered.status.order
     yield "Model", said(order.bundle)
     yield "Its SHA-256", said(order.bundle_sha256)
-    for caveat in gathered.caveats:
+    for caveat in order.caveats:
         yield "Caveat of the model", said(caveat)
     yield "Precision", said(order.precision)
     yield "Site's correction", f"SHA-256 {said(order.site)}" if order.site else "none: the model as it came"

@@ -6,17 +6,18 @@ run writes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from edge.archive import runs
-from edge.archive.done import Done
+from edge.archive.done import Done, total
 from edge.archive.order import Order
+from edge.archive.parts import fields_per_s, parts_of, pictures_of
 from edge.archive.place import ArchiveError, Place
-from edge.archive.plan import Plan, tasks_of
-from edge.archive.runs import Run
+from edge.archive.plan import Plan
+from edge.archive.runs import Run, now
 from edge.archive.scan import BadFile, bad_files
 from edge.files.text import printable
 from edge.types import LeftOut
@@ -24,7 +25,7 @@ from edge.types import LeftOut
 SHOWN = 5
 """Bad files, and reasons for what was left out, that are named; the rest are counted."""
 
-_PART = re.compile(r"done/\d+\.json|work/\d+/\d+\.json")
+_WINDOW = timedelta(hours=1)  # over which a rate is taken: what was long ago tells little of what is left
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -39,7 +40,8 @@ class Status:
     run, state : the last run and what has become of it; None where none began.
     done : of all tasks that are done. pictures, shards : how many of the plan's are done.
     bad : the first files that could not be read.
-    rate : fields a second in this run, None where nothing is known of it yet, or no longer.
+    last : when a task or shard was done last, None where none was or nobody knows.
+    rate : fields a second in this run's last hour; None without a run, or before its first task is done.
     left_s : seconds until all is done, at this rate; None where none is known.
     """
 
@@ -52,6 +54,7 @@ class Status:
     pictures: int
     shards: int
     bad: tuple[BadFile, ...]
+    last: datetime | None
     rate: float | None
     left_s: float | None
 
@@ -73,79 +76,28 @@ def of(place: Place) -> Status:
         what = "is no archive's output" if place.has("") else "does not exist"
         raise ArchiveError(f"{place.address}: {what}; give the --out of an edge-archive run")
     plan, run = Plan.read(place), Run.last(place)
-    parts = _parts(place)
-    pictures = _pictures(place, plan, parts)
+    parts = parts_of(place)
+    pictures = pictures_of(place, plan, parts)
+    done = total({(part.shard, part.task): part.done for part in parts})
     state = run.state if run else None
     rate = left_s = None
-    if run is not None and state != "cut off" and pictures > run.fields:
-        rate = (pictures - run.fields) / max(run.seconds(), 1e-3)
-        left_s = (plan.fields - pictures) / rate if plan and state != "ended" else None
-    bad = bad_files(place, (part.table for part in parts if part.done.faults), SHOWN)
-    shards = sum(part.task is None for part in parts)
-    done = sum((part.done for part in parts), Done())
-    return Status(place.address, order, plan, run, state, done, pictures, shards, bad, rate, left_s)
-
-
-def pictures_done(place: Place, plan: Plan) -> int:
-    """How many of the plan's pictures are done."""
-    return _pictures(place, plan, _parts(place))
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A shard that is whole, or a task that is done of another one."""
-
-    shard: int
-    task: int | None
-    done: Done
-
-    @property
-    def table(self) -> str:
-        """Of its fields."""
-        if self.task is None:
-            return f"fields/{self.shard:05d}.parquet"
-        return f"work/{self.shard:05d}/{self.task:06d}.fields.parquet"
-
-
-def _parts(place: Place) -> list[_Part]:
-    """What is done.
-
-    What is under way is listed before what is whole: a shard that is put together meanwhile is then seen
-    twice and told once, instead of never.
-    """
-    tasks = [f"work/{shard}/{name}" for shard in place.names("work") for name in place.names(f"work/{shard}")]
-    whole = [f"done/{name}" for name in place.names("done")]
-    shards = {name.removeprefix("done/").removesuffix(".json") for name in whole}
-    names = sorted([*whole, *(name for name in tasks if name.split("/")[1] not in shards)])
-    paths = {place.path(name): name for name in names if _PART.fullmatch(name)}
-    # all at once: object storage answers many questions in the time of one
-    found = place.files.cat(list(paths), on_error="omit") if paths else {}
-    return [_part(place, paths[path], content) for path, content in sorted(found.items())]
-
-
-def _part(place: Place, name: str, content: bytes) -> _Part:
-    numbers = [int(number) for number in name.removesuffix(".json").split("/")[1:]]
-    try:
-        return _Part(numbers[0], numbers[1] if len(numbers) > 1 else None, Done.decoded(content))
-    except ValueError as error:
-        raise ArchiveError(
-            f"{place.address}: {name} cannot be read ({error}); remove it and run again: it is done again"
-        ) from None
-
-
-def _pictures(place: Place, plan: Plan | None, parts: Sequence[_Part]) -> int:
-    """Of the plan, done: rows of `fields` may be more, for each page of a file is one."""
-    if plan is None:
-        return 0
-    of_shards = {shard.number: shard.fields for shard in plan.shards}
-    of_tasks = {
-        (task.shard, task.number): task.fields
-        for shard in {part.shard for part in parts if part.task is not None}
-        for task in tasks_of(place, shard)
-    }
-    return sum(
-        of_shards.get(part.shard, 0) if part.task is None else of_tasks.get((part.shard, part.task), 0)
-        for part in parts
+    if plan is not None and run is not None and state in ("under way", "elsewhere"):
+        rate = fields_per_s(place, parts, max(run.started, now() - _WINDOW))
+        pages = done.fields / pictures if pictures else 1.0  # of a picture
+        left_s = (plan.fields - pictures) * pages / rate if rate else None
+    return Status(
+        place=place.address,
+        order=order,
+        plan=plan,
+        run=run,
+        state=state,
+        done=done,
+        pictures=pictures,
+        shards=sum(part.task is None for part in parts),
+        bad=bad_files(place, (part.table("fields") for part in parts if part.done.faults), SHOWN),
+        last=max((part.written for part in parts if part.written), default=None),
+        rate=rate,
+        left_s=left_s,
     )
 
 
@@ -167,7 +119,8 @@ def record(status: Status) -> dict[str, Any]:
         "version": order.version,
         "state": status.state,
         "whole": status.whole,
-        "run": None if run is None else {key: getattr(run, key) for key in _RUN},
+        "run": None if run is None else _run_record(run),
+        "last_done": _iso(status.last),
         "fields": done.fields,
         "pictures": status.pictures,
         "pictures_planned": plan.fields if plan else None,
@@ -175,7 +128,7 @@ def record(status: Status) -> dict[str, Any]:
         "slides_planned": plan.slides if plan else None,
         "shards": status.shards,
         "shards_planned": len(plan.shards) if plan else None,
-        "pictures_per_s": None if status.rate is None else round(status.rate, 3),
+        "fields_per_s": None if status.rate is None else round(status.rate, 3),
         "left_s": None if status.left_s is None else round(status.left_s),
         "rejected": done.rejected,
         "repeated": done.repeated,
@@ -189,7 +142,13 @@ def record(status: Status) -> dict[str, Any]:
     }
 
 
-_RUN = ("started", "ended", "how", "host", "address")
+def _run_record(run: Run) -> dict[str, Any]:
+    told = {"how": run.how, "host": run.host, "address": run.address}
+    return {"started": _iso(run.started), "ended": _iso(run.ended)} | told
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
 
 
 def _made(status: Status) -> Iterator[tuple[str, str]]:
@@ -203,18 +162,20 @@ def _run(status: Status) -> str:
     run = status.run
     if run is None:
         return "none began yet"
-    began = f"{run.started[:19].replace('T', ' ')} UTC on {run.host}"
+    began = f"{run.started:%Y-%m-%d %H:%M} UTC on {run.host}"
     again = "; run it again: it goes on where it stopped"
+    since = (now() - status.last).total_seconds() if status.last else None
+    last = f"; the last task was done {duration(since)} ago" if since is not None else ""
     match status.state:
         case "under way":
-            return f"under way since {began}"
+            return f"under way since {began}{last}"
         case "elsewhere":
-            return f"begun {began}; whether it still runs can be seen there"
+            return f"begun {began}; whether it still runs can be seen there{last}"
         case "cut off":
             return f"begun {began}; it was cut off{again}"
         case _:
-            after = f"{run.how or 'ended'} after {duration(run.seconds())}"
-            return f"begun {began}; {after}" + ("" if status.whole else again)
+            took = duration((run.ended - run.started).total_seconds()) if run.ended else ""
+            return f"begun {began}; {run.how or 'ended'} after {took}" + ("" if status.whole else again)
 
 
 def _far(status: Status) -> Iterator[tuple[str, str]]:

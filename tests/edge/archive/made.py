@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +22,18 @@ from edge.types import LeftOut
 Row = dict[str, Any]
 
 PICTURES = 10  # of a slide
-ORDER = Order("s3://laboratory/slides", "leukocytes 3", "ab" * 32, "0.1.0", shard_fields=400, task_fields=50)
+AT: datetime | None = None
+"""When fields are screened, None for now."""
+
+ORDER = Order(
+    "s3://laboratory/slides",
+    "leukocytes 3",
+    "ab" * 32,
+    "0.1.0",
+    trusted=True,
+    shard_fields=400,
+    task_fields=50,
+)
 LEFT_OUT = (LeftOut("no picture", 12, "notes.txt"), LeftOut("hidden", 3, ".hidden.png"))
 _SCHEMAS = schemas(("blast", "neutrophil"))
 
@@ -82,8 +94,7 @@ def slide(
         "blast_fraction_corrected": corrected,
         "blast_interval_corrected": [round(corrected * 0.8, 4), round(min(corrected * 1.2, 1), 4)],
         "finding": finding if cells > 200 or share > 0.2 else "keep-scanning", "frames": PICTURES,
-        "rejected": sum(bool(row["problems"]) for row in rows), "taken_at": taken_at, "trusted": True,
-        "caveats": [],
+        "rejected": sum(bool(row["problems"]) for row in rows), "taken_at": taken_at,
     } | (own or {})  # fmt: skip
 
 
@@ -136,7 +147,11 @@ def _field(
 
 def _write(place: Place, name: Any, made: Sequence[tuple[list[Row], Row]], node: str) -> Done:
     fields, slides = [row for rows, _ in made for row in rows], [own for _, own in made]
-    for table, rows in (("fields", fields), ("slides", slides)):
+    timing = [
+        {"slide": row["slide"], "index": row["index"], "node": node, "at": AT or datetime.now(UTC)}
+        for row in fields
+    ]
+    for table, rows in (("fields", fields), ("slides", slides), ("timing", timing)):
         with place.writing(name(table)) as stream:
             pq.write_table(pa.Table.from_pylist(rows, _SCHEMAS[table]), stream)
     seconds = len(fields) * 0.4

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge.archive import runs, status
+from edge.archive import parts, runs, status
 from edge.archive.place import ArchiveError, Place
-from edge.archive.runs import Run
+from edge.archive.run import running
+from edge.machine import clock, processes
 from tests.edge.archive import made
 
 
@@ -86,56 +89,94 @@ def test_of_many_bad_files_the_first_are_named(place: Place, chance: random.Rand
     assert "40, counted as turned down: the first" in _text(place)
 
 
+def _run(place: Place, name: str = "20260301T100000-abcdef", **changed: Any) -> None:
+    """A note of a run, of this process and begun now unless it says otherwise."""
+    told = {
+        "started": runs.now().isoformat(timespec="seconds"), "address": "local", "version": "0.1.0",
+        "host": socket.gethostname(), "boot": clock.boot_id(), "process": processes.name(), "ended": None,
+        "how": None,
+    } | changed  # fmt: skip
+    place.write(f"runs/{name}.json", json.dumps(told).encode())
+
+
+def _later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the wall clock be so much later."""
+    moment = runs.now() + timedelta(seconds=seconds)
+    for module in (runs, parts, status):
+        monkeypatch.setattr(module, "now", lambda: moment)
+
+
+def test_a_run_of_the_program_is_told_as_it_notes_itself(half: Place) -> None:
+    with running(half, "local"):
+        assert status.of(half).state == "under way"
+    found = status.of(half)
+    assert found.state == "ended"
+    assert "done after" in _text(half)
+
+
 def test_rate_and_time_left_are_of_this_run(half: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    Run.begin(half, "local", fields=300)
-    monkeypatch.setattr(Run, "seconds", lambda _: 100.0)
+    _run(half)
+    _later(monkeypatch, 250)
     found = status.of(half)
     assert found.state == "under way"
-    assert found.rate == pytest.approx(2.0)
-    assert found.left_s == pytest.approx(450.0)
-    assert "2.0 fields/s, 7 min 30 s left" in _text(half)
+    assert found.rate == pytest.approx(2.0, rel=0.02)
+    assert found.left_s == pytest.approx(450, rel=0.02)
+    text = _text(half)
+    assert "2.0 fields/s, 7 min" in text
+    assert "the last task was done 4 min" in text
 
 
-def test_before_a_task_is_done_no_rate_is_made_up(half: Place) -> None:
-    Run.begin(half, "local", fields=500)
+def test_what_an_earlier_run_did_is_not_of_this_ones_rate(
+    half: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _later(monkeypatch, 10)
+    _run(half)
     found = status.of(half)
     assert found.rate is None
     assert found.left_s is None
 
 
+def test_a_shard_put_together_now_may_hold_what_was_screened_before(
+    place: Place, chance: random.Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.begin(place, 80)
+    monkeypatch.setattr(made, "AT", runs.now() - timedelta(days=1))
+    made.shard(place, 0, [made.slide(chance, f"A{i}") for i in range(40)])
+    _run(place, started=(runs.now() - timedelta(minutes=1)).isoformat())
+    assert status.of(place).rate is None
+
+
 def test_a_run_whose_program_is_gone_was_cut_off(half: Place) -> None:
-    gone = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
-    )
-    run = Run.begin(half, "local", fields=0)
-    replace(run, process=f"{gone.stdout.strip()}:1")._write(half)
+    _run(half, process="1999999999:1")
     assert status.of(half).state == "cut off"
     assert "it was cut off; run it again: it goes on where it stopped" in _text(half)
 
 
+def test_a_run_of_before_the_machine_was_started_again_was_cut_off(half: Place) -> None:
+    _run(half, boot="00000000-0000-0000-0000-000000000000")
+    assert status.of(half).state == "cut off"
+
+
 def test_of_a_run_on_another_machine_nothing_is_pretended(half: Place) -> None:
-    replace(Run.begin(half, "local", fields=0), host="elsewhere")._write(half)
-    assert "on elsewhere; whether it still runs can be seen there" in _text(half)
+    _run(half, host="elsewhere")
+    assert "on elsewhere; whether it still runs can be seen there; the last task was done" in _text(half)
 
 
 def test_an_ended_run_says_how(half: Place) -> None:
-    Run.begin(half, "local", fields=0).end(half, "stopped by a person")
+    _run(half, started="2026-03-01T10:00:00+00:00", ended="2026-03-01T12:30:00+00:00", how="the disk is full")
     text = _text(half)
-    assert "stopped by a person after" in text
-    assert "run it again" in text
+    assert "the disk is full after 2 h 30 min; run it again: it goes on where it stopped" in text
 
 
-def test_the_run_that_began_last_is_told(half: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    later = runs.now().replace(year=2099)
-    Run.begin(half, "local", fields=0).end(half, "stopped")
-    monkeypatch.setattr(runs, "now", lambda: later)
-    Run.begin(half, "local", fields=0)
+def test_the_run_that_began_last_is_told(half: Place) -> None:
+    _run(half, "20260301T100000-ffffff", ended="2026-03-01T12:30:00+00:00", how="stopped")
+    _run(half, "20260302T100000-000000")
     assert status.of(half).state == "under way"
 
 
 def test_before_there_is_a_plan_it_says_that_the_input_is_listed(place: Place) -> None:
     made.ORDER.write(place)
-    Run.begin(place, "local", fields=0)
+    _run(place)
     found = status.of(place)
     assert found.plan is None
     assert not found.whole
@@ -189,7 +230,7 @@ def test_a_name_that_would_act_on_a_terminal_is_written_out(place: Place, chance
 
 
 def test_the_record_is_json_with_all_of_it(half: Place) -> None:
-    Run.begin(half, "local", fields=0)
+    _run(half)
     found = json.loads(json.dumps(status.record(status.of(half)), allow_nan=False))
     assert found["pictures"] == 500
     assert found["pictures_planned"] == 1400

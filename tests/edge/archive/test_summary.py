@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,9 @@ def test_of_very_many_the_first_are_shown_and_all_counted(
 def test_caveats_and_a_model_that_nobody_vouches_for_stand_in_sight(
     place: Place, chance: random.Random
 ) -> None:
-    own = {"trusted": False, "caveats": ["exported even so: 3 blasts"]}
-    html = _made(place, made.slide(chance, "S-1", own=own))
+    made.begin(place, 1, replace(made.ORDER, trusted=False, caveats=("exported even so: 3 blasts",)))
+    made.shard(place, 0, [made.slide(chance, "S-1")])
+    html = _page(place)
     before = html.partition("<nav")[0]
     assert "NOT signed by a trusted key: not for patients" in before
     assert "model exported even so: 3 blasts" in before
