@@ -92,13 +92,14 @@ def _add_run(parser: command.Parser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from edge.archive import summary
-    from edge.archive.cluster import connected
+    from edge.archive.cluster import CLIENT, connected
     from edge.archive.place import Place
-    from edge.archive.run import run, running
+    from edge.archive.run import run, run_inside, running
 
     signal.signal(signal.SIGTERM, _interrupted)
     place = Place(arguments.out)
     model, site = _model(arguments), _site(arguments)
+    screen = run_inside if arguments.address.startswith(CLIENT) else run
     with running(place, arguments.address) as name:
         order = _order(arguments, place, model, site)
         plan = _plan(order, place)
@@ -107,7 +108,9 @@ def _run(arguments: argparse.Namespace) -> int:
             command.Progress(plan.fields) as bar,
         ):
             bar.show(0, f"{workers} workers begin")
-            done = run(order, place, plan, workers, name, lambda now: bar.show(now.done.fields, _words(now)))
+            done = screen(
+                order, place, plan, workers, name, lambda now: bar.show(now.done.fields, _words(now))
+            )
         summary.write(place)
     command.put(
         f"{done.slides:,} slides, {done.fields:,} fields, {done.cells:,} cells: {_found(done.findings)}"

@@ -9,10 +9,11 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from edge.archive.place import ArchiveError
 
-AUTO, LOCAL = "auto", "local"
+AUTO, LOCAL, CLIENT = "auto", "local", "ray://"
 _ADDRESS = re.compile(r"(?:ray://)?(\[[^\]]+\]|[^:/\s]+):(\d{1,5})")
 _REACHED_S = 5.0
 
@@ -35,6 +36,8 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
     ArchiveError : nobody answers there, or it is no cluster of this version of Ray.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address != LOCAL and _has_token():  # which nobody but the head sees by itself
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it warns of itself between our lines
     import ray
 
@@ -67,6 +70,11 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
         yield min(workers or processors, processors)
     finally:
         ray.shutdown()
+
+
+def _has_token() -> bool:
+    """Whether this user has what a cluster asks of those who connect; Ray makes it where a head begins."""
+    return "RAY_AUTH_TOKEN" in os.environ or (Path.home() / ".ray" / "auth_token").is_file()
 
 
 @contextmanager

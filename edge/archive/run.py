@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 from edge import __version__
@@ -21,12 +22,15 @@ from edge.archive.place import ArchiveError, Place
 from edge.archive.plan import Plan, tasks_of
 from edge.archive.sharding import Shard
 from edge.machine import clock, processes
+from edge.types import LeukoscopeError
 
 _PASS_TASKS = 5_000
 """Tasks that Ray is given at once: it keeps some kB of each, and at the end of a pass workers are idle for
 the length of a task."""
 
 RUNS = "runs"
+
+_LOOK_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,48 @@ def run(order: Order, place: Place, plan: Plan, workers: int, name: str, tell: T
                 if not left[task.shard]:
                     commit(task.shard)
     return meter.done
+
+
+def run_inside(order: Order, place: Place, plan: Plan, workers: int, name: str, tell: Tell) -> Done:
+    """The same where Ray is connected as a client: it has no data sets outside of a cluster.
+
+    So the run itself goes to a process in the cluster, which ends with this one.
+    """
+    import ray
+
+    board = ray.remote(num_cpus=0)(_Board).remote()
+    going = ray.remote(num_cpus=0, max_retries=0)(_inside).remote(order, place, plan, workers, name, board)
+    while True:
+        ended, _ = ray.wait([going], timeout=_LOOK_S)
+        if (now := ray.get(board.read.remote())) is not None:
+            tell(now)
+        if ended:
+            done: Done
+            done, error = ray.get(going)
+            if error:
+                raise ArchiveError(error)
+            return done
+
+
+class _Board:
+    """Where a run in the cluster writes how far it is."""
+
+    def __init__(self) -> None:
+        self._now: Progress | None = None
+
+    def write(self, now: Progress) -> None:
+        self._now = now
+
+    def read(self) -> Progress | None:
+        return self._now
+
+
+def _inside(order: Order, place: Place, plan: Plan, workers: int, name: str, board: Any) -> tuple[Done, str]:
+    """A run in the cluster; what came of it, and what stopped it as a line."""
+    try:
+        return run(order, place, plan, workers, name, board.write.remote), ""
+    except LeukoscopeError as error:
+        return Done(), str(error)
 
 
 def _passes(place: Place, planned: Sequence[Shard], meter: _Meter) -> Iterator[list[list[Task]]]:
