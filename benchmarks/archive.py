@@ -26,8 +26,8 @@ from edge.archive.done import Done
 from edge.archive.entry import Task
 from edge.archive.order import MODEL, Order
 from edge.archive.place import Place
-from edge.archive.plan import Plan, entries_of, tasks_of
-from edge.archive.screener import Screener
+from edge.archive.planning.plan import Plan, entries_of, tasks_of
+from edge.archive.screening.screener import Screener
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cameras.demo.scope import scope_of
 

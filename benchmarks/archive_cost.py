@@ -25,10 +25,10 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from pathlib import Path
 
-from edge.archive import parts
 from edge.archive.done import total
+from edge.archive.overview import parts
+from edge.archive.overview.status import duration
 from edge.archive.place import Place
-from edge.archive.status import duration
 from edge.files import strictjson
 
 TABLES = ("fields", "cells", "slides", "timing", "records")

@@ -24,7 +24,7 @@ from results import Results, parser_of
 
 from edge.archive.order import Order
 from edge.archive.place import Place
-from edge.archive.plan import Plan, entries_of, tasks_of
+from edge.archive.planning.plan import Plan, entries_of, tasks_of
 
 _EACH = 50  # pictures of a slide
 _FOLDERS = 200  # slides of a folder of slides

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 WORKSTATION = ("torch", "onnx", "onnxscript", "matplotlib", "train", "export")
+ARCHIVE = ("ray", "pyarrow", "pandas", "fsspec")
 
 
 def _loaded(code: str) -> set[str]:
@@ -31,7 +32,7 @@ def _loaded(code: str) -> set[str]:
     ],
 )
 def test_the_device_needs_no_workstation(module: str) -> None:
-    assert not _loaded(f"import {module}") & set(WORKSTATION)
+    assert not _loaded(f"import {module}") & {*WORKSTATION, *ARCHIVE}
 
 
 def test_headless_loads_no_textual_and_no_camera_but_the_chosen() -> None:
@@ -46,6 +47,13 @@ def test_headless_loads_no_textual_and_no_camera_but_the_chosen() -> None:
 def test_help_and_wrong_usage_load_nothing_heavy() -> None:
     loaded = _loaded("import edge.cli\ntry:\n    edge.cli.main(['--help'])\nexcept SystemExit: pass")
     assert not loaded & {"onnxruntime", "textual", "edge.line.pipeline"}
+
+
+def test_help_of_the_archive_waits_for_no_ray() -> None:
+    loaded = _loaded(
+        "import edge.archive.cli as c\ntry:\n    c.main(['run', '--help'])\nexcept SystemExit: pass"
+    )
+    assert not loaded & {*ARCHIVE, "onnxruntime", "cv2"}
 
 
 @pytest.mark.parametrize("command", ["train.cli", "export.cli"])

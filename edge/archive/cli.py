@@ -16,7 +16,7 @@ from edge.types import LeukoscopeError
 if TYPE_CHECKING:  # `--help` waits for neither Ray nor the line
     from edge.archive.order import Order
     from edge.archive.place import Place
-    from edge.archive.plan import Plan
+    from edge.archive.planning.plan import Plan
     from edge.archive.run import Progress
     from edge.bundle.bundle import Bundle
 
@@ -91,8 +91,8 @@ def _add_run(parser: command.Parser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from edge.archive import summary
     from edge.archive.cluster import CLIENT, connected
+    from edge.archive.overview import summary
     from edge.archive.place import Place
     from edge.archive.run import run, run_inside, running
 
@@ -195,14 +195,14 @@ def _order(arguments: argparse.Namespace, place: Place, model: Bundle, site: byt
 
 def _plan(order: Order, place: Place) -> Plan:
     """What is to be screened: as it was listed when the output was begun, else listed now."""
-    from edge.archive.plan import Plan
+    from edge.archive.planning.plan import Plan
 
     with command.Progress(1) as bar:
         return Plan.of(order, place, lambda n: bar.show(0, f"{n:,} pictures found"))
 
 
 def _words(now: Progress) -> str:
-    from edge.archive.status import duration
+    from edge.archive.overview.status import duration
 
     rate = f", {now.per_s:.3g}/s" if now.per_s else ""
     left = f", {duration(now.left_s)} left" if now.left_s else ""
@@ -215,7 +215,7 @@ def _found(findings: Mapping[str, int]) -> str:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from edge.archive import status
+    from edge.archive.overview import status
     from edge.archive.place import Place
 
     found = status.of(Place(arguments.out))

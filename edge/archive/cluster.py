@@ -9,7 +9,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from edge.archive.place import ArchiveError
 
@@ -36,8 +35,6 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
     ArchiveError : nobody answers there, or it is no cluster of this version of Ray.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address != LOCAL and _has_token():  # which nobody but the head sees by itself
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it warns of itself between our lines
     import ray
 
@@ -60,7 +57,7 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
         told = " ".join(str(error).split()) or type(error).__name__
         raise ArchiveError(
             f"--address {address}: cannot be used: {told[:300]}; see that every node has the same Ray "
-            "and Python, or leave --address away"
+            "and Python; where the cluster wants tokens, as after `ray start`, set RAY_AUTH_MODE=token here"
         ) from None
     _without_its_news()
     try:
@@ -70,11 +67,6 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
         yield min(workers or processors, processors)
     finally:
         ray.shutdown()
-
-
-def _has_token() -> bool:
-    """Whether this user has what a cluster asks of those who connect; Ray makes it where a head begins."""
-    return "RAY_AUTH_TOKEN" in os.environ or (Path.home() / ".ray" / "auth_token").is_file()
 
 
 @contextmanager

@@ -8,21 +8,22 @@ from contextlib import contextmanager
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
-from edge.archive import shards
 from edge.archive.done import Done
 from edge.archive.entry import Task
 from edge.archive.order import MODEL, SITE, Order
 from edge.archive.place import ArchiveError, Place
-from edge.archive.plan import entries_of, tasks_of
+from edge.archive.planning.plan import entries_of, tasks_of
+from edge.archive.screening import shards
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:
-    from edge.archive.screener import Screener
+    from edge.archive.screening.screener import Screener
 
 Batch = Mapping[str, Sequence[Any]]
 """Rows as Ray Data hands them over: name of a column -> its values."""
 
 _COLUMNS = ("shard", "number", "fields")  # of a task
+_GIVE_UP, _TOLD = 3, 300  # times in a row without a task done; characters
 _DEATHS = 20  # of workers that begin, one after another: somebody may be at it
 _COMMITS = 2  # shards put together at a time: a worker's node may be as small as a box
 
@@ -55,7 +56,7 @@ class Worker:
             return "", f"node {gethostname()}: {type(error).__name__}: {error}; mend that and run it again"
 
     def _opened(self) -> Screener:
-        from edge.archive.screener import Screener
+        from edge.archive.screening.screener import Screener
 
         if Order.read(self._place) != self._order:
             raise ArchiveError(
@@ -77,22 +78,40 @@ def screened(
 ) -> Iterator[tuple[Task, Done]]:
     """Have these tasks screened, in the order given as far as workers are free; gives each when it is done.
 
-    A worker or a node that dies costs the task that it had in hand, which another does again.
+    A worker or a node that dies costs the task that it had in hand, which another does again. Where Ray
+    itself gives up, it begins anew with what is left.
 
     Raises
     ------
-    ArchiveError : one could not be screened, for a reason that would stop the others too.
+    ArchiveError : one could not be screened, for a reason that would stop the others too; or Ray gives up
+        again and again.
     """
+    left, failures = dict.fromkeys(tasks), 0
+    while left:
+        try:
+            for task, done in _once(order, place, run, list(left), workers, worker):
+                left.pop(task, None)
+                failures = 0
+                yield task, done
+        except LeukoscopeError:
+            raise
+        except Exception as error:  # Ray's own are of many kinds
+            failures += 1
+            if failures > _GIVE_UP:
+                raise ArchiveError(f"Ray gives up: {_in_a_line(error)}; run it again, it goes on") from error
+
+
+def _once(
+    order: Order, place: Place, run: str, tasks: Sequence[Task], workers: int, worker: type[Worker]
+) -> Iterator[tuple[Task, Done]]:
+    """The same in one go."""
     import ray.data
     from ray.data import ActorPoolStrategy, DataContext
 
     _set_up(DataContext.get_current())
     rows = [{name: getattr(task, name) for name in _COLUMNS} for task in tasks]
-    workers = min(workers, len(tasks))
-    pool = ActorPoolStrategy(
-        min_size=1, max_size=workers, initial_size=workers,
-        max_tasks_in_flight_per_actor=1,  # none waits behind a long slide while another worker is free
-    )  # fmt: skip
+    # none waits behind a long slide while another worker is free
+    pool = ActorPoolStrategy(size=min(workers, len(tasks)), max_tasks_in_flight_per_actor=1)
     told = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         worker, fn_constructor_args=(order, place, run), batch_size=None, batch_format="numpy", num_cpus=1,
         compute=pool,
@@ -135,6 +154,11 @@ def _committed(place: Place, shard: int) -> str:
     except LeukoscopeError as error:
         return str(error)
     return ""
+
+
+def _in_a_line(error: Exception) -> str:
+    told = " ".join(str(error).split()) or type(error).__name__
+    return told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
 
 
 def _see(error: str) -> None:

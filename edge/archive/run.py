@@ -14,13 +14,14 @@ from typing import Any
 from uuid import uuid4
 
 from edge import __version__
-from edge.archive import crew, shards
+from edge.archive import crew
 from edge.archive.done import Done
 from edge.archive.entry import Task
 from edge.archive.order import Order
 from edge.archive.place import ArchiveError, Place
-from edge.archive.plan import Plan, tasks_of
-from edge.archive.sharding import Shard
+from edge.archive.planning.plan import Plan, tasks_of
+from edge.archive.planning.sharding import Shard
+from edge.archive.screening import shards
 from edge.machine import clock, processes
 from edge.types import LeukoscopeError
 

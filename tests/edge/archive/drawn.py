@@ -15,7 +15,7 @@ from edge import __version__
 from edge.archive.entry import Entry, Task
 from edge.archive.order import Order
 from edge.archive.place import Place
-from edge.archive.screener import Screener
+from edge.archive.screening.screener import Screener
 from edge.bundle import bundle
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cameras.files.folder import listed

@@ -15,8 +15,8 @@ from edge.archive.done import Done, Work
 from edge.archive.entry import Aside, Entry
 from edge.archive.order import Order
 from edge.archive.place import Place
-from edge.archive.plan import Plan
-from edge.archive.rows import schemas
+from edge.archive.planning.plan import Plan
+from edge.archive.screening.rows import schemas
 from edge.types import LeftOut
 
 Row = dict[str, Any]

@@ -12,11 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from edge.archive import records
 from edge.archive.done import Done, damaged, total
 from edge.archive.entry import Task
 from edge.archive.place import ArchiveError, Place
-from edge.archive.rows import TABLES
+from edge.archive.screening import records
+from edge.archive.screening.rows import TABLES
 from edge.types import LeukoscopeError
 
 _ROW_GROUP = 65_536  # rows: enough for readers to skip by, and few enough to hold in memory

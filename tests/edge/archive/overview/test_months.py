@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from edge.archive.drift import MEASURES, departures, trends, unbroken, usual
-from edge.archive.months import FIELDS, SLIDES, UNKNOWN, Month, Months
-from edge.archive.rows import schemas
+from edge.archive.overview.drift import MEASURES, departures, trends, unbroken, usual
+from edge.archive.overview.months import FIELDS, SLIDES, UNKNOWN, Month, Months
+from edge.archive.screening.rows import schemas
 from tests.edge.archive import made
 
 _SCHEMAS = schemas(("blast", "neutrophil"))

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 pytest.importorskip("pyarrow", reason="the extra archive is not installed")
 pytest.importorskip("fsspec", reason="the extra archive is not installed")
 
-from edge.archive import plan as module
-from edge.archive import spool
 from edge.archive.entry import Aside, Entry, Task
 from edge.archive.order import Order
 from edge.archive.place import ArchiveError, Place
-from edge.archive.plan import FILE, Plan, entries_of, tasks_of
-from edge.archive.spool import grouped
+from edge.archive.planning import plan as module
+from edge.archive.planning import spool
+from edge.archive.planning.plan import FILE, Plan, entries_of, tasks_of
+from edge.archive.planning.spool import grouped
 from edge.types import LeftOut
 
 

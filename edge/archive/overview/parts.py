@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from edge.archive.done import Done, damaged
-from edge.archive.listing import written
+from edge.archive.overview.scan import batches
 from edge.archive.place import ArchiveError, Place
-from edge.archive.plan import Plan, tasks_of
+from edge.archive.planning.listing import written
+from edge.archive.planning.plan import Plan, tasks_of
 from edge.archive.runs import now
-from edge.archive.scan import batches
 
 _NAME = re.compile(r"done/\d+\.json|work/\d+/\d+\.json")
 

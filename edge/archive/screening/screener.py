@@ -13,15 +13,15 @@ from pathlib import Path
 from time import monotonic
 
 from edge import __version__
-from edge.archive import records, shards
-from edge.archive.attempts import MOST, Attempt, attempt
 from edge.archive.done import Done
 from edge.archive.entry import Entry, Task
-from edge.archive.fields import Ahead, SlideCamera, fields_of
 from edge.archive.order import Order
 from edge.archive.place import ArchiveError, Place
-from edge.archive.rows import TABLES, Rows
-from edge.archive.scales import scales_of_slide
+from edge.archive.screening import records, shards
+from edge.archive.screening.attempts import MOST, Attempt, attempt
+from edge.archive.screening.fields import Ahead, SlideCamera, fields_of
+from edge.archive.screening.rows import TABLES, Rows
+from edge.archive.screening.scales import scales_of_slide
 from edge.bundle import bundle as bundles
 from edge.bundle import sitefile
 from edge.bundle.bundle import Bundle

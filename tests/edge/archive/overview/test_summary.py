@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from edge.archive import gather, summary
+from edge.archive.overview import gather, summary
 from edge.archive.place import ArchiveError, Place
 from tests.edge.archive import made
 

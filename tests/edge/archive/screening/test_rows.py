@@ -12,8 +12,8 @@ import pytest
 
 from edge.archive.done import Done, Work
 from edge.archive.entry import Entry
-from edge.archive.fields import Field, SlideCamera
-from edge.archive.rows import STAGES, TABLES, Rows, schemas
+from edge.archive.screening.fields import Field, SlideCamera
+from edge.archive.screening.rows import STAGES, TABLES, Rows, schemas
 from edge.records.jsonl import finding_record, reading_record
 from edge.types import Apl, Reading
 from tests.edge.records.example import CLASSES, FINDING, HEADER, TALLY, reading

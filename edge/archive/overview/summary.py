@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.archive.gather import gather
-from edge.archive.page import pages
+from edge.archive.overview.gather import gather
+from edge.archive.overview.page import pages
 from edge.archive.place import Place
 from edge.report.pages import html
 

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.archive import fields
 from edge.archive.entry import Entry
-from edge.archive.fields import AHEAD, Ahead, SlideCamera, fetch, fields_of
 from edge.archive.place import ArchiveError
+from edge.archive.screening import fields
+from edge.archive.screening.fields import AHEAD, Ahead, SlideCamera, fetch, fields_of
 from edge.cameras import Camera, CameraError
 from edge.types import Frame
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from edge.archive import parts, runs, status
+from edge.archive import runs
+from edge.archive.overview import parts, status
 from edge.archive.place import ArchiveError, Place
 from edge.archive.run import running
 from edge.machine import clock, processes
@@ -243,7 +244,7 @@ def test_the_record_is_json_with_all_of_it(half: Place) -> None:
 
 
 def test_it_waits_for_no_cluster_and_no_model() -> None:
-    code = "import edge.archive.status, sys; print(*sys.modules)"
+    code = "import edge.archive.overview.status, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"ray", "onnxruntime", "textual", "pandas", "torch"} & set(done.stdout.split())
 

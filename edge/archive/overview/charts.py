@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, log10
 
-from edge.archive.drift import unbroken
-from edge.archive.months import Month
+from edge.archive.overview.drift import unbroken
+from edge.archive.overview.months import Month
 from edge.report.pages.drawing import ALARM, FAINT, INK, Box, Dot, Drawing, Letters, Shape, Stroke
 
 _WIDE, _HIGH = 220.0, 96.0  # of a chart, points

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edge.archive.charts import Series, chart, short
-from edge.archive.drift import (
+from edge.archive.overview.charts import Series, chart, short
+from edge.archive.overview.drift import (
     DEVIATIONS,
     FEWEST_FIELDS,
     FEWEST_MONTHS,
@@ -20,7 +20,7 @@ from edge.archive.drift import (
     trends,
     usual,
 )
-from edge.archive.months import UNKNOWN, Month
+from edge.archive.overview.months import UNKNOWN, Month
 from edge.report.pages.blocks import Block, Gallery, Section, Shown, Table, Text
 
 _MOST = 12

@@ -19,11 +19,11 @@ import pytest
 
 from edge import cli
 from edge import slides as edge_slides
-from edge.archive import fields
 from edge.archive.entry import Entry, Task
 from edge.archive.order import Order
 from edge.archive.place import ArchiveError, Place
-from edge.archive.screener import Screener, profile_of
+from edge.archive.screening import fields
+from edge.archive.screening.screener import Screener, profile_of
 from edge.bundle import sitefile
 from edge.line import engine
 from edge.machine.profile import FALLBACK, data_folder
@@ -317,7 +317,7 @@ from tests.edge.archive import drawn
 from edge.archive.entry import Entry, Task
 from edge.archive.order import Order
 from edge.archive.place import Place
-from edge.archive.screener import Screener
+from edge.archive.screening.screener import Screener
 from pathlib import Path
 read = pictures.pages_of
 def deadly(file, suffix):

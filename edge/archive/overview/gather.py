@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge.archive.done import Done, total
-from edge.archive.months import FIELDS, SLIDES, SOMEBODY, Month, Months
+from edge.archive.overview.months import FIELDS, SLIDES, SOMEBODY, Month, Months
+from edge.archive.overview.scan import BadFile, bad_files, rows
+from edge.archive.overview.status import Status, of
 from edge.archive.place import Place
-from edge.archive.scan import BadFile, bad_files, rows
-from edge.archive.shards import done_of
-from edge.archive.status import Status, of
+from edge.archive.screening.shards import done_of
 from edge.types.problems import kind_of
 
 if TYPE_CHECKING:

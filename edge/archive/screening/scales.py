@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.archive.entry import Entry
-from edge.archive.fields import SlideCamera
 from edge.archive.order import Order
+from edge.archive.screening.fields import SlideCamera
 from edge.bundle.manifest import Manifest
 from edge.line.opening import scales_of
 from edge.machine.profile import Profile

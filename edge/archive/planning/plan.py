@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from edge.archive import listing, manifest, sharding
 from edge.archive.entry import Aside, Entry, Task
 from edge.archive.order import Order
 from edge.archive.place import ArchiveError, Place
-from edge.archive.sharding import Shard
-from edge.archive.spool import entries_in, grouped
+from edge.archive.planning import listing, manifest, sharding
+from edge.archive.planning.sharding import Shard
+from edge.archive.planning.spool import entries_in, grouped
 from edge.files import strictjson
 from edge.files.pictures import readable
 from edge.types import FilesRead, LeftOut

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from edge import slides as edge_slides
-from edge.archive import shards
 from edge.archive.done import Done, Work
 from edge.archive.entry import Task
 from edge.archive.place import ArchiveError, Place
-from edge.archive.rows import TABLES, schemas
-from edge.archive.screener import Screener
+from edge.archive.screening import shards
+from edge.archive.screening.rows import TABLES, schemas
+from edge.archive.screening.screener import Screener
 from tests.conftest import ROOT
 from tests.edge.archive import drawn
 

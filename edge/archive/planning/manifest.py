@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime
 from typing import Any, BinaryIO
 
 from edge.archive.entry import Aside, Entry
-from edge.archive.listing import identifier
 from edge.archive.place import ArchiveError, Place
+from edge.archive.planning.listing import identifier
 from edge.cameras.files import kinds
 from edge.files.pictures import readable
 from edge.files.text import printable

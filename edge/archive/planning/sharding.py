@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.archive.entry import Aside, Entry
 from edge.archive.place import Place
-from edge.archive.spool import SCHEMA, Spool
+from edge.archive.planning.spool import SCHEMA, Spool
 
 FOLDER = "plan"
 TWICE = "pictures that stand in a slide twice: they are read twice"

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from edge.archive.done import Done, Work
-from edge.archive.fields import SlideCamera
+from edge.archive.screening.fields import SlideCamera
 from edge.records.jsonl import finding_record, reading_record
 from edge.types import Reading, Sink, SlideHeader
 

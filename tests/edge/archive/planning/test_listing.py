@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("fsspec", reason="the extra archive is not installed")
 
-from edge.archive import listing
 from edge.archive.entry import Aside, Entry
-from edge.archive.listing import identifier
 from edge.archive.place import ArchiveError, Place
+from edge.archive.planning import listing
+from edge.archive.planning.listing import identifier
 from edge.cameras.files import kinds
 from edge.cameras.files.folder import listed
 from edge.records.identifiers import checked

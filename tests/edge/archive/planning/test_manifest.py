@@ -17,9 +17,9 @@ pytest.importorskip("fsspec", reason="the extra archive is not installed")
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from edge.archive import manifest
 from edge.archive.entry import Aside, Entry
 from edge.archive.place import ArchiveError, Place
+from edge.archive.planning import manifest
 
 
 def written(folder: Path, content: str | bytes | dict[str, Any], name: str = "") -> Place:
@@ -51,7 +51,7 @@ PLAIN = "path,slide,um_per_px\na/1.png,S-1,0.25\nb/2.png,S-2,\na/3.png,S-1,0.5\n
         PLAIN.replace(",", ";").replace("0.", "0,"),
         '"path","slide","um_per_px"\n"a/1.png","S-1","0.25"\n\n"b/2.png",S-2,""\n,,\na/3.png, S-1 ,0.5',
         "patient,path,um_per_px,slide,note\nAB,a/1.png,.25,S-1,\nAB,b/2.png,,S-2,x\nC,a/3.png,5e-1,S-1,\n",
-        gzip.compress(PLAIN.encode()),
+        gzip.compress(PLAIN.encode(), mtime=0),
     ],
 )
 def test_csv_as_programs_write_it(tmp_path: Path, content: str | bytes) -> None:
@@ -170,7 +170,7 @@ HEAD = "path,slide,um_per_px\na.png,S,\n"
         (b"", "is empty; list a picture in each row"),
         ("path,slide\n", "has no rows; list a picture in each"),
         (b"\x1f\x8bdamaged", "cannot be read"),
-        (gzip.compress(PLAIN.encode())[:-12], "cannot be read"),
+        (gzip.compress(PLAIN.encode(), mtime=0)[:-12], "cannot be read"),
         ({"slide": ["S"]}, "has no column path; there are slide; rename or add it"),
         ({"path": ["a.png", None], "slide": ["S", "S"]}, "row 2, column path: is empty"),
         ({"path": ["a.png"], "slide": ["S"], "um_per_px": [11.0]}, "row 1, column um_per_px: 11.0 is no"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge.archive.charts import bar
-from edge.archive.gather import MOST_BAD, MOST_SLIDES, Gathered
-from edge.archive.monthly import monthly
-from edge.archive.months import SOMEBODY
+from edge.archive.overview.charts import bar
+from edge.archive.overview.gather import MOST_BAD, MOST_SLIDES, Gathered
+from edge.archive.overview.monthly import monthly
+from edge.archive.overview.months import SOMEBODY
+from edge.archive.overview.status import duration
 from edge.archive.runs import now
-from edge.archive.status import duration
 from edge.report.pages.blocks import Block, Facts, Pages, Section, Table, Text
 from edge.report.pages.drawing import Drawing
 from edge.report.pages.words import between, called, moment, percent, said

@@ -15,7 +15,7 @@ from itertools import combinations, pairwise
 from math import hypot, sqrt
 from statistics import median
 
-from edge.archive.months import UNKNOWN, Month
+from edge.archive.overview.months import UNKNOWN, Month
 
 FEWEST_MONTHS, FEWEST_FOR_TREND = 6, 8
 FEWEST_FIELDS = 30

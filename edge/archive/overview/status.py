@@ -14,11 +14,11 @@ from typing import Any
 from edge.archive import runs
 from edge.archive.done import Done, total
 from edge.archive.order import Order
-from edge.archive.parts import fields_per_s, parts_of, pictures_of
+from edge.archive.overview.parts import fields_per_s, parts_of, pictures_of
+from edge.archive.overview.scan import BadFile, bad_files
 from edge.archive.place import ArchiveError, Place
-from edge.archive.plan import Plan
+from edge.archive.planning.plan import Plan
 from edge.archive.runs import Run, now
-from edge.archive.scan import BadFile, bad_files
 from edge.files.text import printable
 from edge.types import LeftOut
 
