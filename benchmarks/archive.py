@@ -9,7 +9,10 @@ is told by itself, is not in the rates: they stand from the first task's end to 
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import replace
@@ -110,10 +113,14 @@ def main() -> None:
     parser.add_argument("--fields", type=int, default=400)
     parser.add_argument("--width", type=int, default=1920)
     parser.add_argument("--height", type=int, default=1080)
-    parser.add_argument("--empty", type=int, default=2000, help="tasks of the empty line")
+    parser.add_argument("--empty", default="50,500,5000", help="tasks of the empty line, of 200 fields each")
+    parser.add_argument("--only-empty", type=int, help="this many of them in this process, and nothing else")
     parser.add_argument("--rounds", type=int, default=3, help="in which the three take turns")
     parser.add_argument("--folder", type=Path, help="where pictures and output lie (default: temporary)")
     arguments = parser.parse_args()
+    if arguments.only_empty:
+        print(json.dumps(empty(arguments.only_empty)))
+        return
     results = Results("archive", parser, arguments)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
         folder = Path(temporary)
@@ -121,11 +128,27 @@ def main() -> None:
         um_per_px = drawn(folder / "archive", arguments.fields, arguments.width, arguments.height)
         order, place, tasks = begun(folder / "archive", folder / "out", um_per_px)
         measure(order, place, tasks, arguments.rounds, f"{arguments.width}×{arguments.height}", results)
-        nothing = [Task(0, number, 1) for number in range(arguments.empty)]
-        empty = under_ray(order, place, nothing, 1, EmptyWorker)
-        print(f"an empty task: {empty.task_s * 1e3:.1f} ms")
-        results.add("empty task", empty.task_s * 1e3, unit="ms", n=arguments.empty, of="tasks")
+    peaks = []
+    for tasks in map(int, arguments.empty.split(",")):
+        again = [sys.executable, __file__, "--only-empty", str(tasks)]
+        told = json.loads(
+            subprocess.run(again, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+        )
+        print(f"{tasks} empty tasks: {told['ms']:.1f} ms each, driver {told['mb']:.0f} MB")
+        peaks.append(told["mb"])
+        about = {"what": f"{tasks * 200:,} fields", "n": tasks, "of": "tasks"}
+        results.add("empty task", told["ms"], unit="ms", **about)
+        results.add("driver's peak", told["mb"], unit="MB", wanted=f"≤ {peaks[0] + 50:.0f}", **about)
     results.write()
+
+
+def empty(tasks: int) -> dict[str, float]:
+    """What Ray takes of a task whose line does nothing, and this process's peak."""
+    order, place = Order("nothing", "", "", ""), Place("nowhere")
+    nothing = [Task(0, number, 200) for number in range(tasks)]
+    rate = under_ray(order, place, nothing, 1, EmptyWorker)
+    peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    return {"ms": rate.task_s * 1e3, "mb": int(peak) / 1024}
 
 
 def measure(order: Order, place: Place, tasks: list[Task], rounds: int, what: str, results: Results) -> None:

@@ -48,8 +48,11 @@ def version(target: Target) -> str:
 
 
 def commands() -> dict[str, str]:
-    """The device's commands, module:function by name; those of the workstation are no part of the package."""
-    return {name: place for name, place in project()["scripts"].items() if place.startswith("edge.")}
+    """The device's commands, module:function by name; a workstation's and a cluster's are no part of it."""
+    scripts = project()["scripts"].items()
+    return {
+        name: place for name, place in scripts if place.startswith("edge.") and "edge.archive" not in place
+    }
 
 
 def filled(name: str, values: Mapping[str, object]) -> str:
