@@ -112,6 +112,13 @@ class Outbox(Book):
         asked = "SELECT count(DISTINCT slide) AS n FROM outbox WHERE server = ? AND outcome = 'accepted'"
         return int(self._rows(asked, server)[0]["n"])
 
+    def usual_size(self, server: str) -> float | None:
+        """Bytes of a slide as this server got them lately, on average; None where it got none."""
+        lately = "SELECT size FROM outbox WHERE server = ? ORDER BY id DESC LIMIT 50"
+        asked = f"SELECT avg(size) AS size FROM ({lately})"
+        size: float | None = self._rows(asked, server)[0]["size"]
+        return size
+
     def open_ended(self) -> int:
         """How many slides were cut off and neither closed nor signed: they are not sent before."""
         rows = self._rows(

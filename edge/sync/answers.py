@@ -144,7 +144,7 @@ def _because(content: Any, reply: Reply | None = None) -> str:
     words = "; ".join(dict.fromkeys(_issues(content)))
     if not words and reply is not None and "text/plain" in reply.headers.get("content-type", ""):
         words = reply.body[:_LONGEST].decode("utf-8", "replace")
-    words = " ".join(printable(words).split())
+    words = printable(" ".join(words.split()))
     return f": {words[:_LONGEST]}" if words else ""
 
 

@@ -122,6 +122,7 @@ class _Run:
         self._packed, self._takes_packed = True, False  # what is tried, and what the server has shown
         self._lets_look = True
         self._tries: Counter[str] = Counter()
+        self._troubles: dict[str, _TroubleError] = {}
         self._done: set[str] = set()
         self.sent = Sent()
 
@@ -129,35 +130,44 @@ class _Run:
 
     def all(self, tell: Tell) -> None:
         """Send until nothing waits that could be sent."""
+        try:
+            self._send_all(tell)
+        except _EndError as end:
+            self.sent.trouble = self.sent.words = str(end)
+        else:
+            for trouble in self._troubles.values():
+                self.sent.trouble, self.sent.words = str(trouble), trouble.words
+        self.sent.late = self._is_late()
+        self.sent.waiting = sum(due.refused is None for due in self._book.due(self._server.address))
+
+    def _send_all(self, tell: Tell) -> None:
         row, looked_s = 0, self._pace.now()
-        queue = self._waiting()
-        while queue and not self._is_late():
+        queue, later = self._waiting(), list[Due]()
+        while (queue or later) and not self._is_late():
             if self._pace.now() - looked_s > _LOOK_S:
-                queue, looked_s = self._waiting(), self._pace.now()
+                queue, later, looked_s = self._waiting(), [], self._pace.now()
                 continue
+            if not queue:
+                queue, later = later, []
             # where the server stumbles over the first ones, another shows whether it does over all
             due = queue.pop(0 if row < _IN_A_ROW - 1 else random.randrange(len(queue)))
             done = self.sent.accepted + self.sent.refused
-            tell(done, done + len(queue) + 1, f"{done} of {done + len(queue) + 1} slides sent")
+            tell(done, done + len(queue) + len(later) + 1, f"{done} slides sent, {len(queue)} to come")
             try:
                 self._slide(due)
-                row = 0
-            except _EndError:
-                break
             except _TroubleError as trouble:
                 row += 1
-                self.sent.trouble, self.sent.words = str(trouble), trouble.words
+                self._troubles[due.slide] = trouble
                 self._tries[due.slide] += 1
                 if self._tries[due.slide] < _IN_A_ROW:
-                    queue.append(due)
+                    later.append(due)
                 if row == _IN_A_ROW or not self._waited(trouble.wait_s, row):
-                    break
+                    return
             else:
+                row = 0
                 self._done.add(due.slide)
-                self.sent.trouble = self.sent.words = ""
+                self._troubles.pop(due.slide, None)
             self._pace.rest(self._end_s)
-        self.sent.late = self._is_late()
-        self.sent.waiting = sum(due.refused is None for due in self._book.due(self._server.address))
 
     def _waiting(self) -> list[Due]:
         due = self._book.due(self._server.address)
@@ -202,9 +212,9 @@ class _Run:
                 self._book.answered(due, self._server.address, "refused", said.status, said.reason, size)
                 self.sent.refused += 1
             case "who is there":
-                self._end(f"{self._server}: {said.reason}; {self._server.credential}")
+                raise _EndError(f"{self._server}: {said.reason}; {self._server.credential}")
             case "address":
-                self._end(f"{self._server}: {said.reason}; see --to")
+                raise _EndError(f"{self._server}: {said.reason}; see --to")
             case _:
                 raise _TroubleError(
                     f"{self._server}: {said.told}", f"{self._server}: {said.reason}", said.wait_s
@@ -235,7 +245,7 @@ class _Run:
         if said.meaning == "accepted":
             self._packed = False
         elif said.meaning == "not packed":
-            self._end(f"{self._server}: {said.reason}; it takes no application/fhir+json; see --to")
+            raise _EndError(f"{self._server}: {said.reason}; it takes no application/fhir+json; see --to")
         return said, len(made.body)
 
     def _posted(self, body: bytes, made: Message, *, packed: bool) -> Verdict:
@@ -272,14 +282,7 @@ class _Run:
         return max(self._end_s - self._pace.now(), 1.0)
 
     def _cut(self, error: LinkError) -> Exception:
-        if error.for_good:
-            self.sent.trouble = self.sent.words = str(error)
-            return _EndError()
-        return _TroubleError(str(error))
-
-    def _end(self, told: str) -> None:
-        self.sent.trouble = self.sent.words = told
-        raise _EndError
+        return _EndError(str(error)) if error.for_good else _TroubleError(str(error))
 
 
 def _is_older(there: str, here: str) -> bool:
