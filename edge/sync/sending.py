@@ -137,6 +137,7 @@ class _Run:
         else:
             for trouble in self._troubles.values():
                 self.sent.trouble, self.sent.words = str(trouble), trouble.words
+        self.sent.size = self._line.sent
         self.sent.late = self._is_late()
         self.sent.waiting = sum(due.refused is None for due in self._book.due(self._server.address))
 
@@ -249,7 +250,6 @@ class _Run:
         return said, len(made.body)
 
     def _posted(self, body: bytes, made: Message, *, packed: bool) -> Verdict:
-        self.sent.size += len(body)
         try:
             reply = self._line.post(body, packed=packed, within_s=self._left_s())
         except LinkError as error:
