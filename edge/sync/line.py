@@ -103,7 +103,7 @@ class Line:
         ------
         LinkError : no answer came.
         """
-        headers = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
+        headers = {"Content-Type": "application/fhir+json"}
         if packed:
             headers["Content-Encoding"] = "gzip"
         return self._exchange("POST", self._server.path or "/", body, headers, within_s)

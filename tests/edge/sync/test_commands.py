@@ -35,8 +35,8 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     """Runs `edge-device sync` without giving way or waiting: exit status, standard output, standard error."""
     monkeypatch.setattr("edge.sync.priority.give_way", lambda: None)
     monkeypatch.setattr("edge.sync.pace.Pace.rest", lambda self, until_s=0.0: None)
-    monkeypatch.setattr("edge.sync.sending._Run._waited", lambda self, asked_s, row: True)
-    monkeypatch.setattr("edge.sync.sending._LOOKS_S", (0.0,))
+    monkeypatch.setattr("edge.sync.run.Run._waited", lambda self, asked_s, row: True)
+    monkeypatch.setattr("edge.sync.run._LOOKS_S", (0.0,))
 
     def run(*arguments: object) -> tuple[int, str, str]:
         try:
@@ -141,7 +141,7 @@ def test_rates_that_are_none(rate: str, home: Path, run: Run) -> None:
 
 def test_settings_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "new" / settings.FILE
-    wanted = Settings("https://fhir.example/r4", '/etc/a "b" \\ ä', "/etc/token", True, True, 12.5)
+    wanted = Settings("https://fhir.example/r4", '/etc/a "b" \\ ä', "/etc/token", True, True, True, 12.5)
     settings.write(path, wanted)
     assert settings.read(path) == wanted
     with pytest.raises(SettingsError, match="cannot be kept"):
