@@ -219,7 +219,7 @@ def test_what_medplum_lets_pass_is_refused_by_the_test_server(element: Json) -> 
         status, told = asked(Server(ours.port), "", transaction(created("x"), replaced("bad", **element)))
         assert status == 422
         assert f"Observation.{next(iter(element))}" in told["issue"][0]["diagnostics"]
-        assert ours.resources.versions("Device") == {}
+        assert ours.resources.names("Device") == []
 
 
 def test_a_reference_that_leads_nowhere_is_refused_by_the_test_server() -> None:
@@ -227,10 +227,10 @@ def test_a_reference_that_leads_nowhere_is_refused_by_the_test_server() -> None:
         for target in ("Device/none", SYSTEM):
             bundle = transaction(replaced("lost", device={"reference": target}))
             assert asked(Server(ours.port), "", bundle)[0] == 400
-        assert ours.resources.versions("Observation") == {}
+        assert ours.resources.names("Observation") == []
 
 
 def test_the_test_server_asks_for_its_token() -> None:
     with FhirServer(token="secret") as ours:
         assert asked(Server(ours.port), "", transaction(created("x")))[0] == 401
-        assert ours.resources.versions("Device") == {}
+        assert ours.resources.names("Device") == []
