@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.setup import parts as parts_
+from edge.sync.settings import FILE
 from tests.firmware_config.test_parts import EXPOSURE, PROFILES, part, profile, program, ran, written
 
 SERVICE, TIMER = "leukoscope-sync.service", "leukoscope-sync.timer"
@@ -45,6 +46,12 @@ def test_it_comes_beside_what_screens_and_brings_the_user() -> None:
     names = [each.name for each in chosen]
     assert names.index("user") < names.index("sync")
     assert "kiosk" in names
+
+
+def test_it_waits_for_the_settings_that_a_user_saves() -> None:
+    told = settings(SERVICE)
+    assert told["ConditionPathExists"] == [f"/var/lib/leukoscope/{FILE}"]
+    assert "LEUKOSCOPE_HOME=/var/lib/leukoscope" in told["Environment"]
 
 
 def test_it_takes_what_nobody_else_wants() -> None:
