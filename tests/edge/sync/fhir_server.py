@@ -57,6 +57,7 @@ class FhirServer:
     Attributes
     ----------
     resources : what is stored. requests, received : how many came, and bytes of their bodies.
+    faults : requests with which something went wrong.
     seen : HTTP status of each request that was answered.
     """
 
@@ -72,7 +73,7 @@ class FhirServer:
     ) -> None:
         self.fault, self.token, self.retry_after, self.pause_s = fault, token, retry_after, pause_s
         self.resources = Resources()
-        self.requests = self.received = 0
+        self.requests = self.received = self.faults = 0
         self.seen: list[int] = []
         self.tell = tell
         self._lock = threading.Lock()
@@ -98,7 +99,9 @@ class FhirServer:
         """Count a request, and say what is to go wrong with it."""
         with self._lock:
             number, self.requests = self.requests, self.requests + 1
-        return self.fault(number)
+            found = self.fault(number)
+            self.faults += found is not None
+        return found
 
     def got(self, received: int) -> None:
         with self._lock:
