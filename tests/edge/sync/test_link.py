@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from edge.custody.backup import backup
+from edge.custody.merge import merge, opened
+from edge.custody.restore import restore
+from edge.machine import clock
 from edge.records.book import Book
 from edge.records.outbox import Outbox
 from edge.report.fhir.bundle import bundle
@@ -121,3 +126,45 @@ def test_whatever_the_server_does_the_slide_is_there_once_in_the_end(tmp_path: P
             assert told.trouble or told.refused
         assert due(records, server.url) == []
         assert_same(server.resources, expected(records))
+
+
+def test_an_update_that_is_dropped_is_sent_again_though_the_clock_went_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is there was issued later than the signature, by a clock that was ahead."""
+    records = tmp_path / "records.db"
+    screened(records, ["lymphocyte"], "S-1")
+    with FhirServer() as server:
+        assert sender(records, server.url).run().accepted == 1
+        at = replace(clock.now(), utc=datetime(2026, 11, 3, tzinfo=UTC), voucher="", boot_id="the next")
+        monkeypatch.setattr(clock, "now", lambda: at)
+        with Book(records) as book:
+            book.sign("S-1", "AB")
+        before = server.requests
+        server.fault = lambda number: Fault.DROPPED if number == before else None
+        assert sender(records, server.url).run().accepted == 1
+        (report,) = server.resources.search("DiagnosticReport", "")
+        assert report["status"] == "final"
+
+
+def test_a_signature_that_comes_back_with_an_old_disk_arrives(tmp_path: Path) -> None:
+    """The disk was sent from before; from its backup the slide went as it was, without a signature."""
+    records, old = tmp_path / "records.db", tmp_path / "old.db"
+    screened(records, ["lymphocyte"], "S-1")
+    with FhirServer() as server:
+        backup(records, tmp_path, tmp_path / "backup", nothing, nothing)
+        with Book(records) as book:
+            book.sign("S-1", "AB")
+        assert sender(records, server.url).run().accepted == 1
+        records.rename(old)
+        restore(tmp_path / "backup", records, None, nothing)
+        assert sender(records, server.url).run().accepted == 1
+        with opened(old, records) as found:
+            merge(found, records, nothing)
+        assert sender(records, server.url).run().accepted == 1
+        (report,) = server.resources.search("DiagnosticReport", "")
+        assert report["status"] == "final"
+
+
+def nothing(*_: object) -> None:
+    return
