@@ -3,9 +3,9 @@
 Each box has records of its own and runs `edge-device sync`'s own sender by the timer's beat. Clocks are off
 by minutes to years, not set, or jump; boxes start anew, are restored from a backup and merged. Connections
 are cut after some bytes, for a while there is no link at all, and the server answers with 429, 500, 503,
-refusals or nonsense, or accepts and drops. When the time is up and the faults have ended, all boxes send what is left,
-and what the server holds is compared with what the boxes finished. Simulated time goes by at most `--speed`
-times as fast; a machine that cannot keep up takes longer.
+refusals or nonsense, or accepts and drops. When the time is up and the faults have ended, all boxes send
+what is left, and what the server holds is compared with what the boxes finished. Simulated time goes by at
+most `--speed` times as fast; a machine that cannot keep up takes longer.
 
     python benchmarks/fleet.py [--boxes 500] [--hours 1] [--speed 60] [--seed 0] [--folder DIR] [--json OUT]
 """

@@ -58,7 +58,7 @@ def test_it_takes_what_nobody_else_wants() -> None:
     told = settings(SERVICE)
     assert told["Nice"] == ["19"]
     assert told["CPUQuota"] == ["5%"]
-    assert told["IOSchedulingClass"] == ["idle"]
+    assert told["IOSchedulingPriority"] == ["7"]
     assert told["User"] == ["leukoscope"]
 
 
