@@ -51,13 +51,11 @@ def verdict(reply: Reply, entries: int) -> Verdict:
     told = f"HTTP {status}{_because(content, reply)}"
     if 300 <= status < 400:
         where = printable(reply.headers.get("location", "elsewhere"))[:100].partition("?")[0]
-        return Verdict(
-            "address", status, f"HTTP {status}: it sends on to {where}; redirects are not followed"
-        )
+        return Verdict("address", status, f"HTTP {status}, it sends on to {where}")
     if status in (401, 403):
         return Verdict("who is there", status, told)
     if status in _UNKNOWN:
-        return Verdict("address", status, f"{told}; no FHIR server takes transactions at this address")
+        return Verdict("address", status, told)
     if status == 413:
         return Verdict("too large", status, told)
     if status == 415:

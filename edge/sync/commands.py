@@ -37,6 +37,8 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
         help="plain http to another machine, over a line that is closed itself")  # fmt: skip
     add("--pictures", action=argparse.BooleanOptionalAction, default=None,
         help="send crops and the PDF, too: about a hundred times as much")  # fmt: skip
+    add("--without-patient", action=argparse.BooleanOptionalAction, default=None,
+        help="leave out patient, age, sex and what people wrote in words")  # fmt: skip
     add("--kbit-per-s", type=command.number, metavar="N", help="send no faster; 0: no limit (default: 40)")
     add("--save", action="store_true", help="keep server and settings, for the timer and for next time")
     add("--again", action="store_true", help="try what the server refused, too")
@@ -98,6 +100,7 @@ def _settings(arguments: argparse.Namespace, kept: Path) -> Settings:
         "token_file": arguments.token_file and str(arguments.token_file.absolute()),
         "insecure": arguments.insecure,
         "pictures": arguments.pictures,
+        "without_patient": arguments.without_patient,
         "kbit_per_s": arguments.kbit_per_s,
     }
     try:
@@ -133,6 +136,7 @@ def _sent(arguments: argparse.Namespace, records: Path, wanted: Settings) -> int
             wanted.server(),
             Pace(wanted.kbit_per_s),
             pictures=wanted.pictures,
+            without_patient=wanted.without_patient,
             again=arguments.again,
             max_seconds=arguments.max_seconds,
             tell=lambda done, total, text: progress.show(100 * done // max(total, 1), text),

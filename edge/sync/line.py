@@ -52,6 +52,10 @@ class Line:
     server : its token and certificates are read here. pace : of what is sent.
     timeout_s : how long to wait for the next bytes.
 
+    Attributes
+    ----------
+    sent : bytes of bodies that went, those that did not arrive included.
+
     Raises
     ------
     edge.sync.server.ServerError : a certificate or the token cannot be used.
@@ -64,6 +68,7 @@ class Line:
         self._headers |= {"Accept-Encoding": "gzip"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+        self.sent = 0
         self._connection: http.client.HTTPConnection | None = None
         self._late = False
 
@@ -98,7 +103,7 @@ class Line:
         ------
         LinkError : no answer came.
         """
-        headers = {"Content-Type": "application/fhir+json", "Prefer": "return=minimal"}
+        headers = {"Content-Type": "application/fhir+json"}
         if packed:
             headers["Content-Encoding"] = "gzip"
         return self._exchange("POST", self._server.path or "/", body, headers, within_s)
@@ -125,7 +130,7 @@ class Line:
 
     def _once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         connection = self._connected()
-        content = self._pace.pieces(body) if body else None
+        content = self._pieces(body) if body else None
         length = {"Content-Length": str(len(body))} if body else {}
         try:
             connection.request(method, path, content, {**self._headers, **headers, **length})
@@ -135,6 +140,11 @@ class Line:
                 return self._read(connection)
             raise
         return self._read(connection)
+
+    def _pieces(self, body: bytes) -> Iterator[bytes]:
+        for piece in self._pace.pieces(body):
+            self.sent += len(piece)
+            yield piece
 
     def _read(self, connection: http.client.HTTPConnection) -> Reply:
         response = connection.getresponse()

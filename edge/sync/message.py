@@ -31,14 +31,22 @@ class Message:
         return gzip.compress(self.body, 9, mtime=0)
 
 
-def message(book: Book, slide: str, *, pictures: bool = False) -> Message | None:
-    """The slide as its server is to have it, with or without crops and PDF; None while it is screened.
+def message(
+    book: Book, slide: str, *, pictures: bool = False, without_patient: bool = False
+) -> Message | None:
+    """The slide as its server is to have it; None while it is screened.
+
+    Parameters
+    ----------
+    pictures : crops and PDF go along.
+    without_patient : patient, age, sex and whatever people wrote in words are left out.
 
     Raises
     ------
     RecordsError : it cannot be read.
     """
     # seconds on a small board, which who has nothing to send need not wait for
+    from edge.report.export import nameless
     from edge.report.fhir.bundle import bundle
     from edge.report.formats import Layout
     from edge.report.gather import gather
@@ -46,6 +54,8 @@ def message(book: Book, slide: str, *, pictures: bool = False) -> Message | None
     report = gather(book, slide)
     if report.state == "under way":
         return None
+    if without_patient:
+        report = nameless(report)
     transaction = bundle(report, Layout(), pictures=pictures)
     return Message(_compact(transaction), len(transaction["entry"]), *_told(transaction))
 

@@ -18,7 +18,7 @@ class Pace:
 
     Parameters
     ----------
-    kbit_per_s : sent at most, on average over a message; 0 for no limit.
+    kbit_per_s : sent at most, but for a piece of a quarter of a second; 0 for no limit.
     cpu_share : of one processor, on average since the pace was made; None for no limit.
     now, sleep : a clock in seconds that never goes back, and who waits so many.
     """
@@ -35,6 +35,7 @@ class Pace:
         self.now, self.sleep = now, sleep
         self._share = cpu_share
         self._began_s, self._used_s = now(), time.thread_time()
+        self._free_s = self._began_s  # when the line has taken what was sent
 
     def pieces(self, body: bytes) -> Iterator[bytes]:
         """The body, piece by piece, each when it may go."""
@@ -42,12 +43,12 @@ class Pace:
             yield body
             return
         size = int(min(max(self.bytes_per_s / _PIECES_A_SECOND, _SMALLEST_PIECE), _LARGEST_PIECE))
-        began_s = self.now()
         for first in range(0, len(body), size):
-            ahead_s = first / self.bytes_per_s - (self.now() - began_s)
-            if ahead_s > 0:
+            piece = body[first : first + size]
+            if (ahead_s := self._free_s - self.now()) > 0:
                 self.sleep(ahead_s)
-            yield body[first : first + size]
+            self._free_s = max(self._free_s, self.now()) + self.takes_s(len(piece))
+            yield piece
 
     def rest(self, until_s: float = float("inf")) -> None:
         """Wait until the processor time used so far is no more than its share; not beyond `until_s`."""

@@ -26,7 +26,8 @@ class Settings:
     Attributes
     ----------
     to : the server's base URL. certificates, token_file : paths, empty without (`edge.sync.server.Server`).
-    insecure : plain HTTP to another machine is meant. pictures : crops and PDF go along.
+    insecure : plain HTTP to another machine is meant.
+    pictures, without_patient : see `edge.sync.message.message`.
     kbit_per_s : sent at most; 0 for no limit.
     """
 
@@ -35,6 +36,7 @@ class Settings:
     token_file: str = ""
     insecure: bool = False
     pictures: bool = False
+    without_patient: bool = False
     kbit_per_s: float = KBIT_PER_S
 
     def __post_init__(self) -> None:

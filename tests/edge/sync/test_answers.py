@@ -155,7 +155,8 @@ def test_who_is_not_let_in_is_told_what_to_look_at(status: int, send: Send, hosp
     hospital.always = says(status, outcome("who are you"))
     sent = send()
     assert (sent.refused, sent.waiting, len(hospital.bodies)) == (0, 3, 1)
-    assert f"HTTP {status}: who are you" in sent.trouble
+    assert f"HTTP {status}: who are you; " in sent.words
+    assert f"HTTP {status}; " in sent.trouble
     assert "give --token-file, or --certificates" in sent.trouble
 
 

@@ -174,6 +174,35 @@ def test_no_address_tells_of_a_slide_or_a_patient(records: Path, send: Send, hos
     assert not any(word in told for word in ("calm", "alarming", "Mustermann"))
 
 
+def test_patients_stay_behind_where_that_is_asked_for(records: Path, send: Send, hospital: Hospital) -> None:
+    with Book(records) as book:
+        book.note("calm", "AB", patient="Mustermann", age=44, sex="female", note="of Mustermann")
+        book.sign("calm", "AB")
+        book.reopen("calm", "AB", "is not Mustermann")
+    assert send(without_patient=True).accepted == 3
+    assert not any(b"Mustermann" in gzip.decompress(body) for body in hospital.bodies)
+
+
+def test_screening_goes_on_beside_it(records: Path, send: Send) -> None:
+    """Readings reach the disk while slides are sent, and both come to their end."""
+    going = threading.Event()
+
+    def screen() -> None:
+        for number in range(10):
+            screened(records, CALM, f"beside {number}")
+            going.set()
+
+    screening = threading.Thread(target=screen)
+    screening.start()
+    assert going.wait(60)
+    while screening.is_alive():
+        assert send().trouble == ""
+    screening.join()
+    send()
+    with Outbox(records, reads_only=True) as book:
+        assert book.accepted(book._rows("SELECT server FROM outbox")[0]["server"]) == 13
+
+
 def test_without_a_right_to_search_what_was_accepted_holds(
     send: Send, hospital: Hospital, records: Path
 ) -> None:
