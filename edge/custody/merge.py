@@ -21,7 +21,7 @@ from edge.records.book import Book
 from edge.records.database import RecordsError, connect, explain
 from edge.records.migrations import MIGRATIONS
 from edge.records.rows import Row, insert
-from edge.records.seals import ADDED, SEALED, digest
+from edge.records.seals import ADDED, digest
 
 _ONCE = {"finished": ("slide", "initials"), "reopened": ("signature",)}
 """What of a table there can be one row of."""
@@ -123,7 +123,11 @@ class _Merging(Book):
             self._refuse_damaged(name)
             insert(self._database, "slides", theirs | boots.numbers(theirs, "boot", "last_boot"))
             self._readings(name, boots, after=0)
-            return True, self._people(name, boots)
+            rows = self._people(name, boots)
+            # what was sent there need not go from here. Of a slide that is here, nobody could tell which of
+            # the two sent last, and so what the server has: it goes again
+            self._table(Left(self, self._other, "outbox", name), boots, Numbers())
+            return True, rows
         rows = self._completed(ours, theirs, boots)
         return False, rows + self._people(name, boots)
 
@@ -173,11 +177,10 @@ class _Merging(Book):
 
     def _people(self, name: str, boots: _Boots) -> int:
         """Add what people left there and not here; gives how many rows."""
-        left = {table: Left(self, self._other, table, name) for table in SEALED}
+        left = {table: Left(self, self._other, table, name) for table in ADDED}
         refuse_behind_a_signature(left)
         numbers = Numbers()
         added = sum(self._table(left[table], boots, numbers) for table in ADDED)
-        self._table(left["outbox"], boots, numbers)  # what was sent there need not go from here
         judging = ("words", "findings")
         if any(left[t].lacking for t in judging) and any(left[t].extra for t in judging):
             self._judge_again(name, left["words"].lacking or left["findings"].lacking)

@@ -238,7 +238,7 @@ class Run:
             if seen and not seen.allowed:
                 self._lets_look = False
                 return f"not read back (HTTP {reply.status})"
-            if seen and seen.there and not _is_older(seen.issued, made.issued):
+            if seen and seen.there and not _is_another(seen.issued, made.issued):
                 return ""
         if last is not None:
             raise self._cut(last) from last
@@ -251,9 +251,12 @@ class Run:
         return _EndError(str(error)) if error.for_good else _TroubleError(str(error))
 
 
-def _is_older(there: str, here: str) -> bool:
-    """Whether the server still has what was issued before; not where either says nothing of it."""
+def _is_another(there: str, here: str) -> bool:
+    """Whether the server has what was issued at another time; not where either says nothing of it.
+
+    Earlier or later: what it had before may have been issued by a clock that was ahead then.
+    """
     try:
-        return (datetime.fromisoformat(here) - datetime.fromisoformat(there)).total_seconds() >= 1
+        return abs((datetime.fromisoformat(here) - datetime.fromisoformat(there)).total_seconds()) >= 1
     except (ValueError, TypeError):
         return False
