@@ -154,7 +154,8 @@ def _sent(arguments: argparse.Namespace, records: Path, wanted: Settings) -> int
         # what a server says may name a patient: for who looks, not for a log
         watched = sys.stderr is not None and sys.stderr.isatty()
         command.say("edge-device", sent.words if watched else sent.trouble)
-    return command.FAILED if sent.trouble or sent.refused or sent.unreadable else command.DONE
+    failed = sent.trouble or sent.refused or sent.unreadable or (sent.late and sent.waiting)
+    return command.FAILED if failed else command.DONE
 
 
 def _line(sent: Sent) -> str:

@@ -69,6 +69,7 @@ class Line:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self.sent = 0
+        self._socket: socket.socket | None = None
         self._connection: http.client.HTTPConnection | None = None
         self._late = False
 
@@ -153,6 +154,8 @@ class Line:
             body += piece
             if len(body) > _LARGEST_ANSWER:
                 raise ValueError("an answer of more than 4 MB")
+        if self._late:
+            raise TimeoutError
         if response.length:  # of its Content-Length, not yet read
             raise http.client.IncompleteRead(bytes(body), response.length)
         response.close()  # or the line would not be free for the next
@@ -171,6 +174,8 @@ class Line:
                     host, port, timeout=self._timeout_s, context=self._context
                 )
             self._connection.connect()
+            # the connection lets go of it before an answer of unknown length is read
+            self._socket = self._connection.sock
         return self._connection
 
     @contextmanager
@@ -180,11 +185,10 @@ class Line:
 
         def hang_up() -> None:
             self._late = True
-            connection = self._connection
-            if connection is not None and connection.sock is not None:
+            if self._socket is not None:
                 with suppress(OSError):
                     # not its own way to do so, which would take TLS from under who reads just now
-                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
         timer = threading.Timer(max(seconds, 0.1), hang_up)
         timer.daemon = True

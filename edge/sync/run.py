@@ -21,7 +21,6 @@ Tell = Callable[[int, int, str], None]
 _IN_A_ROW = 3  # troubles that end a run, and tries of one slide within it
 _LONGEST_WAIT_S = 120.0  # that a server may ask for within a run
 _LOOK_S = 300.0  # between two looks at what waits: a slide to refer may have come
-_ADDRESS = ("no FHIR server takes transactions at this address", "redirects are not followed")
 _LOOKS_S = (0.0, 1.0, 4.0)  # waits before a server is asked whether it has what it accepted
 
 
@@ -119,6 +118,8 @@ class Run:
             try:
                 self._slide(due)
             except _TroubleError as trouble:
+                if self._is_late():  # it was cut short from here
+                    return
                 row += 1
                 self._troubles[due.slide] = trouble
                 self._tries[due.slide] += 1
@@ -177,7 +178,11 @@ class Run:
             case "who is there":
                 raise self._ended(said, self._server.credential)
             case "address":
-                raise self._ended(said, f"{_ADDRESS[said.status // 100 == 3]}; see --to")
+                moved, none = (
+                    "redirects are not followed",
+                    "no FHIR server takes transactions at this address",
+                )
+                raise self._ended(said, f"{moved if said.status < 400 else none}; see --to")
             case _:
                 raise _TroubleError(
                     f"{self._server}: {said.told}", f"{self._server}: {said.reason}", said.wait_s

@@ -135,6 +135,38 @@ def test_it_ends_when_its_time_is_up(records: Path, hospital: Hospital) -> None:
     assert sent.waiting == 3 - sent.accepted
 
 
+def test_an_answer_that_its_time_does_not_suffice_for_is_no_trouble(send: Send, hospital: Hospital) -> None:
+    waits = Waits()
+
+    def slow(handler: object, body: bytes) -> None:
+        waits.s = 1000.0
+        handler.hang_up()  # type: ignore[attr-defined]
+
+    hospital.always = slow
+    sent = send(waits=waits, max_seconds=100)
+    assert (sent.late, sent.waiting, sent.trouble) == (True, 3, "")
+
+
+def test_an_answer_that_drips_has_an_end(
+    send: Send, hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time, and the whole never."""
+    over = threading.Event()
+
+    def drips(handler: object, body: bytes) -> None:
+        handler.send_response(200)  # type: ignore[attr-defined]
+        handler.end_headers()  # type: ignore[attr-defined]
+        while not over.wait(0.02):
+            handler.wfile.write(b" ")  # type: ignore[attr-defined]
+
+    monkeypatch.setattr("edge.sync.line._PATIENCE_S", -4.7)  # of a time-out of 5 s
+    hospital.always = drips
+    sent = send()
+    over.set()
+    assert (sent.accepted, sent.waiting) == (0, 3)
+    assert "no whole answer within 0 s" in sent.trouble
+
+
 def test_a_slow_line_gets_no_more_than_it_takes(send: Send, hospital: Hospital) -> None:
     waits = Waits()
     sent = send(pace=Pace(8, None, now=waits.now, sleep=waits.sleep))
