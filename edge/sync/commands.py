@@ -134,7 +134,7 @@ def _sent(arguments: argparse.Namespace, records: Path, wanted: Settings) -> int
         sender = Sender(
             records,
             wanted.server(),
-            Pace(wanted.kbit_per_s),
+            Pace(wanted.kbit_per_s, since_start=True),
             pictures=wanted.pictures,
             without_patient=wanted.without_patient,
             again=arguments.again,

@@ -20,6 +20,7 @@ class Pace:
     ----------
     kbit_per_s : sent at most, but for a piece of a quarter of a second; 0 for no limit.
     cpu_share : of one processor, on average since the pace was made; None for no limit.
+    since_start : what the thread used before counts, too.
     now, sleep : a clock in seconds that never goes back, and who waits so many.
     """
 
@@ -28,13 +29,14 @@ class Pace:
         kbit_per_s: float = KBIT_PER_S,
         cpu_share: float | None = CPU_SHARE,
         *,
+        since_start: bool = False,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.bytes_per_s = kbit_per_s * 125
         self.now, self.sleep = now, sleep
         self._share = cpu_share
-        self._began_s, self._used_s = now(), time.thread_time()
+        self._began_s, self._used_s = now(), 0.0 if since_start else time.thread_time()
         self._free_s = self._began_s  # when the line has taken what was sent
 
     def pieces(self, body: bytes) -> Iterator[bytes]:

@@ -168,7 +168,7 @@ class Run:
             said, size = self._answered(made)
         match said.meaning:
             case "accepted":
-                note = self._looked(made)
+                note = self._looked(made, due.replaces)
                 self._book.answered(due, self._server.address, "accepted", said.status, note, size)
                 self.sent.accepted += 1
             case "refused" | "too large" | "again" | "not packed":
@@ -222,7 +222,7 @@ class Run:
             raise self._cut(error) from error
         return verdict(reply, made.entries)
 
-    def _looked(self, made: Message) -> str:
+    def _looked(self, made: Message, replaces: bool) -> str:
         """See that the server has what it accepted; a note where it does not let anybody look."""
         if not self._lets_look:
             return "not read back"
@@ -238,7 +238,7 @@ class Run:
             if seen and not seen.allowed:
                 self._lets_look = False
                 return f"not read back (HTTP {reply.status})"
-            if seen and seen.there and not _is_another(seen.issued, made.issued):
+            if seen and seen.there and not (replaces and _is_another(seen.issued, made.issued)):
                 return ""
         if last is not None:
             raise self._cut(last) from last

@@ -55,10 +55,10 @@ class Sender:
         edge.sync.server.ServerError : certificates or token cannot be used.
         """
         pace = self._pace or Pace()
-        with alone(self._records) as mine:
+        with Outbox(self._records) as book, alone(self._records) as mine:
             if not mine:
                 return Sent(busy=True)
-            with Outbox(self._records) as book, Line(self._server, pace, self._timeout_s) as line:
+            with Line(self._server, pace, self._timeout_s) as line:
                 end_s = pace.now() + (self._max_seconds or float("inf"))
                 run = Run(book, line, self._server, pace, end_s, self._about, self._again)
                 run.all(self._tell)

@@ -67,10 +67,10 @@ def test_without_a_server_it_says_how_to_name_one(home: Path, run: Run) -> None:
         assert "no server is known; name it once: edge-device sync --to URL --save" in error
 
 
-def test_before_the_first_slide_there_is_nothing_to_send(run: Run) -> None:
+def test_before_the_first_slide_there_is_nothing_to_send(run: Run, tmp_path: Path) -> None:
     assert run("--to", "https://fhir.example") == (0, "no slide was screened yet: nothing to send\n", "")
-    status, _, error = run("--to", "https://fhir.example", "--records", "gone.db")
-    assert (status, "there is no such file" in error) == (1, True)
+    status, _, error = run("--to", "https://fhir.example", "--records", tmp_path / "gone.db")
+    assert (status, "there is no such file" in error, [*tmp_path.iterdir()]) == (1, True, [])
 
 
 def test_status_and_what_would_go_send_and_write_nothing(home: Path, run: Run, hospital: Hospital) -> None:
