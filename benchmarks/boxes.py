@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -63,8 +64,6 @@ class Box:
     now_s: Callable[[], float]
     speed: float
     slides: dict[str, Slide] = field(default_factory=dict)
-    busy: bool = False
-    sent_again: int = 0
     _runs: int = 0
 
     def __post_init__(self) -> None:
@@ -73,6 +72,8 @@ class Box:
         self.drawn = random.Random(self.seed)
         self._aside: Path | None = None
         self._merged: list[Box] = []
+        self._todo: deque[Callable[[Box], None]] = deque()
+        self._lock, self._busy = threading.Lock(), False
         self.boots()
 
     def moment(self) -> Moment:
@@ -82,14 +83,26 @@ class Box:
         utc = BEGAN + timedelta(days=self._off_days, seconds=s)
         return Moment(utc, boot_s, boot_s, self._boot_id, self._voucher)
 
-    @contextmanager
-    def acting(self) -> Iterator[None]:
-        """Within, this thread is the box: it has its clock."""
-        _acting.box = self
-        try:
-            yield
-        finally:
-            del _acting.box
+    def is_to(self, what: Callable[[Box], None]) -> bool:
+        """Have it do something after all that it has to do already; whether somebody must call `acts`."""
+        with self._lock:
+            self._todo.append(what)
+            was_busy, self._busy = self._busy, True
+        return not was_busy
+
+    def acts(self) -> None:
+        """Do all that is to do, in order, by this box's clock."""
+        while True:
+            with self._lock:
+                if not self._todo:
+                    self._busy = False
+                    return
+                what = self._todo.popleft()
+            _acting.box = self
+            try:
+                what(self)
+            finally:
+                del _acting.box
 
     # -- what happens to it ----------------------------------------------------------------------------------
 
@@ -145,9 +158,11 @@ class Box:
         if path is None or not path.exists():
             return
         with opened(path, self.records) as found:
-            merge(found, self.records, _nothing)
+            refused = merge(found, self.records, _nothing).refused
         if other:
-            self._merged.append(other)
+            self._merged.append(other)  # slides of the same number stay where they are
+        elif refused:
+            raise AssertionError(f"{self.folder.name}: {refused}")
 
     def sends(self) -> None:
         """What the timer starts; now and then somebody has what was refused tried again."""

@@ -120,17 +120,9 @@ class Days:
             while self._now_s() < when_s:
                 tell(self._now_s())
                 time.sleep(0.01)
-            if box.busy:
-                self._later(box, what, again_s)
-                continue
-            box.busy = True
             do(box, what)
             if again_s:
                 self._at(when_s + again_s * self._drawn.uniform(0.6, 1.4), box, what, again_s)
-
-    def _later(self, box: Box, what: Act, again_s: float) -> None:
-        later_s = max(self._now_s(), self._events[0][0] if self._events else 0) + 10
-        heapq.heappush(self._events, (later_s, next(self._order), box, what, again_s))
 
 
 @dataclass(frozen=True)
@@ -170,14 +162,6 @@ def compared(server: FhirServer, boxes: list[Box]) -> Outcome:
     )
 
 
-def acted(box: Box, what: Act) -> None:
-    try:
-        with box.acting():
-            what(box)
-    finally:
-        box.busy = False
-
-
 def lived(arguments: argparse.Namespace, folder: Path, results: Results) -> Outcome:
     """Let the time go by, have everything sent that is left, and look."""
     began, whole_s = time.monotonic(), arguments.hours * 3600
@@ -198,6 +182,10 @@ def lived(arguments: argparse.Namespace, folder: Path, results: Results) -> Outc
         ]
         doing: list[Future[None]] = []
 
+        def do(box: Box, what: Act) -> None:
+            if box.is_to(what):
+                doing.append(pool.submit(box.acts))
+
         def told(what: str) -> None:
             slides = sum(len(box.slides) for box in boxes)
             there = len(server.resources.names("DiagnosticReport"))
@@ -210,18 +198,18 @@ def lived(arguments: argparse.Namespace, folder: Path, results: Results) -> Outc
                 last_s[0] = s
                 told(f"{s / _MINUTE:4.0f} min")
 
-        Days(boxes, arguments.seed, now_s, whole_s).pass_by(
-            lambda box, what: doing.append(pool.submit(acted, box, what)), tell
-        )
+        Days(boxes, arguments.seed, now_s, whole_s).pass_by(do, tell)
         for one in doing:
             one.result()
         told("time is up")
         weather.clears()
         for _ in range(_ROUNDS):
             left = [box for box, due in zip(boxes, pool.map(Box.due, boxes), strict=True) if due]
-            if not left:
-                break
-            list(pool.map(lambda box: acted(box, Box.sends), left))
+            doing = []
+            for box in left:
+                do(box, Box.sends)
+            for one in doing:
+                one.result()
         told("at the end")
         found = compared(server, boxes)
         _add(results, found, server, link, time.monotonic() - began)

@@ -104,7 +104,7 @@ class Found:
 
 def found(reply: Reply) -> Found | None:
     """What the answer to the search of a report means; None where it means nothing."""
-    if reply.status in (400, 401, 403, *_UNKNOWN):
+    if reply.status in (400, 403, *_UNKNOWN):  # a 401 says nothing of what may be looked at: a token ran out
         return Found(allowed=False)
     content = _json(reply)
     if not 200 <= reply.status < 300 or not isinstance(content, dict):
