@@ -30,6 +30,7 @@ from edge.archive.entry import Task
 from edge.archive.order import MODEL, Order
 from edge.archive.place import Place
 from edge.archive.planning.plan import Plan, entries_of, tasks_of
+from edge.archive.run import PASS_TASKS
 from edge.archive.screening.screener import Screener
 from edge.cameras.demo.camera import SimulatedCamera
 from edge.cameras.demo.scope import scope_of
@@ -40,10 +41,9 @@ _TASK = 20
 
 
 class Rate(NamedTuple):
-    """Fields a second, seconds a task, and seconds until the first task was done."""
+    """Fields a second, and seconds until the first task was done."""
 
     fields_s: float
-    task_s: float
     start_s: float
 
 
@@ -96,7 +96,7 @@ def bare(order: Order, place: Place, tasks: list[Task]) -> float:
 
 
 def under_ray(order: Order, place: Place, tasks: list[Task], workers: int, worker: type[crew.Worker]) -> Rate:
-    """Tasks a second with so many workers, and how long the first one took to come."""
+    """Fields a second with so many workers, and how long the first one took to come."""
     with connected("local", workers) as found:
         began = time.perf_counter()
         at, fields = [], []
@@ -105,7 +105,7 @@ def under_ray(order: Order, place: Place, tasks: list[Task], workers: int, worke
             fields.append(done.fields)
     # the first task of each worker has its start in it
     took = at[-1] - at[workers - 1]
-    return Rate(sum(fields[workers:]) / took, took / (len(at) - workers), at[0] - began)
+    return Rate(sum(fields[workers:]) / took, at[0] - began)
 
 
 def main() -> None:
@@ -113,7 +113,11 @@ def main() -> None:
     parser.add_argument("--fields", type=int, default=400)
     parser.add_argument("--width", type=int, default=1920)
     parser.add_argument("--height", type=int, default=1080)
-    parser.add_argument("--empty", default="50,500,5000", help="tasks of the empty line, of 200 fields each")
+    parser.add_argument(
+        "--empty",
+        default="50,500,5000",
+        help="tasks of the empty line, of 200 fields each, in passes as a run makes",
+    )
     parser.add_argument("--only-empty", type=int, help="this many of them in this process, and nothing else")
     parser.add_argument("--rounds", type=int, default=3, help="in which the three take turns")
     parser.add_argument("--folder", type=Path, help="where pictures and output lie (default: temporary)")
@@ -146,9 +150,16 @@ def empty(tasks: int) -> dict[str, float]:
     """What Ray takes of a task whose line does nothing, and this process's peak."""
     order, place = Order("nothing", "", "", ""), Place("nowhere")
     nothing = [Task(0, number, 200) for number in range(tasks)]
-    rate = under_ray(order, place, nothing, 1, EmptyWorker)
+    with connected("local", 1) as workers:
+        next(crew.screened(order, place, "bench", nothing[:2], workers, worker=EmptyWorker))
+        began = time.perf_counter()
+        for first in range(0, tasks, PASS_TASKS):
+            several = nothing[first : first + PASS_TASKS]
+            for _ in crew.screened(order, place, "bench", several, workers, worker=EmptyWorker):
+                pass
+        took = time.perf_counter() - began
     peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
-    return {"ms": rate.task_s * 1e3, "mb": int(peak) / 1024}
+    return {"ms": took / tasks * 1e3, "mb": int(peak) / 1024}
 
 
 def measure(order: Order, place: Place, tasks: list[Task], rounds: int, what: str, results: Results) -> None:

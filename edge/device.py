@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge import adapt, bench, calibrate, command, doctor, listing, setup, update
 from edge.doctor import service
+from edge.sync import commands as sync
 
 EXAMPLES = """\
 examples:
@@ -20,6 +21,7 @@ examples:
   edge-device adapt --healthy --camera 0   where normal cells score in this laboratory
   edge-device doctor                       what could keep it from working, and how to mend it
   edge-device bench                        the line's speed and memory on this machine
+  edge-device sync --to URL --save         finished slides to a FHIR server, when there is a link
   edge-device update                       which model is in use
   edge-device update /media/stick/new.bundle
   edge-device update --rollback            back to the model before
@@ -41,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     adapt.add_to(commands)
     setup.add_to(commands)
     update.add_to(commands)
+    sync.add_to(commands)
     arguments = parser.parse_args(argv)
     return command.run("edge-device", lambda: _run(arguments))
 
@@ -51,7 +54,7 @@ def _run(arguments: argparse.Namespace, root: Path = Path("/")) -> int:
     if home is None or "LEUKOSCOPE_HOME" in os.environ:
         return int(arguments.run(arguments))
     if not os.access(home, os.W_OK | os.X_OK):
-        if arguments.command in ("adapt", "calibrate", "update"):
+        if arguments.command in ("adapt", "calibrate", "sync", "update"):
             command.say("edge-device", f"for you alone, not for the service in {home}: for that use sudo")
         return int(arguments.run(arguments))
     os.environ["LEUKOSCOPE_HOME"] = str(home)

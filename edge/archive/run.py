@@ -25,9 +25,9 @@ from edge.archive.screening import shards
 from edge.machine import clock, processes
 from edge.types import LeukoscopeError
 
-_PASS_TASKS = 5_000
-"""Tasks that Ray is given at once: it keeps some kB of each, and at the end of a pass workers are idle for
-the length of a task."""
+PASS_TASKS, _PASS_TASKS_A_WORKER = 1_000, 50
+"""Tasks that Ray is given at once, at least: it keeps 10 kB of each, and at the end of a pass workers are idle
+for the length of a task, and are begun anew."""
 
 RUNS = "runs"
 
@@ -68,7 +68,8 @@ def run(order: Order, place: Place, plan: Plan, workers: int, name: str, tell: T
     ArchiveError : what stops it: a full disk, a node with another program.
     """
     meter = _Meter(plan.fields, tell)
-    for several in _passes(place, plan.shards, meter):
+    at_once = max(PASS_TASKS, _PASS_TASKS_A_WORKER * workers)
+    for several in _passes(place, plan.shards, at_once, meter):
         left = _left(place, several, meter)
         with crew.committing(place) as commit:
             for shard, numbers in left.items():
@@ -125,8 +126,10 @@ def _inside(order: Order, place: Place, plan: Plan, workers: int, name: str, boa
         return Done(), str(error)
 
 
-def _passes(place: Place, planned: Sequence[Shard], meter: _Meter) -> Iterator[list[list[Task]]]:
-    """The tasks of the shards that are not done, as many shards at a time as Ray is given at once."""
+def _passes(
+    place: Place, planned: Sequence[Shard], at_once: int, meter: _Meter
+) -> Iterator[list[list[Task]]]:
+    """The tasks of the shards that are not done, in passes of so many tasks or more."""
     several: list[list[Task]] = []
     for shard in planned:
         if shards.is_done(place, shard.number):
@@ -134,7 +137,7 @@ def _passes(place: Place, planned: Sequence[Shard], meter: _Meter) -> Iterator[l
             place.remove(f"work/{shard.number:05d}")  # a run was cut off just after
             continue
         several.append(tasks_of(place, shard.number))
-        if sum(map(len, several)) >= _PASS_TASKS:
+        if sum(map(len, several)) >= at_once:
             yield several
             several = []
     if several:

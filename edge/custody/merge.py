@@ -123,7 +123,11 @@ class _Merging(Book):
             self._refuse_damaged(name)
             insert(self._database, "slides", theirs | boots.numbers(theirs, "boot", "last_boot"))
             self._readings(name, boots, after=0)
-            return True, self._people(name, boots)
+            rows = self._people(name, boots)
+            # what was sent there need not go from here. Of a slide that is here, nobody could tell which of
+            # the two sent last, and so what the server has: it goes again
+            self._table(Left(self, self._other, "outbox", name), boots, Numbers())
+            return True, rows
         rows = self._completed(ours, theirs, boots)
         return False, rows + self._people(name, boots)
 

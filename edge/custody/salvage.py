@@ -12,12 +12,12 @@ from secrets import token_hex
 from edge.custody.pages import Pages, Value
 from edge.records.database import transaction
 from edge.records.rows import Row, insert
-from edge.records.seals import ADDED, digest
+from edge.records.seals import SEALED, digest
 
 _PASSES = (
     ("origin", "boots", "clock", "slides"),
     ("readings", "signatures"),
-    ("cells", "fields", "words", "notes", "findings", "finished", "reopened", "places"),
+    ("cells", "fields", "words", "notes", "findings", "finished", "reopened", "places", "outbox"),
 )
 """In this order, so that what a row belongs to is there already. Visits tell of programs that ran once."""
 
@@ -116,7 +116,7 @@ def _kept(database: sqlite3.Connection, table: str, number: int, row: Row) -> bo
     if table == "origin":
         database.execute("UPDATE origin SET id = :id", row)
         return True
-    if table in ADDED and row.get("sha256") is not None and row["sha256"] != digest(row):
+    if table in SEALED and row.get("sha256") is not None and row["sha256"] != digest(row):
         return False
     key, of = _BELONGS.get(table, _OF_SLIDE)
     if key in row and not _is_there(database, of, row[key]):
@@ -137,7 +137,7 @@ def _is_there(database: sqlite3.Connection, table: str, key: object) -> bool:
 def _name_lost_boots(database: sqlite3.Connection) -> None:
     """Stand-ins for boots whose rows are lost: times of theirs hold as they were written."""
     columns = [
-        *((table, "boot") for table in ("clock", "slides", "readings", *ADDED)),
+        *((table, "boot") for table in ("clock", "slides", "readings", *SEALED)),
         ("slides", "last_boot"),
     ]
     used = " UNION ".join(f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL" for table, name in columns)

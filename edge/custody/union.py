@@ -33,8 +33,8 @@ class Left:
         for row in theirs._rows(asked, slide):
             if row["sha256"] is not None and row["sha256"] != digest(row):
                 raise RefusedError(
-                    f"row {row['id']} of {table} is not as {row['initials']} left it there; take it from a "
-                    "backup"
+                    f"row {row['id']} of {table} is not as {row.get('initials', 'the sending')} left it "
+                    "there; take it from a backup"
                 )
             same = here[row["sha256"] or digest(row)]
             self.pairs.append((row, same.popleft() if same else None))

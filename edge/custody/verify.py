@@ -14,7 +14,7 @@ import numpy as np
 from edge.records.book import Book
 from edge.records.database import FAILURES, RecordsError
 from edge.records.rows import Row
-from edge.records.seals import ADDED, digest, digest_of_reading
+from edge.records.seals import SEALED, digest, digest_of_reading
 from edge.types import LeukoscopeError
 
 _JSON = {
@@ -111,7 +111,7 @@ class Inspection(Book):
             found.json("slides", slide, "")
             parts = [self._reading(found, number, classes) for number in self._numbers(name, "1")]
             self._seal(found, slide, parts)
-            for table in ADDED:
+            for table in SEALED:
                 for row in self._rows(f"SELECT * FROM {table} WHERE slide = ? ORDER BY id", name):
                     self._added(found, table, row, classes, sealed=slide["sha256"] is not None)
             checksum = self.checksum(name)
@@ -163,7 +163,8 @@ class Inspection(Book):
             if sealed:
                 found.tell(f"{where}: has lost its digest")
         elif row["sha256"] != digest(row):
-            found.tell(f"{where}: is not as {row['initials'] or 'the screening'} left it")
+            who = row.get("initials") or ("the sending" if table == "outbox" else "the screening")
+            found.tell(f"{where}: is not as {who} left it")
 
 
 class _Findings:

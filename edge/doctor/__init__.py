@@ -87,7 +87,7 @@ def _examinations() -> list[Examination]:
     ):
         with suppress(ImportError):
             import_module(module)
-    from edge.doctor import calibration, camera, disk, machine, model, screen
+    from edge.doctor import calibration, camera, disk, machine, model, outbox, screen
 
     return [
         Examination("program", machine.program),
@@ -106,6 +106,7 @@ def _examinations() -> list[Examination]:
         Examination("site", model.site, seconds=10.0),
         Examination("self-test", model.self_test, seconds=10.0),
         Examination("records", model.records, seconds=10.0),
+        Examination("outbox", outbox.outbox, seconds=10.0),
         Examination("service", service.service),
         Examination("screen", screen.screen, seconds=12.0),
     ]

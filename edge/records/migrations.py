@@ -276,5 +276,28 @@ MIGRATIONS = (
         "DROP VIEW v_slides",
         slides_view("caveats"),
     ),
+    (
+        """
+        CREATE TABLE outbox (               -- what servers answered; what is to go follows from it
+            id INTEGER PRIMARY KEY,
+            slide TEXT NOT NULL REFERENCES slides (id),
+            server TEXT NOT NULL,           -- its address
+            revision TEXT NOT NULL,         -- of what was sent, see edge.records.outbox
+            outcome TEXT NOT NULL,          -- 'accepted', 'refused'
+            status INTEGER NOT NULL,        -- of HTTP
+            reason TEXT NOT NULL,           -- in the server's words; may be empty
+            size INTEGER NOT NULL,          -- bytes as they were sent
+            at TEXT NOT NULL, boot INTEGER NOT NULL REFERENCES boots (number), at_s REAL NOT NULL,
+            sha256 BLOB
+        )
+        """,
+        "CREATE INDEX outbox_of_slide ON outbox (slide, server)",
+        "CREATE INDEX words_in_order ON words (slide)",  # the last word of a slide, at once
+        *(
+            f"CREATE TRIGGER outbox_{change.lower()} BEFORE {change} ON outbox "
+            "BEGIN SELECT RAISE(ABORT, 'outbox is only added to'); END"
+            for change in ("UPDATE", "DELETE")
+        ),
+    ),
 )
 """The statements that lead from schema version i to i + 1. A file's version is its PRAGMA user_version."""

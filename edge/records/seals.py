@@ -18,6 +18,9 @@ _OF_THIS_STORE = {"boot", "last_boot", "reading", "step", "undoes", "word", "sig
 ADDED = ("words", "notes", "findings", "finished", "signatures", "reopened")
 """The tables of what people left, whose rows are only added and each have a digest."""
 
+SEALED = (*ADDED, "outbox")
+"""Those and what servers answered, which is no part of the slide and not of its checksum."""
+
 
 def digest(row: Mapping[str, object], *parts: bytes) -> bytes:
     """(32,) SHA-256 over a row's columns by name, those that are NULL or only of this store left out.

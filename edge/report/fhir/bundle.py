@@ -19,8 +19,8 @@ def files(report: Report, layout: Layout) -> Iterator[tuple[str, bytes]]:
     yield ".fhir.json", f"{text}\n".encode()
 
 
-def bundle(report: Report, layout: Layout) -> Json:
-    """The transaction.
+def bundle(report: Report, layout: Layout, *, pictures: bool = True) -> Json:
+    """The transaction; without `pictures` neither crops nor the PDF are in it.
 
     What a server may have added to is only created (patient, devices). The rest is replaced, so that a
     signature, a correction or another patient reaches what was sent before; sent again as it is, it stays.
@@ -45,10 +45,10 @@ def bundle(report: Report, layout: Layout) -> Json:
             "comment": resources.said(cell),
             "link": entries.add(resources.media(report, cell, jpeg, common), slide, str(cell.seen.id)),
         }
-        for cell, jpeg in resources.pictured(report)
+        for cell, jpeg in (resources.pictured(report) if pictures else ())
     ]
     of = entries.add(resources.diagnostic_report(report, entries, common, results, shown), slide)
-    if paper := resources.document(report, layout, common, of, entries):
+    if pictures and (paper := resources.document(report, layout, common, of, entries)):
         entries.add(paper, slide)
     return {
         "resourceType": "Bundle", "type": "transaction", "timestamp": report.made_at, "entry": entries.listed,

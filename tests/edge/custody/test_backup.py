@@ -75,7 +75,7 @@ def test_a_backup_is_a_dated_folder_that_anybody_can_open(run: Run, home: Path, 
     assert {name: found[name] for name in OWN} == OWN
     assert {path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]} == {0o700, 0o600}
     about = json.loads(found["manifest.json"])
-    assert (about["format"], about["schema"], about["slides"]) == (1, 6, 2)
+    assert (about["format"], about["schema"], about["slides"]) == (1, 7, 2)
     assert about["files"].keys() == {"records.db", *OWN}
     with sqlite3.connect(f"{(folder / 'records.db').as_uri()}?mode=ro", uri=True) as other:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("delete",)

@@ -57,7 +57,7 @@ def test_the_shipped_unit_says_where_its_data_is(tree: Tree) -> None:
     parts = ROOT / "firmware_config/parts"
     if not (parts / "service/leukoscope.service").exists():
         pytest.skip("no unit is shipped")
-    sandbox = (parts / "user/sandbox.conf").read_text()
-    root = tree({UNIT: (parts / "service/leukoscope.service").read_text() + sandbox})
+    confined = (parts / "user/confined.conf").read_text()
+    root = tree({UNIT: (parts / "service/leukoscope.service").read_text() + confined})
     assert service.home(root) == root / HOME
     assert service.camera(root) == "0"

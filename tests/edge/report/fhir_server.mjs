@@ -3,6 +3,7 @@
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 
 globalThis.WebSocket ??= class extends EventTarget {}; // Node 20 has none, and Medplum only names it here
 
@@ -37,7 +38,9 @@ const server = createServer((request, response) => {
   request.on('end', async () => {
     let [status, result] = [400, undefined];
     try {
-      [status, result] = await answer(request, Buffer.concat(parts).toString('utf8'));
+      const body = Buffer.concat(parts);
+      const packed = request.headers['content-encoding'] === 'gzip';
+      [status, result] = await answer(request, (packed ? gunzipSync(body) : body).toString('utf8'));
     } catch (error) {
       result = error.outcome ?? { resourceType: 'OperationOutcome', issue: [{ diagnostics: String(error) }] };
     }

@@ -1,20 +1,12 @@
 """Transactions sent to a FHIR server: nothing is there twice, and what people did arrives.
 
-The server is Medplum's router over memory, which also holds each resource against FHIR's definitions. It is
-installed once with npm, below pytest's cache; without node, npm or their registry the tests are skipped.
+The server is Medplum's; see `medplum.py`, also for when the tests are skipped.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import shutil
-import socket
-import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,90 +20,20 @@ from edge.report.gather import gather
 from edge.review.review import Review
 from tests.edge.records.slides import screened
 from tests.edge.report.bindings import CODES, REQUIRED
+from tests.edge.report.medplum import KINDS, Server, installed, serving
 
-SERVER = Path(__file__).with_name("fhir_server.mjs")
-VERSION = "5.2.13"
-PACKAGES = [f"@medplum/{name}@{VERSION}" for name in ("core", "definitions", "fhir-router")]
-OLDEST_NODE = 20
-KINDS = ("Patient", "Device", "Specimen", "Observation", "Media", "DiagnosticReport", "DocumentReference")
 SLIDE = "α/β|γ,$ \\ <b>\"x\" & 'y'"
 
 
 @pytest.fixture(scope="module")
 def packages(pytestconfig: pytest.Config) -> Path:
-    """Folder in whose `node_modules` the server's packages are."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("no node and npm here: no FHIR server to send to")
-    told = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
-    if int(told.strip().lstrip("v").split(".")[0]) < OLDEST_NODE:
-        pytest.skip(f"node {told.strip()} is older than {OLDEST_NODE}: no FHIR server to send to")
-    folder = Path(pytestconfig.cache.mkdir("fhir-server")) / VERSION  # type: ignore[union-attr]
-    with open(folder.parent / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            install(folder)
-    return folder
-
-
-def install(folder: Path) -> None:
-    half = folder.with_name("half")
-    shutil.rmtree(half, ignore_errors=True)
-    half.mkdir()
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-save", "--fetch-retries=0", "--silent"]
-    try:
-        subprocess.run(
-            ["npm", "install", *options, "--prefix", half, *PACKAGES],
-            check=True, timeout=180, capture_output=True, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except (subprocess.SubprocessError, OSError) as error:
-        pytest.skip(f"the FHIR server's packages cannot be installed: npm: {type(error).__name__}")
-    half.rename(folder)
-
-
-@dataclass(frozen=True)
-class Server:
-    port: int
-
-    def ask(self, path: str, body: bytes | None = None) -> Any:
-        """The answer in JSON; a refusal is an AssertionError that shows why."""
-        url = f"http://127.0.0.1:{self.port}/{path}"
-        request = urllib.request.Request(url, body, {"Content-Type": "application/fhir+json"})
-        try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise AssertionError(error.read().decode()[:2000]) from None
-
-    def send(self, body: bytes) -> set[str]:
-        """What the server did with the entries, as HTTP statuses."""
-        return {entry["response"]["status"] for entry in self.ask("", body)["entry"]}
-
-    def send_half(self, body: bytes) -> None:
-        """Break the connection in the middle."""
-        head = f"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        with socket.create_connection(("127.0.0.1", self.port)) as line:
-            line.sendall(head + body[: len(body) // 2])
-
-    def all(self, kind: str) -> list[dict[str, Any]]:
-        return [one["resource"] for one in self.ask(f"{kind}?_count=1000").get("entry", [])]
-
-    def counts(self) -> dict[str, int]:
-        return {kind: len(self.all(kind)) for kind in KINDS}
+    return installed(pytestconfig)
 
 
 @pytest.fixture
 def server(packages: Path) -> Iterator[Server]:
-    with subprocess.Popen(
-        ["node", SERVER, packages],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    ) as process:  # fmt: skip
-        try:
-            assert process.stdout
-            port = process.stdout.readline()
-            assert port, "the FHIR server did not start; see: node tests/edge/report/fhir_server.mjs FOLDER"
-            yield Server(int(port))
-        finally:
-            process.kill()
+    with serving(packages) as started:
+        yield started
 
 
 def transaction(path: Path, slide: str) -> bytes:
