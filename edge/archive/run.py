@@ -26,8 +26,8 @@ from edge.machine import clock, processes
 from edge.types import LeukoscopeError
 
 PASS_TASKS, _PASS_TASKS_A_WORKER = 1_000, 50
-"""Tasks that Ray is given at once, at least: it keeps 10 kB of each, and at the end of a pass workers are idle
-for the length of a task, and are begun anew."""
+"""Tasks that Ray is given at once, at least: it keeps 10 kB of each, and at a pass's end workers are idle for
+the length of a task, and are begun anew."""
 
 RUNS = "runs"
 
