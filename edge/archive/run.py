@@ -25,7 +25,7 @@ from edge.archive.screening import shards
 from edge.machine import clock, processes
 from edge.types import LeukoscopeError
 
-PASS_TASKS, _PASS_TASKS_A_WORKER = 1_000, 50
+PASS_TASKS, PASS_TASKS_A_WORKER = 500, 50
 """Tasks that Ray is given at once, at least: it keeps 10 kB of each, and at a pass's end workers are idle for
 the length of a task, and are begun anew."""
 
@@ -68,7 +68,7 @@ def run(order: Order, place: Place, plan: Plan, workers: int, name: str, tell: T
     ArchiveError : what stops it: a full disk, a node with another program.
     """
     meter = _Meter(plan.fields, tell)
-    at_once = max(PASS_TASKS, _PASS_TASKS_A_WORKER * workers)
+    at_once = max(PASS_TASKS, PASS_TASKS_A_WORKER * workers)
     for several in _passes(place, plan.shards, at_once, meter):
         left = _left(place, several, meter)
         with crew.committing(place) as commit:

@@ -65,7 +65,8 @@ class Due:
 
     Attributes
     ----------
-    slide : its identifier. finding : its newest. signed : whether somebody signed it.
+    slide : its identifier. finding : its newest.
+    signed : whether somebody signed it. ever_signed : or had, before it was reopened.
     revision : of what its report says now.
     replaces : the server has an earlier revision of it.
     refused : what the server answered to this very revision; None where it is not refused.
@@ -74,6 +75,7 @@ class Due:
     slide: str
     finding: FindingKind | None
     signed: bool
+    ever_signed: bool
     revision: str
     replaces: bool
     refused: Answer | None
@@ -205,6 +207,7 @@ def _due(row: Row, times: TrueTimes, revision: str, replaces: bool, refused: Ans
         slide=row["id"],
         finding=row["judged"] or row["finding"],
         signed=bool(row["signed_by"]),
+        ever_signed=row["signed_at"] is not None,
         revision=revision,
         replaces=replaces,
         refused=refused if refused and refused.revision == revision else None,

@@ -18,6 +18,7 @@ let in; nobody takes transactions there; once more, now; nothing that says wheth
 
 _TROUBLE = (408, 425, 429)
 _UNKNOWN = (404, 405, 410, 501)
+_SIGNED = ("final", "amended", "corrected", "appended")  # a report, in the words of FHIR
 _LONGEST = 400
 
 
@@ -95,11 +96,20 @@ def _of_success(reply: Reply, content: Any, entries: int) -> Verdict:
 
 @dataclass(frozen=True)
 class Found:
-    """What the server has of a report: whether it lets one look, whether there is any, and its `issued`."""
+    """What the server has of a report: whether it lets one look, and whether there is any.
+
+    `issued` and `status` are the report's there, empty where the server does not tell.
+    """
 
     allowed: bool
     there: bool = False
     issued: str = ""
+    status: str = ""
+
+    @property
+    def signed(self) -> bool:
+        """Whether somebody has signed what is there."""
+        return self.status in _SIGNED
 
 
 def found(reply: Reply) -> Found | None:
@@ -114,9 +124,10 @@ def found(reply: Reply) -> Found | None:
     listed = content.get("entry")
     resources = [one.get("resource") for one in listed if isinstance(one, dict)] if listed else []
     reports = [r for r in resources if isinstance(r, dict) and r.get("resourceType") == "DiagnosticReport"]
-    issued = max((str(report.get("issued", "")) for report in reports), default="")
+    newest = max(reports, key=lambda report: str(report.get("issued", "")), default={})
+    issued, status = (str(newest.get(name, "")) for name in ("issued", "status"))
     total = content.get("total")
-    return Found(True, bool(reports) or (isinstance(total, int) and total > 0), issued)
+    return Found(True, bool(reports) or (isinstance(total, int) and total > 0), issued, status)
 
 
 def _asked_s(reply: Reply) -> float | None:

@@ -18,13 +18,14 @@ class Message:
     ----------
     body : the transaction as JSON, UTF-8. entries : how many it has, each to be answered.
     report : the search that finds its report on the server; it names an identifier and nothing of a patient.
-    issued : since when the report says this, ISO 8601.
+    issued, status : since when the report says this, ISO 8601; and what it is (`edge.report.report.Status`).
     """
 
     body: bytes
     entries: int
     report: str
     issued: str
+    status: str
 
     def packed(self) -> bytes:
         """The body as gzip."""
@@ -60,10 +61,10 @@ def message(
     return Message(_compact(transaction), len(transaction["entry"]), *_told(transaction))
 
 
-def _told(transaction: dict[str, Any]) -> tuple[str, str]:
-    """The address of the report's entry, and its `issued`."""
+def _told(transaction: dict[str, Any]) -> tuple[str, str, str]:
+    """The address of the report's entry, its `issued` and its `status`."""
     (entry,) = (e for e in transaction["entry"] if e["resource"]["resourceType"] == "DiagnosticReport")
-    return entry["request"]["url"], entry["resource"]["issued"]
+    return entry["request"]["url"], entry["resource"]["issued"], entry["resource"]["status"]
 
 
 def _compact(transaction: dict[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from edge.records.outbox import Due, Outbox
-from edge.sync.answers import Verdict, found, verdict
+from edge.sync.answers import Found, Verdict, found, verdict
 from edge.sync.line import Line, LinkError
 from edge.sync.message import Message, message
 from edge.sync.pace import Pace
@@ -161,6 +161,11 @@ class Run:
         made = self._made(due, self._about)
         if made is None:
             return
+        if not due.ever_signed and self._is_signed_there(made):
+            told = "the server has it signed, these records do not: left as it is"
+            self._book.answered(due, self._server.address, "accepted", 200, told, 0)
+            self.sent.accepted += 1
+            return
         said, size = self._answered(made)
         if said.meaning == "too large" and self._about["pictures"]:
             made = self._made(due, {**self._about, "pictures": False}) or made
@@ -227,26 +232,46 @@ class Run:
             raise self._cut(error) from error
         return verdict(reply, made.entries)
 
+    def _is_signed_there(self, made: Message) -> bool:
+        """Whether the server has a signed report of this slide, which an unsigned copy must not replace.
+
+        Copies come by backups that are older than the signature, and by merges.
+        """
+        if not self._lets_look:
+            return False
+        seen = self._asked(made)
+        if seen is None:
+            raise _TroubleError(f"{self._server}: does not say what it has of a slide")
+        self._lets_look = seen.allowed
+        return seen.signed
+
+    def _asked(self, made: Message) -> Found | None:
+        """What the server has of a slide's report; None for an answer that means nothing."""
+        try:
+            asked = f"{made.report}&_elements=issued,status&_count=1"
+            return found(self._line.ask(asked, within_s=self._left_s()))
+        except LinkError as error:
+            raise self._cut(error) from error
+
     def _looked(self, made: Message, replaces: bool) -> str:
         """See that the server has what it accepted; a note where it does not let anybody look."""
         if not self._lets_look:
             return "not read back"
-        last: LinkError | None = None
+        cut: _TroubleError | None = None
         for wait_s in _LOOKS_S:
             self._pace.sleep(wait_s)
             try:
-                reply = self._line.ask(f"{made.report}&_elements=issued&_count=1", within_s=self._left_s())
-            except LinkError as error:
-                last = error
+                seen, cut = self._asked(made), None
+            except _TroubleError as trouble:
+                cut = trouble
                 continue
-            seen, last = found(reply), None
             if seen and not seen.allowed:
                 self._lets_look = False
-                return f"not read back (HTTP {reply.status})"
-            if seen and seen.there and not (replaces and _is_another(seen.issued, made.issued)):
+                return "not read back"
+            if seen and seen.there and not (replaces and _is_another(seen, made)):
                 return ""
-        if last is not None:
-            raise self._cut(last) from last
+        if cut is not None:
+            raise cut
         raise _TroubleError(f"{self._server}: accepted a slide, but does not have it; it is sent again")
 
     def _left_s(self) -> float:
@@ -256,12 +281,15 @@ class Run:
         return _EndError(str(error)) if error.for_good else _TroubleError(str(error))
 
 
-def _is_another(there: str, here: str) -> bool:
-    """Whether the server has what was issued at another time; not where either says nothing of it.
+def _is_another(there: Found, here: Message) -> bool:
+    """Whether the server has another report, or one issued at another time; not where it does not tell.
 
     Earlier or later: what it had before may have been issued by a clock that was ahead then.
     """
+    if there.status and there.status != here.status:
+        return True
     try:
-        return abs((datetime.fromisoformat(here) - datetime.fromisoformat(there)).total_seconds()) >= 1
+        issued = [datetime.fromisoformat(one) for one in (here.issued, there.issued)]
+        return abs((issued[0] - issued[1]).total_seconds()) >= 1
     except (ValueError, TypeError):
         return False

@@ -147,8 +147,32 @@ def test_an_update_that_is_dropped_is_sent_again_though_the_clock_went_back(
         assert report["status"] == "final"
 
 
+def test_a_copy_without_the_signature_does_not_take_its_place(tmp_path: Path) -> None:
+    """The disk broke after the slide was signed and sent, and its backup is older."""
+    records, old = tmp_path / "records.db", tmp_path / "old.db"
+    screened(records, ["lymphocyte"], "S-1")
+    with FhirServer() as server:
+        backup(records, tmp_path, tmp_path / "backup", nothing, nothing)
+        with Book(records) as book:
+            book.sign("S-1", "AB")
+        assert sender(records, server.url).run().accepted == 1
+        records.rename(old)
+        restore(tmp_path / "backup", records, None, nothing)
+        assert sender(records, server.url).run().accepted == 1
+        (report,) = server.resources.search("DiagnosticReport", "")
+        assert report["status"] == "final"
+        with Outbox(records, reads_only=True) as book:
+            (row,) = book._rows("SELECT reason FROM outbox")
+        assert "the server has it signed" in row["reason"]
+        with Book(records) as book:  # it is signed anew
+            book.sign("S-1", "CD")
+        assert sender(records, server.url).run().accepted == 1
+        (report,) = server.resources.search("DiagnosticReport", "")
+        assert "CD" in json.dumps(report["performer"])
+
+
 def test_a_signature_that_comes_back_with_an_old_disk_arrives(tmp_path: Path) -> None:
-    """The disk was sent from before; from its backup the slide went as it was, without a signature."""
+    """The disk was sent from before; from its backup the slide comes without a signature."""
     records, old = tmp_path / "records.db", tmp_path / "old.db"
     screened(records, ["lymphocyte"], "S-1")
     with FhirServer() as server:
