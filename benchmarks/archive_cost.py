@@ -164,7 +164,7 @@ def notes(figures: Figures) -> Iterator[str]:
     )
     yield (
         f"Simulated: {fare} of what as many single ones would do; a task costs the driver "
-        f"{figures.task_ms:.0f} ms, a worker begins in {figures.start_s:.0f} s, and neighbours on a machine slow "
+        f"{figures.task_ms:.0f} ms, a worker begins in {figures.start_s:.0f} s, neighbours on a machine slow "
         f"each other to {figures.efficiency * 100:.0f}%, which the core hours hold."
     )
     yield (

@@ -34,6 +34,7 @@ SECTIONS = {
     "Laboratories that it never saw": ("leftout", "away"),
     "What the camera and the box withstand": ("system-*", "focus", "flatfield", "arm64"),
     "What leaves the device": ("report", "export", "custody"),
+    "Archives and fleets": ("archive", "archive_failures", "archive_listing", "fleet"),
     "On the workstation": ("cutting",),
     "How fast, and how much memory": (
         "bench",

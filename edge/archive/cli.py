@@ -116,7 +116,7 @@ def _run(arguments: argparse.Namespace) -> int:
         f"{done.slides:,} slides, {done.fields:,} fields, {done.cells:,} cells: {_found(done.findings)}"
     )
     if done.faults:
-        command.put(f"{done.faults:,} files could not be read: {PROG} status {arguments.out}")
+        command.put(f"{done.faults:,} {_files(done.faults)} not be read: {PROG} status {arguments.out}")
     command.put(f"summary: {place.path('summary.html')}")
     return command.DONE
 
@@ -206,8 +206,12 @@ def _words(now: Progress) -> str:
 
     rate = f", {now.per_s:.3g}/s" if now.per_s else ""
     left = f", {duration(now.left_s)} left" if now.left_s else ""
-    bad = f", {now.done.faults} bad files" if now.done.faults else ""
+    bad = f", {now.done.faults} bad" if now.done.faults else ""
     return f"{now.done.fields:,} of {now.fields:,} fields{rate}{left}{bad}"
+
+
+def _files(count: int) -> str:
+    return "file could" if count == 1 else "files could"
 
 
 def _found(findings: Mapping[str, int]) -> str:
