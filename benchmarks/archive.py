@@ -86,13 +86,18 @@ def begun(archive: Path, out: Path, um_per_px: float) -> tuple[Order, Place, lis
 
 
 def bare(order: Order, place: Place, tasks: list[Task]) -> float:
-    """Fields a second of the line alone, after its first task."""
+    """Fields a second of the line alone on one processor, after its first task."""
+    all_of_them = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_of_them)})
     screener = Screener(order, place, place.read(MODEL), None)
     screener.screen(tasks[0], entries_of(place, tasks[0]))
     began, fields = time.perf_counter(), 0
     for task in tasks[1:]:
         fields += screener.screen(task, entries_of(place, task)).fields
-    return fields / (time.perf_counter() - began)
+    took = time.perf_counter() - began
+    screener.close()
+    os.sched_setaffinity(0, all_of_them)
+    return fields / took
 
 
 def under_ray(order: Order, place: Place, tasks: list[Task], workers: int, worker: type[crew.Worker]) -> Rate:
@@ -136,7 +141,9 @@ def main() -> None:
     for tasks in map(int, arguments.empty.split(",")):
         again = [sys.executable, __file__, "--only-empty", str(tasks)]
         told = json.loads(
-            subprocess.run(again, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+            subprocess.run(
+                again, check=True, capture_output=True, text=True, encoding="utf-8"
+            ).stdout.splitlines()[-1]
         )
         print(f"{tasks} empty tasks: {told['ms']:.1f} ms each, driver {told['mb']:.0f} MB")
         peaks.append(told["mb"])
@@ -158,7 +165,7 @@ def empty(tasks: int) -> dict[str, float]:
             for _ in crew.screened(order, place, "bench", several, workers, worker=EmptyWorker):
                 pass
         took = time.perf_counter() - began
-    peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    peak = Path("/proc/self/status").read_text("utf-8").partition("VmHWM:")[2].split()[0]
     return {"ms": took / tasks * 1e3, "mb": int(peak) / 1024}
 
 

@@ -77,7 +77,7 @@ def planned(source: str, out: str) -> Plan:
 def measure(warm: str, source: str, out: str) -> dict[str, float]:
     """Memory and time of a plan, in this process."""
     planned(warm, f"{out}/warm")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: proc(5)
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak begins anew: proc(5)
     before, start = _memory_mb("VmRSS"), time.perf_counter()
     plan = planned(source, f"{out}/plan")
     took = time.perf_counter() - start
@@ -93,7 +93,7 @@ def measure(warm: str, source: str, out: str) -> dict[str, float]:
 
 
 def _memory_mb(name: str) -> float:
-    text = Path("/proc/self/status").read_text()
+    text = Path("/proc/self/status").read_text("utf-8")
     return int(text.partition(f"{name}:")[2].split()[0]) / 1024
 
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from boxes import Box, own_clocks
+from fleet_boxes import Box, own_clocks
 from results import Results, parser_of
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))

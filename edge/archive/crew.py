@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from socket import gethostname
-from typing import TYPE_CHECKING, Any
+from tempfile import gettempdir
+from typing import IO, TYPE_CHECKING, Any
 
 from edge.archive.done import Done
 from edge.archive.entry import Task
@@ -38,6 +42,7 @@ class Worker:
     def __init__(self, order: Order, place: Place, run: str) -> None:
         self._order, self._place, self._run = order, place, run
         self._screener: Screener | None = None
+        self._core: IO[bytes] | None = None  # held as long as this worker lives
 
     def __call__(self, batch: Batch) -> dict[str, Sequence[Any]]:
         """The rows of tasks, each with `done` as JSON or with `error` as a line."""
@@ -63,8 +68,30 @@ class Worker:
                 f"node {gethostname()}: does not see {self._place.address} as the others do; give --out a "
                 "folder that all nodes share, or object storage"
             )
+        self._core = _own_core()
         site = self._place.read(SITE) if self._order.site else None
         return Screener(self._order, self._place, self._place.read(MODEL), site, run=self._run)
+
+
+def _own_core() -> IO[bytes] | None:
+    """Keep this process to a processor that no other worker of this node has; None where there is none left.
+
+    Threads that read ahead else run on those of the neighbours. A lock tells who has which: it is let go of
+    whatever becomes of a worker.
+    """
+    folder = Path(gettempdir()) / f"leukoscope-cores-{os.getuid()}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for core in sorted(os.sched_getaffinity(0)):
+            file = open(folder / str(core), "wb")  # noqa: SIM115
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.close()
+                continue
+            os.sched_setaffinity(0, {core})
+            return file
+    return None
 
 
 def screened(

@@ -41,8 +41,8 @@ def test_a_small_fleet_loses_nothing(
 
 
 def test_what_is_lost_twice_or_old_is_told(here: None) -> None:
-    from boxes import Slide
     from fleet import compared
+    from fleet_boxes import Slide
 
     from tests.edge.sync.fhir_server import FhirServer
 

@@ -38,7 +38,9 @@ def archive(made_once: Callable[[str, Callable[[Path], object]], Path], tmp_path
 
 def start(archive: Path, out: Path, *flags: str) -> subprocess.Popen[str]:
     words = [sys.executable, "-m", "edge.archive.cli", "run", str(archive), "--out", str(out), *FLAGS, *flags]
-    return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    )
 
 
 def run(archive: Path, out: Path, *flags: str) -> tuple[int, str, str]:

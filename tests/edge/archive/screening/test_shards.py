@@ -173,12 +173,15 @@ def test_a_full_disk_leaves_no_half_files(tmp_path: Path, monkeypatch: pytest.Mo
 
     place, left = Place(str(tmp_path)), [room]
 
-    def full(number: int) -> None:
+    replace = os.replace
+
+    def full(old: str, new: str) -> None:
         if left[0] == 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         left[0] -= 1
+        replace(old, new)
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(ArchiveError, match="cannot be written: No space left on device"):
         task(place, 0, ["a"])
     assert len(files(place)) == room
@@ -198,7 +201,7 @@ import resource, signal, sys
 sys.path.insert(0, {root!r})
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 from edge.archive.place import ArchiveError, Place
-from tests.edge.archive.test_shards import task
+from tests.edge.archive.screening.test_shards import task
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
     task(Place(sys.argv[1]), 0, [str(i) for i in range(500)])
