@@ -119,7 +119,10 @@ def main() -> None:
         for kind, size, warm, source in cases(arguments.sizes, Path(name)):
             out = tempfile.mkdtemp(dir=name)
             done = subprocess.run(
-                [sys.executable, __file__, "--one", warm, source, out], capture_output=True, text=True
+                [sys.executable, __file__, "--one", warm, source, out],
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
             )
             if done.returncode:
                 sys.exit(done.stderr)
