@@ -188,6 +188,8 @@ def measure(order: Order, place: Place, tasks: list[Task], rounds: int, what: st
     results.add("two workers", median(two), unit="fields/s", **about)
     results.add("what Ray takes", overhead, wanted="≤ 0.1", **about)
     results.add("two workers by one", gain, wanted="≥ 1.8", **about)
+    of_bare = median(b / a for a, b in zip(alone, two, strict=True))
+    results.add("two workers by the bare line", of_bare, wanted="≥ 1.8", **about)
     results.add("start", median(start), unit="s", **about)
 
 

@@ -15,6 +15,7 @@ from edge.archive.place import ArchiveError
 AUTO, LOCAL, CLIENT = "auto", "local", "ray://"
 _ADDRESS = re.compile(r"(?:ray://)?(\[[^\]]+\]|[^:/\s]+):(\d{1,5})")
 _REACHED_S = 5.0
+_TOLD = 300  # characters
 
 
 @contextmanager
@@ -32,11 +33,12 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
 
     Raises
     ------
-    ArchiveError : nobody answers there, or it is no cluster of this version of Ray.
+    ArchiveError : nobody answers there, or it is no cluster of this version of Ray; or Ray fails within.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it warns of itself between our lines
     import ray
+    import ray.exceptions
 
     cores = len(os.sched_getaffinity(0))
     here = workers or cores
@@ -54,9 +56,8 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
     except ArchiveError:
         raise
     except Exception as error:  # Ray's own are of many kinds
-        told = " ".join(str(error).split()) or type(error).__name__
         raise ArchiveError(
-            f"--address {address}: cannot be used: {told[:300]}; see that every node has the same Ray "
+            f"--address {address}: cannot be used: {in_a_line(error)}; see that every node has the same Ray "
             "and Python; where the cluster wants tokens, as after `ray start`, set RAY_AUTH_MODE=token here"
         ) from None
     _without_its_news()
@@ -65,8 +66,16 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
         if processors < 1:
             raise ArchiveError(f"--address {address}: the cluster has no processors; start a node with some")
         yield min(workers or processors, processors)
+    except ray.exceptions.RayError as error:
+        raise ArchiveError(f"Ray gives up: {in_a_line(error)}; run it again, it goes on") from error
     finally:
         ray.shutdown()
+
+
+def in_a_line(error: Exception) -> str:
+    """What Ray says, which may be pages."""
+    told = " ".join(str(error).split()) or type(error).__name__
+    return told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
 
 
 @contextmanager

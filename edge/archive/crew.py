@@ -12,6 +12,7 @@ from socket import gethostname
 from tempfile import gettempdir
 from typing import IO, TYPE_CHECKING, Any
 
+from edge.archive.cluster import in_a_line
 from edge.archive.done import Done
 from edge.archive.entry import Task
 from edge.archive.order import MODEL, SITE, Order
@@ -27,7 +28,7 @@ Batch = Mapping[str, Sequence[Any]]
 """Rows as Ray Data hands them over: name of a column -> its values."""
 
 _COLUMNS = ("shard", "number", "fields")  # of a task
-_GIVE_UP, _TOLD = 3, 300  # times in a row without a task done; characters
+_GIVE_UP = 3  # times in a row without a task done
 _DEATHS = 20  # of workers that begin, one after another: somebody may be at it
 _COMMITS = 2  # shards put together at a time: a worker's node may be as small as a box
 
@@ -80,7 +81,7 @@ def _own_core() -> IO[bytes] | None:
     whatever becomes of a worker.
     """
     folder = Path(gettempdir()) / f"leukoscope-cores-{os.getuid()}"
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):  # not every system has that
         folder.mkdir(mode=0o700, exist_ok=True)
         for core in sorted(os.sched_getaffinity(0)):
             file = open(folder / str(core), "wb")  # noqa: SIM115
@@ -125,7 +126,7 @@ def screened(
         except Exception as error:  # Ray's own are of many kinds
             failures += 1
             if failures > _GIVE_UP:
-                raise ArchiveError(f"Ray gives up: {_in_a_line(error)}; run it again, it goes on") from error
+                raise ArchiveError(f"Ray gives up: {in_a_line(error)}; run it again, it goes on") from error
 
 
 def _once(
@@ -181,11 +182,6 @@ def _committed(place: Place, shard: int) -> str:
     except LeukoscopeError as error:
         return str(error)
     return ""
-
-
-def _in_a_line(error: Exception) -> str:
-    told = " ".join(str(error).split()) or type(error).__name__
-    return told if len(told) <= _TOLD else f"{told[:_TOLD]}…"
 
 
 def _see(error: str) -> None:
