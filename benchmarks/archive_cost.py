@@ -89,8 +89,9 @@ class Figures:
         return fields / (self.fields_s_core * self.efficiency)
 
     def seconds(self, fields: float, cores: int) -> float:
-        """The same for so many cores together."""
-        return self.core_s(fields) / cores / scaling(self, cores)
+        """The same for so many cores together; none is done before its first task."""
+        task_s = self.core_s(min(TASK_FIELDS.get(cores, 200), fields))
+        return max(self.core_s(fields) / cores / scaling(self, cores), self.start_s + task_s)
 
 
 def scaling(figures: Figures, cores: int) -> float:

@@ -116,7 +116,8 @@ def _run(arguments: argparse.Namespace) -> int:
         f"{done.slides:,} slides, {done.fields:,} fields, {done.cells:,} cells: {_found(done.findings)}"
     )
     if done.faults:
-        command.put(f"{done.faults:,} {_files(done.faults)} not be read: {PROG} status {arguments.out}")
+        bad = _counted(done.faults, "file")
+        command.put(f"{bad} could not be read: {PROG} status {arguments.out}")
     command.put(f"summary: {place.path('summary.html')}")
     return command.DONE
 
@@ -210,8 +211,8 @@ def _words(now: Progress) -> str:
     return f"{now.done.fields:,} of {now.fields:,} fields{rate}{left}{bad}"
 
 
-def _files(count: int) -> str:
-    return "file could" if count == 1 else "files could"
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
 
 
 def _found(findings: Mapping[str, int]) -> str:
