@@ -16,6 +16,7 @@ AUTO, LOCAL, CLIENT = "auto", "local", "ray://"
 _ADDRESS = re.compile(r"(?:ray://)?(\[[^\]]+\]|[^:/\s]+):(\d{1,5})")
 _REACHED_S = 5.0
 _TOLD = 300  # characters
+_STORE_BYTES = 128 << 20  # numbers of tasks go through it, and no pictures
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
     cores = len(os.sched_getaffinity(0))
     here = workers or cores
     quiet: dict[str, object] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    own: dict[str, object] = {"num_cpus": here, "include_dashboard": dashboard, **quiet}
+    own = {"num_cpus": here, "include_dashboard": dashboard, "object_store_memory": _STORE_BYTES, **quiet}
     try:
         with _silent():
             if address == LOCAL:

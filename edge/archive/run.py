@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
@@ -22,6 +21,7 @@ from edge.archive.place import ArchiveError, Place
 from edge.archive.planning.plan import Plan, tasks_of
 from edge.archive.planning.sharding import Shard
 from edge.archive.screening import shards
+from edge.files.lock import held
 from edge.machine import clock, processes
 from edge.types import LeukoscopeError
 
@@ -217,28 +217,20 @@ def running(place: Place, address: str) -> Iterator[str]:
 
 @contextmanager
 def _alone(place: Place) -> Iterator[None]:
-    """Hold the output's lock, which is let go of whatever becomes of the process."""
+    """Hold the output's lock. Of object storage nobody knows who else is at it; nothing is lost by that."""
     if place.local is None:
         yield
         return
-    import fcntl
-
-    try:
-        place.local.mkdir(parents=True, exist_ok=True)
-        handle = os.open(place.local / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise ArchiveError(
-            f"--out {place.address}: cannot be written ({error.strerror}); give another"
-        ) from None
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            place.local.mkdir(parents=True, exist_ok=True)
+            mine = stack.enter_context(held(place.local / ".lock"))
+        except OSError as error:
+            raise ArchiveError(
+                f"--out {place.address}: cannot be written ({error.strerror}); give another"
+            ) from None
+        if not mine:
             raise ArchiveError(
                 f"--out {place.address}: another run is at work there; wait for it, or stop it"
-            ) from None
-        except OSError:
-            pass  # a network's disk without locks: nothing is lost when two do the same work
+            )
         yield
-    finally:
-        os.close(handle)

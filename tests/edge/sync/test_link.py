@@ -147,18 +147,22 @@ def test_an_update_that_is_dropped_is_sent_again_though_the_clock_went_back(
         assert report["status"] == "final"
 
 
-def test_a_copy_without_the_signature_does_not_take_its_place(tmp_path: Path) -> None:
-    """The disk broke after the slide was signed and sent, and its backup is older."""
-    records, old = tmp_path / "records.db", tmp_path / "old.db"
+def sent_signed_and_restored(records: Path, old: Path, server: FhirServer) -> None:
+    """Records from a backup that is older than a signature, which was sent; `old` has it."""
     screened(records, ["lymphocyte"], "S-1")
+    backup(records, records.parent, records.parent / "backup", nothing, nothing)
+    with Book(records) as book:
+        book.sign("S-1", "AB")
+    assert sender(records, server.url).run().accepted == 1
+    records.rename(old)
+    restore(records.parent / "backup", records, None, nothing)
+    assert sender(records, server.url).run().accepted == 1
+
+
+def test_a_copy_without_the_signature_does_not_take_its_place(tmp_path: Path) -> None:
+    records = tmp_path / "records.db"
     with FhirServer() as server:
-        backup(records, tmp_path, tmp_path / "backup", nothing, nothing)
-        with Book(records) as book:
-            book.sign("S-1", "AB")
-        assert sender(records, server.url).run().accepted == 1
-        records.rename(old)
-        restore(tmp_path / "backup", records, None, nothing)
-        assert sender(records, server.url).run().accepted == 1
+        sent_signed_and_restored(records, tmp_path / "old.db", server)
         (report,) = server.resources.search("DiagnosticReport", "")
         assert report["status"] == "final"
         with Outbox(records, reads_only=True) as book:
@@ -172,17 +176,9 @@ def test_a_copy_without_the_signature_does_not_take_its_place(tmp_path: Path) ->
 
 
 def test_a_signature_that_comes_back_with_an_old_disk_arrives(tmp_path: Path) -> None:
-    """The disk was sent from before; from its backup the slide comes without a signature."""
     records, old = tmp_path / "records.db", tmp_path / "old.db"
-    screened(records, ["lymphocyte"], "S-1")
     with FhirServer() as server:
-        backup(records, tmp_path, tmp_path / "backup", nothing, nothing)
-        with Book(records) as book:
-            book.sign("S-1", "AB")
-        assert sender(records, server.url).run().accepted == 1
-        records.rename(old)
-        restore(tmp_path / "backup", records, None, nothing)
-        assert sender(records, server.url).run().accepted == 1
+        sent_signed_and_restored(records, old, server)
         with opened(old, records) as found:
             merge(found, records, nothing)
         assert sender(records, server.url).run().accepted == 1
