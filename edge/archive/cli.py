@@ -151,15 +151,38 @@ def _order(arguments: argparse.Namespace, place: Place, model: Bundle, site: byt
     ------
     LeukoscopeError : the output was begun with something else, or is something else.
     """
+    from edge.archive.order import MODEL, SITE, Order
+    from edge.archive.place import ArchiveError
+
+    before = Order.read(place)
+    asked = _asked(arguments, model, site, before)
+    if before is None:
+        if strange := place.names("") - {".lock", "runs", MODEL, SITE}:
+            raise ArchiveError(
+                f"--out {arguments.out}: holds something else ({min(strange)}); give an empty or a new folder"
+            )
+        place.write(MODEL, model.path.read_bytes())
+        if site is not None:
+            place.write(SITE, site)
+        asked.write(place)
+    elif unlike := asked.unlike(before):
+        told = "; ".join(f"{name} {was!r}, now {now!r}" for name, (now, was) in unlike.items())
+        raise ArchiveError(
+            f"--out {arguments.out}: was begun otherwise ({told}); ask for the same, or give another --out"
+        )
+    return asked
+
+
+def _asked(arguments: argparse.Namespace, model: Bundle, site: bytes | None, before: Order | None) -> Order:
+    """The order of the command line; sizes that it does not say are those of before."""
     import hashlib
 
     from edge import __version__
-    from edge.archive.order import MODEL, SITE, Order
-    from edge.archive.place import ArchiveError, Place
+    from edge.archive.order import Order
+    from edge.archive.place import Place
 
-    before = Order.read(place)
     sizes = before or Order("", "", "", "")
-    asked = Order(
+    return Order(
         source=Place(arguments.input).address,
         bundle=f"{model.manifest.name} {model.manifest.version}",
         bundle_sha256=model.sha256,
@@ -176,22 +199,6 @@ def _order(arguments: argparse.Namespace, place: Place, model: Bundle, site: byt
         shard_fields=arguments.shard_fields or sizes.shard_fields,
         task_fields=arguments.task_fields or sizes.task_fields,
     )
-    if before is None:
-        if strange := place.names("") - {".lock", "runs", MODEL, SITE}:
-            raise ArchiveError(
-                f"--out {arguments.out}: holds something else ({min(strange)}); give an empty or a new folder"
-            )
-        place.write(MODEL, model.path.read_bytes())
-        if site is not None:
-            place.write(SITE, site)
-        asked.write(place)
-        return asked
-    if unlike := asked.unlike(before):
-        told = "; ".join(f"{name} {was!r}, now {now!r}" for name, (now, was) in unlike.items())
-        raise ArchiveError(
-            f"--out {arguments.out}: was begun otherwise ({told}); ask for the same, or give another --out"
-        )
-    return before
 
 
 def _plan(order: Order, place: Place) -> Plan:

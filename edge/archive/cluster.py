@@ -41,10 +41,30 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
     import ray
     import ray.exceptions
 
-    cores = len(os.sched_getaffinity(0))
-    here = workers or cores
+    _begin(address, workers or len(os.sched_getaffinity(0)), dashboard)
+    _without_its_news()
+    try:
+        processors = int(ray.cluster_resources().get("CPU", 0))
+        if processors < 1:
+            raise ArchiveError(f"--address {address}: the cluster has no processors; start a node with some")
+        yield min(workers or processors, processors)
+    except ray.exceptions.RayError as error:
+        raise ArchiveError(f"Ray gives up: {in_a_line(error)}; run it again, it goes on") from error
+    finally:
+        ray.shutdown()
+
+
+def _begin(address: str, processors: int, dashboard: bool) -> None:
+    """Connect to Ray, or begin it on this machine with so many processors."""
+    import ray
+
     quiet: dict[str, object] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    own = {"num_cpus": here, "include_dashboard": dashboard, "object_store_memory": _STORE_BYTES, **quiet}
+    own = {
+        "num_cpus": processors,
+        "include_dashboard": dashboard,
+        "object_store_memory": _STORE_BYTES,
+        **quiet,
+    }
     try:
         with _silent():
             if address == LOCAL:
@@ -61,16 +81,6 @@ def connected(address: str, workers: int | None, *, dashboard: bool = False) -> 
             f"--address {address}: cannot be used: {in_a_line(error)}; see that every node has the same Ray "
             "and Python; where the cluster wants tokens, as after `ray start`, set RAY_AUTH_MODE=token here"
         ) from None
-    _without_its_news()
-    try:
-        processors = int(ray.cluster_resources().get("CPU", 0))
-        if processors < 1:
-            raise ArchiveError(f"--address {address}: the cluster has no processors; start a node with some")
-        yield min(workers or processors, processors)
-    except ray.exceptions.RayError as error:
-        raise ArchiveError(f"Ray gives up: {in_a_line(error)}; run it again, it goes on") from error
-    finally:
-        ray.shutdown()
 
 
 def in_a_line(error: Exception) -> str:
