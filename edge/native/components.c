@@ -1,0 +1,2 @@
+/* Connected parts, dilation and erosion of small pictures. */
+#include "core.h"

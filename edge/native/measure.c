@@ -1,0 +1,2 @@
+/* What edge/cells/measure.py does: cells drawn and measured. */
+#include "core.h"
