@@ -12,7 +12,7 @@ import numpy as np
 from edge.bundle.bundle import Bundle, BundleError, Manifest, Thresholds
 from edge.bundle.site import Correction, Site
 from edge.cells.detector import INPUT, LEAST
-from edge.cells.secondlook import looked
+from edge.cells.secondlook import Until, looked
 from edge.runtimes import GraphError, Runtime, Tell, open_runtime
 from edge.runtimes.dynamic import SIDES
 from edge.types import F32, I32, U8, Bools
@@ -149,6 +149,12 @@ class Classifier:
     def positive_indices(self) -> tuple[int, ...]:
         return self.manifest.positive_indices
 
+    @property
+    def _until(self) -> Until | None:
+        """When a cell is clear; None where none is looked at again."""
+        least, shipped = self.manifest.second_look, self.manifest.thresholds.positive
+        return None if least is None else Until.of(self.thresholds.positive, least, shipped)
+
     def _check(self) -> None:
         named = self._named
         if self.manifest.task == "detector":  # who finds the cells says what they are, by the same graph
@@ -168,15 +174,16 @@ class Classifier:
     def probabilities(self, crops: U8) -> F32:
         """(n, size, size, 3) uint8 RGB crops → (n, C) float32 calibrated probabilities, as corrected here.
 
+        Every candidate is looked at in all poses, so that what is said hangs on no threshold.
         Of a detector's bundle nobody asks it: its cells come with theirs (`edge.types.Cells.probabilities`).
         """
         return self._answers(crops)["probabilities"]
 
-    def _answers(self, crops: U8) -> dict[str, F32]:
+    def _answers(self, crops: U8, until: Until | None = None) -> dict[str, F32]:
         """All outputs of the graph by name, each (n, ...) float32, the probabilities as corrected here."""
         if not len(crops):
             return {"probabilities": np.zeros((0, len(self.manifest.classes)), np.float32)}
-        told = looked(self._once, crops, self.positive_indices, self.manifest.second_look)
+        told = looked(self._once, crops, self.positive_indices, self.manifest.second_look, until)
         if self._site is not None and self._site.correction is not None:
             told["probabilities"] = self._site.correction(told["probabilities"], told[FEATURES])
         return told
@@ -209,8 +216,8 @@ class Classifier:
             self._runtime.warm_up()
 
     def __call__(self, crops: U8) -> Calls:
-        """Probabilities and decisions for (n, size, size, 3) uint8 RGB crops."""
-        told = self._answers(crops)
+        """Probabilities and decisions for (n, size, size, 3) uint8 RGB crops, looked at until clear."""
+        told = self._answers(crops, self._until)
         return replace(decide(told["probabilities"], self), features=told.get(FEATURES))
 
     def close(self) -> None:

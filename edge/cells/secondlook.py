@@ -1,50 +1,102 @@
-"""A second look at cells that may be blasts: mirrored, too, and all that was said of them averaged.
+"""Further looks at cells that may be blasts: mirrored, too, and all that was said of them averaged.
 
 A cell has no up and no left, but a network is a little surer of it in one pose than in another, and in a
-stain that it never saw more than a little. Asking it again costs as much as three more cells; so only those
-are asked about of which it would matter.
+stain that it never saw more than a little. Each further look costs as much as another cell; so only those
+cells are looked at again of which it would matter, and only until it is clear what they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from edge.types import F32, U8
+from edge.types import F32, U8, Bools
 
 Look = Callable[[U8], Mapping[str, F32]]
 """(n, S, S, 3) uint8 RGB crops → `probabilities` (n, C) float32, and perhaps other outputs (n, ...)."""
 
+_LEAST = 1e-12  # of a probability whose logarithm is taken
 
-def looked(look: Look, crops: U8, positive: Sequence[int], least: float | None) -> dict[str, F32]:
-    """What is said of n crops, in four poses of those whose `positive` classes reach `least` together.
+
+@dataclass(frozen=True)
+class Until:
+    """When it is clear whether a cell is positive, so that it need not be looked at again.
+
+    The mean of k looks moves ever less with another one, so after k of them a cell is clear whose mean lies
+    `margin` / k or more from the threshold.
+
+    Attributes
+    ----------
+    threshold : from what probability of the positive classes on a cell is positive.
+    margin : in logits (the logarithm of the odds).
+    """
+
+    threshold: float
+    margin: float
+
+    @classmethod
+    def of(cls, threshold: float, least: float, shipped: float) -> Until:
+        """That of a site's threshold, by the bundle's own and by what makes a candidate at that."""
+        return cls(threshold, float(abs(_logit(shipped) - _logit(least))))
+
+    def open(self, positive: F32, looks: int) -> Bools:
+        """(n,) which cells are not clear yet, by (n,) means of so many looks."""
+        return np.asarray(np.abs(_logit(positive) - _logit(self.threshold)) < self.margin / looks, np.bool_)
+
+
+def looked(
+    look: Look, crops: U8, positive: Sequence[int], least: float | None, until: Until | None = None
+) -> dict[str, F32]:
+    """What is said of n cells, in further poses of those whose `positive` classes reach `least` together.
 
     Their probabilities are averaged as logits are: the geometric mean, made to sum to 1. Every other output
-    is averaged as it is. None for `least` asks once.
+    is averaged as it is. None for `least` asks once; None for `until` asks four times.
     """
     said = dict(look(crops))
     if least is None or not len(crops):
         return said
-    again = said["probabilities"][:, list(positive)].sum(axis=1) >= least
-    if not again.any():
-        return said
-    some = np.ascontiguousarray(crops[again])
-    poses = [look(np.ascontiguousarray(pose)) for pose in mirrored(some)]
-    for name, first in said.items():
-        parts = [first[again], *(pose[name] for pose in poses)]
-        joined = first.copy()
-        joined[again] = _geometric(parts) if name == "probabilities" else np.mean(parts, axis=0)
-        said[name] = joined
+    said = {name: values.copy() for name, values in said.items()}
+    sums = {name: _log(v) if name == "probabilities" else v.copy() for name, v in said.items()}
+    again = np.flatnonzero(_together(said, positive) >= least)
+    for looks, (rows, columns) in enumerate(_POSES, 1):
+        if until is not None:
+            again = again[until.open(_together(said, positive)[again], looks)]
+        if not len(again):
+            break
+        for name, values in look(np.ascontiguousarray(crops[again, ::rows, ::columns])).items():
+            added = sums[name][again] + (_log(values) if name == "probabilities" else values)
+            sums[name][again] = added
+            mean = added / np.float32(looks + 1)
+            said[name][again] = _normalized(mean) if name == "probabilities" else mean
     return said
 
 
+_POSES = ((-1, -1), (-1, 1), (1, -1))
+"""Steps through rows and columns: upside down and left to right at once, which tells most, and each alone."""
+
+
 def mirrored(crops: U8) -> tuple[U8, U8, U8]:
-    """(n, S, S, 3) crops upside down, left to right, and both."""
-    return crops[:, ::-1], crops[:, :, ::-1], crops[:, ::-1, ::-1]
+    """(n, S, S, 3) crops in the three further poses."""
+    first, second, third = (crops[:, ::rows, ::columns] for rows, columns in _POSES)
+    return first, second, third
 
 
-def _geometric(parts: Sequence[F32]) -> F32:
-    logs = np.mean([np.log(np.maximum(part, 1e-12)) for part in parts], axis=0)
+def _together(said: Mapping[str, F32], positive: Sequence[int]) -> F32:
+    """(n,) probability of the positive classes."""
+    return np.asarray(said["probabilities"][:, list(positive)].sum(axis=1), np.float32)
+
+
+def _log(probabilities: F32) -> F32:
+    return np.log(np.maximum(probabilities, np.float32(_LEAST)))
+
+
+def _logit(p: F32 | float) -> F32:
+    held = np.clip(np.asarray(p, np.float64), _LEAST, 1 - 1e-7)
+    return np.asarray(np.log(held / (1 - held)), np.float32)
+
+
+def _normalized(logs: F32) -> F32:
     raised = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)

@@ -1,4 +1,4 @@
-"""The line of a frame, straight: lit field → scale → specimen → quality → cells → crops → calls → map → tally
+"""The line of a frame, straight: lit field → scale → specimen → quality → cells → crops → map → calls → tally
 → finding.
 
 `Line` turns one frame into one Reading and remembers the slide so far; `edge.line.screening` moves frames to
@@ -23,6 +23,7 @@ from edge.line import finding, marrow, quality
 from edge.line.apl import AplCells
 from edge.line.colours import Colours
 from edge.line.focus import FocusMeter
+from edge.line.known import Known
 from edge.line.likeness import Likeness
 from edge.line.past import Past, ledger_of
 from edge.line.quality import Quality
@@ -76,6 +77,7 @@ class Line:
         had = past or Past()
         laid = mapped and not single_cell
         self._map = SlideMap.of(had.fields) if laid else Separate.of(had.fields)
+        self._known = Known()
         self._lit: Callable[[U8], LitField] = litfield.Finder() if laid else litfield.find
         self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
         self._apl = AplCells(None if past else self._manifest.apl, self._manifest.classes)
@@ -149,13 +151,14 @@ class Line:
         clock.end("segment")
         centres = self._centres(cells, view, frame)
         crops = about.model_input.of(view, centres, frame.pixels)
-        named = cells.probabilities  # by what found them
-        calls = self._classify(crops) if named is None else decide(named, self._classify)
-        clock.end("classify")
         centres_um = centres.astype(np.float64) * view.pitch_um
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um, frame.index)
-        settled, abstained = self._settled(cells, calls, placed, scale)
         clock.end("map")
+        named = cells.probabilities  # by what found them
+        ask = self._classify
+        calls = self._known.name(placed.ids, crops, ask) if named is None else decide(named, ask)
+        settled, abstained = self._settled(cells, calls, placed, scale)
+        clock.end("classify")
         counted = settled & self.rules.in_differential(calls.classes)
         self._likeness.see(view, cells, counted)
         tally, said = self._count(placed, calls, settled, problems)
@@ -236,6 +239,7 @@ class Line:
         fresh = placed.countable & (~cells.cut | self._single_cell) & (scale.trusted or not self._scaled)
         settled, abstained = fresh & ~calls.uncertain, fresh & calls.uncertain
         self._map.mark(placed.ids[settled], placed.ids[abstained])
+        self._known.remember(placed.ids[settled], calls.of(settled))
         return settled, abstained
 
     def _count(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.cells.secondlook import looked, mirrored
+from edge.cells.secondlook import Until, looked, mirrored
 from edge.types import F32, U8
 
 CROPS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8)
@@ -55,3 +55,48 @@ def test_a_mirrored_crop_gets_the_same_answer(pose: int) -> None:
 
 def test_no_crops_no_answers() -> None:
     assert looked(_look, CROPS[:0], [0], 0.5)["probabilities"].shape == (0, 3)
+
+
+class _Counting:
+    """Says the same of every pose of a cell, and counts how often each was looked at."""
+
+    def __init__(self, positive: float) -> None:
+        self.row, self.looks = np.array([positive, 1 - positive], np.float32), 0
+
+    def __call__(self, crops: U8) -> dict[str, F32]:
+        self.looks += len(crops)
+        return {"probabilities": np.tile(self.row, (len(crops), 1))}
+
+
+@pytest.mark.parametrize(
+    ("positive", "looks"),
+    [(0.01, 1), (0.14, 1), (0.2, 2), (0.37, 4), (0.5, 4), (0.7, 3), (0.8, 2), (0.95, 1)],
+)
+def test_a_cell_is_looked_at_until_it_is_clear(positive: float, looks: int) -> None:
+    look = _Counting(positive)
+    looked(look, CROPS[:1], [0], 0.15, Until.of(0.5, 0.15, 0.5))
+    assert look.looks == looks
+
+
+def test_what_is_clear_moves_with_the_threshold_of_a_site() -> None:
+    look = _Counting(0.6)
+    looked(look, CROPS[:1], [0], 0.15, Until.of(0.95, 0.15, 0.5))
+    assert look.looks == 1
+
+
+def test_each_cell_has_the_mean_of_its_own_looks() -> None:
+    """Some stop after one look, some after two, some after four: none gets another's answer."""
+    until = Until(0.5, 2.0)
+    said = looked(_look, CROPS, [0], 0.1, until)
+    alone = [looked(_look, crop[None], [0], 0.1, until) for crop in CROPS]
+    for name in said:
+        np.testing.assert_allclose(said[name], np.concatenate([each[name] for each in alone]), rtol=1e-5)
+
+
+def test_the_answer_of_the_look_is_left_as_it_was() -> None:
+    given = _look(CROPS)
+    kept = {name: values.copy() for name, values in given.items()}
+    first = iter([given])
+    looked(lambda crops: next(first, None) or _look(crops), CROPS, [0], 0.0)
+    for name, values in kept.items():
+        np.testing.assert_array_equal(given[name], values)
