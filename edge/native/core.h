@@ -1,6 +1,6 @@
 /* What every file of the compiled core shares. Plain C11 over pixels and lists; no Python in it.
 
-   All pictures lie row by row without gaps. Whoever calls (edge/native/*.py) has checked shapes and types,
+   All pictures lie row by row without gaps. Whoever calls (the .py beside) has checked shapes and types,
    so nothing here can be called out of bounds by what a camera shows. A function that needs memory gives
    -1 where there is none. */
 #ifndef LEUKOSCOPE_CORE_H
