@@ -37,7 +37,7 @@ SPECIMENS = ("blood", "marrow")
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
-_CELLS_FOUND_HERE = "brings a network that finds cells, which is left alone: cells are found the classical way"
+_CELLS_FOUND_HERE = "brings a network that finds cells, which is not used: cells are found the classical way"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from edge.machine.profile import RuntimeSettings
 from edge.selftest.selftest import choose
 from tests.conftest import golden, graph
 
-BRINGS = "brings a network that finds cells, which is left alone: cells are found the classical way"
+BRINGS = "brings a network that finds cells, which is not used: cells are found the classical way"
 
 
 @pytest.fixture
