@@ -115,12 +115,6 @@ def _add_bundle(commands: command.Commands[command.Parser]) -> None:
         metavar="DIR",
         help="of cut cells (default: RUN_DIR/cache, or cache beside --out)",
     )
-    add(
-        "--segmenter",
-        type=Path,
-        metavar="RUN_DIR",
-        help="finished run of edge-train segment; without it cells are found the classical way",
-    )
     command.add_large(build, "write")
     add(
         "--even-so",
@@ -218,7 +212,6 @@ def _bundle(arguments: argparse.Namespace) -> int:
         finetune=arguments.finetune,
         large=arguments.large,
         signer=_signer(arguments.sign),
-        segmenter=arguments.segmenter,
         even_so=arguments.even_so,
     )
     built = build(arguments.folder or _elsewhere(arguments), options, notice=_notice)

@@ -35,7 +35,6 @@ def _parser() -> command.Parser:
     command.add(commands, "recipes", "which recipes there are", "edge-train recipes", run.recipes)
     _add_new_recipe(commands)
     _add_fit(commands)
-    _add_segment(commands)
     flags.add_judging(commands)
     _add_sweep(commands)
     _add_import_records(commands)
@@ -161,20 +160,6 @@ def _add_fit(commands: command.Commands[command.Parser]) -> None:
     add("--tensorboard", action="store_true", help="write logs into RUN_DIR/tensorboard, too")
     add("--compile", action="store_true", help="send the network through torch.compile: a minute to begin, "
         "faster steps on a GPU; the result is not the same to the last bit")  # fmt: skip
-
-
-def _add_segment(commands: command.Commands[command.Parser]) -> None:
-    summary = "train the learned segmenter, or go on after an interruption"
-    example = "edge-train segment --data ../data --out runs/segmenter"
-    segment = command.add(commands, "segment", summary, example, run.segment)
-    add = segment.add_argument
-    add("--data", required=True, type=Path, metavar="DIR", help="folder with the data sets")
-    add("--out", required=True, type=Path, metavar="RUN_DIR", help="folder for the run")
-    add("--epochs", type=command.whole(1), metavar="N", help="instead of the usual number")
-    add("--steps", type=command.whole(1), metavar="N", help="of an epoch, instead of the usual number")
-    add("--limit", type=command.whole(1), default=0, metavar="N", help="at most N pictures of each source")
-    add("--without", nargs="+", default=[], metavar="SOURCE", help="leave laboratories out, to test on them")
-    add("--cache", type=Path, metavar="DIR", help="of scenes (default: RUN_DIR/cache)")
 
 
 def _add_sweep(commands: command.Commands[command.Parser]) -> None:

@@ -232,21 +232,6 @@ def _evaluate_detector(arguments: argparse.Namespace, detector: FieldDetector) -
     return DONE
 
 
-def segment(arguments: argparse.Namespace) -> int:
-    """Train the learned segmenter."""
-    from dataclasses import replace
-
-    from train.segmentation.fit import fit
-    from train.segmentation.settings import Settings
-
-    settings = Settings(limit=arguments.limit).without(arguments.without)
-    changes = {name: getattr(arguments, name) for name in ("epochs", "steps") if getattr(arguments, name)}
-    settings = replace(settings, **changes)
-    run = fit(settings, arguments.data, arguments.out, cache=arguments.cache, notice=_notice)
-    command.put(str(run))
-    return DONE
-
-
 def compare(arguments: argparse.Namespace) -> int:
     """Runs and bundles side by side."""
     from train.judging import compare, report

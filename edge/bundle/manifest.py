@@ -37,6 +37,8 @@ SPECIMENS = ("blood", "marrow")
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
+_CELLS_FOUND_HERE = "brings a network that finds cells, which is not used: cells are found the classical way"
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -122,7 +124,6 @@ class Manifest:
     um_per_px : scale of pictures like those it learned from, for files that show no red cell to measure it
         by; None where it makes no difference.
     graphs : variant ('ort-int8') -> member name of the model's graph.
-    segmenters : the same of the segmenter's; empty where the bundle leaves cells to the classical way.
     second_look : from what probability of the positive classes on a cell is looked at in four poses; see
         `edge.cells.secondlook`. None for never.
     usable : variants that may be used: FP32, and those that passed the gate of the export.
@@ -147,7 +148,6 @@ class Manifest:
     model_input: ModelInput
     um_per_px: float | None
     graphs: Mapping[str, str]
-    segmenters: Mapping[str, str]
     usable: frozenset[str]
     thresholds: Thresholds
     second_look: float | None
@@ -222,7 +222,6 @@ def read(content: bytes) -> Manifest:
     model_input = _look(given, whole=task == "field")
     files = {name: _sha256(name, value) for name, value in top.table("files").values.items()}
     graphs = _graphs(top.table("graphs"), TASKS[task], files)
-    has_segmenter = "segmenter" in top.table("graphs")
     for key in ("calibration", "training", "metrics"):
         if key in top:
             top.table(key)
@@ -238,7 +237,6 @@ def read(content: bytes) -> Manifest:
         model_input=model_input,
         um_per_px=given.number("um_per_px", 0.01, 10) if "um_per_px" in given else None,
         graphs=graphs,
-        segmenters=_graphs(top.table("graphs"), "segmenter", files) if has_segmenter else {},
         usable=_usable(top.table("precisions"), graphs),
         thresholds=_thresholds(top.table("thresholds")),
         second_look=top.number("second_look", 0, 1) if "second_look" in top else None,
@@ -248,7 +246,7 @@ def read(content: bytes) -> Manifest:
         specimens=top.names("specimen", among=SPECIMENS) if "specimen" in top else (),
         apl=AplTable.of(top.table("apl"), classes) if "apl" in top else None,
         references=References.of(top.table("references"), classes, files) if "references" in top else None,
-        caveats=caveats.read(top) if "caveats" in top else (),
+        caveats=_caveats(top),
         fp32=_digest("network", top.text("network")) if "network" in top else files[graphs["ort-fp32"]],
         files=files,
         everything=top.values,
@@ -312,6 +310,12 @@ def _familiar(table: Table) -> dict[str, tuple[float, float]]:
             raise ValueError(f"familiar.{name} is from {low:g} to {high:g}; the lower end must come first")
         ranges[name] = low, high
     return ranges
+
+
+def _caveats(table: Table) -> tuple[str, ...]:
+    """Those that the manifest tells, and one of old bundles, which could bring a network that found cells."""
+    told = caveats.read(table) if "caveats" in table else ()
+    return (*told, _CELLS_FOUND_HERE) if "segmenter" in table.table("graphs") else told
 
 
 def _sha256(member: str, value: Any) -> str:

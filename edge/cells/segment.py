@@ -1,9 +1,8 @@
 """Specimen -> Cells: leukocytes with nucleus and cytoplasm, found on the specimen grid.
 
-Two ways, one interface (`Segmenter`): the learned one (`edge.cells.fcn`) where the bundle holds a graph for
-it, else the classical one. That takes nuclei first: `edge.cells.stain` says where a nucleus may lie,
-`edge.cells.nuclei` cuts the stained area where two nuclei touch and joins lobes of one, and
-`edge.cells.outline` draws the whole cell round each.
+Nuclei come first: `edge.cells.stain` says where a nucleus may lie, `edge.cells.nuclei` cuts the stained area
+where two nuclei touch and joins lobes of one, and `edge.cells.outline` draws the whole cell round each. Only
+models that name no single cells have an answer of their own to where things are (`Segmenter`).
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import numpy as np
 
 from edge.bundle.bundle import Bundle
 from edge.cells.detector import Detector
-from edge.cells.fcn import Learned
 from edge.cells.measure import drawn, measured
 from edge.cells.nuclei import MIN_NUCLEUS_UM2, Nuclei
 from edge.cells.outline import outlines
@@ -27,8 +25,6 @@ from edge.types import I32, Bools, Cells
 MIDDLE_UM = 4.0  # how far from the middle of its picture the edge of a single cell may lie
 CELL_RADIUS_UM = 6.0
 
-_QUICKEST = ("ort-int8", "ort-fp32")  # of the segmenter's graphs that a bundle may hold
-
 
 class Segmenter(Protocol):
     """Finds the leukocytes of a field."""
@@ -38,11 +34,11 @@ class Segmenter(Protocol):
 
 
 def segmenter(bundle: Bundle, threads: int = 1) -> Segmenter:
-    """How a bundle wants cells found: by its own network, or the classical way; or the field as one.
+    """How cells are found for a bundle: as always, unless it is a detector or names whole fields.
 
     Raises
     ------
-    GraphError : its graph does not load or answer here.
+    GraphError : a detector's graph does not load or answer here.
     """
     manifest = bundle.manifest
     if manifest.task == "field":
@@ -51,17 +47,11 @@ def segmenter(bundle: Bundle, threads: int = 1) -> Segmenter:
         detector = Detector.of(bundle.graph(), manifest.thresholds.confidence, threads=threads)
         detector.warm_up()
         return detector
-    for variant in _QUICKEST:
-        if variant in bundle.manifest.segmenters:
-            graph = bundle.members[bundle.manifest.segmenters[variant]]
-            learned = Learned(graph, precision=variant.split("-")[1], threads=threads)
-            learned.warm_up()
-            return learned
     return segment
 
 
 def segment(view: Specimen) -> Cells:
-    """Find the leukocytes of a field the classical way; see `Segmenter`."""
+    """Find the leukocytes of a field; see `Segmenter`."""
     stain = Stain.of(view)
     nuclei = Nuclei.of(stain)
     height, width = view.pixels.shape[:2]

@@ -20,7 +20,7 @@ from export.bundle.archive import Signer, pack
 from export.bundle.golden import DrawnField
 from export.bundle.manifest import manifest_of
 from export.bundle.source import Source
-from export.graph import metadata, segmenter
+from export.graph import metadata
 from export.graph.folded import Folded
 from export.graph.graph import PARITY, ExportError, by_torch, deployed, parity, to_onnx
 from export.graph.precisions import (
@@ -32,7 +32,6 @@ from export.graph.precisions import (
     within,
     without_cells,
 )
-from export.graph.segmenter import Segmenter
 from train.data.dataset import Notice
 from train.data.windows import Windows
 from train.fitting.fit import load_network, settings_of
@@ -62,7 +61,6 @@ class Options:
     cache : folder of cut cells, None for the run's own. calibration_cells : how many to calibrate on.
     finetune : fine-tune for INT8 in any case, not only where it does not pass the gate otherwise.
     large : make a bundle of more than 64 MiB too. signer : signs the manifest.
-    segmenter : finished run of `train.segmentation`; None leaves cells to the classical way.
     even_so : make it whatever it is worth, with caveats; see `export.bundle.worth.gate`.
     """
 
@@ -74,7 +72,6 @@ class Options:
     finetune: bool = False
     large: bool = False
     signer: Signer | None = None
-    segmenter: Path | None = None
     even_so: bool = False
 
 
@@ -134,7 +131,7 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
     FitError
         The run is not finished. ExportError : it is not good enough, a graph does not compute what the
         network does, or INT8 is wanted and there is too little to calibrate or judge it on.
-        SegmenterError : its run is not finished. DataError : a data set is absent.
+        DataError : a data set is absent.
     """
     options = options or Options()
     if options.int8 and options.data is None:
@@ -145,16 +142,12 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
         return _by_maker(given, recipe.task, options)
     source = given if isinstance(given, Source) else of_run(given)
     recipe, model_input = source.recipe, source.recipe.model_input
-    if options.segmenter and recipe.task == "field":
-        raise ExportError(f"--segmenter: {source.what} names whole fields and needs no cells; leave it out")
     if worth.settled(source):  # before cells are cut, which takes minutes
         worth.gate(source.metrics, even_so=options.even_so, what=source.what)
     windows = source.windows or _windows(source, options, notice)
     metrics = worth.brought_up(source, windows)
     caveats = worth.gate(metrics, even_so=options.even_so, what=source.what)
-    finder = segmenter.read(options.segmenter, model_input.pitch_um) if options.segmenter else None
-    find = finder.find if finder else whole_field if model_input.whole else segment
-    drawn = golden.draw_fields(model_input, find)
+    drawn = golden.draw_fields(model_input, whole_field if model_input.whole else segment)
     examples = _examples(drawn, model_input.size_px)
     difference = _one_digit(parity(source.reference, source.graph, examples))
     metrics |= {
@@ -166,7 +159,7 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
     caveats += worth.of_calibration(precisions)
     added = comparison.of_windows(draft, recipe, windows) if windows is not None else comparison.Additions()
     manifest = {
-        **_manifest(source, metrics, precisions, finder),
+        **_manifest(source, metrics, precisions),
         "network": metadata.network(source.graph),
         **added.tables,
         **({"caveats": list(caveats)} if caveats else {}),
@@ -178,7 +171,6 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
     }
     members = {
         **graphs,
-        **(finder.members if finder else {}),
         **golden.expected(drawn, draft, graphs),
         **added.members,
         card.MEMBER: _card(source, manifest, metrics).encode(),
@@ -191,8 +183,8 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
 
 def _by_maker(run: Path, task: str, options: Options) -> Built:
     """The bundle of a run whose task has a maker of its own."""
-    if options.int8 or options.segmenter:
-        raise ExportError(f"run {run}: a {task} stays FP32 and needs no segmenter; leave the flag out")
+    if options.int8:
+        raise ExportError(f"run {run}: a {task} stays FP32; leave --quantize out")
     maker: Maker = at(MAKERS[task])
     return Built(maker(run, options.signer, options.large, options.even_so), Precisions({}, {}), {})
 
@@ -286,11 +278,9 @@ def _one_digit(value: float) -> float:
     return float(f"{np.ceil(value / unit) * unit:.0e}")
 
 
-def _manifest(
-    source: Source, metrics: Mapping[str, Any], precisions: Precisions, finder: Segmenter | None = None
-) -> dict[str, Any]:
+def _manifest(source: Source, metrics: Mapping[str, Any], precisions: Precisions) -> dict[str, Any]:
     """The manifest of a run, with what a network from elsewhere says in its place."""
-    about = manifest_of(source.recipe, metrics, precisions, finder)
+    about = manifest_of(source.recipe, metrics, precisions)
     return {**about, **source.says, "training": {**about["training"], **source.training}}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from edge.bundle.manifest import FORMAT, INTERPOLATION, SCALE, FindingRule
 from export.bundle import card
 from export.graph.precisions import MEMBERS, Precisions
-from export.graph.segmenter import Segmenter
 from train.data.classes import CLASSES
 from train.data.dataset import OF_ONE_PERSON
 from train.recipes.recipe import Recipe
@@ -44,9 +43,7 @@ def specimen_of(classes: Sequence[str]) -> dict[str, list[str]]:
     return {"specimen": ["blood"]} if tuple(classes) == CLASSES else {}
 
 
-def manifest_of(
-    recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisions, segmenter: Segmenter | None = None
-) -> dict[str, Any]:
+def manifest_of(recipe: Recipe, metrics: Mapping[str, Any], precisions: Precisions) -> dict[str, Any]:
     """`manifest.json` without the members' hashes; `edge.bundle.manifest` says what a device reads of it."""
     point, model_input = metrics["operating_point"], recipe.model_input
     return {
@@ -68,10 +65,7 @@ def manifest_of(
             "scale": SCALE,
             "steps": list(model_input.steps),
         },
-        "graphs": {
-            "classifier": {variant: MEMBERS[variant] for variant in precisions.graphs},
-            **({"segmenter": dict(segmenter.graphs)} if segmenter else {}),
-        },
+        "graphs": {"classifier": {variant: MEMBERS[variant] for variant in precisions.graphs}},
         "precisions": dict(precisions.figures),
         "thresholds": {name: point[name] for name in ("positive", "confidence", "certain")},
         **({"second_look": recipe.operation.second_look} if recipe.operation.second_look else {}),
@@ -80,11 +74,7 @@ def manifest_of(
             "temperature": point["temperature"],
             **({"ece": point["calibration_error"]} if "calibration_error" in point else {}),
         },
-        "training": {
-            "recipe": asdict(recipe),
-            "data": _data(recipe, metrics),
-            **({"segmenter": segmenter.training} if segmenter else {}),
-        },
+        "training": {"recipe": asdict(recipe), "data": _data(recipe, metrics)},
         "metrics": {
             "validation": metrics["validation"],
             "test": [_brief(found) for found in metrics["test"]],

@@ -121,7 +121,7 @@ def test_help_says_what_it_measures_and_how_to_run_it(
         ("windows", ["--data", "DATA", "--limit", "1"]),
         ("focus", ["--data", "DATA", "--limit", "1", "--dataset", "zheng-1"]),
         ("flatfield", ["--limit", "1"]),
-        ("segmentation", ["--data", "DATA", "--rounds", "0", "--only", "zheng-1, val"]),
+        ("segmentation", ["--data", "DATA", "--only", "bccd, vignetted"]),
         ("demo", ["--frames", "2", "--seeds", "0-0"]),
         ("why", ["--data", "DATA", "--limit", "1"]),
         ("review", ["--cells", "40", "--rounds", "2", "--size", "80x24"]),

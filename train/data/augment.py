@@ -185,7 +185,7 @@ def _edge(x: Tensor, settings: Augmentation, pitch_um: float, random: torch.Gene
 
 
 class Variation(Protocol):
-    """How far a patch's looks are changed; see `train.segmentation.settings.Settings`."""
+    """How far a patch's looks are changed; see `train.recipes.detection.Detection`."""
 
     @property
     def stain(self) -> float: ...
@@ -218,7 +218,7 @@ def varied(pixels: U8, settings: Variation, rng: np.random.Generator) -> Tensor:
         seen = light[i] * np.exp(-np.maximum(cv2.transform(density, mix[i]), -0.1))
         grain = rng.random() ** 2 * settings.noise
         seen += np.float32(grain) * rng.standard_normal(seen.shape, np.float32)
-        # what lies beyond a scene is no specimen: nothing happens to it
+        # what lies beyond a field is no specimen: nothing happens to it
         nothing = (picture == BEYOND).all(axis=2, keepdims=True)
         out[i] = np.where(nothing, picture, np.clip(seen, 0, 255)).transpose(2, 0, 1)
     return torch.from_numpy(out)

@@ -1,6 +1,6 @@
 """What kept training data hangs on: the files, how they are read, and what becomes of a picture.
 
-Between a picture and a window or scene lies code of many modules. A list of those would be incomplete one
+Between a picture and a window lies code of many modules. A list of those would be incomplete one
 day, so nobody lists them: what that code makes of a few drawn fields (`train.data.drawn`) is hashed, which
 changes with whatever changes its behaviour and not with a comment. Only a data set's own reader, and what
 walks its folders, are taken by their code, docstrings and comments left out, since nobody can draw every data

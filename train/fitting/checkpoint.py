@@ -72,12 +72,10 @@ def _laid_out(network: nn.Module, device: torch.device) -> nn.Module:
 
 def _optimiser(network: nn.Module, plan: Plan) -> torch.optim.AdamW:
     learning = [p for p in network.parameters() if p.requires_grad]
-    kinds: list[dict[str, Any]] = [{"params": learning, "weight_decay": plan.weight_decay}]
-    if not plan.decay_all:
-        kinds = [
-            {"params": [p for p in learning if p.ndim >= 2], "weight_decay": plan.weight_decay},
-            {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
-        ]
+    kinds: list[dict[str, Any]] = [
+        {"params": [p for p in learning if p.ndim >= 2], "weight_decay": plan.weight_decay},
+        {"params": [p for p in learning if p.ndim < 2], "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(kinds, lr=plan.learning_rate)
 
 

@@ -1,6 +1,6 @@
 """What is trained, as the loop sees it, and which task a recipe means.
 
-`train.fitting.loop` knows nothing of cells, fields or outlines: it asks a `NetworkTask`. Another kind of
+`train.fitting.loop` knows nothing of cells or fields: it asks a `NetworkTask`. Another kind of
 model is one class like that and, where recipes name it, one line in `TASKS`.
 """
 
@@ -70,7 +70,7 @@ class Plan:
     epochs : passes. steps : batches of each.
     samples : what the sizes of an epoch's batches add up to.
     learning_rate : at its highest. warm_up : steps until it gets there; then half a cosine to 0.
-    weight_decay : of AdamW. decay_all : also of biases and normalisation.
+    weight_decay : of AdamW, but not of biases and normalisation.
     average_decay : most that the running average of the weights, which is kept, holds on to in a step.
     clip : longest gradient.
     patience : epochs without a better figure after which the run stops; 0 never stops early.
@@ -87,7 +87,6 @@ class Plan:
     clip: float
     seed: int
     patience: int = 0
-    decay_all: bool = False
 
     @classmethod
     def of(cls, given: Training, *, clip: float, by_step: bool = False) -> Self:

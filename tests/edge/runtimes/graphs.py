@@ -1,4 +1,4 @@
-"""Small graphs of the shapes that the device runs: classifier, segmenter, detector, and a quantized one.
+"""Small graphs of several shapes and types: a detector, a picture beside its mask, a quantized one.
 
 Each is what TensorRT takes too (`tests/export/graph/test_to_tensorrt.py` holds them to it).
 """
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, checker, helper, numpy_helper
 
-__all__ = ["FLOAT", "INT64", "U8", "build", "detector", "helper", "quantized", "segmenter"]
+__all__ = ["FLOAT", "INT64", "U8", "build", "detector", "helper", "masker", "quantized"]
 
 Value = tuple[str, int, Sequence[Any]]
 U8, FLOAT, INT64 = TensorProto.UINT8, TensorProto.FLOAT, TensorProto.INT64
@@ -45,7 +45,7 @@ def _random(*shape: int) -> np.ndarray[Any, Any]:
     return np.random.default_rng(0).normal(0, 0.5, shape).astype(np.float32)
 
 
-def segmenter(batch: int | str = "n") -> bytes:
+def masker(batch: int | str = "n") -> bytes:
     """`frames` (n, 24, 32, 3) uint8 → `mask` (n, 1, 24, 32) float32 and `image` (n, 24, 32, 3) uint8."""
     nodes = [
         helper.make_node("Cast", ["frames"], ["real"], to=FLOAT),

@@ -103,7 +103,7 @@ def test_wrong_input_is_named(start: Open, arrays: dict[str, Array], words: str)
 
 
 def test_a_picture_comes_out_beside_its_mask(start: Open) -> None:
-    runtime = start(graphs.segmenter())
+    runtime = start(graphs.masker())
     frames = np.random.default_rng(0).integers(0, 256, (3, 24, 32, 3)).astype(np.uint8)
     given = runtime.run({"frames": frames})
     assert runtime.outputs == ("mask", "image")
@@ -130,7 +130,7 @@ def test_several_inputs_and_outputs_of_several_types(start: Open) -> None:
 
 
 def test_a_graph_for_one_batch_size_takes_only_that(start: Open) -> None:
-    runtime = start(graphs.segmenter(batch=2))
+    runtime = start(graphs.masker(batch=2))
     assert runtime.inputs["frames"] == (2, 24, 32, 3)
     assert runtime.bound == 1
     runtime.warm_up()

@@ -23,7 +23,7 @@ FLOAT, HALF, U8, INT64 = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UIN
 FOR_TENSORRT = {"classifier": {"ort-fp32": "classifier.onnx", "trt-fp32": "classifier.onnx"}}
 
 
-@pytest.mark.parametrize("good", [graph(), graphs.segmenter(), graphs.detector(), graphs.quantized()])
+@pytest.mark.parametrize("good", [graph(), graphs.masker(), graphs.detector(), graphs.quantized()])
 def test_what_the_runtimes_are_tested_with_is_fit_for_tensorrt(good: bytes) -> None:
     assert check_for_tensorrt(good) == []
 
@@ -171,7 +171,7 @@ def test_an_operator_of_another_domain() -> None:
 
 
 def test_data_outside_the_graph(tmp_path: Path) -> None:
-    model = onnx.load_from_string(graphs.segmenter())
+    model = onnx.load_from_string(graphs.masker())
     onnx.save(model, tmp_path / "a.onnx", save_as_external_data=True, size_threshold=0, location="w.bin")
     problems = check_for_tensorrt((tmp_path / "a.onnx").read_bytes())
     assert "w: its data lies outside the graph" in problems

@@ -1,9 +1,9 @@
-"""What is kept of cut cells and scenes is made anew when what makes it changes, and only then."""
+"""What is kept of cut cells is made anew when what makes it changes, and only then."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,24 +19,18 @@ import train.data.classes
 import train.data.cut
 import train.data.sets.artefacts
 import train.data.windows
-import train.segmentation.teachers
 from edge.bundle.model_input import ModelInput
 from tests.train.conftest import COLOURS, draw
 from train.data import drawn, fingerprint
 from train.data.registry import dataset
 from train.data.windows import fingerprint as of_windows
-from train.segmentation.teachers import fingerprint as of_scenes
 
 WINDOW = ModelInput(0.25, 144)
 
 
 def _forget() -> None:
-    for remembered in (
-        fingerprint.readings,
-        train.data.windows.made_of_drawn,
-        train.segmentation.teachers._made_of_drawn,
-    ):
-        remembered.cache_clear()
+    fingerprint.readings.cache_clear()
+    train.data.windows.made_of_drawn.cache_clear()
 
 
 @pytest.fixture
@@ -51,10 +45,6 @@ def _windows(data: Path) -> str:
     return of_windows(dataset("deepapl"), data, WINDOW, 0)
 
 
-def _scenes(data: Path) -> str:
-    return of_scenes("deepapl", data, 0.25, 0)
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     slides = tmp_path / "deepapl" / "Data" / "All" / "Patient_01" / "Signed slides"
@@ -63,34 +53,24 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture(params=[_windows, _scenes], ids=["windows", "scenes"])
-def key(request: pytest.FixtureRequest) -> Callable[[Path], str]:
-    return request.param  # type: ignore[no-any-return]
-
-
 @pytest.fixture(scope="module")
-def made() -> tuple[str, str, str]:
+def made() -> tuple[str, str]:
     """What is made of the drawn fields by the program as it is."""
     return _made()
 
 
-def _made() -> tuple[str, str, str]:
-    kind = train.segmentation.teachers._KINDS["bccd"]
-    return (
-        fingerprint.readings(),
-        train.data.windows.made_of_drawn(WINDOW),
-        train.segmentation.teachers._made_of_drawn(kind, 0.25),
-    )
+def _made() -> tuple[str, str]:
+    return fingerprint.readings(), train.data.windows.made_of_drawn(WINDOW)
 
 
 @pytest.mark.usefixtures("_remember_nothing")
 @pytest.mark.parametrize(
     ("module", "name", "value", "changed"),
     [
-        (edge.cells.lobes, "LOBE_GAP_UM", 3.2, "readings windows scenes"),
-        (edge.cells.lobes, "ROUND", 0.76, "readings windows scenes"),
-        (edge.cells.measure, "EDGE", 102, "readings windows scenes"),
-        (edge.cells.nuclei, "CANDIDATE_UM2", 8.0, "readings windows scenes"),
+        (edge.cells.lobes, "LOBE_GAP_UM", 3.2, "readings windows"),
+        (edge.cells.lobes, "ROUND", 0.76, "readings windows"),
+        (edge.cells.measure, "EDGE", 102, "readings windows"),
+        (edge.cells.nuclei, "CANDIDATE_UM2", 8.0, "readings windows"),
         (edge.cells.segment, "CELL_RADIUS_UM", 4.8, "windows"),
         (edge.cells.segment, "MIDDLE_UM", 5.0, "windows"),
         (edge.optics.redcells, "RED_CELL_UM", 7.3, "readings"),
@@ -105,62 +85,56 @@ def test_a_change_of_behaviour_anywhere_below_shows(
     name: str,
     value: Any,
     changed: str,
-    made: tuple[str, str, str],
+    made: tuple[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, name, value)
     different = [before != after for before, after in zip(made, _made(), strict=True)]
-    kinds = ("readings", "windows", "scenes")
+    kinds = ("readings", "windows")
     assert [kind for kind, other in zip(kinds, different, strict=True) if other] == changed.split()
 
 
-@pytest.mark.parametrize("changed", ["readings", "windows", "scenes"])
+@pytest.mark.parametrize("changed", ["readings", "windows"])
 def test_what_shows_renews_what_hangs_on_it(
     changed: str, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = _windows(data), _scenes(data)
+    before = _windows(data)
     module, name = {
         "readings": (fingerprint, "readings"),
         "windows": (train.data.windows, "made_of_drawn"),
-        "scenes": (train.segmentation.teachers, "_made_of_drawn"),
     }[changed]
     with monkeypatch.context() as patched:
         patched.setattr(module, name, lambda *_: "other")
-        after = _windows(data), _scenes(data)
-    assert (before[0] != after[0]) == (changed != "scenes")
-    assert (before[1] != after[1]) == (changed != "windows")
+        assert _windows(data) != before
 
 
-def test_the_same_twice_is_the_same(key: Callable[[Path], str], data: Path) -> None:
-    first = key(data)
+def test_the_same_twice_is_the_same(data: Path) -> None:
+    first = _windows(data)
     _forget()
     drawn.pictures.cache_clear()
-    assert key(data) == first
+    assert _windows(data) == first
 
 
-def test_the_order_of_files_does_not_matter(
-    key: Callable[[Path], str], data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, rglob = key(data), Path.rglob
+def test_the_order_of_files_does_not_matter(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, rglob = _windows(data), Path.rglob
     monkeypatch.setattr(Path, "rglob", lambda self, pattern: reversed(list(rglob(self, pattern))))
-    assert key(data) == first
+    assert _windows(data) == first
 
 
-def test_a_file_that_was_written_anew_renews_it(key: Callable[[Path], str], data: Path) -> None:
-    first = key(data)
+def test_a_file_that_was_written_anew_renews_it(data: Path) -> None:
+    first = _windows(data)
     file = next(path for path in data.rglob("*.png"))
     about = file.stat()
     os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns + 1_000_000_000))
-    later = key(data)
+    later = _windows(data)
     assert later != first
     file.rename(file.with_name("other.png"))
-    assert key(data) not in (first, later)
+    assert _windows(data) not in (first, later)
 
 
 def test_settings_belong_to_it(data: Path) -> None:
     source = dataset("deepapl")
     assert len({of_windows(source, data, ModelInput(0.25, px), n) for px in (96, 144) for n in (0, 5)}) == 4
-    assert len({of_scenes("deepapl", data, pitch, n) for pitch in (0.25, 0.2) for n in (0, 5)}) == 4
 
 
 def test_comments_and_docstrings_of_a_reader_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

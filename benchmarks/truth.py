@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +11,9 @@ from edge.cameras.demo.cytology import LEUKOCYTES, draw
 from edge.cameras.demo.scope import scope_of
 from edge.cameras.demo.sensor import SLACK_PX, Sensor
 from edge.cameras.demo.smear import Smear
+from edge.types import U8, Bools
 from train.data.sets.simulated import FIRST_SEED, SLIDES
 from train.data.split import split_of
-from train.segmentation.scenes import CENTRE, MASK, Known, Truth
 
 _SIDE_UM = 60.0
 _PER_SLIDE = 4
@@ -22,14 +22,15 @@ _DEFOCUS_UM = 0.7
 _OPEN = frozenset({"smudge-cell"})  # whether that is a cell to find is a matter of taste
 _FOUND = frozenset({*LEUKOCYTES, "erythroblast"})
 
+Truth = tuple[U8, Bools, Bools]
+"""(H, W) each: number of the cell from 1 on, 0 for none; nuclei; and where it is sure what is a cell."""
 
-def drawn(limit: int, parts: Collection[str] = ("train", "validation")) -> Iterator[Known]:
-    """Fields of the slides of some parts: part, slide, scale, pixels, truth."""
-    slides = range(FIRST_SEED, FIRST_SEED + min(limit or SLIDES, SLIDES))
-    for seed in slides:
+
+def drawn(split: str) -> Iterator[tuple[str, float, U8, Truth]]:
+    """Fields of the slides of a part: slide, µm per pixel, (H, W, 3) uint8 RGB, truth."""
+    for seed in range(FIRST_SEED, FIRST_SEED + SLIDES):
         group = f"demo:{seed}"
-        split = split_of(group)
-        if split not in parts:
+        if split_of(group) != split:
             continue
         smear = Smear(scope_of(seed))
         um = smear.scope.um_per_px
@@ -45,14 +46,14 @@ def drawn(limit: int, parts: Collection[str] = ("train", "validation")) -> Itera
             defocus = _DEFOCUS_UM * float(rng.random()) ** 3
             light = smear.window(x, y, side, side)
             pixels = sensor.expose(light, defocus, float(rng.uniform(0.9, 1.05)), (shift[0], shift[1]))
-            yield split, group, um, pixels, truth(smear, x, y, side)
+            yield group, um, pixels, truth(smear, x, y, side)
 
 
 def truth(smear: Smear, left: int, top: int, side: int) -> Truth:
-    """Labels, nuclei and what is known, (side, side) uint8, of a square of a drawn slide."""
+    """What is where in a square of a drawn slide, of `side` pixels from its corner on."""
     um, layout = smear.scope.um_per_px, smear.layout
-    labels, nuclei = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
-    known = np.full((side, side), MASK | CENTRE, np.uint8)
+    labels, nuclei = np.zeros((side, side), np.uint8), np.zeros((side, side), np.bool_)
+    known = np.ones((side, side), np.bool_)
     places = layout.centres_um / um
     inside = (places - (left, top) > -_REACH_UM / um) & (places - (left, top) < side + _REACH_UM / um)
     number = 0
@@ -76,9 +77,9 @@ def truth(smear: Smear, left: int, top: int, side: int) -> Truth:
         part = (slice(start[0], start[0] + spot.shape[0]), slice(start[1], start[1] + spot.shape[1]))
         cell, nucleus = (canvas.cell | canvas.nucleus)[part], canvas.nucleus[part]
         if name in _OPEN:
-            known[rows, columns][cell] = 0
+            known[rows, columns][cell] = False
             continue
         number += 1
         spot[cell] = number
-        nuclei[rows, columns][nucleus] = 1
+        nuclei[rows, columns][nucleus] = True
     return labels, nuclei, known
