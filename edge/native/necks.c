@@ -23,7 +23,7 @@ typedef struct {
     int32_t *away;  /* from the nearest middle, and its number, with margins of two */
     int32_t *number;
     int32_t numbers; /* of middles, with 0 */
-    int32_t *parent, *count, *size, *block, *target; /* by number of a middle */
+    int32_t *parent, *count, *size, *target; /* by number of a middle */
 } Body;
 
 static int32_t root(int32_t *parent, int32_t i)
@@ -106,20 +106,18 @@ static void middles(Body *body, int32_t deep)
     body->numbers = n;
 }
 
-/* Every pixel gets the number of the middle that is nearest; how many of the body each middle gets. `block` is
-   which of the blocks of 2 x 2 pixels holds a middle first. */
+/* Every pixel gets the number of the middle that is nearest, and each middle the `size` of its share. */
 static void shared_out(Body *body)
 {
     ptrdiff_t step = body->width + 4;
     for (ptrdiff_t i = 0; i < (body->height + 4) * step; i++) body->away[i] = FAR;
-    for (int32_t i = 0; i < body->numbers; i++) body->size[i] = 0, body->block[i] = INT32_MAX;
+    memset(body->size, 0, sizeof(int32_t) * (size_t)body->numbers);
     for (int32_t y = 0; y < body->height; y++) {
         int32_t *own = number_at(body, y), *away = body->away + (own - body->number);
         for (int32_t x = body->rows[y].first; x <= body->rows[y].last; x++) {
             if (!own[x]) continue;
-            int32_t i = own[x] = root(body->parent, own[x]), block = (y / 2) * body->width + x / 2;
+            own[x] = root(body->parent, own[x]);
             away[x] = 0;
-            if (block < body->block[i]) body->block[i] = block;
         }
     }
     lobes_nearest(body->away, body->number, body->height, body->width);
@@ -128,17 +126,14 @@ static void shared_out(Body *body)
             if (depth_at(body, y)[x]) body->size[number_at(body, y)[x]]++;
 }
 
-/* The numbers of the large parts into `target`, in the order of their blocks; gives how many. */
+/* The numbers of the large middles, or of the large parts, into `target`, from the top; gives how many. */
 static int32_t large(Body *body, const Terms *terms, int by_size)
 {
-    int32_t found = 0, *target = body->target;
+    int32_t found = 0;
     for (int32_t i = 1; i < body->numbers; i++) {
         if (body->parent[i] != i || body->count[i] < terms->middle) continue;
         if (by_size && body->size[i] < terms->nucleus) continue;
-        int32_t at = found++;
-        for (; by_size && at > 0 && body->block[target[at - 1]] > body->block[i]; at--)
-            target[at] = target[at - 1];
-        target[at] = i;
+        body->target[found++] = i;
     }
     return found;
 }
@@ -195,12 +190,12 @@ static int32_t *room(Body *body, const Box *boxes, const int32_t *areas, int32_t
         if (rows > height) height = rows;
     }
     size_t numbers = cells / 4 + 2;
-    int32_t *all = malloc((3 * cells + 5 * numbers + 6 * height) * sizeof(int32_t));
+    int32_t *all = malloc((3 * cells + 4 * numbers + 6 * height) * sizeof(int32_t));
     if (!all) return NULL;
     body->depth = all, body->away = all + cells, body->number = all + 2 * cells;
     body->parent = all + 3 * cells, body->count = body->parent + numbers, body->size = body->count + numbers;
-    body->block = body->size + numbers, body->target = body->block + numbers;
-    body->rows = (Row *)(body->target + numbers), body->corners = (Point *)(body->rows + height);
+    body->target = body->size + numbers, body->rows = (Row *)(body->target + numbers);
+    body->corners = (Point *)(body->rows + height);
     return all;
 }
 
