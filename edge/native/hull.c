@@ -58,10 +58,11 @@ static void side(Row *rows, Point from, Point to)
 int64_t lobes_hull(Row *rows, int32_t height, Point *corners)
 {
     int32_t left = chain(rows, height, 0, corners), all = left + chain(rows, height, 1, corners + left);
+    int is_line = all == 4 && left == 2 && corners[0].x == corners[2].x && corners[1].x == corners[3].x;
     for (int32_t i = 1; i < all; i++) {
         if (i == left) continue; /* from the left side's end to the right side's beginning */
         line(rows, corners[i - 1], corners[i]);
-        side(rows, corners[i - 1], corners[i]);
+        if (!is_line) side(rows, corners[i - 1], corners[i]);
     }
     int64_t area = 0;
     for (int32_t y = 0; y < height; y++)
