@@ -80,25 +80,31 @@ static int may_be_one(Field *field, int32_t a, int32_t b)
            (one->is_round && other->is_round ? terms->two_lobes_um2 : terms->lobed_um2);
 }
 
-/* The gap in ONE_PIXEL, FAR where it is beyond `reach`. Who is within reach lies in both boxes so widened. */
-static int32_t gap(Field *field, int32_t a, int32_t b, int32_t reach)
+/* The gap in ONE_PIXEL, FAR where it is beyond `reach`. Who is within reach lies in both boxes so widened, and
+   so does what lies between. */
+VECTORS static int32_t gap(Field *field, int32_t a, int32_t b, int32_t reach)
 {
-    Box p = field->boxes[a], q = field->boxes[b];
-    int32_t left = higher(higher(p.left, q.left) - reach, 0), top = higher(higher(p.top, q.top) - reach, 0);
-    int32_t width = lower(lower(p.right, q.right) + reach, field->width) - left;
-    int32_t height = lower(lower(p.bottom, q.bottom) + reach, field->height) - top, step = width + 2;
+    Box p = field->boxes[a], q = field->boxes[b], both = spanning(field, p, q, 0);
+    int32_t left = higher(higher(p.left, q.left) - reach, both.left);
+    int32_t top = higher(higher(p.top, q.top) - reach, both.top);
+    int32_t width = lower(lower(p.right, q.right) + reach, both.right) - left;
+    int32_t height = lower(lower(p.bottom, q.bottom) + reach, both.bottom) - top, step = width + 2;
     if (width <= 0 || height <= 0) return FAR;
     const uint16_t *labels = field->labels + (ptrdiff_t)top * field->width + left;
-    for (ptrdiff_t i = 0; i < (ptrdiff_t)(height + 2) * step; i++) field->away[i] = FAR;
     int32_t *away = field->away + step + 1, nearest = FAR;
-    for (int32_t y = 0; y < height; y++)
-        for (int32_t x = 0; x < width; x++)
-            away[(ptrdiff_t)y * step + x] = labels[(ptrdiff_t)y * field->width + x] == a ? 0 : FAR;
+    for (int32_t x = 0; x < step; x++) field->away[x] = away[(ptrdiff_t)height * step + x - 1] = FAR;
+    for (int32_t y = 0; y < height; y++) {
+        const uint16_t *restrict row = labels + (ptrdiff_t)y * field->width;
+        int32_t *restrict own = away + (ptrdiff_t)y * step;
+        own[-1] = own[width] = FAR;
+        for (int32_t x = 0; x < width; x++) own[x] = row[x] == a ? 0 : FAR;
+    }
     lobes_distance(field->away, height, width);
-    for (int32_t y = 0; y < height; y++)
-        for (int32_t x = 0; x < width; x++)
-            if (labels[(ptrdiff_t)y * field->width + x] == b)
-                nearest = lower(nearest, away[(ptrdiff_t)y * step + x]);
+    for (int32_t y = 0; y < height; y++) {
+        const uint16_t *restrict row = labels + (ptrdiff_t)y * field->width;
+        const int32_t *restrict own = away + (ptrdiff_t)y * step;
+        for (int32_t x = 0; x < width; x++) nearest = lower(nearest, row[x] == b ? own[x] : FAR);
+    }
     return nearest;
 }
 
@@ -269,12 +275,21 @@ static void *room(Field *field, const Box *boxes, int32_t n, Start **starts)
     return all;
 }
 
+/* Whether every label has a box. */
+VECTORS static int are_known(const uint16_t *labels, ptrdiff_t size, int32_t n)
+{
+    uint16_t most = 0;
+    for (ptrdiff_t i = 0; i < size; i++) most = labels[i] > most ? labels[i] : most;
+    return most <= n;
+}
+
 /* labels: height x width; half: the same in RGB; boxes of the n bodies; terms, whitening, density, disc as above.
    owner: n + 1, by the label of a body one of those of its nucleus. */
 EXPORT int32_t leukoscope_joined(const uint16_t *labels, const uint8_t *half, int32_t height, int32_t width,
                                  const Box *boxes, int32_t n, const Terms *terms, const float (*whitening)[4],
                                  const float *density, const uint8_t *disc, int32_t disc_width, uint16_t *owner)
 {
+    if (!lobes_within(boxes, n, height, width) || !are_known(labels, (ptrdiff_t)height * width, n)) return BEYOND;
     Field field = {.labels = labels, .half = half, .height = height, .width = width, .terms = terms};
     field.colours = (Colours){whitening, density, disc, disc_width};
     field.owner = owner;

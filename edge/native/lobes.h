@@ -15,6 +15,19 @@ typedef struct { int32_t left, top, right, bottom; } Box;
 #define ONE_PIXEL 65536 /* distances are in 65536ths of a pixel */
 #define FAR (INT32_MAX >> 2)
 
+/* Whether each of n boxes is one in a picture. */
+static inline int lobes_within(const Box *boxes, int32_t n, int32_t height, int32_t width)
+{
+    int all = 1;
+    for (int32_t i = 0; i < n; i++) {
+        Box b = boxes[i];
+        all &= 0 <= b.left && b.left <= b.right && b.right <= width;
+        all &= 0 <= b.top && b.top <= b.bottom && b.bottom <= height;
+    }
+    return all;
+}
+#define BEYOND (-2) /* what a function gives where one is not, or a label has none */
+
 /* The rows of a body become those of its convex hull; gives the hull's area in pixels.
    `corners` has room for 2 * height points. */
 int64_t lobes_hull(Row *rows, int32_t height, Point *corners);

@@ -53,8 +53,7 @@ class Lobes(NamedTuple):
 def _declared(library: CDLL) -> CDLL:
     """The library with its functions' arguments told."""
     library.leukoscope_cut.argtypes = [
-        *(c_void_p, c_int32, c_void_p, c_void_p),
-        *(c_int32, c_int32, c_void_p),
+        *(c_void_p, c_int32, c_int32, c_void_p, c_void_p, c_int32, c_int32, c_void_p),
     ]
     library.leukoscope_joined.argtypes = [
         *(c_void_p, c_void_p, c_int32, c_int32, c_void_p, c_int32, c_void_p),
@@ -79,27 +78,26 @@ def cut(library: CDLL, labels: U16, boxes: I32, areas: I32, necks: Necks) -> I32
 
     Raises
     ------
-    ValueError : an array is something else. MemoryError : there is none.
+    ValueError : an array is something else, or a box is not in the picture. MemoryError : there is none.
     """
     n = len(boxes)
-    _within(boxes, labels)
     # every cut makes two parts or more of a nucleus at least, and parts are no larger together than the body
     room = min(n + 2 * int(areas.sum() / max(necks.nucleus, 1.0)) + 2, max(_MOST - 1, n))
     all_boxes, all_areas = np.zeros((room, 4), np.int32), np.zeros(room, np.int32)
     all_boxes[:n], all_areas[:n] = boxes, areas
     terms = np.array([*necks[:-1], *necks.shares])
-    count = _declared(library).leukoscope_cut(
+    height, width = labels.shape
+    answer = _declared(library).leukoscope_cut(
         at(labels, np.uint16, (None, None)),
-        labels.shape[1],
+        height,
+        width,
         at(all_boxes, np.int32, (None, 4)),
         at(all_areas, np.int32, (None,)),
         n,
         room,
         at(terms, np.float64, (9,)),
     )
-    if count < 0:
-        raise MemoryError
-    return all_boxes[:count]
+    return all_boxes[: _done(answer, boxes)]
 
 
 def joined(
@@ -121,13 +119,12 @@ def joined(
 
     Raises
     ------
-    ValueError : an array is something else. MemoryError : there is none.
+    ValueError : an array is something else, or a box is not in the picture. MemoryError : there is none.
     """
-    _within(boxes, labels)
     owner = np.zeros(len(boxes) + 1, np.uint16)
     terms = np.array(lobes)
     height, width = labels.shape
-    done = _declared(library).leukoscope_joined(
+    answer = _declared(library).leukoscope_joined(
         at(labels, np.uint16, (None, None)),
         at(half, np.uint8, (height, width, 3)),
         height,
@@ -141,16 +138,14 @@ def joined(
         len(disc),
         at(owner, np.uint16, (None,)),
     )
-    if done < 0:
-        raise MemoryError
+    _done(answer, boxes)
     return owner
 
 
-def _within(boxes: I32, labels: U16) -> None:
-    """Raises ValueError where a box is not one in the picture, or a label has none."""
-    height, width = labels.shape
-    low, high = boxes[:, :2], boxes[:, 2:]
-    if (low < 0).any() or (low > high).any() or (high > (width, height)).any():
-        raise ValueError(f"boxes beyond a picture of {width} x {height}")
-    if labels.max(initial=0) > len(boxes):
-        raise ValueError(f"{len(boxes)} boxes for labels up to {labels.max()}")
+def _done(answer: int, boxes: I32) -> int:
+    """What a function of the core gave, unless it could not."""
+    if answer == -1:
+        raise MemoryError
+    if answer < 0:
+        raise ValueError(f"{len(boxes)} boxes beyond the picture, or fewer than labels")
+    return answer

@@ -199,11 +199,12 @@ static int32_t *room(Body *body, const Box *boxes, const int32_t *areas, int32_t
     return all;
 }
 
-/* labels: a field of this width; areas in pixels and boxes of its n bodies, with room for `capacity`. Gives how
-   many bodies there are then; one that was cut keeps its number and has no pixels. */
-EXPORT int32_t leukoscope_cut(uint16_t *labels, int32_t width, Box *boxes, int32_t *areas, int32_t n,
-                              int32_t capacity, const Terms *terms)
+/* labels: height x width; areas in pixels and boxes of the n bodies, with room for `capacity`. Gives how many
+   bodies there are then; one that was cut keeps its number and has no pixels. */
+EXPORT int32_t leukoscope_cut(uint16_t *labels, int32_t height, int32_t width, Box *boxes, int32_t *areas,
+                              int32_t n, int32_t capacity, const Terms *terms)
 {
+    if (!lobes_within(boxes, n, height, width)) return BEYOND;
     Body body;
     double least = 2 * terms->nucleus;
     int32_t *left = malloc((size_t)capacity * sizeof(int32_t) + 1), *all = room(&body, boxes, areas, n, least);
