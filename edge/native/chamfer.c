@@ -1,5 +1,5 @@
-/* Distances on the pixel grid by two passes over the picture (Borgefors 1986), with the weights, the 16 binary
-   places and the order of comparisons of OpenCV, so that the answers are its own. */
+/* Distances on the pixel grid by two passes over the picture (Borgefors 1986), with the weights, the 16
+   binary places and the order of comparisons of OpenCV, so that the answers are its own. */
 #include "lobes.h"
 
 enum { BESIDE_3 = 62587, CORNER_3 = 89738 };                   /* 0.955, 1.3693 pixels */

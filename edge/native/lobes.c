@@ -1,4 +1,4 @@
-/* What `joined` of edge/cells/lobes.py does: which bodies are lobes of one nucleus, nearest pairs asked first. */
+/* What `joined` of edge/cells/lobes.py does: bodies joined to nuclei, nearest pairs asked first. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,15 +9,8 @@ typedef struct {
     double round, filled, filled_around, glass_distance2;
 } Terms;
 
-typedef struct {
-    const float (*whitening)[4]; /* of clear glass, 3 rows (edge/cells/stain.py) */
-    const float *density;        /* by grey level */
-    const uint8_t *disc;         /* of 1, its width odd */
-    int32_t disc_width;
-} Colours;
-
 typedef struct { double um2; int is_round, is_known; } Shape;
-typedef struct { int32_t gap, a, b; } Pair;
+typedef struct { int32_t key, a, b; } Pair; /* two bodies and their gap, or one and its top */
 
 /* Bodies by the label of the nucleus that they belong to so far; `next` goes round those of one. */
 typedef struct {
@@ -25,7 +18,10 @@ typedef struct {
     const uint8_t *half;
     int32_t height, width;
     const Terms *terms;
-    Colours colours;
+    const float (*whitening)[4]; /* of clear glass, 3 rows (edge/cells/stain.py) */
+    const float *density;        /* by grey level */
+    const uint8_t *disc;         /* of 1, its width odd */
+    int32_t disc_width;
     Box *boxes;
     uint16_t *owner, *next;
     Shape *shape;
@@ -80,8 +76,7 @@ static int may_be_one(Field *field, int32_t a, int32_t b)
            (one->is_round && other->is_round ? terms->two_lobes_um2 : terms->lobed_um2);
 }
 
-/* The gap in ONE_PIXEL, FAR where it is beyond `reach`. Who is within reach lies in both boxes so widened, and
-   so does what lies between. */
+/* The gap in ONE_PIXEL, FAR where it is beyond `reach`. Who is within reach lies in both boxes so widened. */
 VECTORS static int32_t gap(Field *field, int32_t a, int32_t b, int32_t reach)
 {
     Box p = field->boxes[a], q = field->boxes[b], both = spanning(field, p, q, 0);
@@ -111,11 +106,10 @@ VECTORS static int32_t gap(Field *field, int32_t a, int32_t b, int32_t reach)
 static int is_glass(const Field *field, ptrdiff_t at)
 {
     const uint8_t *rgb = field->half + 3 * at;
-    const float *density = field->colours.density;
+    const float *density = field->density;
     float red = density[rgb[0]], green = density[rgb[1]], blue = density[rgb[2]], sum = 0;
     for (int i = 0; i < 3; i++) {
-        const float *w = field->colours.whitening[i];
-        float away = w[0] * red + w[1] * green + w[2] * blue + w[3];
+        const float *w = field->whitening[i], away = w[0] * red + w[1] * green + w[2] * blue + w[3];
         sum += away * away;
     }
     return sum < field->terms->glass_distance2;
@@ -149,11 +143,11 @@ static double filled(Field *field, const uint8_t *body, Box box)
 /* A body dilated by the disc, within the box. */
 static void dilated(const Field *field, int32_t height, int32_t width)
 {
-    int32_t size = field->colours.disc_width, radius = size / 2;
+    int32_t size = field->disc_width, radius = size / 2;
     memset(field->wide, 0, (size_t)height * (size_t)width);
     for (int32_t down = -radius; down <= radius; down++) {
         int32_t half = -1;
-        for (int32_t x = 0; x < size; x++) half += field->colours.disc[(down + radius) * size + x];
+        for (int32_t x = 0; x < size; x++) half += field->disc[(down + radius) * size + x];
         half = half < 0 ? -1 : half / 2;
         for (int32_t y = higher(0, -down); half >= 0 && y < lower(height, height - down); y++) {
             const uint8_t *row = field->body + (ptrdiff_t)y * width;
@@ -197,19 +191,13 @@ static void join(Field *field, int32_t a, int32_t b)
     field->shape[a].is_known = 0;
 }
 
-typedef struct { int32_t top, body; } Start;
+static int order(int32_t a, int32_t b) { return (a > b) - (a < b); }
 
-static int by_top(const void *p, const void *q)
+static int by_key(const void *p, const void *q)
 {
-    const Start *a = p, *b = q;
-    return a->top != b->top ? (a->top > b->top) - (a->top < b->top) : (a->body > b->body) - (a->body < b->body);
-}
-
-static int by_gap(const void *p, const void *q)
-{
-    const Pair *a = p, *b = q;
-    if (a->gap != b->gap) return a->gap < b->gap ? -1 : 1;
-    return a->a != b->a ? (a->a > b->a) - (a->a < b->a) : (a->b > b->b) - (a->b < b->b);
+    const Pair *one = p, *other = q;
+    if (one->key != other->key) return order(one->key, other->key);
+    return one->a != other->a ? order(one->a, other->a) : order(one->b, other->b);
 }
 
 /* A pair that lies near by its boxes and may be of one nucleus joins the n others if its gap is small; gives
@@ -231,38 +219,38 @@ static int32_t asked(Field *field, int32_t a, int32_t b, Pair **pairs, int32_t n
 }
 
 /* All near pairs, those with the smallest gap first. */
-static int32_t neighbours(Field *field, int32_t n, Start *starts, Pair **pairs)
+static int32_t neighbours(Field *field, int32_t n, Pair *starts, Pair **pairs)
 {
     double reach = field->terms->gap_um / field->terms->pitch_um + 1;
     int32_t bodies = 0, found = 0;
     for (int32_t i = 1; i <= n; i++) {
         double um2 = shape_of(field, i)->um2;
-        if (um2 > 0 && um2 <= field->terms->lobed_um2) starts[bodies++] = (Start){field->boxes[i].top, i};
+        if (um2 > 0 && um2 <= field->terms->lobed_um2) starts[bodies++] = (Pair){field->boxes[i].top, i, 0};
     }
-    qsort(starts, (size_t)bodies, sizeof(Start), by_top);
+    qsort(starts, (size_t)bodies, sizeof(Pair), by_key);
     for (int32_t i = 0; i < bodies; i++) {
-        Box a = field->boxes[starts[i].body];
-        for (int32_t j = i + 1; j < bodies && starts[j].top - reach < a.bottom; j++) {
-            Box b = field->boxes[starts[j].body];
+        Box a = field->boxes[starts[i].a];
+        for (int32_t j = i + 1; j < bodies && starts[j].key - reach < a.bottom; j++) {
+            Box b = field->boxes[starts[j].a];
             if (a.left - reach >= b.right || b.left - reach >= a.right) continue;
-            if ((found = asked(field, starts[i].body, starts[j].body, pairs, found)) < 0) return -1;
+            if ((found = asked(field, starts[i].a, starts[j].a, pairs, found)) < 0) return -1;
         }
     }
-    qsort(*pairs, (size_t)found, sizeof(Pair), by_gap);
+    qsort(*pairs, (size_t)found, sizeof(Pair), by_key);
     return found;
 }
 
 /* One block for all that a field of n bodies needs; NULL where there is none. */
-static void *room(Field *field, const Box *boxes, int32_t n, Start **starts)
+static void *room(Field *field, const Box *boxes, int32_t n, Pair **starts)
 {
     size_t bodies = (size_t)n + 1, height = (size_t)field->height, width = (size_t)field->width;
     size_t shapes = bodies * sizeof(Shape), framed = (height + 2) * (width + 2) * sizeof(int32_t);
-    uint8_t *all = malloc(shapes + bodies * (sizeof(Box) + sizeof(Start) + 4) + framed +
+    uint8_t *all = malloc(shapes + bodies * (sizeof(Box) + sizeof(Pair) + 4) + framed +
                           height * (sizeof(Row) + 2 * sizeof(Point)) + 2 * height * width);
     if (!all) return NULL;
     field->shape = (Shape *)all;
     field->boxes = (Box *)(all + shapes);
-    *starts = (Start *)(field->boxes + bodies);
+    *starts = (Pair *)(field->boxes + bodies);
     field->rows = (Row *)(*starts + bodies);
     field->corners = (Point *)(field->rows + height);
     field->away = (int32_t *)(field->corners + 2 * height);
@@ -283,17 +271,19 @@ VECTORS static int are_known(const uint16_t *labels, ptrdiff_t size, int32_t n)
     return most <= n;
 }
 
-/* labels: height x width; half: the same in RGB; boxes of the n bodies; terms, whitening, density, disc as above.
-   owner: n + 1, by the label of a body one of those of its nucleus. */
+/* labels: height x width; half: the same in RGB; boxes of the n bodies; the rest as above. owner: n + 1, by
+   the label of a body one of those of its nucleus. */
 EXPORT int32_t leukoscope_joined(const uint16_t *labels, const uint8_t *half, int32_t height, int32_t width,
-                                 const Box *boxes, int32_t n, const Terms *terms, const float (*whitening)[4],
-                                 const float *density, const uint8_t *disc, int32_t disc_width, uint16_t *owner)
+                                 const Box *boxes, int32_t n, const Terms *terms,
+                                 const float (*whitening)[4], const float *density, const uint8_t *disc,
+                                 int32_t disc_width, uint16_t *owner)
 {
-    if (!lobes_within(boxes, n, height, width) || !are_known(labels, (ptrdiff_t)height * width, n)) return BEYOND;
-    Field field = {.labels = labels, .half = half, .height = height, .width = width, .terms = terms};
-    field.colours = (Colours){whitening, density, disc, disc_width};
-    field.owner = owner;
-    Start *starts = NULL;
+    int fits = lobes_within(boxes, n, height, width) && are_known(labels, (ptrdiff_t)height * width, n);
+    if (!fits) return BEYOND;
+    Field field = {.labels = labels, .half = half, .height = height, .width = width, .terms = terms,
+                   .whitening = whitening, .density = density, .disc = disc, .disc_width = disc_width,
+                   .owner = owner};
+    Pair *starts = NULL;
     void *all = room(&field, boxes, n, &starts);
     Pair *pairs = malloc(16 * sizeof(Pair));
     int32_t found = all && pairs ? neighbours(&field, n, starts, &pairs) : -1;

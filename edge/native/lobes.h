@@ -1,4 +1,4 @@
-/* What lobes.c and necks.c ask of shapes. Boxes are x, y of the first pixel, then of the one past the last. */
+/* What lobes.c and necks.c ask of shapes. */
 #ifndef LEUKOSCOPE_LOBES_H
 #define LEUKOSCOPE_LOBES_H
 
@@ -10,6 +10,7 @@ typedef struct { int32_t x, y; } Point;
 typedef struct { int32_t first, last; } Row;
 #define NO_ROW ((Row){INT32_MAX, -1})
 
+/* Right and bottom are past the last pixel. */
 typedef struct { int32_t left, top, right, bottom; } Box;
 
 #define ONE_PIXEL 65536 /* distances are in 65536ths of a pixel */

@@ -14,7 +14,7 @@ from edge.types import F32, I32, U8
 
 U16 = NDArray[np.uint16]
 
-_MOST = 1 << 16  # labels that a pixel can have
+_MOST = (1 << 16) - 1  # of the labels that a pixel can have
 
 
 class Necks(NamedTuple):
@@ -82,7 +82,7 @@ def cut(library: CDLL, labels: U16, boxes: I32, areas: I32, necks: Necks) -> I32
     """
     n = len(boxes)
     # every cut makes two parts or more of a nucleus at least, and parts are no larger together than the body
-    room = min(n + 2 * int(areas.sum() / max(necks.nucleus, 1.0)) + 2, max(_MOST - 1, n))
+    room = min(n + 2 * int(areas.sum() / max(necks.nucleus, 1.0)) + 2, max(_MOST, n))
     all_boxes, all_areas = np.zeros((room, 4), np.int32), np.zeros(room, np.int32)
     all_boxes[:n], all_areas[:n] = boxes, areas
     terms = np.array([*necks[:-1], *necks.shares])

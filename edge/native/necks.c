@@ -5,11 +5,11 @@
 #include "lobes.h"
 
 typedef struct {
-    double nucleus;   /* pixels that a part has at least */
-    double middle;    /* pixels that its middle has at least */
-    double convex;    /* share of its hull above which a body is one */
-    double tie;       /* pixels by which equal distances may differ */
-    double share[5];  /* of the deepest, beyond which the middles lie */
+    double nucleus;  /* pixels that a part has at least */
+    double middle;   /* pixels that its middle has at least */
+    double convex;   /* share of its hull above which a body is one */
+    double tie;      /* pixels by which equal distances may differ */
+    double share[5]; /* of the deepest, beyond which the middles lie */
 } Terms;
 
 /* One body at a time: its box, and room for the largest. */
@@ -78,8 +78,8 @@ static int32_t deepest(Body *body, uint16_t label)
     return most;
 }
 
-/* The connected parts of what lies deeper, as numbers whose `parent` leads to one for each, with the pixels of
-   that one in `count`. */
+/* The connected parts of what lies deeper, as numbers whose `parent` leads to one for each, with the pixels
+   of that one in `count`. */
 static void middles(Body *body, int32_t deep)
 {
     ptrdiff_t step = body->width + 4;
@@ -185,8 +185,9 @@ static int32_t *room(Body *body, const Box *boxes, const int32_t *areas, int32_t
     size_t cells = 0, height = 0;
     for (int32_t i = 0; i < n; i++) {
         if (areas[i] < least) continue;
-        size_t rows = (size_t)(boxes[i].bottom - boxes[i].top), columns = (size_t)(boxes[i].right - boxes[i].left);
-        if ((rows + 4) * (columns + 4) > cells) cells = (rows + 4) * (columns + 4);
+        size_t rows = (size_t)(boxes[i].bottom - boxes[i].top);
+        size_t framed = (rows + 4) * (size_t)(boxes[i].right - boxes[i].left + 4);
+        if (framed > cells) cells = framed;
         if (rows > height) height = rows;
     }
     size_t numbers = cells / 4 + 2;
@@ -207,8 +208,8 @@ EXPORT int32_t leukoscope_cut(uint16_t *labels, int32_t height, int32_t width, B
     if (!lobes_within(boxes, n, height, width)) return BEYOND;
     Body body;
     double least = 2 * terms->nucleus;
-    int32_t *left = malloc((size_t)capacity * sizeof(int32_t) + 1), *all = room(&body, boxes, areas, n, least);
-    int32_t waiting = 0;
+    int32_t waiting = 0, *all = room(&body, boxes, areas, n, least);
+    int32_t *left = malloc((size_t)capacity * sizeof(int32_t) + 1);
     for (int32_t i = 0; left && all && i < n; i++)
         if (areas[i] >= least) left[waiting++] = i;
     while (waiting) {
