@@ -209,10 +209,10 @@ class _Joined:
         return [(a, b) for a, b in pairs if 0 < a < b and self.may_be_one(a, b)]
 
     def gap_um(self, a: int, b: int) -> float:
-        """The gap between two bodies."""
+        """The gap between two bodies; equal ones are the same number on every processor."""
         there = self._labels[spanning(self._boxes[a], self._boxes[b])]
         away = cv2.distanceTransform((there != a).view(np.uint8), cv2.DIST_L2, 3)[there == b]
-        return (float(away.min()) - 0.5) * self._stain.pitch_um if len(away) else np.inf
+        return (round(float(away.min()), 3) - 0.5) * self._stain.pitch_um if len(away) else np.inf
 
     def may_be_one(self, a: int, b: int) -> bool:
         """Whether two are small enough to be lobes of one nucleus, however they lie."""
