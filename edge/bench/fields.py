@@ -36,6 +36,26 @@ def microscope(cells: float = CELLS) -> Scope:
     )
 
 
+def leukemic(cells: float = 30.0) -> Scope:
+    """A crowded leukemic smear at the same scale: clumps of blasts, smudge cells, stain deposit, few red cells.
+
+    As dense, as clumped and as full of smudge cells as fields of acute lymphoblastic leukemia are in Aria et al.
+    2021 (doi 10.34740/KAGGLE/DSV/2175623), beside which it was laid.
+    """
+    slide = microscope(cells)
+    return replace(
+        slide,
+        composition={name: 0.0 for name in slide.composition} | {"blast": 0.85, "lymphocyte": 0.1, "neutrophil": 0.05},
+        fields_across=10,
+        fields_down=8,
+        leukocyte_spacing_um=24.0,
+        clumped=0.7,
+        smudges_per_field=3.0,
+        artefacts_per_field=1.5,
+        red_cell_spacing_um=12.5,
+    )
+
+
 def crowded(cells: float) -> Scope:
     """A field twice as wide, with `cells` leukocytes from few to a hundred and nothing else of that size."""
     return replace(

@@ -25,6 +25,9 @@ class Scope:
     fields_across, fields_down : how many fields the smear is wide and high.
     composition : leukocyte class -> share of the leukocytes, summing to 1.
     leukocyte_spacing_um : between the sites of nucleated cells, which bounds how many there can be.
+    clumped : share of the leukocytes that lie against the one before them, in clumps, as on a leukemic smear.
+        The others then lie so only where their sites leave no room; 0 leaves every cell at its site but for
+        a few pairs.
     leukocytes_per_field, platelets_per_field, erythroblasts_per_field, smudges_per_field,
     artefacts_per_field : mean numbers.
     red_cell_um, red_cell_spread : mean diameter, and its coefficient of variation.
@@ -60,6 +63,7 @@ class Scope:
     fields_across: int = 20
     fields_down: int = 16
     leukocyte_spacing_um: float = 40.0  # no two of the largest touch by chance, whatever the jitter
+    clumped: float = 0.0
 
     @property
     def field_um(self) -> tuple[float, float]:
