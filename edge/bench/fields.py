@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +18,15 @@ Tell = Callable[[str], None]
 """Takes what is being done, once for every step of it."""
 
 SIZE_PX = (1920, 1080)
-CELLS = 9
+SPARSE_CELLS, CELLS, CROWDED_CELLS = 2, 9, 30
 UM_PER_PX = 0.1
 JPEG_QUALITY = 90
 
 CROWDED_UM_PER_PX = 0.2
 CROWDED_SPACING_UM = 28.0  # at 0.2 µm per pixel there is room for a hundred
 SLIDE_SEED = 1
+SPARSE, USUAL, CROWDED = "sparse", "usual", "crowded"
+_BLASTS = {"blast": 0.85, "lymphocyte": 0.1, "neutrophil": 0.05}
 _SHARP_UM = 0.5  # defocus beyond which quality turns a field down
 
 
@@ -36,16 +38,16 @@ def microscope(cells: float = CELLS) -> Scope:
     )
 
 
-def leukemic(cells: float = 30.0) -> Scope:
-    """A crowded leukemic smear at the same scale: clumps of blasts, smudge cells, stain deposit, few red cells.
+def leukemic(cells: float = CROWDED_CELLS) -> Scope:
+    """A smear full of blasts at the same scale: clumps, smudge cells, stain deposit and few red cells.
 
-    As dense, as clumped and as full of smudge cells as fields of acute lymphoblastic leukemia are in Aria et al.
-    2021 (doi 10.34740/KAGGLE/DSV/2175623), beside which it was laid.
+    As dense and as clumped, and with as many smudge cells, as the crowded fields of acute lymphoblastic
+    leukemia of Aria et al. 2021 (doi 10.34740/KAGGLE/DSV/2175623), beside which it was laid.
     """
     slide = microscope(cells)
     return replace(
         slide,
-        composition={name: 0.0 for name in slide.composition} | {"blast": 0.85, "lymphocyte": 0.1, "neutrophil": 0.05},
+        composition=dict.fromkeys(slide.composition, 0.0) | _BLASTS,
         fields_across=10,
         fields_down=8,
         leukocyte_spacing_um=24.0,
@@ -54,6 +56,14 @@ def leukemic(cells: float = 30.0) -> Scope:
         artefacts_per_field=1.5,
         red_cell_spacing_um=12.5,
     )
+
+
+KINDS: Mapping[str, Callable[[], Scope]] = {
+    SPARSE: lambda: microscope(SPARSE_CELLS),
+    USUAL: microscope,
+    CROWDED: leukemic,
+}
+"""What is drawn for the line, by the name under which it is reported."""
 
 
 def crowded(cells: float) -> Scope:

@@ -23,9 +23,9 @@ def clump(
 ) -> None:
     """Move movable cells into clumps, in place: this share of them, and those that would lie over others.
 
-    Cell by cell in the order given, which should go from neighbour to neighbour. Of the places where it touches
-    a cell of the clump before it and lies over none, a cell takes the one nearest to the clump's middle; where
-    there is no such place it stays at its site.
+    Cell by cell in the order given, which should go from neighbour to neighbour. Of the places where it
+    touches a cell of the clump before it and lies over none, a cell takes the one nearest to the clump's
+    middle; where there is no such place it stays at its site.
 
     Parameters
     ----------

@@ -25,9 +25,8 @@ class Scope:
     fields_across, fields_down : how many fields the smear is wide and high.
     composition : leukocyte class -> share of the leukocytes, summing to 1.
     leukocyte_spacing_um : between the sites of nucleated cells, which bounds how many there can be.
-    clumped : share of the leukocytes that lie against the one before them, in clumps, as on a leukemic smear.
-        The others then lie so only where their sites leave no room; 0 leaves every cell at its site but for
-        a few pairs.
+    clumped : share of the leukocytes that lie in a clump against the one before them where that is near, as
+        on a leukemic smear; others do where they would lie over a cell. 0 leaves all but a few pairs apart.
     leukocytes_per_field, platelets_per_field, erythroblasts_per_field, smudges_per_field,
     artefacts_per_field : mean numbers.
     red_cell_um, red_cell_spread : mean diameter, and its coefficient of variation.
