@@ -68,6 +68,13 @@ class OurLine:
         self._store.flush()
 
 
+def milliseconds(run: Callable[[], Any]) -> float:
+    """How long a run takes."""
+    begun = time.perf_counter()
+    run()
+    return (time.perf_counter() - begun) * 1e3
+
+
 def session(graph: Path | bytes, threads: int, spin: bool) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1

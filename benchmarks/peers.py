@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contestants import AT_ONCE, CACHE, OurLine, Runs, fuzzy, networks, other_runtimes, ours
+from contestants import AT_ONCE, CACHE, OurLine, Runs, fuzzy, milliseconds, networks, other_runtimes, ours
 from results import Results, parser_of
 
 from edge import command
@@ -39,7 +38,7 @@ from edge.types import U8
 
 WARM_UP = 8
 LINES_A_ROUND = 3
-SLOW_S, SLOW_ROUNDS = 2.0, 3
+SLOW_MS, SLOW_ROUNDS = 2000.0, 3
 """What takes so long runs in the first rounds only."""
 WANTED = {"line_of_yolo26n": 0.20, "crowded_line_of_yolo26n": 0.30, "resnet50_by_cell": 80.0}
 PACKAGES = (
@@ -64,7 +63,7 @@ def our_line(engine: Engine, drawn: Iterator[U8], held: ExitStack) -> Callable[[
 def timed(runs: Runs, rounds: int, lines: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
     """Milliseconds of everything, round by round; each of `lines` gives its own."""
     times: dict[str, list[float]] = {name: [] for name in (*lines, *runs)}
-    slow = {name for name, run in runs.items() if _seconds(run) > SLOW_S}
+    slow = {name for name, run in runs.items() if milliseconds(run) > SLOW_MS}
     with command.Progress(rounds) as bar:
         for done in range(rounds):
             bar.show(done, f"round {done + 1} of {rounds}")
@@ -72,14 +71,8 @@ def timed(runs: Runs, rounds: int, lines: Mapping[str, Callable[[], float]]) -> 
                 times[name].append(line())
             for name, run in runs.items():
                 if name not in slow or done < SLOW_ROUNDS:
-                    times[name].append(_seconds(run) * 1e3)
+                    times[name].append(milliseconds(run))
     return times
-
-
-def _seconds(run: Callable[[], Any]) -> float:
-    begun = time.perf_counter()
-    run()
-    return time.perf_counter() - begun
 
 
 def crops_of(engine: Engine, drawn: list[U8]) -> U8:

@@ -38,6 +38,7 @@ SECTIONS = {
     "On the workstation": ("cutting",),
     "How fast, and how much memory": (
         "bench",
+        "line",
         "many_slides",
         "long",
         "peers",
