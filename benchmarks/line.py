@@ -1,8 +1,8 @@
 """The line on real fields: stage by stage, by the number of cells, and beside YOLO26n in the same run.
 
 Leukemic test fields of aria, enlarged to 1080 lines, in which the line finds 14 to 24 leukocytes, and those
-with 1 to 4; and fields of chula and bccd as they are. Each goes from the frame to the finding, records on, its
-scale given: aria's and bccd's is known, chula's is measured on the red cells of each slide first. A round
+with 1 to 4; and fields of chula and bccd as they are. Each goes from the frame to the finding, records on,
+its scale given: aria's and bccd's is known, chula's is measured on the red cells of each slide first. A round
 reads every field once; YOLO26n at 640 px runs after every eighth, its picture ready, if its graph is in
 --cache (`benchmarks/peer_graphs.py`). Fields that the line turns down are left out. A straight line through
 aria's fields tells what a further cell takes. The crowded ones are also read from an MJPEG file, and that is

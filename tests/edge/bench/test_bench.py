@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,23 @@ def test_the_table_fits_the_terminal(figures: dict[str, Any]) -> None:
     assert {"MJPEG, usual", "MJPEG, crowded"} <= {line[:18].strip() for line in drawn.splitlines()}
     silent = figures | {"conditions": figures["conditions"] | {"cpu_c": None, "clock_mhz": None}}
     assert table.table(silent).count("not told by this system") == 2
+
+
+def test_the_page_of_figures_takes_what_this_and_earlier_programs_wrote(figures: dict[str, Any]) -> None:
+    page = runpy.run_path(str(Path(__file__).resolve().parents[3] / "docs" / "figures.py"))
+    told = {(row["what"], row["name"]): row for row in page["_bench"](figures)["figures"]}
+    before = {name: value for name, value in figures.items() if name not in ("lines", "videos")}
+    rows = {(row["what"], row["name"]): row for row in page["_bench"](before)["figures"]}
+    assert rows.items() <= told.items()
+    assert {what for what, _ in told.keys() - rows.keys()} == {
+        *(
+            f"a {line['field']} 1080p field with {line['cells_per_field']:.0f} cells, records on"
+            for line in figures["lines"]
+            if line["field"] != "usual"
+        ),
+        "MJPEG file of crowded fields to reading",
+    }
+    assert list(page["_table"](figures))[-1].count(figures["machine"]["instructions"] or "") >= 1
 
 
 @pytest.mark.parametrize(
