@@ -26,7 +26,7 @@ CROWDED_UM_PER_PX = 0.2
 CROWDED_SPACING_UM = 28.0  # at 0.2 µm per pixel there is room for a hundred
 SLIDE_SEED = 1
 SPARSE, USUAL, CROWDED = "sparse", "usual", "crowded"
-_BLASTS = {"blast": 0.85, "lymphocyte": 0.1, "neutrophil": 0.05}
+_BLASTS = {"blast": 0.65, "lymphocyte": 0.3, "neutrophil": 0.05}  # small blasts look like lymphocytes
 _SHARP_UM = 0.5  # defocus beyond which quality turns a field down
 
 
@@ -41,8 +41,8 @@ def microscope(cells: float = CELLS) -> Scope:
 def leukemic(cells: float = CROWDED_CELLS) -> Scope:
     """A smear full of blasts at the same scale: clumps, smudge cells, stain deposit and few red cells.
 
-    As dense and as clumped, and with as many smudge cells, as the crowded fields of acute lymphoblastic
-    leukemia of Aria et al. 2021 (doi 10.34740/KAGGLE/DSV/2175623), beside which it was laid.
+    Numbers are set by eye beside the crowded fields of acute lymphoblastic leukemia of Aria et al. 2021 (doi
+    10.34740/KAGGLE/DSV/2175623), whose clumps are larger still and whose smudge cells are paler.
     """
     slide = microscope(cells)
     return replace(
@@ -51,7 +51,7 @@ def leukemic(cells: float = CROWDED_CELLS) -> Scope:
         fields_across=10,
         fields_down=8,
         leukocyte_spacing_um=24.0,
-        clumped=0.7,
+        clumped=0.85,
         smudges_per_field=3.0,
         artefacts_per_field=1.5,
         red_cell_spacing_um=12.5,
