@@ -32,7 +32,7 @@ PARTS = 5
 """Measured one after the other: lines, videos, cells, classifier, process."""
 FILMED = (fields.USUAL, fields.CROWDED)
 """The kinds of field that are read from a file too."""
-OTHERS, QUICK_OTHERS = 30, 4
+OTHERS, QUICK_OTHERS = 20, 4
 SCALED = 3
 """Fields on which the scale is measured."""
 
