@@ -1,8 +1,8 @@
 """What each graph of a bundle says of the golden cases on processors that this machine is not: emulated.
 
-Tells of every graph, as ONNX Runtime computes it there, by how much a probability differs from FP32's, whether
-the golden cases are found again, how many of its layers are computed in whole numbers, and in how many of them
-products could leave 16 bits (`export.graph.saturation`). Nothing can be said of speed. What this machine has
+Tells of every graph, as ONNX Runtime computes it there, by how much a probability differs from FP32's,
+whether the golden cases are found again, how many of its layers are computed in whole numbers, and in how
+many of them products could leave 16 bits (`export.graph.saturation`). Nothing can be said of speed. What this machine has
 itself is not emulated; what QEMU cannot emulate is told so: AVX-512, with VNNI or without, as of QEMU 7.2.
 
     apt install --no-install-recommends qemu-user mmdebstrap arch-test
@@ -11,8 +11,8 @@ itself is not emulated; what QEMU cannot emulate is told so: AVX-512, with VNNI 
 ROOT is an arm64 system with Python and what the device needs:
 
     mmdebstrap --variant=minbase --architectures=arm64 --include=python3 bookworm ROOT
-    pip install --target ROOT/opt/site --only-binary :all: --python-version 3.11 --platform manylinux_2_28_aarch64 \\
-        numpy opencv-python-headless onnxruntime
+    pip install --target ROOT/opt/site --only-binary :all: --python-version 3.11 \\
+        --platform manylinux_2_28_aarch64 numpy opencv-python-headless onnxruntime
 
 Its `proc/cpuinfo` is written here: ONNX Runtime ends where it reads that of another kind of processor.
 """
@@ -73,12 +73,17 @@ PROCESSORS = (
         "NEON with dot products", "qemu-aarch64", "cortex-a76", "asimddp", f"{_SINCE_V8} asimddp", "0xd0b"
     ),
 )
-_NAMED = dict(  # as NumPy names them, which asks the processor, and Linux: QEMU shows programs this machine's file
-    avx512_vnni="AVX512VNNI", avx512bw="AVX512BW", avx2="AVX2", asimddp="ASIMDDP", asimd="ASIMD"
-)  # fmt: skip
+# as Linux names them, and as NumPy does, which asks the processor: QEMU shows this machine's cpuinfo
+_NAMED = {
+    "avx512_vnni": "AVX512VNNI",
+    "avx512bw": "AVX512BW",
+    "avx2": "AVX2",
+    "asimddp": "ASIMDDP",
+    "asimd": "ASIMD",
+}
 
 
-class NotEmulated(Exception):
+class NotEmulatedError(Exception):
     """Why a processor could not be tried, in words."""
 
 
@@ -103,7 +108,7 @@ def main() -> None:
             continue
         try:
             found = on(each, arguments.bundle, arguments.aarch64)
-        except NotEmulated as reason:
+        except NotEmulatedError as reason:
             found = {"not_emulated": str(reason)}
             print(f"{each.called}: not tried: {reason}")
         told["processors"][each.called] = found
@@ -119,11 +124,10 @@ def main() -> None:
 
 
 def _in_words(said: Mapping[str, Any], saturating: int) -> str:
-    whole, layers = said["whole_numbers"], said["layers"]
     passes = f"does not pass ({said['differences'][0]})" if said["differences"] else "passes"
     return (
-        f"off by {said['largest']:.5f} at most, {said['mean']:.5f} in the mean, {passes}; {whole} of {layers} "
-        f"layers in whole numbers, {saturating} could saturate"
+        f"off by {said['largest']:.5f} at most, {said['mean']:.5f} in the mean, {passes}; "
+        f"{said['whole_numbers']} of {said['layers']} layers in whole numbers, {saturating} could saturate"
     )
 
 
@@ -146,16 +150,16 @@ def on(wanted: Processor, path: Path, aarch64: Path | None) -> dict[str, Any]:
 
     Raises
     ------
-    NotEmulated : it cannot be had here.
+    NotEmulatedError : it cannot be had here.
     """
     command, environment = [sys.executable], dict(os.environ, PYTHONPATH=str(ROOT), PYTHONWARNINGS="ignore")
     if processor.instructions() != wanted.instructions:
         if (emulator := which(wanted.emulator)) is None:
-            raise NotEmulated(f"no {wanted.emulator}; apt install qemu-user")
+            raise NotEmulatedError(f"no {wanted.emulator}; apt install qemu-user")
         command = [emulator, "-cpu", wanted.model, sys.executable]
         if wanted.part:
             if aarch64 is None:
-                raise NotEmulated("needs an arm64 system: --aarch64")
+                raise NotEmulatedError("needs an arm64 system: --aarch64")
             _say_in_cpuinfo(wanted, aarch64)
             command[-1:] = ["-L", str(aarch64), str(aarch64 / "usr/bin/python3")]
             environment["PYTHONPATH"] += f":{aarch64 / 'opt/site'}"
@@ -164,7 +168,7 @@ def on(wanted: Processor, path: Path, aarch64: Path | None) -> dict[str, Any]:
     has = _last_line(asked, environment)
     if has != wanted.instructions:
         version = _last_line([command[0], "--version"], environment, line=0)
-        raise NotEmulated(
+        raise NotEmulatedError(
             f"{version} gives {has or 'nothing of the kind'} where {wanted.instructions} is asked for"
         )
     script = [*command, str(ROOT / "benchmarks/instructions.py"), "--here", "--bundle", str(path)]
@@ -183,10 +187,10 @@ def _last_line(command: list[str], environment: Mapping[str, str], line: int = -
             command, env=environment, capture_output=True, encoding="utf-8", timeout=LONGEST_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise NotEmulated(f"took more than {LONGEST_S:g} s") from None
+        raise NotEmulatedError(f"took more than {LONGEST_S:g} s") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise NotEmulated(f"ended with {done.returncode}: {last}")
+        raise NotEmulatedError(f"ended with {done.returncode}: {last}")
     return (done.stdout.strip().splitlines() or [""])[line]
 
 
@@ -228,8 +232,10 @@ def here(opened: Bundle) -> dict[str, Any]:
 
 def _graphs(opened: Bundle) -> dict[str, str]:
     """Variant -> member, each member once."""
-    members = {member: variant for variant, member in reversed(opened.manifest.graphs.items())}
-    return {variant: member for member, variant in reversed(members.items())}
+    first: dict[str, str] = {}
+    for variant, member in opened.manifest.graphs.items():
+        first.setdefault(member, variant)
+    return {variant: member for member, variant in first.items()}
 
 
 def _layers(graph: bytes, size_px: int) -> tuple[int, int]:
