@@ -2,8 +2,9 @@
 
 Tells of every graph, as ONNX Runtime computes it there, by how much a probability differs from FP32's,
 whether the golden cases are found again, how many of its layers are computed in whole numbers, and in how
-many of them products could leave 16 bits (`export.graph.saturation`). Nothing can be said of speed. What this machine has
-itself is not emulated; what QEMU cannot emulate is told so: AVX-512, with VNNI or without, as of QEMU 7.2.
+many of them products could leave 16 bits (`export.graph.saturation`). Nothing can be said of speed. What this
+machine has itself is not emulated; what QEMU cannot emulate is told so: AVX-512, with VNNI or without, as of
+QEMU 7.2.
 
     apt install --no-install-recommends qemu-user mmdebstrap arch-test
     python benchmarks/instructions.py --aarch64 ROOT
