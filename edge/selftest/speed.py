@@ -19,7 +19,7 @@ from edge.runtimes import GraphError
 FEW, MANY = 2, 16
 """Cells of a field: of most smears one to four, of a crowded one as many as a runtime takes at once."""
 
-_TURNS = 6
+_TURNS = 5
 
 
 @dataclass(frozen=True)
