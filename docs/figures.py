@@ -45,7 +45,7 @@ SECTIONS = {
         "rivals-costs",
         "architectures",
     ),
-    "What a precision costs and buys": ("precisions",),
+    "What a precision costs and buys": ("precisions", "instructions"),
 }
 """Title -> files, by pattern, in the order in which they are shown."""
 
