@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from edge.cells.lobes import U16
 from edge.cells.nuclei import Nuclei
 from edge.cells.stain import THIRDS, Stain, density, weighted
+from edge.native import core
+from edge.native import outlines as compiled
 from edge.types import F32, Bools
 
 ANGLES = 40
@@ -43,6 +45,7 @@ def _costs() -> F32:
 
 
 _COST = _costs()
+_DENSITY = density(np.arange(256, dtype=np.uint8)[None])[0]
 
 
 def outlines(stain: Stain, nuclei: Nuclei) -> F32:
@@ -50,6 +53,11 @@ def outlines(stain: Stain, nuclei: Nuclei) -> F32:
     turn = np.arange(ANGLES, dtype=np.float32) * np.float32(2 * np.pi / ANGLES)
     ways = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
     radii = (_ORDER + 1).astype(np.float32) * np.float32(STEP_UM / stain.pitch_um)
+    if (library := core()) is not None:
+        red = None if stain.red is None else stain.red.whitening
+        colours = compiled.Colours(_DENSITY, stain.glass.whitening, red, float(stain.glass.mean.mean()))
+        rays = compiled.Rays(ways, radii, _COST, SLOPE_COST, EDGE_GAIN, PALEST)
+        return compiled.outlines(library, stain.half, nuclei.labels, nuclei.middles, colours, rays)
     middles = nuclei.middles[:, None]
     values = np.empty((len(middles), ANGLES, _STEPS), np.float32)
     for first in range(0, len(middles), _TOGETHER):
