@@ -40,26 +40,23 @@ static inline struct box spanning(struct box a, struct box b) {
     return (struct box){least(a.left, b.left), least(a.top, b.top), most(a.right, b.right), most(a.bottom, b.bottom)};
 }
 
-/* A closed outline in sixteenths of a pixel, x and y by turns. */
+/* A closed outline, its corners in sixteenths of a pixel from left to right and in whole rows. */
 struct polygon {
-    int32_t *corners; /* (count, 2) */
-    int32_t count;
-    int64_t *crossings; /* (count,) of one row */
+    int32_t count, *across, *row; /* (count,) each */
+    int64_t *crossings;           /* (count,), of one row */
 };
 
-static inline int32_t row_of(int32_t sixteenths) { return (sixteenths + (1 << SHIFT >> 1)) >> SHIFT; }
+static inline int32_t whole(int32_t sixteenths) { return (sixteenths + (1 << SHIFT >> 1)) >> SHIFT; }
 
-/* Where a row crosses the outline, in order; its corners lie in the middle of rows then. */
+/* Where a row crosses the outline, in order. */
 static int32_t crossed(const struct polygon *p, int32_t y) {
-    const int32_t *a = p->corners + 2 * (p->count - 1), *b = p->corners;
     int32_t found = 0;
-    for (int32_t i = 0; i < p->count; i++, a = b, b += 2) {
-        const int32_t rows[2] = {row_of(a[1]), row_of(b[1])};
-        if ((y < rows[0]) == (y < rows[1]))
+    for (int32_t a = p->count - 1, b = 0; b < p->count; a = b++) {
+        if ((y < p->row[a]) == (y < p->row[b]))
             continue;
-        const int64_t slope = ((int64_t)b[0] - a[0]) * (1 << (FIXED - SHIFT)) / (rows[1] - rows[0]);
-        const int32_t *upper = rows[0] < rows[1] ? a : b;
-        const int64_t x = (int64_t)upper[0] * (1 << (FIXED - SHIFT)) + (y - least(rows[0], rows[1])) * slope;
+        const int32_t upper = p->row[a] < p->row[b] ? a : b;
+        const int64_t slope = ((int64_t)p->across[b] - p->across[a]) * (1 << (FIXED - SHIFT)) / (p->row[b] - p->row[a]);
+        const int64_t x = (int64_t)p->across[upper] * (1 << (FIXED - SHIFT)) + (y - p->row[upper]) * slope;
         int32_t at = found++;
         for (; at && p->crossings[at - 1] > x; at--)
             p->crossings[at] = p->crossings[at - 1];
@@ -68,20 +65,22 @@ static int32_t crossed(const struct polygon *p, int32_t y) {
     return found;
 }
 
-/* The pixels on a line between two corners, those next to it on the way from left to right. */
-static void line(const int32_t *a, const int32_t *b, struct box box, uint8_t *filled) {
-    const int32_t *left = row_of(a[0]) <= row_of(b[0]) ? a : b, *right = left == a ? b : a;
-    int32_t x = row_of(left[0]), y = row_of(left[1]);
-    const int32_t across = row_of(right[0]) - x, down = row_of(right[1]) - y, step = down < 0 ? -1 : 1;
-    const int32_t long_way = most(across, abs(down)), short_way = least(across, abs(down));
-    int32_t rest = long_way - 2 * short_way;
-    for (int32_t k = 0; k <= long_way; k++) {
-        if (x >= box.left && x < box.right && y >= box.top && y < box.bottom)
-            filled[(ptrdiff_t)(y - box.top) * (box.right - box.left) + x - box.left] = 1;
-        const int both = rest < 0;
-        x += both || across == long_way;
-        y += both || across != long_way ? step : 0;
-        rest += (both ? 2 * long_way : 0) - 2 * short_way;
+/* The pixels from one corner to another, those next to the line when it is followed from left to right. */
+static void line(const struct polygon *p, int32_t a, int32_t b, struct box box, uint8_t *filled) {
+    const int32_t left = whole(p->across[a]) <= whole(p->across[b]) ? a : b, right = a + b - left;
+    int32_t x = whole(p->across[left]) - box.left, y = p->row[left] - box.top;
+    const int32_t width = box.right - box.left, height = box.bottom - box.top;
+    const int32_t across = whole(p->across[right]) - box.left - x, down = p->row[right] - box.top - y;
+    const int32_t step = down < 0 ? -1 : 1, steep = abs(down) > across;
+    const int32_t many = steep ? abs(down) : across, few = steep ? across : abs(down);
+    int32_t rest = many - 2 * few;
+    for (int32_t k = 0; k <= many; k++) {
+        if (x >= 0 && x < width && y >= 0 && y < height)
+            filled[(ptrdiff_t)y * width + x] = 1;
+        const int32_t both = rest < 0;
+        x += both | !steep;
+        y += step * (both | steep);
+        rest += 2 * (many * both - few);
     }
 }
 
@@ -99,9 +98,8 @@ static void fill(const struct polygon *p, struct box box, uint8_t *filled) {
                 memset(filled + (ptrdiff_t)(y - box.top) * width + first, 1, (size_t)(last - first + 1));
         }
     }
-    const int32_t *a = p->corners + 2 * (p->count - 1), *b = p->corners;
-    for (int32_t i = 0; i < p->count; i++, a = b, b += 2)
-        line(a, b, box, filled);
+    for (int32_t a = p->count - 1, b = 0; b < p->count; a = b++)
+        line(p, a, b, box, filled);
 }
 
 /* Give a cell what it fills and nobody has. How many pixels of it others have. */
@@ -207,10 +205,14 @@ static int settle(struct picture *picture, const struct nuclei *nuclei, struct b
 /* An outline in pixels of the nuclei's grid, brought onto the picture as polygon; gives the box round the cell. */
 static struct box bring(const float *corners, struct polygon *p, struct box nucleus, const struct picture *picture) {
     float low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
-    for (int32_t i = 0; i < 2 * p->count; i++) {
-        const float fine = corners[i] * 2 + 0.5f;
-        p->corners[i] = (int32_t)lrintf(fine * (1 << SHIFT));
-        low[i & 1] = fminf(low[i & 1], fine), high[i & 1] = fmaxf(high[i & 1], fine);
+    for (int32_t i = 0; i < p->count; i++) {
+        const float fine[2] = {corners[2 * i] * 2 + 0.5f, corners[2 * i + 1] * 2 + 0.5f};
+        p->across[i] = (int32_t)lrintf(fine[0] * (1 << SHIFT));
+        p->row[i] = whole((int32_t)lrintf(fine[1] * (1 << SHIFT)));
+        for (int k = 0; k < 2; k++) {
+            low[k] = fine[k] < low[k] ? fine[k] : low[k];
+            high[k] = fine[k] > high[k] ? fine[k] : high[k];
+        }
     }
     const struct box outline = {(int32_t)floorf(low[0]), (int32_t)floorf(low[1]), (int32_t)ceilf(high[0]) + 1,
                                 (int32_t)ceilf(high[1]) + 1};
@@ -225,21 +227,24 @@ static struct box bring(const float *corners, struct polygon *p, struct box nucl
    `own` is (height + 2, width + 2) of scratch. */
 VECTORS static void zone(const struct nuclei *nuclei, struct box box, uint16_t label, uint8_t *own, uint8_t *rise) {
     const int32_t width = box.right - box.left, height = box.bottom - box.top;
-    const ptrdiff_t row = width + 2;
+    const ptrdiff_t row = width + 2, first = (ptrdiff_t)box.top * nuclei->width + box.left;
     memset(own, 0, (size_t)(row * (height + 2)));
-    for (int32_t y = 0; y < height; y++)
-        for (int32_t x = 0; x < width; x++)
-            own[(y + 1) * row + x + 1] =
-                nuclei->labels[(ptrdiff_t)(y + box.top) * nuclei->width + x + box.left] == label;
     for (int32_t y = 0; y < height; y++) {
-        const ptrdiff_t from = (ptrdiff_t)(y + box.top) * nuclei->width + box.left;
+        const uint16_t *labels = nuclei->labels + first + (ptrdiff_t)y * nuclei->width;
+        uint8_t *restrict out = own + (y + 1) * row + 1;
+        for (int32_t x = 0; x < width; x++)
+            out[x] = labels[x] == label;
+    }
+    for (int32_t y = 0; y < height; y++) {
+        const uint16_t *labels = nuclei->labels + first + (ptrdiff_t)y * nuclei->width;
+        const uint8_t *risen = nuclei->rise + first + (ptrdiff_t)y * nuclei->width;
         const uint8_t *above = own + y * row, *here = above + row, *below = here + row;
         uint8_t *restrict out = rise + y * row + 1;
         for (int32_t x = 0; x < width; x++) {
             const uint8_t beside = above[x] | above[x + 1] | above[x + 2] | here[x] | here[x + 2] | below[x] |
                                    below[x + 1] | below[x + 2];
-            const uint8_t in = here[x + 1] | (beside & (nuclei->labels[from + x] == 0));
-            out[x] = nuclei->rise[from + x] & (uint8_t)-in;
+            const uint8_t in = here[x + 1] | (beside & (labels[x] == 0));
+            out[x] = risen[x] & (uint8_t)-in;
         }
         out[-1] = out[0], out[width] = out[width - 1];
     }
@@ -294,25 +299,24 @@ static int draw(struct picture *picture, const struct nuclei *nuclei, int32_t la
 /* Draw the (n, count, 2) outlines of cells and their nuclei, and tell the box round each. -1: no memory. */
 EXPORT int32_t leukoscope_drawn(const struct nuclei *nuclei, const float *corners, int32_t count,
                                 struct picture *picture, struct box *boxes) {
-    int failed = 0;
-    struct polygon polygon = {malloc(2 * (size_t)count * sizeof(int32_t)), count, malloc((size_t)count * sizeof(int64_t))};
-    failed = polygon.corners && polygon.crossings ? 0 : -1;
+    int32_t *places = malloc((size_t)count * (2 * sizeof(int32_t) + sizeof(int64_t)));
+    int failed = places ? 0 : -1;
+    struct polygon polygon = {count, places + 2 * count, places + 3 * count, (int64_t *)places};
     for (int32_t i = 0; i < nuclei->n && !failed; i++) {
-        const struct box box = boxes[i] = bring(corners + 2 * count * (ptrdiff_t)i, &polygon, nuclei->boxes[i], picture);
+        const float *outline = corners + 2 * count * (ptrdiff_t)i;
+        const struct box box = boxes[i] = bring(outline, &polygon, nuclei->boxes[i], picture);
         uint8_t *filled = malloc((size_t)(box.right - box.left) * (size_t)(box.bottom - box.top));
-        if (!filled) {
-            failed = -1;
-            break;
+        failed = filled ? 0 : -1;
+        if (filled) {
+            fill(&polygon, box, filled);
+            if (take(picture, box, filled, i + 1))
+                failed = settle(picture, nuclei, box, filled, i + 1);
         }
-        fill(&polygon, box, filled);
-        if (take(picture, box, filled, i + 1))
-            failed = settle(picture, nuclei, box, filled, i + 1);
         free(filled);
     }
     for (int32_t i = 0; i < nuclei->n && !failed; i++)
         failed = draw(picture, nuclei, i + 1);
-    free(polygon.corners);
-    free(polygon.crossings);
+    free(places);
     return failed;
 }
 
@@ -323,16 +327,17 @@ struct row {
 };
 
 VECTORS static struct row count(const int32_t *labels, const uint8_t *nuclei, int32_t width, int32_t label) {
-    struct row row = {0, 0, 0, width, -1};
+    uint32_t size = 0, sum = 0, nuclear = 0;
+    int32_t first = width, last = -1;
     for (int32_t x = 0; x < width; x++) {
         const int32_t in = -(labels[x] == label);
-        row.size -= (uint32_t)in;
-        row.sum += (uint32_t)(x & in);
-        row.nuclear += (uint32_t)(nuclei[x] & in);
-        row.first = least(row.first, in ? x : width);
-        row.last = most(row.last, in ? x : -1);
+        size += (uint32_t)in & 1;
+        sum += (uint32_t)(x & in);
+        nuclear += (uint32_t)(nuclei[x] & in);
+        first = least(first, x | (~in & INT32_MAX)); /* INT32_MAX where it is another's */
+        last = most(last, x | ~in);                  /* and -1 */
     }
-    return row;
+    return (struct row){size, sum, nuclear, first, last};
 }
 
 /* Of each cell, labelled from 1 on a (height, width) picture, within the box that holds it: the (4,) extent,
