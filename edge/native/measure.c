@@ -102,18 +102,20 @@ static void fill(const struct polygon *p, struct box box, uint8_t *filled) {
         line(p, a, b, box, filled);
 }
 
-/* Give a cell what it fills and nobody has. How many pixels of it others have. */
-VECTORS static int32_t take(struct picture *picture, struct box box, const uint8_t *filled, int32_t label) {
+/* Give a cell what it fills and nobody has; others' is left in `filled`. How many pixels that are. */
+VECTORS static int32_t take(struct picture *picture, struct box box, uint8_t *restrict filled, int32_t label) {
+    const int32_t width = box.right - box.left;
     int32_t disputed = 0;
-    for (int32_t y = box.top; y < box.bottom; y++, filled += box.right - box.left) {
-        int32_t *labels = picture->labels + (ptrdiff_t)y * picture->width + box.left;
-        for (int32_t x = 0; x < box.right - box.left; x++) {
-            const int32_t had = labels[x], inside = -(int32_t)filled[x];
+    for (int32_t y = box.top; y < box.bottom; y++, filled += width) {
+        int32_t *restrict labels = picture->labels + (ptrdiff_t)y * picture->width + box.left;
+        for (int32_t x = 0; x < width; x++) {
+            const int32_t inside = -(int32_t)filled[x], had = labels[x];
             disputed += inside & (had != 0);
-            labels[x] = had | (had == 0 ? inside & label : 0);
+            labels[x] = had == 0 ? inside & label : had;
+            filled[x] = (uint8_t)(inside & (had != 0));
         }
     }
-    return -disputed;
+    return disputed;
 }
 
 /* One row of distances and owners, from the two rows before it and then from the pixel before, `step` away. */
@@ -131,10 +133,13 @@ VECTORS static void spread(int32_t *restrict away, int32_t *restrict owner, cons
 #undef NEARER
         away[x] = nearest, owner[x] = whose;
     }
-    int32_t x = step > 0 ? 0 : width - 1;
-    for (int32_t k = 0; k < width; k++, x += step)
-        if (away[x - step] + STRAIGHT < away[x])
-            away[x] = away[x - step] + STRAIGHT, owner[x] = owner[x - step];
+    int32_t x = step > 0 ? 0 : width - 1, nearest = FAR, whose = 0;
+    for (int32_t k = 0; k < width; k++, x += step) {
+        const int32_t further = nearest + STRAIGHT;
+        whose = further < away[x] ? whose : owner[x];
+        nearest = least(further, away[x]);
+        away[x] = nearest, owner[x] = whose;
+    }
 }
 
 /* The nearest nucleus to each pixel of a window: two planes of (height + 4, width + 4), distances and owners,
@@ -167,37 +172,33 @@ static int32_t *nearest(const struct nuclei *nuclei, struct box window) {
     return away;
 }
 
-/* Of what a cell fills and another has it gets what its nucleus is the nearest to. -1: no memory. */
-static int settle(struct picture *picture, const struct nuclei *nuclei, struct box box, const uint8_t *filled,
+/* Of what a cell fills and others have it gets what its nucleus is the nearest to. -1: no memory. */
+static int settle(struct picture *picture, const struct nuclei *nuclei, struct box box, const uint8_t *disputed,
                   int32_t label) {
     const int32_t width = box.right - box.left, down = nuclei->height - 1, across = nuclei->width - 1;
+    const uint8_t *end = disputed + (ptrdiff_t)width * (box.bottom - box.top);
     struct box window = nuclei->boxes[label - 1];
     int32_t *labels = picture->labels + (ptrdiff_t)box.top * picture->width + box.left, other = label;
-    for (int32_t y = 0; y < box.bottom - box.top; y++)
-        for (int32_t x = 0; x < width; x++) {
-            const int32_t had = labels[(ptrdiff_t)y * picture->width + x];
-            if (!filled[(ptrdiff_t)y * width + x] || had == label)
-                continue;
-            const int32_t left = least((box.left + x) / 2, across), top = least((box.top + y) / 2, down);
-            window = spanning(window, (struct box){left, top, left + 1, top + 1});
-            if (had != other)
-                window = spanning(window, nuclei->boxes[(other = had) - 1]);
-        }
+    for (const uint8_t *at = disputed; (at = memchr(at, 1, (size_t)(end - at))); at++) {
+        const int32_t y = (int32_t)((at - disputed) / width), x = (int32_t)((at - disputed) % width);
+        const int32_t left = least((box.left + x) / 2, across), top = least((box.top + y) / 2, down);
+        const int32_t had = labels[(ptrdiff_t)y * picture->width + x];
+        window = spanning(window, (struct box){left, top, left + 1, top + 1});
+        if (had != other)
+            window = spanning(window, nuclei->boxes[(other = had) - 1]);
+    }
     window = within(window, nuclei->height, nuclei->width);
     int32_t *away = nearest(nuclei, window);
     if (!away)
         return -1;
     const ptrdiff_t row = window.right - window.left + 4;
     const int32_t *owner = away + row * (window.bottom - window.top + 4) + 2 * row + 2;
-    for (int32_t y = 0; y < box.bottom - box.top; y++)
-        for (int32_t x = 0; x < width; x++) {
-            int32_t *had = labels + (ptrdiff_t)y * picture->width + x;
-            if (!filled[(ptrdiff_t)y * width + x] || *had == label)
-                continue;
-            const int32_t left = least((box.left + x) / 2, across), top = least((box.top + y) / 2, down);
-            if (owner[(top - window.top) * row + left - window.left] == label)
-                *had = label;
-        }
+    for (const uint8_t *at = disputed; (at = memchr(at, 1, (size_t)(end - at))); at++) {
+        const int32_t y = (int32_t)((at - disputed) / width), x = (int32_t)((at - disputed) % width);
+        const int32_t left = least((box.left + x) / 2, across), top = least((box.top + y) / 2, down);
+        if (owner[(top - window.top) * row + left - window.left] == label)
+            labels[(ptrdiff_t)y * picture->width + x] = label;
+    }
     free(away);
     return 0;
 }
