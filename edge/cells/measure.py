@@ -116,15 +116,11 @@ def measured(labels: I32, nuclei: Bools, boxes: list[Box], pitch_um: float, lit:
 
 
 def _sizes(labels: I32, nuclei: Bools, boxes: list[Box]) -> tuple[I32, F64, F32, F32]:
-    """Of each cell its extent, (n, 4) xyxy, its middle, (n, 2), its pixels and the nuclear ones, (n,) both."""
+    """Of n cells the extents, (n, 4) xyxy, middles, (n, 2), and pixels, all and nuclear ones, (n,) both."""
     n = len(boxes)
     if (library := core()) is not None:
-        ends = _corners(boxes)
-        found = compiled.measured(library, labels, nuclei, ends)
-        size = found.pixels.astype(np.float32)
-        with np.errstate(invalid="ignore"):
-            middle = ends[:, :2].astype(np.float32) + found.moments.astype(np.float32) / size[:, None]
-        return found.extents, (middle + np.float32(0.5)).astype(np.float64), size, found.nuclear.astype(np.float32)
+        found = compiled.measured(library, labels, nuclei, _corners(boxes))
+        return found.extents, found.middles, found.pixels[:, 0], found.pixels[:, 1]
     extent, middle = np.zeros((n, 4), np.int32), np.zeros((n, 2), np.float64)
     size, nuclear = np.zeros(n, np.float32), np.zeros(n, np.float32)
     for i, box in enumerate(boxes):

@@ -7,13 +7,16 @@
 #include <string.h>
 
 #define SHIFT 4             /* of corners: they lie on sixteenths of a pixel */
-#define FIXED 16            /* and crossings of a row on 65536ths */
-#define FAR (1 << 29)       /* of distances, which are in 65536ths of a pixel */
+#define FIXED 16            /* and crossings of a row on 65536ths, */
+#define FINER (1 << (FIXED - SHIFT))
+#define FAR (1 << 29)       /* as distances do */
 #define STRAIGHT 65536      /* the steps of Borgefors' 5 × 5 distance (1986): 1, */
 #define DIAGONAL 91750      /* 1.4 */
 #define KNIGHT 143976       /* and 2.1969 */
 
-struct box { int32_t left, top, right, bottom; };
+struct box {
+    int32_t left, top, right, bottom;
+};
 
 /* The nuclei of a field on the grid that they were found on, and how their edges rise through `edge`. */
 struct nuclei {
@@ -37,7 +40,8 @@ static inline struct box within(struct box b, int32_t height, int32_t width) {
     return (struct box){most(b.left, 0), most(b.top, 0), least(b.right, width), least(b.bottom, height)};
 }
 static inline struct box spanning(struct box a, struct box b) {
-    return (struct box){least(a.left, b.left), least(a.top, b.top), most(a.right, b.right), most(a.bottom, b.bottom)};
+    return (struct box){least(a.left, b.left), least(a.top, b.top), most(a.right, b.right),
+                        most(a.bottom, b.bottom)};
 }
 
 /* A closed outline, its corners in sixteenths of a pixel from left to right and in whole rows. */
@@ -55,8 +59,9 @@ static int32_t crossed(const struct polygon *p, int32_t y) {
         if ((y < p->row[a]) == (y < p->row[b]))
             continue;
         const int32_t upper = p->row[a] < p->row[b] ? a : b;
-        const int64_t slope = ((int64_t)p->across[b] - p->across[a]) * (1 << (FIXED - SHIFT)) / (p->row[b] - p->row[a]);
-        const int64_t x = (int64_t)p->across[upper] * (1 << (FIXED - SHIFT)) + (y - p->row[upper]) * slope;
+        const int64_t from = (int64_t)p->across[a] * FINER, to = (int64_t)p->across[b] * FINER;
+        const int64_t slope = (to - from) / (p->row[b] - p->row[a]);
+        const int64_t x = (upper == a ? from : to) + (y - p->row[upper]) * slope;
         int32_t at = found++;
         for (; at && p->crossings[at - 1] > x; at--)
             p->crossings[at] = p->crossings[at - 1];
@@ -91,7 +96,8 @@ static void fill(const struct polygon *p, struct box box, uint8_t *filled) {
     for (int32_t y = box.top; y < box.bottom; y++) {
         const int32_t crossings = crossed(p, y);
         for (int32_t i = 0; i + 1 < crossings; i += 2) {
-            const int64_t from = (p->crossings[i] + (1 << FIXED) - 1) >> FIXED, to = p->crossings[i + 1] >> FIXED;
+            const int64_t from = (p->crossings[i] + (1 << FIXED) - 1) >> FIXED;
+            const int64_t to = p->crossings[i + 1] >> FIXED;
             const int64_t first = from > box.left ? from - box.left : 0;
             const int64_t last = to < box.right ? to - box.left : width - 1;
             if (first <= last)
@@ -103,7 +109,8 @@ static void fill(const struct polygon *p, struct box box, uint8_t *filled) {
 }
 
 /* Give a cell what it fills and nobody has; others' is left in `filled`. How many pixels that are. */
-VECTORS static int32_t take(struct picture *picture, struct box box, uint8_t *restrict filled, int32_t label) {
+VECTORS static int32_t take(struct picture *picture, struct box box, uint8_t *restrict filled,
+                            int32_t label) {
     const int32_t width = box.right - box.left;
     int32_t disputed = 0;
     for (int32_t y = box.top; y < box.bottom; y++, filled += width) {
@@ -118,20 +125,30 @@ VECTORS static int32_t take(struct picture *picture, struct box box, uint8_t *re
     return disputed;
 }
 
-/* One row of distances and owners, from the two rows before it and then from the pixel before, `step` away. */
+/* A nucleus and how far it is. */
+struct source {
+    int32_t away, owner;
+};
+
+static inline struct source nearer(struct source best, int32_t away, int32_t owner) {
+    const int32_t closer = -(away < best.away);
+    return (struct source){least(away, best.away), (owner & closer) | (best.owner & ~closer)};
+}
+
+/* A row of distances and owners, from the two rows before it and then from the pixel before, `step` away. */
 VECTORS static void spread(int32_t *restrict away, int32_t *restrict owner, const int32_t *restrict away1,
                            const int32_t *restrict owner1, const int32_t *restrict away2,
                            const int32_t *restrict owner2, int32_t width, int32_t step) {
     for (int32_t x = 0; x < width; x++) {
-        int32_t nearest = away[x], whose = owner[x];
-#define NEARER(row, offset, weight) \
-    whose = away##row[x + (offset)] + (weight) < nearest ? owner##row[x + (offset)] : whose, \
-    nearest = least(away##row[x + (offset)] + (weight), nearest)
-        NEARER(2, -step, KNIGHT), NEARER(2, step, KNIGHT), NEARER(1, -2 * step, KNIGHT);
-        NEARER(1, -step, DIAGONAL), NEARER(1, 0, STRAIGHT), NEARER(1, step, DIAGONAL);
-        NEARER(1, 2 * step, KNIGHT);
-#undef NEARER
-        away[x] = nearest, owner[x] = whose;
+        struct source best = {away[x], owner[x]};
+        best = nearer(best, away2[x - step] + KNIGHT, owner2[x - step]);
+        best = nearer(best, away2[x + step] + KNIGHT, owner2[x + step]);
+        best = nearer(best, away1[x - 2 * step] + KNIGHT, owner1[x - 2 * step]);
+        best = nearer(best, away1[x - step] + DIAGONAL, owner1[x - step]);
+        best = nearer(best, away1[x] + STRAIGHT, owner1[x]);
+        best = nearer(best, away1[x + step] + DIAGONAL, owner1[x + step]);
+        best = nearer(best, away1[x + 2 * step] + KNIGHT, owner1[x + 2 * step]);
+        away[x] = best.away, owner[x] = best.owner;
     }
     int32_t x = step > 0 ? 0 : width - 1, nearest = FAR, whose = 0;
     for (int32_t k = 0; k < width; k++, x += step) {
@@ -159,22 +176,18 @@ static int32_t *nearest(const struct nuclei *nuclei, struct box window) {
             owner[(y + 2) * row + x + 2] = labels[x];
         }
     }
-    for (int32_t y = 0; y < height; y++) {
-        const ptrdiff_t at = (y + 2) * row + 2;
-        spread(away + at, owner + at, away + at - row, owner + at - row, away + at - 2 * row, owner + at - 2 * row,
-               width, 1);
-    }
-    for (int32_t y = height - 1; y >= 0; y--) {
-        const ptrdiff_t at = (y + 2) * row + 2;
-        spread(away + at, owner + at, away + at + row, owner + at + row, away + at + 2 * row, owner + at + 2 * row,
-               width, -1);
-    }
+    for (int32_t step = 1; step >= -1; step -= 2)
+        for (int32_t k = 0; k < height; k++) {
+            int32_t *here = away + ((step > 0 ? k : height - 1 - k) + 2) * row + 2, *whose = here + plane;
+            const ptrdiff_t back = step * row;
+            spread(here, whose, here - back, whose - back, here - 2 * back, whose - 2 * back, width, step);
+        }
     return away;
 }
 
 /* Of what a cell fills and others have it gets what its nucleus is the nearest to. -1: no memory. */
-static int settle(struct picture *picture, const struct nuclei *nuclei, struct box box, const uint8_t *disputed,
-                  int32_t label) {
+static int settle(struct picture *picture, const struct nuclei *nuclei, struct box box,
+                  const uint8_t *disputed, int32_t label) {
     const int32_t width = box.right - box.left, down = nuclei->height - 1, across = nuclei->width - 1;
     const uint8_t *end = disputed + (ptrdiff_t)width * (box.bottom - box.top);
     struct box window = nuclei->boxes[label - 1];
@@ -203,8 +216,9 @@ static int settle(struct picture *picture, const struct nuclei *nuclei, struct b
     return 0;
 }
 
-/* An outline in pixels of the nuclei's grid, brought onto the picture as polygon; gives the box round the cell. */
-static struct box bring(const float *corners, struct polygon *p, struct box nucleus, const struct picture *picture) {
+/* An outline on the nuclei's grid, brought onto the picture as polygon; gives the box round the cell. */
+static struct box bring(const float *corners, struct polygon *p, struct box nucleus,
+                        const struct picture *picture) {
     float low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
     for (int32_t i = 0; i < p->count; i++) {
         const float fine[2] = {corners[2 * i] * 2 + 0.5f, corners[2 * i + 1] * 2 + 0.5f};
@@ -219,14 +233,15 @@ static struct box bring(const float *corners, struct polygon *p, struct box nucl
                                 (int32_t)ceilf(high[1]) + 1};
     const struct box twice = {2 * nucleus.left - 2, 2 * nucleus.top - 2, 2 * nucleus.right + 2,
                               2 * nucleus.bottom + 2};
-    const struct box both = spanning(outline, twice);
-    return (struct box){most(least(both.left, picture->width - 1), 0), most(least(both.top, picture->height - 1), 0),
-                        least(most(both.right, 1), picture->width), least(most(both.bottom, 1), picture->height)};
+    const struct box both = spanning(outline, twice), field = {0, 0, picture->width, picture->height};
+    return (struct box){most(least(both.left, field.right - 1), 0), most(least(both.top, field.bottom - 1), 0),
+                        least(most(both.right, 1), field.right), least(most(both.bottom, 1), field.bottom)};
 }
 
 /* A nucleus's rise, 0 but on it and the free pixels next to it, (height, width + 2) with its edge repeated;
    `own` is (height + 2, width + 2) of scratch. */
-VECTORS static void zone(const struct nuclei *nuclei, struct box box, uint16_t label, uint8_t *own, uint8_t *rise) {
+VECTORS static void zone(const struct nuclei *nuclei, struct box box, uint16_t label, uint8_t *own,
+                         uint8_t *rise) {
     const int32_t width = box.right - box.left, height = box.bottom - box.top;
     const ptrdiff_t row = width + 2, first = (ptrdiff_t)box.top * nuclei->width + box.left;
     memset(own, 0, (size_t)(row * (height + 2)));
@@ -242,8 +257,8 @@ VECTORS static void zone(const struct nuclei *nuclei, struct box box, uint16_t l
         const uint8_t *above = own + y * row, *here = above + row, *below = here + row;
         uint8_t *restrict out = rise + y * row + 1;
         for (int32_t x = 0; x < width; x++) {
-            const uint8_t beside = above[x] | above[x + 1] | above[x + 2] | here[x] | here[x + 2] | below[x] |
-                                   below[x + 1] | below[x + 2];
+            const uint8_t beside = above[x] | above[x + 1] | above[x + 2] | here[x] | here[x + 2] |
+                                   below[x] | below[x + 1] | below[x + 2];
             const uint8_t in = here[x + 1] | (beside & (labels[x] == 0));
             out[x] = risen[x] & (uint8_t)-in;
         }
@@ -275,8 +290,9 @@ VECTORS static void ink(const uint8_t *mask, int32_t width, int32_t label, int32
 
 /* Draw a nucleus. -1: no memory. */
 static int draw(struct picture *picture, const struct nuclei *nuclei, int32_t label) {
-    struct box box = nuclei->boxes[label - 1];
-    box = within((struct box){box.left - 1, box.top - 1, box.right + 1, box.bottom + 1}, nuclei->height, nuclei->width);
+    const struct box tight = nuclei->boxes[label - 1];
+    const struct box wide = {tight.left - 1, tight.top - 1, tight.right + 1, tight.bottom + 1};
+    const struct box box = within(wide, nuclei->height, nuclei->width);
     const int32_t width = box.right - box.left, height = box.bottom - box.top;
     const int32_t across = least(2 * width, picture->width - 2 * box.left);
     const ptrdiff_t row = width + 2;
@@ -341,11 +357,12 @@ VECTORS static struct row count(const int32_t *labels, const uint8_t *nuclei, in
     return (struct row){size, sum, nuclear, first, last};
 }
 
-/* Of each cell, labelled from 1 on a (height, width) picture, within the box that holds it: the (4,) extent,
-   the (4,) sizes: pixels, those that are nuclear, the sums of x and of y from the box's corner. */
+/* Of each cell, labelled from 1 on a (height, width) picture and held by a box: its extent, its (2,) pixels
+   and nuclear pixels, the (2,) x and y of its middle, in single precision; not a number where it has none. */
 EXPORT void leukoscope_measured(const int32_t *labels, const uint8_t *nuclei, int32_t height, int32_t width,
-                                const struct box *boxes, int32_t n, struct box *extents, double *sums) {
-    for (int32_t i = 0; i < n; i++, sums += 4) {
+                                const struct box *boxes, int32_t n, struct box *extents, float *pixels,
+                                double *middles) {
+    for (int32_t i = 0; i < n; i++) {
         const struct box box = within(boxes[i], height, width);
         struct box extent = {box.right, box.bottom, box.left, box.top};
         double size = 0, nuclear = 0, x = 0, y = 0;
@@ -357,7 +374,9 @@ EXPORT void leukoscope_measured(const int32_t *labels, const uint8_t *nuclei, in
             size += row.size, nuclear += row.nuclear, x += row.sum, y += (double)row.size * (k - box.top);
             extent = spanning(extent, (struct box){box.left + row.first, k, box.left + row.last + 1, k + 1});
         }
-        extents[i] = size ? extent : (struct box){box.left, box.top, box.left, box.top};
-        sums[0] = size, sums[1] = nuclear, sums[2] = x, sums[3] = y;
+        extents[i] = size > 0 ? extent : (struct box){box.left, box.top, box.left, box.top};
+        pixels[2 * i] = (float)size, pixels[2 * i + 1] = (float)nuclear;
+        middles[2 * i] = (float)box.left + (float)x / pixels[2 * i] + 0.5f;
+        middles[2 * i + 1] = (float)box.top + (float)y / pixels[2 * i] + 0.5f;
     }
 }

@@ -52,14 +52,13 @@ class Sizes(NamedTuple):
     Attributes
     ----------
     extents : (n, 4) int32 xyxy, half-open, round the pixels of each.
-    pixels, nuclear : (n,) float64, how many there are, and how many of them are nuclear.
-    moments : (n, 2) float64, the sums of their x and y from the corner of the box that holds the cell.
+    pixels : (n, 2) float32, how many there are, and how many of them are nuclear.
+    middles : (n, 2) float64, x and y; not a number for a cell without pixels.
     """
 
     extents: I32
-    pixels: F64
-    nuclear: F64
-    moments: F64
+    pixels: F32
+    middles: F64
 
 
 def drawn(
@@ -80,7 +79,8 @@ def drawn(
     ------
     MemoryError
     """
-    labels, rise, corners = (np.ascontiguousarray(array) for array in (nuclei.labels, nuclei.rise, corners))
+    labels, rise = np.ascontiguousarray(nuclei.labels), np.ascontiguousarray(nuclei.rise)
+    corners = np.ascontiguousarray(corners)
     n, count, _ = corners.shape
     found = _Nuclei(
         labels=at(labels, np.uint16, labels.shape),
@@ -100,23 +100,22 @@ def drawn(
         width=width,
     )
     outlines = at(corners, np.float32, (n, count, 2)), count
-    if _drawn(library)(
-        ctypes.byref(found), *outlines, ctypes.byref(picture), at(boxes, np.int32, (n, 4))
-    ):
+    if _drawn(library)(ctypes.byref(found), *outlines, ctypes.byref(picture), at(boxes, np.int32, (n, 4))):
         raise MemoryError("no memory to draw cells")
     return out, nuclear, boxes
 
 
 def measured(library: ctypes.CDLL, labels: I32, nuclei: Bools, boxes: I32) -> Sizes:
-    """Measure cells from their labels, (h, w) int32 from 1, the nuclear part of them and boxes that hold them.
+    """Measure cells from their labels and the nuclear part of them.
 
     Parameters
     ----------
-    boxes : (n, 4) int32 xyxy, half-open.
+    labels : (h, w) int32, from 1. nuclei : (h, w) bool.
+    boxes : (n, 4) int32 xyxy, half-open; each holds a cell.
     """
     labels, nuclei = np.ascontiguousarray(labels), np.ascontiguousarray(nuclei)
     (height, width), n = labels.shape, len(boxes)
-    extents, sums = np.empty((n, 4), np.int32), np.empty((n, 4), np.float64)
+    found = Sizes(np.empty((n, 4), np.int32), np.empty((n, 2), np.float32), np.empty((n, 2), np.float64))
     _measured(library)(
         at(labels, np.int32, (height, width)),
         at(nuclei, np.bool_, (height, width)),
@@ -124,10 +123,11 @@ def measured(library: ctypes.CDLL, labels: I32, nuclei: Bools, boxes: I32) -> Si
         width,
         at(boxes, np.int32, (n, 4)),
         n,
-        at(extents, np.int32, (n, 4)),
-        at(sums, np.float64, (n, 4)),
+        at(found.extents, np.int32, (n, 4)),
+        at(found.pixels, np.float32, (n, 2)),
+        at(found.middles, np.float64, (n, 2)),
     )
-    return Sizes(extents, sums[:, 0], sums[:, 1], sums[:, 2:])
+    return found
 
 
 @cache
@@ -145,6 +145,6 @@ def _measured(library: ctypes.CDLL) -> ctypes._NamedFuncPointer:
     """The core's own function, with the types of what it takes and gives."""
     function = library.leukoscope_measured
     array, number = ctypes.c_void_p, ctypes.c_int32
-    function.argtypes = (array, array, number, number, array, number, array, array)
+    function.argtypes = (array, array, number, number, array, number, array, array, array)
     function.restype = None
     return function

@@ -89,7 +89,8 @@ PART void place(const struct field *f, const float *middle, int ray, struct plac
 PART colour seen(const uint8_t *at) {
     int32_t one;
     memcpy(&one, at, 4);
-    return __builtin_convertvector((levels){one, one, one, one} & (levels){0xff, 0xff00, 0xff0000, 0}, colour);
+    const levels three = (levels){one, one, one, one} & (levels){0xff, 0xff00, 0xff0000, 0};
+    return __builtin_convertvector(three, colour);
 }
 static const colour UNSCALED = {1, 1 / 256.0f, 1 / 65536.0f, 0};
 
@@ -98,12 +99,13 @@ static const colour UNSCALED = {1, 1 / 256.0f, 1 / 65536.0f, 0};
 PART void look(const struct field *f, const struct places *p, struct rays *rays, int first) {
     const ptrdiff_t width = f->width;
     const uint8_t *half = f->half, *last = half + 3 * (f->height * width - 1);
-    const uint8_t end[8] = {last[0], last[1], last[2]}; /* the last pixel has no byte more */
+    const uint8_t end[4] = {last[0], last[1], last[2]}; /* the last pixel has no byte more */
     const float *density = f->density;
     levels mixed[STEPS];
     for (int k = 0; k < STEPS; k++) {
         const uint8_t *upper = half + p->top[k] * 3 * width, *lower = half + p->bottom[k] * 3 * width;
-        const uint8_t *corners[4] = {upper + p->left[k], upper + p->right[k], lower + p->left[k], lower + p->right[k]};
+        const uint8_t *corners[4] = {upper + p->left[k], upper + p->right[k], lower + p->left[k],
+                                     lower + p->right[k]};
         if (corners[3] == last)
             for (int i = 0; i < 4; i++)
                 corners[i] = corners[i] == last ? end : corners[i];
@@ -165,8 +167,8 @@ PART void compare(const struct field *f, struct rays *rays) {
 static int cytoplasm(const struct field *f, const struct rays *rays, float usual[3]) {
     int ring[ANGLES * RING], count = 0, unlike = 0;
     for (int ray = 0; ray < ANGLES; ray++)
-        for (int k = rays->last[ray] + RING_FIRST; k < rays->last[ray] + RING_FIRST + RING && k < STEPS; k++) {
-            const int i = ray * STEPS + k;
+        for (int k = 0; k < RING && rays->last[ray] + RING_FIRST + k < STEPS; k++) {
+            const int i = ray * STEPS + rays->last[ray] + RING_FIRST + k;
             if (rays->other[i] == 0 && rays->glass[i] > 3.5f) {
                 ring[count++] = i;
                 unlike += rays->red[i] > 4;
@@ -288,7 +290,8 @@ VECTORS static void outline(const struct field *f, const float *middle, uint16_t
 }
 
 /* The (n, ANGLES, 2) corners of the cells round the nuclei whose (n, 2) middles are given. -1: no memory. */
-EXPORT int32_t leukoscope_outlines(const struct field *field, const float *middles, int32_t n, float *corners) {
+EXPORT int32_t leukoscope_outlines(const struct field *field, const float *middles, int32_t n,
+                                   float *corners) {
     struct rays *rays = malloc(sizeof *rays);
     if (!rays)
         return -1;

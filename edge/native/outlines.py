@@ -77,7 +77,8 @@ def outlines(
     MemoryError
     """
     height, width = labels.shape
-    half, labels, middles = (np.ascontiguousarray(array) for array in (half, labels, middles))
+    half, labels = np.ascontiguousarray(half), np.ascontiguousarray(labels)
+    middles = np.ascontiguousarray(middles)
     glass = np.ascontiguousarray(colours.glass)
     red = None if colours.red is None else np.ascontiguousarray(colours.red)
     field = _Field(
