@@ -234,7 +234,8 @@ static struct box bring(const float *corners, struct polygon *p, struct box nucl
     const struct box twice = {2 * nucleus.left - 2, 2 * nucleus.top - 2, 2 * nucleus.right + 2,
                               2 * nucleus.bottom + 2};
     const struct box both = spanning(outline, twice), field = {0, 0, picture->width, picture->height};
-    return (struct box){most(least(both.left, field.right - 1), 0), most(least(both.top, field.bottom - 1), 0),
+    return (struct box){most(least(both.left, field.right - 1), 0),
+                        most(least(both.top, field.bottom - 1), 0),
                         least(most(both.right, 1), field.right), least(most(both.bottom, 1), field.bottom)};
 }
 

@@ -10,8 +10,7 @@
 #define STEPS 45
 #define SAMPLES (ANGLES * STEPS)
 #define LEAD (ANGLES / 4) /* rays followed twice, so that the ends of an outline meet */
-#define RING_FIRST 2
-#define RING 4 /* samples beyond the nucleus, where nearly every cell has cytoplasm */
+enum { RING_FIRST = 2, RING = 4 }; /* samples beyond the nucleus, where nearly every cell has cytoplasm */
 #define NEVER (-1e3f)
 #define NOWHERE (1e3f * NEVER)
 
@@ -49,7 +48,8 @@ typedef int32_t levels __attribute__((vector_size(16)));
 /* A part of what is compiled for several processors must be compiled within it. */
 #define PART static inline __attribute__((always_inline))
 
-static const float ROUNDING = 12582912; /* 1.5 × 2^23: a small number added to it is rounded, to even */
+#define ROUNDING 12582912.0f /* 1.5 × 2^23: a small number added to it is rounded, to even; and its bits */
+#define ROUNDING_BITS 0x4b400000
 
 PART float least(float a, float b) { return a < b ? a : b; }
 PART float most(float a, float b) { return a > b ? a : b; }
@@ -61,10 +61,9 @@ PART int32_t within(int32_t v, int32_t last) {
 /* The nearest whole number, and the next below. */
 PART int32_t rounded(float v) {
     const float sum = v + ROUNDING;
-    int32_t bits, zero;
+    int32_t bits;
     memcpy(&bits, &sum, 4);
-    memcpy(&zero, &ROUNDING, 4);
-    return bits - zero;
+    return bits - ROUNDING_BITS;
 }
 PART int32_t below(float v) {
     const int32_t whole = (int32_t)v;
@@ -95,7 +94,8 @@ PART colour seen(const uint8_t *at) {
 static const colour UNSCALED = {1, 1 / 256.0f, 1 / 65536.0f, 0};
 
 /* Colours and labels along a ray, by bilinear interpolation in floating point and of the nearest pixel, as
-   cv2.remap has them; beyond the field it goes on as its edge, without labels. */
+   cv2.remap of OpenCV 5 has them (of 4: in steps of a 32nd of a pixel); beyond the field it goes on as its
+   edge, without labels. */
 PART void look(const struct field *f, const struct places *p, struct rays *rays, int first) {
     const ptrdiff_t width = f->width;
     const uint8_t *half = f->half, *last = half + 3 * (f->height * width - 1);
@@ -104,8 +104,8 @@ PART void look(const struct field *f, const struct places *p, struct rays *rays,
     levels mixed[STEPS];
     for (int k = 0; k < STEPS; k++) {
         const uint8_t *upper = half + p->top[k] * 3 * width, *lower = half + p->bottom[k] * 3 * width;
-        const uint8_t *corners[4] = {upper + p->left[k], upper + p->right[k], lower + p->left[k],
-                                     lower + p->right[k]};
+        const int32_t left = p->left[k], right = p->right[k];
+        const uint8_t *corners[4] = {upper + left, upper + right, lower + left, lower + right};
         if (corners[3] == last)
             for (int i = 0; i < 4; i++)
                 corners[i] = corners[i] == last ? end : corners[i];
@@ -126,7 +126,7 @@ PART void look(const struct field *f, const struct places *p, struct rays *rays,
 
 PART void leave(struct rays *rays, uint16_t label) {
     for (int i = 0; i < SAMPLES; i++)
-        rays->other[i] = (rays->whose[i] > 0) & (rays->whose[i] != label) ? 1.0f : 0.0f;
+        rays->other[i] = (float)((rays->whose[i] > 0) & (rays->whose[i] != label));
     for (int ray = 0; ray < ANGLES; ray++) {
         int32_t last = 0;
         for (int32_t k = 0; k < STEPS; k++)
@@ -245,9 +245,9 @@ PART void follow(const struct rays *rays, float best[ANGLES][STEPS + 4], int ste
         for (int k = 0; k < STEPS + 2; k++)
             one[k] = most(most(before[k], before[k + 2]) - slope_cost, before[k + 1]);
         ray = (ray + step) % ANGLES;
+        const float *value = rays->value + ray * STEPS;
         for (int k = 0; k < STEPS; k++)
-            best[ray][k + 2] =
-                rays->value[ray * STEPS + k] + most(most(one[k], one[k + 2]) - slope_cost, one[k + 1]);
+            best[ray][k + 2] = value[k] + most(most(one[k], one[k + 2]) - slope_cost, one[k + 1]);
     }
 }
 
