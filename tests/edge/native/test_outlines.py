@@ -124,7 +124,8 @@ def test_rays_of_another_number_are_refused() -> None:
     assert library is not None
     levels = density(np.arange(256, dtype=np.uint8)[None])[0]
     colours = compiled.Colours(levels, np.zeros((3, 4), np.float32), None, 0.0)
-    few = compiled.Rays(*(np.zeros(size, np.float32) for size in ((8, 2), 45, 90)), 0.3, 4.0, 0.25)  # type: ignore[arg-type]
+    ways, radii, costs = (np.zeros(size, np.float32) for size in ((8, 2), (45,), (90,)))
+    few = compiled.Rays(ways, radii, costs, 0.3, 4.0, 0.25)
     with pytest.raises(ValueError, match="the core wants"):
         compiled.outlines(
             library, _noise(4, 4), np.zeros((4, 4), np.uint16), np.zeros((1, 2), np.float32), colours, few
