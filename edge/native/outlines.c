@@ -32,7 +32,7 @@ struct rays {
     float best[2][ANGLES][STEPS + 4]; /* followed forth and back, with nowhere on either side */
     int32_t last[ANGLES];             /* samples until a ray has left the nucleus */
     uint16_t whose[SAMPLES];
-    uint8_t pixels[SAMPLES][4];
+    int32_t pixels[SAMPLES][4]; /* RGB in the lowest byte of each */
 };
 
 /* Where the samples of one ray lie: between which columns (in bytes) and rows, how far beyond the first of
@@ -101,7 +101,7 @@ PART void look(const struct field *f, const struct places *p, struct rays *rays,
     const uint8_t *half = f->half, *last = half + 3 * (f->height * width - 1);
     const uint8_t end[4] = {last[0], last[1], last[2]}; /* the last pixel has no byte more */
     const float *density = f->density;
-    levels mixed[STEPS];
+    int32_t(*mixed)[4] = rays->pixels + first;
     for (int k = 0; k < STEPS; k++) {
         const uint8_t *upper = half + p->top[k] * 3 * width, *lower = half + p->bottom[k] * 3 * width;
         const int32_t left = p->left[k], right = p->right[k];
@@ -112,15 +112,12 @@ PART void look(const struct field *f, const struct places *p, struct rays *rays,
         const colour a = seen(corners[0]), b = seen(corners[1]), c = seen(corners[2]), d = seen(corners[3]);
         const colour above = a + p->beyond_x[k] * (b - a), under = c + p->beyond_x[k] * (d - c);
         const colour sum = (above + p->beyond_y[k] * (under - above)) * UNSCALED + ROUNDING;
-        memcpy(&mixed[k], &sum, sizeof sum);
+        memcpy(mixed[k], &sum, sizeof sum);
     }
     for (int k = 0; k < STEPS; k++) {
         rays->whose[first + k] = f->labels[p->row[k] * width + p->column[k]] & (uint16_t)p->there[k];
-        for (int channel = 0; channel < 3; channel++) {
-            const uint8_t level = (uint8_t)mixed[k][channel];
-            rays->densities[channel][first + k] = density[level];
-            rays->pixels[first + k][channel] = level;
-        }
+        for (int channel = 0; channel < 3; channel++)
+            rays->densities[channel][first + k] = density[mixed[k][channel] & 0xff];
     }
 }
 
@@ -186,7 +183,7 @@ static int cytoplasm(const struct field *f, const struct rays *rays, float usual
     for (int channel = 0; channel < 3; channel++) {
         uint8_t counts[256] = {0};
         for (int j = 0; j < count; j++)
-            counts[rays->pixels[ring[j]][channel]]++;
+            counts[rays->pixels[ring[j]][channel] & 0xff]++;
         int level = 255;
         for (int denser = counts[255]; denser <= count / 2; denser += counts[level])
             level--;
