@@ -148,7 +148,7 @@ class Line:
         clock.go_on()
         frame = self._fine(frame, scale)
         view = specimen.specimen(
-            frame.pixels, scale.um_per_px, about.pitch_um, scale.flat, scale.lit, frame.reduction
+            frame.pixels, scale.um_per_px, about.pitch_um, scale.flat, scale.lit, frame.size
         )
         clock.end("preprocess")
         seen = quality.assess(view, frame)

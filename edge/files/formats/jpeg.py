@@ -36,7 +36,7 @@ ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 DECODED = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Baseline, extended and progressive, Huffman or arithmetic coding; the rest is lossless or hierarchical."""
 
-LEAST_PX = 64
+LEAST_PX = 32
 """Shorter side, at the least, of a picture that is decoded at half its size: smaller ones gain nothing by it,
 and of tiny ones libjpeg has several sizes that round to the same."""
 
