@@ -305,27 +305,28 @@ def test_half_the_pixels_show_the_same_cells(classifier: Classifier) -> None:
     camera = SimulatedCamera(1)
     camera.open()
     scales = Scales(asked=0.1, nominal=0.1, camera=camera)
-    found = both = apart = 0
+    apart: list[int] = []
     for _ in range(8):
         pixels = camera.read().pixels
         whole, half = (Line(classifier, scales.for_slide()).read(_coded(pixels, n)) for n in (1, 2))
-        assert half.frame.reduction == 2
+        assert (whole.frame.reduction, half.frame.reduction) == (1, 2)
         assert (half.um_per_px, half.cells.width, half.cells.height) == (0.1, 1440, 900)
         assert half.cells.found.labels.shape == whole.cells.found.labels.shape
         assert half.problems == whole.problems
-        assert half.sharpness == pytest.approx(whole.sharpness, abs=0.1)
+        assert half.sharpness == pytest.approx(whole.sharpness, abs=0.02)
         assert half.brightness == pytest.approx(whole.brightness, abs=0.02)
-        found += len(whole.cells) + len(half.cells)
-        for i, centre in enumerate(whole.cells.centres_px):
-            away = np.abs(half.cells.centres_px - centre).max(axis=1, initial=0.0)
-            if len(away) and away.min() < 3:
-                j = int(away.argmin())
-                both += 2
-                apart += np.abs(half.cells.boxes_px[j] - whole.cells.boxes_px[i]).max() > 6
-                np.testing.assert_allclose(half.probabilities[j], whole.probabilities[i], atol=0.25)
-    assert both > 60
-    assert both == found
-    assert apart <= found / 20
+        assert len(half.cells) == len(whole.cells)
+        for i in np.flatnonzero(~whole.cells.cut):
+            away = np.abs(half.cells.centres_px - whole.cells.centres_px[i]).max(axis=1)
+            j = int(away.argmin())
+            assert away[j] < 6
+            assert half.classes[j] == whole.classes[i]
+            np.testing.assert_allclose(half.probabilities[j], whole.probabilities[i], atol=0.1)
+            apart.append(int(np.abs(half.cells.boxes_px[j] - whole.cells.boxes_px[i]).max()))
+    assert len(apart) > 25
+    assert np.median(apart) <= 2
+    # what a mask's outline does where cytoplasm is as pale as glass, it does also when a frame moves by a pixel
+    assert np.mean(np.array(apart) <= 5) > 0.85
 
 
 def test_a_frame_that_was_reduced_too_far_is_read_whole(classifier: Classifier) -> None:
