@@ -207,11 +207,11 @@ class Screening:
                         assert self._line is not None
                         if self._line.knows(frame):
                             yield from self._kept(self._line.pass_over(frame))
-                            feed.reduce(self._line.reduction)
                             known += 1
                             continue
                         yield from self._kept(self._line.take(frame))
-                        feed.reduce(self._line.reduction)
+                        # pictures that are slides of their own have no scale in common
+                        feed.reduce(1 if apart else self._line.reduction)
                     frames += 1
                     self._rest(end)
             except CameraError:

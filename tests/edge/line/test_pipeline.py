@@ -323,9 +323,9 @@ def test_half_the_pixels_show_the_same_cells(classifier: Classifier) -> None:
             assert half.classes[j] == whole.classes[i]
             np.testing.assert_allclose(half.probabilities[j], whole.probabilities[i], atol=0.1)
             apart.append(int(np.abs(half.cells.boxes_px[j] - whole.cells.boxes_px[i]).max()))
-    assert len(apart) > 25
+    assert len(apart) > 20
     assert np.median(apart) <= 2
-    # what a mask's outline does where cytoplasm is as pale as glass, it does also when a frame moves by a pixel
+    # where cytoplasm is as pale as glass an outline gives way: also when a frame moves by a pixel
     assert np.mean(np.array(apart) <= 5) > 0.85
 
 
