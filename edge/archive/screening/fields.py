@@ -185,16 +185,16 @@ class Field:
 def fields_of(
     entries: Sequence[Entry],
     files: Ahead,
-    instead: str | None = None,
     reduction: Callable[[], int] = lambda: 1,
+    instead: str | None = None,
 ) -> Iterator[Field]:
     """The pictures of these entries in order; of several in a file the first is `stack.tif#1`.
 
     Parameters
     ----------
     files : where the entries' files come from.
-    instead : why no picture is looked at; each entry is then one with this fault.
     reduction : asked of each file; see `edge.files.pictures.pages`.
+    instead : why no picture is looked at; each entry is then one with this fault.
     """
     for entry in entries:
         fetched = files.take(entry)

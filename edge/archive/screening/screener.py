@@ -131,9 +131,9 @@ class Screener:
     ) -> Iterator[SlideCamera]:
         """The slide as a camera; where each picture is a slide of its own, one for each."""
         if not self._order.independent:
-            yield SlideCamera(slide, partial(fields_of, entries, files, instead))
+            yield SlideCamera(slide, partial(fields_of, entries, files, instead=instead))
             return
-        for number, field in enumerate(fields_of(entries, files, instead), 1):
+        for number, field in enumerate(fields_of(entries, files, instead=instead), 1):
             yield SlideCamera(_numbered(slide, number), partial(_alone, field))
 
     def _slide(
