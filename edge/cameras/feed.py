@@ -120,8 +120,9 @@ class FileFeed:
         with self._changed:
             while len(self._wishes) > 1 and self._wishes[1][0] <= number:
                 self._wishes.popleft()
-            if isinstance(self.camera, Reducing) and self._wishes and self._wishes[0][0] <= number:
-                self.camera.reduction = self._wishes[0][1]
+            if isinstance(self.camera, Reducing):
+                begun = self._wishes and self._wishes[0][0] <= number
+                self.camera.reduction = self._wishes[0][1] if begun else 1
 
     def _offer(self, frame: Frame | None) -> bool:
         """Put a frame where `get` finds it; False when it is none."""
