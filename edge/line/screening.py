@@ -210,6 +210,8 @@ class Screening:
                             known += 1
                             continue
                         yield from self._kept(self._line.take(frame))
+                        # pictures that are slides of their own have no scale in common
+                        feed.reduce(1 if apart else self._line.reduction)
                     frames += 1
                     self._rest(end)
             except CameraError:
