@@ -246,10 +246,11 @@ def _store(arguments: argparse.Namespace) -> Store | Unrecorded:
     from edge.machine.profile import data_folder
     from edge.records.store import Store, Unrecorded
 
+    pictures = not arguments.headless or arguments.labels is not None  # that somebody shows, or writes
     if arguments.no_records:
-        return Unrecorded()
+        return Unrecorded(pictures=pictures)
     path = arguments.records or data_folder() / "records.db"
-    return Store(path, keep_fields=arguments.keep_fields)
+    return Store(path, keep_fields=arguments.keep_fields, pictures=pictures)
 
 
 def _left_open(store: Store | Unrecorded, slide: str | None) -> str | None:
