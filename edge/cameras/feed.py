@@ -87,8 +87,9 @@ class FileFeed:
     def _run(self) -> None:
         # whoever reads also closes: letting go of a device while a read is under way crashes drivers
         try:
-            while not self._stopped and self._offer(self.camera.read()):
-                pass  # nothing here may hold on to a frame while the next one is read
+            # there is room before the next one is read, and nothing here may hold on to a frame meanwhile
+            while self._has_room() and self._offer(self.camera.read()):
+                pass
         except Exception as error:  # delivered to whoever waits for a frame
             self._error = error
         finally:
@@ -97,12 +98,17 @@ class FileFeed:
                 self._ended = True
                 self._changed.notify_all()
 
+    def _has_room(self) -> bool:
+        """Wait until a frame can be read ahead; False when none is wanted any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._frames) < WAITING or self._stopped)
+            return not self._stopped
+
     def _offer(self, frame: Frame | None) -> bool:
         """Put a frame where `get` finds it; False when it is none."""
         if frame is None:
             return False
         with self._changed:
-            self._changed.wait_for(lambda: len(self._frames) < WAITING or self._stopped)
             if not self._stopped:
                 self._frames.append(frame)
                 self._changed.notify_all()
