@@ -77,7 +77,7 @@ class Prints:
         return prints @ self._rows[: len(self._owners)].T
 
     def owner(self, j: int) -> tuple[Field, Point]:
-        """The field that shows the `j`-th print kept, and where in it the cell lies, µm; not one forgotten."""
+        """The field that shows the `j`-th print kept and not forgotten, and where it has the cell, µm."""
         kept = self._owners[j]
         assert kept is not None
         owner, i = kept
