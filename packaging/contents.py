@@ -17,6 +17,7 @@ from typing import Any
 
 from wheels import ARCHITECTURES, HERE, ROOT, Target, glibc
 
+from edge import __version__
 from edge.machine.profile import AUTO, load_profile
 from edge.setup import parts
 
@@ -44,7 +45,7 @@ def project() -> Mapping[str, Any]:
 
 def version(target: Target) -> str:
     """The package's version, such as '0.1.0+trixie': suites have packages of their own."""
-    return f"{project()['version']}+{target.suite}"
+    return f"{__version__}+{target.suite}"
 
 
 def commands() -> dict[str, str]:
@@ -74,8 +75,8 @@ def add_program(tree: Path) -> None:
         shutil.copytree(ROOT / package, tree / LIBRARY / package, ignore=ignored)
     about = project()
     write(
-        tree / LIBRARY / f"leukoscope-{about['version']}.dist-info" / "METADATA",
-        f"Metadata-Version: 2.4\nName: leukoscope\nVersion: {about['version']}\n"
+        tree / LIBRARY / f"leukoscope-{__version__}.dist-info" / "METADATA",
+        f"Metadata-Version: 2.4\nName: leukoscope\nVersion: {__version__}\n"
         f"Summary: {about['description']}\nLicense-Expression: {about['license']}\n",
     )
     for name, place in commands().items():

@@ -101,10 +101,11 @@ class FileFeed:
     def _run(self) -> None:
         # whoever reads also closes: letting go of a device while a read is under way crashes drivers
         try:
+            # there is room before the next one is read, and nothing here may hold on to a frame meanwhile
             number = 0
-            while not self._stopped:
+            while self._has_room():
                 self._prepare(number)
-                if not self._offer(self.camera.read()):  # nothing here may hold on to a frame during the next
+                if not self._offer(self.camera.read()):
                     break
                 number += 1
         except Exception as error:  # delivered to whoever waits for a frame
@@ -124,12 +125,17 @@ class FileFeed:
                 begun = self._wishes and self._wishes[0][0] <= number
                 self.camera.reduction = self._wishes[0][1] if begun else 1
 
+    def _has_room(self) -> bool:
+        """Wait until a frame can be read ahead; False when none is wanted any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._frames) < WAITING or self._stopped)
+            return not self._stopped
+
     def _offer(self, frame: Frame | None) -> bool:
         """Put a frame where `get` finds it; False when it is none."""
         if frame is None:
             return False
         with self._changed:
-            self._changed.wait_for(lambda: len(self._frames) < WAITING or self._stopped)
             if not self._stopped:
                 self._frames.append(frame)
                 self._changed.notify_all()
