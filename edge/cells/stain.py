@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.optics.specimen import BACKGROUND, Specimen
-from edge.types import F32, U8, Bools
+from edge.types import F32, I32, U8, Bools
 
 NOTHING = 0.05  # mean optical density below which there is nothing on the glass
 FLOOR = 0.2  # least stain taken for a nucleus: the palest laboratory seen has 0.35
@@ -29,23 +30,30 @@ LOBE_UM = 1.8  # lobes are not thinner than this; fringes of false colour round 
 THIRDS = np.full((1, 3), 1 / 3, np.float32)
 NUCLEAR = np.array([1.0, 1.0, -2.0], np.float32)
 """`optical densities @ NUCLEAR` is high in nuclei; a field's own axis (`Stain.axis`) tells them better."""
+DENSITY = np.log(BACKGROUND / np.maximum(np.arange(256), 1.0)).astype(np.float32)
+"""Optical density by grey level, (256,) float32."""
 
 _AWAY_UM = 6.0  # from a nucleus to what is surely not its cytoplasm
 _ENOUGH_UM2 = 60.0  # of red cells, to know their colour: two of them
 _SAMPLE = 1000
-_DENSITY = np.log(BACKGROUND / np.maximum(np.arange(256), 1.0)).astype(np.float32)
 _BINS = 256
 
 
 def density(pixels: U8) -> F32:
     """Optical density (natural logarithm) against clear glass, (h, w, 3) float32."""
-    return np.asarray(cv2.LUT(pixels, _DENSITY), np.float32)
+    return np.asarray(cv2.LUT(pixels, DENSITY), np.float32)
 
 
 def disc(diameter_um: float, pitch_um: float) -> U8:
     """A disc as structuring element, (k, k) uint8 with k odd."""
     width = round(diameter_um / pitch_um) | 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
+
+
+@lru_cache(maxsize=64)
+def reach(diameter_um: float, pitch_um: float) -> I32:
+    """How far the rows of a `disc` reach to both sides, (k,) int32, for the compiled core."""
+    return disc(diameter_um, pitch_um).sum(axis=1, dtype=np.int32) // 2
 
 
 def weighted(colours: F32, weights: F32) -> F32:

@@ -1,2 +1,274 @@
 /* What edge/cells/nuclei.py does: bodies of stain as far as their edges. */
-#include "core.h"
+#include "components.h"
+#include "levels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is taken for a nucleus; edge/native/nuclei.py fills it from the constants of edge/cells/nuclei.py. */
+typedef struct {
+    double level;      /* nuclear stain above which there is nucleus */
+    double least;      /* pixels of a body */
+    double two_levels; /* least share of the variance that two levels of stain explain */
+    double sharp;      /* least rise of the stain at an edge */
+    double edge;       /* grey level at it */
+    double background; /* of clear glass */
+} Rules;
+
+/* A field and its spots, the pixels on and near what is stained, in one list. */
+typedef struct {
+    int32_t height, width, count;
+    int32_t *at;     /* places of the spots in the flat picture */
+    uint32_t *colour; /* red, green and blue in its bytes */
+    float *strength; /* nuclear stain */
+    uint16_t *blob, *core, *near; /* labels: of the body, of what is nucleus in it, of the nucleus within reach */
+    uint32_t *group, *sorted;
+    uint8_t *mask, *spare, *other; /* pictures */
+    uint16_t *grown;
+    Run *runs;
+    Part *parts;
+    void *memory;
+} Field;
+
+static void *taken(char **memory, size_t bytes) {
+    void *here = *memory;
+    *memory += (bytes + 63) / 64 * 64;
+    return here;
+}
+
+static int made(Field *field, int32_t height, int32_t width, Part *parts) {
+    size_t n = (size_t)height * width, runs = most_runs(height, width) + 1;
+    size_t bytes = n * (3 * sizeof(uint8_t) + 4 * sizeof(uint16_t) + 5 * sizeof(uint32_t)) + runs * sizeof(Run);
+    char *memory = field->memory = malloc(bytes + 13 * 64);
+    if (!memory) return 0;
+    *field = (Field){.height = height, .width = width, .parts = parts, .memory = memory};
+    field->at = taken(&memory, n * sizeof(int32_t));
+    field->colour = taken(&memory, n * sizeof(uint32_t));
+    field->strength = taken(&memory, n * sizeof(float));
+    field->group = taken(&memory, n * sizeof(uint32_t));
+    field->sorted = taken(&memory, n * sizeof(uint32_t));
+    field->blob = taken(&memory, n * sizeof(uint16_t));
+    field->core = taken(&memory, n * sizeof(uint16_t));
+    field->near = taken(&memory, n * sizeof(uint16_t));
+    field->grown = taken(&memory, n * sizeof(uint16_t));
+    field->mask = taken(&memory, n);
+    field->spare = taken(&memory, n);
+    field->other = taken(&memory, n);
+    field->runs = taken(&memory, runs * sizeof(Run));
+    return 1;
+}
+
+/* The spots: what lies under a coarse mask. Whether each is stained stands in the field's mask. */
+static void find_spots(Field *field, const uint8_t *pixels, const uint8_t *near, const int32_t size[2],
+                       float stain[CHANNELS][256], float level) {
+    double down = step_of(field->height, size[0]), across = step_of(field->width, size[1]);
+    memset(field->mask, 0, (size_t)field->height * field->width);
+    for (int32_t y = 0; y < field->height; y++) {
+        const uint8_t *row = near + (size_t)coarse(y, down, size[0]) * size[1];
+        Run run;
+        for (int32_t from = 0, x = 0; next_run(row, size[1], 1, from, &run); from = run.end) {
+            while (x < field->width && coarse(x, across, size[1]) < run.start) x++;
+            for (; x < field->width && coarse(x, across, size[1]) < run.end; x++) {
+                int32_t at = y * field->width + x, i = field->count++;
+                const uint8_t *rgb = pixels + (size_t)at * CHANNELS;
+                field->at[i] = at;
+                field->colour[i] = rgb[0] | (uint32_t)rgb[1] << 8 | (uint32_t)rgb[2] << 16;
+                field->strength[i] = stain[0][rgb[0]] + stain[1][rgb[1]] + stain[2][rgb[2]];
+                field->mask[at] = field->strength[i] > level;
+            }
+        }
+    }
+}
+
+/* Keeps those spots that lie in a mask. */
+static void keep_within(Field *field, const uint8_t *mask) {
+    int32_t kept = 0;
+    for (int32_t i = 0; i < field->count; i++) {
+        field->at[kept] = field->at[i];
+        field->colour[kept] = field->colour[i];
+        field->strength[kept] = field->strength[i];
+        kept += mask[field->at[i]];
+    }
+    field->count = kept;
+}
+
+/* The parts of a mask, and the picture of their labels without those that are too small: how many parts. */
+static int32_t bodies(const Field *field, const uint8_t *mask, double least, uint16_t *labels) {
+    int32_t runs = runs_of(mask, field->height, field->width, field->runs);
+    int32_t many = parts_of(field->runs, runs);
+    measured_parts(field->runs, runs, field->parts, many);
+    if (many > UINT16_MAX) many = UINT16_MAX; /* more are dust */
+    memset(labels, 0, (size_t)field->height * field->width * sizeof *labels);
+    for (int32_t i = 0; i < many; i++)
+        if (field->parts[i].area < least) field->parts[i].area = 0;
+    for (const Run *run = field->runs; run < field->runs + runs; run++)
+        if (run->part <= many && field->parts[run->part - 1].area) {
+            uint16_t *row = labels + (size_t)run->row * field->width;
+            for (int32_t x = run->start; x < run->end; x++) row[x] = (uint16_t)run->part;
+        }
+    return many;
+}
+
+/* What is nucleus of each body: all but dense cytoplasm, told by the spots well inside. */
+static int find_cores(Field *field, const uint8_t *inner, int32_t many, const Rules *rules) {
+    int32_t(*counts)[OTSU_BINS] = calloc((size_t)many + 1, sizeof *counts);
+    float *top = malloc(((size_t)many + 1) * sizeof *top);
+    if (counts && top) {
+        for (int32_t k = 0; k <= many; k++) top[k] = 1e-6f;
+        for (int32_t i = 0; i < field->count; i++)
+            if (inner[field->at[i]] && field->strength[i] > top[field->blob[i]])
+                top[field->blob[i]] = field->strength[i];
+        for (int32_t i = 0; i < field->count; i++)
+            if (inner[field->at[i]] && field->blob[i]) {
+                float strength = field->strength[i] > 0 ? field->strength[i] : 0;
+                counts[field->blob[i]][(int32_t)(strength * ((OTSU_BINS - 1e-3f) / top[field->blob[i]]))]++;
+            }
+        for (int32_t k = 1; k <= many; k++) top[k] = two_levels(counts[k], top[k], rules->two_levels);
+        for (int32_t i = 0; i < field->count; i++)
+            field->core[i] = field->strength[i] >= top[field->blob[i]] ? field->blob[i] : 0;
+    }
+    int all = counts && top;
+    free(counts);
+    free(top);
+    return all;
+}
+
+/* Which nucleus each spot lies near: the highest label within reach of an element. */
+static void find_near(Field *field, Element element) {
+    const uint16_t *core = field->core;
+    for (int32_t i = 0; i < field->count; i++) field->grown[field->at[i]] = 0;
+    for (int32_t i = 0, j; i < field->count; i = j) {
+        int32_t y = field->at[i] / field->width, x = field->at[i] - y * field->width, left = field->width - x;
+        for (j = i + 1; j < field->count && core[j] == core[i]; j++)
+            if (field->at[j] != field->at[i] + (j - i) || j - i >= left) break;
+        if (!core[i]) continue;
+        for (int32_t dy = -element.radius; dy <= element.radius; dy++) {
+            int32_t reach = element.reach[dy + element.radius];
+            if (y + dy < 0 || y + dy >= field->height) continue;
+            uint16_t *row = field->grown + (size_t)(y + dy) * field->width;
+            int32_t end = left - (j - i) > reach ? x + (j - i) + reach : field->width;
+            for (int32_t k = x > reach ? x - reach : 0; k < end; k++) row[k] = row[k] > core[i] ? row[k] : core[i];
+        }
+    }
+    for (int32_t i = 0; i < field->count; i++) field->near[i] = field->grown[field->at[i]];
+}
+
+/* The spots' colours sorted by label: of nuclei first, then, from `many` on, of the ring round each. */
+static void sort_by_group(Field *field, uint32_t *ends, int32_t many) {
+    memset(ends, 0, 2 * (size_t)many * sizeof *ends);
+    for (int32_t i = 0; i < field->count; i++) {
+        uint16_t blob = field->blob[i], core = field->core[i], near = field->near[i];
+        int ring = !core && (!blob || blob == near);
+        field->group[i] = ring ? near + (uint32_t)many : core;
+        ends[field->group[i]]++;
+    }
+    uint32_t start = 0;
+    for (int32_t k = 0; k < 2 * many; k++) {
+        uint32_t count = ends[k];
+        ends[k] = start;
+        start += count;
+    }
+    for (int32_t i = 0; i < field->count; i++) field->sorted[ends[field->group[i]]++] = field->colour[i];
+}
+
+static float stain_of(const float light[CHANNELS], const float axis[CHANNELS], float background) {
+    float stain = 0;
+    for (int32_t c = 0; c < CHANNELS; c++) stain += logf(background / (light[c] > 1 ? light[c] : 1)) * axis[c];
+    return stain;
+}
+
+/* The stain half-way, in light, between inside and surroundings; infinite where they hardly differ. */
+static float edge_level(const uint32_t *inside, uint32_t many_inside, const uint32_t *outside,
+                        uint32_t many_outside, const float axis[CHANNELS], const Rules *rules) {
+    float in[CHANNELS], out[CHANNELS], half[CHANNELS], background = (float)rules->background;
+    medians(inside, many_inside, in);
+    medians(outside, many_outside, out);
+    for (int32_t c = 0; c < CHANNELS; c++) half[c] = (in[c] + out[c]) / 2;
+    float rise = stain_of(in, axis, background) - stain_of(out, axis, background);
+    return rise < (float)(rules->sharp * rules->level) ? INFINITY : stain_of(half, axis, background);
+}
+
+/* Cuts cores back to where the light is half-way; `level` and `ends`, by label, are for `many` labels. */
+static void sharpen(Field *field, Element ring, float *level, uint32_t *ends, int32_t many,
+                    const float axis[CHANNELS], const Rules *rules) {
+    find_near(field, ring);
+    sort_by_group(field, ends, many);
+    for (int32_t k = 0; k < many; k++) {
+        uint32_t in = k ? ends[k - 1] : 0, out = ends[many + k - 1];
+        if (ends[k] > in && ends[many + k] > out)
+            level[k] = edge_level(field->sorted + in, ends[k] - in, field->sorted + out, ends[many + k] - out,
+                                  axis, rules);
+    }
+    for (int32_t i = 0; i < field->count; i++)
+        if (!(field->strength[i] - level[field->near[i]] > 0)) field->core[i] = 0;
+}
+
+/* Two rounds of it; what is nucleus then stands in the field's mask, and its rise in a picture. */
+static int find_edges(Field *field, Element ring, int32_t many, const float axis[CHANNELS], const Rules *rules,
+                      uint8_t *rise) {
+    float *level = malloc((size_t)many * sizeof *level), scale = (float)(rules->edge / rules->level);
+    uint32_t *ends = malloc(2 * (size_t)many * sizeof *ends);
+    if (level && ends) {
+        for (int32_t k = 0; k < many; k++) level[k] = (float)rules->level;
+        for (int32_t i = 0; i < 2; i++) sharpen(field, ring, level, ends, many, axis, rules);
+        memset(field->mask, 0, (size_t)field->height * field->width);
+        for (int32_t i = 0; i < field->count; i++) {
+            float above = field->strength[i] - level[field->near[i]];
+            float grey = (field->core[i] ? above : -fabsf(above)) * scale + (float)rules->edge;
+            rise[field->at[i]] = (uint8_t)(grey < 0 ? 0 : grey > 255 ? 255 : grey);
+            field->mask[field->at[i]] = field->core[i] > 0;
+        }
+    }
+    int all = level && ends;
+    free(level);
+    free(ends);
+    return all;
+}
+
+static int32_t sharpened(Field *field, const uint8_t *pixels, const uint8_t *sure, const int32_t size[2],
+                         Element near, Element ring, Element inner, float stain[CHANNELS][256],
+                         const float axis[CHANNELS], const Rules *rules, uint16_t *labels, uint8_t *rise) {
+    static const int32_t three[] = {1, 1, 1};
+    const int32_t height = field->height, width = field->width;
+    spread(sure, size[0], size[1], 1, near, field->other);
+    find_spots(field, pixels, field->other, size, stain, (float)rules->level);
+    opened(field->mask, height, width, (Element){three, 1}, field->spare, field->other);
+    int32_t many = bodies(field, field->other, rules->least, labels);
+    if (!many) return 0;
+    spread(field->other, height, width, 1, ring, field->mask);
+    keep_within(field, field->mask);
+    for (int32_t i = 0; i < field->count; i++) field->blob[i] = labels[field->at[i]];
+    spread(field->other, height, width, 0, inner, field->spare);
+    if (!find_cores(field, field->spare, many, rules)) return -1;
+    if (!find_edges(field, ring, many + 1, axis, rules, rise)) return -1;
+    return bodies(field, field->mask, rules->least, labels);
+}
+
+/* The bodies of a field as far as their edges, not yet cut nor joined.
+
+   pixels : (height, width, 3), less noise.
+   sure : (sure_height, sure_width) mask of what is surely stained.
+   near, ring, inner : structuring elements: how far parts of a nucleus lie from what is surely one, and its
+       surroundings from it; what is that far from the edge of a body is well inside. Each with its radius.
+   density : (256,) optical density of grey levels. axis : (3,) the nuclear stain is `density @ axis`.
+   labels : (height, width), rise : (height, width) and parts : of boxes and areas, are filled.
+
+   Gives the number of parts, -1 where there is no memory. */
+EXPORT int32_t leukoscope_sharpened(
+    const uint8_t *pixels, int32_t height, int32_t width, const uint8_t *sure, int32_t sure_height,
+    int32_t sure_width, const int32_t *near, int32_t near_radius, const int32_t *ring, int32_t ring_radius,
+    const int32_t *inner, int32_t inner_radius, const float *density, const float *axis, const Rules *rules,
+    uint16_t *labels, uint8_t *rise, Part *parts) {
+    const int32_t size[] = {sure_height, sure_width};
+    float stain[CHANNELS][256];
+    Field field;
+    if (!made(&field, height, width, parts)) return -1;
+    for (int32_t c = 0; c < CHANNELS; c++)
+        for (int32_t grey = 0; grey < 256; grey++) stain[c][grey] = density[grey] * axis[c];
+    memset(rise, 0, (size_t)height * width);
+    int32_t many = sharpened(&field, pixels, sure, size, (Element){near, near_radius}, (Element){ring, ring_radius},
+                             (Element){inner, inner_radius}, stain, axis, rules, labels, rise);
+    free(field.memory);
+    return many;
+}

@@ -1,0 +1,17 @@
+/* Levels that part what is stained from what is not, from how often each grey or stain is there. */
+#ifndef LEUKOSCOPE_LEVELS_H
+#define LEUKOSCOPE_LEVELS_H
+
+#include "core.h"
+
+enum { CHANNELS = 3, OTSU_BINS = 64 };
+
+/* The level between two levels of stain that Otsu's (1979) threshold parts, from how many pixels are in each
+   of its bins from 0 to `top`; -infinity unless they explain enough of the variance, are far apart, and
+   neither is rare. */
+float two_levels(const int32_t counts[OTSU_BINS], float top, double enough);
+
+/* The medians of colours, red, green and blue in the bytes of each; the higher one of an even number. */
+void medians(const uint32_t *colours, uint32_t count, float out[CHANNELS]);
+
+#endif
