@@ -19,10 +19,10 @@ typedef struct {
 /* A field and its spots, the pixels on and near what is stained, in one list. */
 typedef struct {
     int32_t height, width, count;
-    int32_t *at;     /* places of the spots in the flat picture */
+    int32_t *at;      /* places of the spots in the flat picture */
     uint32_t *colour; /* red, green and blue in its bytes */
-    float *strength; /* nuclear stain */
-    uint16_t *blob, *core, *near; /* labels: of the body, of what is nucleus in it, of the nucleus within reach */
+    float *strength;  /* nuclear stain */
+    uint16_t *blob, *core, *near; /* labels: of the body, what is nucleus in it, the nucleus within reach */
     uint32_t *group, *sorted;
     uint8_t *mask, *spare, *other; /* pictures */
     uint16_t *grown;
@@ -62,35 +62,41 @@ static int made(Field *field, int32_t height, int32_t width, Part *parts) {
 /* The spots: what lies under a coarse mask. Whether each is stained stands in the field's mask. */
 static void find_spots(Field *field, const uint8_t *pixels, const uint8_t *near, const int32_t size[2],
                        float stain[CHANNELS][256], float level) {
-    double down = step_of(field->height, size[0]), across = step_of(field->width, size[1]);
-    memset(field->mask, 0, (size_t)field->height * field->width);
-    for (int32_t y = 0; y < field->height; y++) {
+    const int32_t height = field->height, width = field->width;
+    double down = step_of(height, size[0]), across = step_of(width, size[1]);
+    memset(field->mask, 0, (size_t)height * width);
+    for (int32_t y = 0; y < height; y++) {
         const uint8_t *row = near + (size_t)coarse(y, down, size[0]) * size[1];
         Run run;
-        for (int32_t from = 0, x = 0; next_run(row, size[1], 1, from, &run); from = run.end) {
-            while (x < field->width && coarse(x, across, size[1]) < run.start) x++;
-            for (; x < field->width && coarse(x, across, size[1]) < run.end; x++) {
-                int32_t at = y * field->width + x, i = field->count++;
+        for (int32_t from = 0, x = 0, end; next_run(row, size[1], 1, from, &run); from = run.end, x = end) {
+            while (x < width && coarse(x, across, size[1]) < run.start) x++;
+            for (end = x; end < width && coarse(end, across, size[1]) < run.end;) end++;
+            for (int32_t at = y * width + x; at < y * width + end; at++) {
                 const uint8_t *rgb = pixels + (size_t)at * CHANNELS;
-                field->at[i] = at;
-                field->colour[i] = rgb[0] | (uint32_t)rgb[1] << 8 | (uint32_t)rgb[2] << 16;
-                field->strength[i] = stain[0][rgb[0]] + stain[1][rgb[1]] + stain[2][rgb[2]];
-                field->mask[at] = field->strength[i] > level;
+                float strength = stain[0][rgb[0]] + stain[1][rgb[1]] + stain[2][rgb[2]];
+                field->at[field->count] = at;
+                field->strength[field->count++] = strength;
+                field->mask[at] = strength > level;
             }
         }
     }
 }
 
-/* Keeps those spots that lie in a mask. */
-static void keep_within(Field *field, const uint8_t *mask) {
+/* Keeps those spots that lie in a mask, with their colours and what body each belongs to. */
+static void keep_within(Field *field, const uint8_t *mask, const uint8_t *pixels, const uint16_t *labels) {
     int32_t kept = 0;
     for (int32_t i = 0; i < field->count; i++) {
-        field->at[kept] = field->at[i];
-        field->colour[kept] = field->colour[i];
+        int32_t at = field->at[i];
+        field->at[kept] = at;
         field->strength[kept] = field->strength[i];
-        kept += mask[field->at[i]];
+        kept += mask[at];
     }
     field->count = kept;
+    for (int32_t i = 0; i < kept; i++) {
+        const uint8_t *rgb = pixels + (size_t)field->at[i] * CHANNELS;
+        field->colour[i] = rgb[0] | (uint32_t)rgb[1] << 8 | (uint32_t)rgb[2] << 16;
+        field->blob[i] = labels[field->at[i]];
+    }
 }
 
 /* The parts of a mask, and the picture of their labels without those that are too small: how many parts. */
@@ -134,21 +140,30 @@ static int find_cores(Field *field, const uint8_t *inner, int32_t many, const Ru
     return all;
 }
 
+/* The spots from `from` on that lie side by side in a row and have one label: before which they end. */
+static int32_t same_until(const Field *field, int32_t from, int32_t left) {
+    int32_t most = field->count - from < left ? field->count : from + left, i = from + 1;
+    int32_t beside = field->at[from] - from;
+    while (i < most && field->core[i] == field->core[from] && field->at[i] - i == beside) i++;
+    return i;
+}
+
 /* Which nucleus each spot lies near: the highest label within reach of an element. */
 static void find_near(Field *field, Element element) {
-    const uint16_t *core = field->core;
+    const int32_t height = field->height, width = field->width;
     for (int32_t i = 0; i < field->count; i++) field->grown[field->at[i]] = 0;
-    for (int32_t i = 0, j; i < field->count; i = j) {
-        int32_t y = field->at[i] / field->width, x = field->at[i] - y * field->width, left = field->width - x;
-        for (j = i + 1; j < field->count && core[j] == core[i]; j++)
-            if (field->at[j] != field->at[i] + (j - i) || j - i >= left) break;
-        if (!core[i]) continue;
+    for (int32_t i = 0, next; i < field->count; i = next) {
+        const uint16_t label = field->core[i];
+        next = i + 1;
+        if (!label) continue;
+        int32_t y = field->at[i] / width, x = field->at[i] - y * width;
+        next = same_until(field, i, width - x);
         for (int32_t dy = -element.radius; dy <= element.radius; dy++) {
-            int32_t reach = element.reach[dy + element.radius];
-            if (y + dy < 0 || y + dy >= field->height) continue;
-            uint16_t *row = field->grown + (size_t)(y + dy) * field->width;
-            int32_t end = left - (j - i) > reach ? x + (j - i) + reach : field->width;
-            for (int32_t k = x > reach ? x - reach : 0; k < end; k++) row[k] = row[k] > core[i] ? row[k] : core[i];
+            if (y + dy < 0 || y + dy >= height) continue;
+            int32_t reach = element.reach[dy + element.radius], end = x + (next - i);
+            int32_t from = x > reach ? x - reach : 0, to = width - end > reach ? end + reach : width;
+            uint16_t *row = field->grown + (size_t)(y + dy) * width;
+            for (int32_t k = from; k < to; k++) row[k] = row[k] > label ? row[k] : label;
         }
     }
     for (int32_t i = 0; i < field->count; i++) field->near[i] = field->grown[field->at[i]];
@@ -237,8 +252,7 @@ static int32_t sharpened(Field *field, const uint8_t *pixels, const uint8_t *sur
     int32_t many = bodies(field, field->other, rules->least, labels);
     if (!many) return 0;
     spread(field->other, height, width, 1, ring, field->mask);
-    keep_within(field, field->mask);
-    for (int32_t i = 0; i < field->count; i++) field->blob[i] = labels[field->at[i]];
+    keep_within(field, field->mask, pixels, labels);
     spread(field->other, height, width, 0, inner, field->spare);
     if (!find_cores(field, field->spare, many, rules)) return -1;
     if (!find_edges(field, ring, many + 1, axis, rules, rise)) return -1;
