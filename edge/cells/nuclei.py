@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge.cells.lobes import MIN_LOBE_UM2, U16, Bodies, Box, joined
 from edge.cells.stain import DENSITY, Stain, density, disc, reach, weighted
-from edge.native import core as compiled
+from edge.native import core
 from edge.native import nuclei as native
 from edge.optics.specimen import BACKGROUND
 from edge.types import F32, U8, Bools
@@ -54,7 +54,7 @@ class Nuclei:
     @classmethod
     def of(cls, stain: Stain) -> Nuclei:
         """The nuclei of a field."""
-        if (library := compiled()) is not None:
+        if (library := core()) is not None:
             return _by_core(library, stain)
         spots = _Spots.near(stain)
         stained = spots.image(spots.strength > stain.level).view(np.uint8)
@@ -65,8 +65,8 @@ class Nuclei:
         spots = spots.within(cv2.dilate(opened, disc(_RING_UM, stain.pitch_um)).view(np.bool_))
         blob = blobs.labels.take(spots.at)
         inner = np.flatnonzero(cv2.erode(opened, disc(_RIM_UM, stain.pitch_um)).take(spots.at))
-        core = blob * (spots.strength >= _cores(blob[inner], spots.strength[inner], len(blobs.boxes))[blob])
-        sharp, rise = _sharpened(spots, core, blob, len(blobs.boxes) + 1, stain)
+        least = _cores(blob[inner], spots.strength[inner], len(blobs.boxes))
+        sharp, rise = _sharpened(spots, blob * (spots.strength >= least[blob]), blob, len(least), stain)
         pieces = Bodies.of(spots.image(sharp).view(np.uint8), stain.pitch_um)
         areas = np.bincount(pieces.labels.take(spots.at), minlength=len(pieces.boxes) + 1)
         pieces.cut(areas[1:].tolist(), stain.pitch_um)
@@ -84,8 +84,8 @@ def _by_core(library: CDLL, stain: Stain) -> Nuclei:
         library, pixels, stain.candidate, elements, DENSITY, stain.axis, rules
     )
     left, top, right, bottom, areas = parts.T.tolist()
-    boxes = [(slice(*y), slice(*x)) for y, x in zip(zip(top, bottom), zip(left, right))]
-    pieces = Bodies(labels, boxes)
+    rows, columns = map(slice, top, bottom), map(slice, left, right)
+    pieces = Bodies(labels, list(zip(rows, columns, strict=True)))
     pieces.cut(areas, pitch_um)
     owner = joined(pieces, stain)
     least = MIN_NUCLEUS_UM2, CANDIDATE_UM2

@@ -37,3 +37,35 @@ void medians(const uint32_t *colours, uint32_t count, float out[CHANNELS]) {
         out[c] = (float)grey;
     }
 }
+
+/* The first bin up to which there are as many pixels. */
+static int32_t bin_of(const double below[BINS], float count) {
+    int32_t k = 0;
+    while (k < BINS - 1 && below[k] < count) k++;
+    return k;
+}
+
+double nuclear_level(const Stains *stains, double nucleus, double least) {
+    double low = stains->low, width = stains->width, x[BINS], below[BINS], sums[BINS], count = 0, sum = 0;
+    for (int32_t k = 0; k < BINS; k++) {
+        x[k] = low + (k + 0.5) * width;
+        below[k] = count += stains->counts[k];
+        sums[k] = sum += stains->counts[k] * x[k];
+    }
+    double middle = x[bin_of(below, (float)(count / 2))];
+    double strongest = x[bin_of(below, (float)count - (float)nucleus)];
+    double level = (middle + strongest) / 2, low_mean = 0, high_mean = 0, scatter = 0;
+    int32_t k = 0;
+    for (int32_t round = 0; round < 20; round++) {
+        int32_t before = k;
+        k = (int32_t)fmin(fmax(ceil((level - low) / width - 0.5), 1), BINS - 1);
+        if (k == before) break;
+        low_mean = sums[k - 1] / fmax(below[k - 1], 1);
+        high_mean = (sum - sums[k - 1]) / fmax(count - below[k - 1], 1);
+        level = (low_mean + high_mean) / 2;
+    }
+    for (int32_t i = 0; i < k; i++) scatter += stains->counts[i] * ((x[i] - low_mean) * (x[i] - low_mean));
+    scatter = sqrt(scatter / fmax(below[k - 1], 1));
+    level = fmax(low_mean + 0.4 * (high_mean - low_mean), low_mean + 3 * scatter);
+    return fmax(fmin(fmax(level, 0.3 * strongest), 0.65 * strongest), least);
+}

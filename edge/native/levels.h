@@ -14,4 +14,15 @@ float two_levels(const int32_t counts[OTSU_BINS], float top, double enough);
 /* The medians of colours, red, green and blue in the bytes of each; the higher one of an even number. */
 void medians(const uint32_t *colours, uint32_t count, float out[CHANNELS]);
 
+/* How often stains are there: pixels of `BINS` bins that are `width` wide, from `low` on. */
+enum { BINS = 256 };
+typedef struct {
+    double low, width;
+    int32_t counts[BINS];
+} Stains;
+
+/* The level that parts nuclei from the rest of a field, above the intermeans of its stains; `nucleus` is
+   half the pixels of one, `least` the lowest level. See `threshold` in edge/cells/stain.py. */
+double nuclear_level(const Stains *stains, double nucleus, double least);
+
 #endif

@@ -29,9 +29,7 @@ class Rules(ctypes.Structure):
     background : grey level of clear glass.
     """
 
-    _fields_ = [  # noqa: RUF012
-        (name, c_double) for name in ("level", "least", "two_levels", "sharp", "edge", "background")
-    ]
+    _fields_ = [(name, c_double) for name in ("level", "least", "two_levels", "sharp", "edge", "background")]
 
 
 class Elements(NamedTuple):
@@ -67,9 +65,11 @@ class Sharpened(NamedTuple):
 @cache
 def _functions(library: ctypes.CDLL) -> tuple[Any, Any]:
     sharp, number = library.leukoscope_sharpened, library.leukoscope_numbered
-    picture, element = [c_void_p, c_int32, c_int32], [c_void_p, c_int32]
-    sharp.argtypes = [*picture, *picture, *element * 3, *[c_void_p] * 6]
-    number.argtypes = [*picture, *element, *picture, *[c_double] * 3, c_void_p]
+    picture: list[Any] = [c_void_p, c_int32, c_int32]
+    table: list[Any] = [c_void_p, c_int32]
+    values: list[Any] = [c_void_p] * 6
+    sharp.argtypes = [*picture, *picture, *table * 3, *values]
+    number.argtypes = [*picture, *table, *picture, c_double, c_double, c_double, c_void_p]
     sharp.restype = number.restype = c_int32
     return sharp, number
 
