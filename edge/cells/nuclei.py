@@ -78,10 +78,9 @@ def _by_core(library: CDLL, stain: Stain) -> Nuclei:
     pitch_um, pixel = stain.pitch_um, stain.pitch_um**2
     near, ring, inner = reach(_NEAR_UM, pitch_um * 2), reach(_RING_UM, pitch_um), reach(_RIM_UM, pitch_um)
     rules = native.Rules(stain.level, MIN_LOBE_UM2 / pixel, TWO_LEVELS, SHARP, EDGE, BACKGROUND)
-    pixels = np.asarray(cv2.GaussianBlur(stain.half, (3, 3), 0), np.uint8)
     elements = native.Elements(near, ring, inner)
     labels, rise, parts = native.sharpened(
-        library, pixels, stain.candidate, elements, DENSITY, stain.axis, rules
+        library, stain.half, stain.candidate, elements, DENSITY, stain.axis, rules
     )
     left, top, right, bottom, areas = parts.T.tolist()
     rows, columns = map(slice, top, bottom), map(slice, left, right)

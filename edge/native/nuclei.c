@@ -1,6 +1,6 @@
 /* What edge/cells/nuclei.py does: bodies of stain as far as their edges. */
-#include "components.h"
 #include "levels.h"
+#include "spots.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,89 +15,6 @@ typedef struct {
     double edge;       /* grey level at it */
     double background; /* of clear glass */
 } Rules;
-
-/* A field and its spots, the pixels on and near what is stained, in one list. */
-typedef struct {
-    int32_t height, width, count;
-    int32_t *at;      /* places of the spots in the flat picture */
-    uint32_t *colour; /* red, green and blue in its bytes */
-    float *strength;  /* nuclear stain */
-    uint16_t *blob, *core, *near; /* labels: of the body, what is nucleus in it, the nucleus within reach */
-    uint32_t *group, *sorted;
-    uint8_t *mask, *spare, *other; /* pictures */
-    uint16_t *grown;
-    Run *runs;
-    Part *parts;
-    void *memory;
-} Field;
-
-static void *taken(char **memory, size_t bytes) {
-    void *here = *memory;
-    *memory += (bytes + 63) / 64 * 64;
-    return here;
-}
-
-static int made(Field *field, int32_t height, int32_t width, Part *parts) {
-    size_t n = (size_t)height * width, runs = most_runs(height, width) + 1;
-    size_t bytes = n * (3 * sizeof(uint8_t) + 4 * sizeof(uint16_t) + 5 * sizeof(uint32_t)) + runs * sizeof(Run);
-    char *memory = field->memory = malloc(bytes + 13 * 64);
-    if (!memory) return 0;
-    *field = (Field){.height = height, .width = width, .parts = parts, .memory = memory};
-    field->at = taken(&memory, n * sizeof(int32_t));
-    field->colour = taken(&memory, n * sizeof(uint32_t));
-    field->strength = taken(&memory, n * sizeof(float));
-    field->group = taken(&memory, n * sizeof(uint32_t));
-    field->sorted = taken(&memory, n * sizeof(uint32_t));
-    field->blob = taken(&memory, n * sizeof(uint16_t));
-    field->core = taken(&memory, n * sizeof(uint16_t));
-    field->near = taken(&memory, n * sizeof(uint16_t));
-    field->grown = taken(&memory, n * sizeof(uint16_t));
-    field->mask = taken(&memory, n);
-    field->spare = taken(&memory, n);
-    field->other = taken(&memory, n);
-    field->runs = taken(&memory, runs * sizeof(Run));
-    return 1;
-}
-
-/* The spots: what lies under a coarse mask. Whether each is stained stands in the field's mask. */
-static void find_spots(Field *field, const uint8_t *pixels, const uint8_t *near, const int32_t size[2],
-                       float stain[CHANNELS][256], float level) {
-    const int32_t height = field->height, width = field->width;
-    double down = step_of(height, size[0]), across = step_of(width, size[1]);
-    memset(field->mask, 0, (size_t)height * width);
-    for (int32_t y = 0; y < height; y++) {
-        const uint8_t *row = near + (size_t)coarse(y, down, size[0]) * size[1];
-        Run run;
-        for (int32_t from = 0, x = 0, end; next_run(row, size[1], 1, from, &run); from = run.end, x = end) {
-            while (x < width && coarse(x, across, size[1]) < run.start) x++;
-            for (end = x; end < width && coarse(end, across, size[1]) < run.end;) end++;
-            for (int32_t at = y * width + x; at < y * width + end; at++) {
-                const uint8_t *rgb = pixels + (size_t)at * CHANNELS;
-                float strength = stain[0][rgb[0]] + stain[1][rgb[1]] + stain[2][rgb[2]];
-                field->at[field->count] = at;
-                field->strength[field->count++] = strength;
-                field->mask[at] = strength > level;
-            }
-        }
-    }
-}
-
-/* Keeps those spots that lie in a mask, with their colours and what body each belongs to. */
-static void keep_within(Field *field, const uint8_t *mask, const uint8_t *pixels, const uint16_t *labels) {
-    int32_t kept = 0;
-    for (int32_t i = 0; i < field->count; i++) {
-        int32_t at = field->at[i];
-        field->at[kept] = at;
-        field->strength[kept] = field->strength[i];
-        kept += mask[at];
-    }
-    field->count = kept;
-    for (int32_t i = 0; i < kept; i++) {
-        const uint8_t *rgb = pixels + (size_t)field->at[i] * CHANNELS;
-        field->colour[i] = rgb[0] | (uint32_t)rgb[1] << 8 | (uint32_t)rgb[2] << 16;
-        field->blob[i] = labels[field->at[i]];
-    }
-}
 
 /* The parts of a mask, and the picture of their labels without those that are too small: how many parts. */
 static int32_t bodies(const Field *field, const uint8_t *mask, double least, uint16_t *labels) {
@@ -241,18 +158,18 @@ static int find_edges(Field *field, Element ring, int32_t many, const float axis
     return all;
 }
 
-static int32_t sharpened(Field *field, const uint8_t *pixels, const uint8_t *sure, const int32_t size[2],
+static int32_t sharpened(Field *field, const uint8_t *sure, const int32_t size[2],
                          Element near, Element ring, Element inner, float stain[CHANNELS][256],
                          const float axis[CHANNELS], const Rules *rules, uint16_t *labels, uint8_t *rise) {
     static const int32_t three[] = {1, 1, 1};
     const int32_t height = field->height, width = field->width;
     spread(sure, size[0], size[1], 1, near, field->other);
-    find_spots(field, pixels, field->other, size, stain, (float)rules->level);
+    find_spots(field, field->other, size, stain, (float)rules->level);
     opened(field->mask, height, width, (Element){three, 1}, field->spare, field->other);
     int32_t many = bodies(field, field->other, rules->least, labels);
     if (!many) return 0;
     spread(field->other, height, width, 1, ring, field->mask);
-    keep_within(field, field->mask, pixels, labels);
+    keep_within(field, field->mask, labels);
     spread(field->other, height, width, 0, inner, field->spare);
     if (!find_cores(field, field->spare, many, rules)) return -1;
     if (!find_edges(field, ring, many + 1, axis, rules, rise)) return -1;
@@ -261,7 +178,7 @@ static int32_t sharpened(Field *field, const uint8_t *pixels, const uint8_t *sur
 
 /* The bodies of a field as far as their edges, not yet cut nor joined.
 
-   pixels : (height, width, 3), less noise.
+   pixels : (height, width, 3).
    sure : (sure_height, sure_width) mask of what is surely stained.
    near, ring, inner : structuring elements: how far parts of a nucleus lie from what is surely one, and its
        surroundings from it; what is that far from the edge of a body is well inside. Each with its radius.
@@ -277,11 +194,12 @@ EXPORT int32_t leukoscope_sharpened(
     const int32_t size[] = {sure_height, sure_width};
     float stain[CHANNELS][256];
     Field field;
-    if (!made(&field, height, width, parts)) return -1;
+    if (!field_of(&field, pixels, height, width)) return -1;
+    field.parts = parts;
     for (int32_t c = 0; c < CHANNELS; c++)
         for (int32_t grey = 0; grey < 256; grey++) stain[c][grey] = density[grey] * axis[c];
     memset(rise, 0, (size_t)height * width);
-    int32_t many = sharpened(&field, pixels, sure, size, (Element){near, near_radius}, (Element){ring, ring_radius},
+    int32_t many = sharpened(&field, sure, size, (Element){near, near_radius}, (Element){ring, ring_radius},
                              (Element){inner, inner_radius}, stain, axis, rules, labels, rise);
     free(field.memory);
     return many;

@@ -1,4 +1,4 @@
-"""Nuclei by the compiled core: `nuclei.c` and `numbered.c`."""
+"""Nuclei by the compiled core: `nuclei.c`, `spots.c` and `numbered.c`."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def sharpened(
 
     Parameters
     ----------
-    pixels : (h, w, 3) uint8 RGB, less noise.
+    pixels : (h, w, 3) uint8 RGB.
     sure : (h / 2, w / 2) bool, what is surely stained.
     density : (256,) float32, optical density of grey levels.
     axis : (3,) float32, weights of the channels' densities in the nuclear stain.
