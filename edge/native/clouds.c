@@ -12,7 +12,8 @@ static void add(Colours colours, int32_t step, int32_t count, double sums[CHANNE
 }
 
 /* Their products, less a mean. */
-static void add_products(Colours colours, int32_t step, int32_t count, const double mean[CHANNELS], Matrix sums) {
+static void add_products(Colours colours, int32_t step, int32_t count, const double mean[CHANNELS],
+                         Matrix sums) {
     for (int32_t i = 0; i < count; i++) {
         const float *colour = colours.at + (size_t)i * step * CHANNELS;
         double red = colour[0] - mean[0], green = colour[1] - mean[1], blue = colour[2] - mean[2];
@@ -26,13 +27,13 @@ static void add_products(Colours colours, int32_t step, int32_t count, const dou
 }
 
 /* Mean and covariance of one list or two of the same length. */
-static void moments(const Colours *lists, int32_t many, int32_t count, double mean[CHANNELS], Matrix covariance) {
+static void moments(const Colours *lists, int32_t many, int32_t count, double mean[CHANNELS], Matrix spread) {
     double number = (double)many * count;
     for (int32_t k = 0; k < many; k++) add(lists[k], lists[k].count / count, count, mean);
     for (int32_t c = 0; c < CHANNELS; c++) mean[c] /= number;
-    for (int32_t k = 0; k < many; k++) add_products(lists[k], lists[k].count / count, count, mean, covariance);
+    for (int32_t k = 0; k < many; k++) add_products(lists[k], lists[k].count / count, count, mean, spread);
     for (int32_t i = 0; i < CHANNELS; i++)
-        for (int32_t j = i; j < CHANNELS; j++) covariance[j][i] = covariance[i][j] = covariance[i][j] / number;
+        for (int32_t j = i; j < CHANNELS; j++) spread[j][i] = spread[i][j] = spread[i][j] / number;
 }
 
 /* The inverse of a symmetric matrix, by cofactors. */
@@ -79,7 +80,8 @@ Cloud cloud_of(Colours colours, double noise, double thickness) {
     return cloud;
 }
 
-double fisher(const double mean[CHANNELS], Colours rest, Colours glass, int32_t most, float direction[CHANNELS]) {
+double fisher(const double mean[CHANNELS], Colours rest, Colours glass, int32_t most,
+              float direction[CHANNELS]) {
     int32_t count = rest.count < glass.count ? rest.count : glass.count; /* however much glass there is */
     double others[CHANNELS] = {0}, apart = 0;
     Matrix covariance = {{0}}, inverted;

@@ -15,12 +15,13 @@ typedef struct {
     float mean[CHANNELS], whitening[CHANNELS][CHANNELS + 1];
 } Cloud;
 
-/* The cloud of colours, at least `noise` wide in every direction; `thickness` is by how much the layer of stain
-   varies, relative to its mean. */
+/* The cloud of colours, at least `noise` wide in every direction; `thickness` is by how much the layer of
+   stain varies, relative to its mean. */
 Cloud cloud_of(Colours colours, double noise, double thickness);
 
 /* Fisher's linear discriminant between a mean and the rest with the glass, no more than `most` of each: the
    direction, and how many standard deviations of the rest they lie apart. */
-double fisher(const double mean[CHANNELS], Colours rest, Colours glass, int32_t most, float direction[CHANNELS]);
+double fisher(const double mean[CHANNELS], Colours rest, Colours glass, int32_t most,
+              float direction[CHANNELS]);
 
 #endif

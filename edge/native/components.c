@@ -82,7 +82,8 @@ void measured_parts(const Run *runs, int32_t count, Part *parts, int32_t many) {
     }
 }
 
-void spread(const uint8_t *mask, int32_t height, int32_t width, uint8_t value, Element element, uint8_t *out) {
+void spread(const uint8_t *mask, int32_t height, int32_t width, uint8_t value, Element element,
+            uint8_t *out) {
     memcpy(out, mask, (size_t)height * width);
     for (int32_t y = 0; y < height; y++) {
         int32_t top = y < element.radius ? -y : -element.radius;
@@ -98,7 +99,8 @@ void spread(const uint8_t *mask, int32_t height, int32_t width, uint8_t value, E
     }
 }
 
-void opened(const uint8_t *mask, int32_t height, int32_t width, Element element, uint8_t *spare, uint8_t *out) {
+void opened(const uint8_t *mask, int32_t height, int32_t width, Element element, uint8_t *spare,
+            uint8_t *out) {
     spread(mask, height, width, 0, element, spare);
     spread(spare, height, width, 1, element, out);
 }

@@ -51,9 +51,11 @@ void measured_parts(const Run *runs, int32_t count, Part *parts, int32_t many);
 
 /* A mask with a value spread as far as an element reaches: dilation by 1, erosion by 0. Beyond the picture
    there is neither. */
-void spread(const uint8_t *mask, int32_t height, int32_t width, uint8_t value, Element element, uint8_t *out);
+void spread(const uint8_t *mask, int32_t height, int32_t width, uint8_t value, Element element,
+            uint8_t *out);
 
 /* A mask eroded and dilated again, by way of `spare`. It may be its own `out`. */
-void opened(const uint8_t *mask, int32_t height, int32_t width, Element element, uint8_t *spare, uint8_t *out);
+void opened(const uint8_t *mask, int32_t height, int32_t width, Element element, uint8_t *spare,
+            uint8_t *out);
 
 #endif

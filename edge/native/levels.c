@@ -27,13 +27,16 @@ float two_levels(const int32_t counts[OTSU_BINS], float top, double enough) {
     return two ? (float)((best_bin + 1) * (double)top / OTSU_BINS) : -INFINITY;
 }
 
-void medians(const uint32_t *colours, uint32_t count, float out[CHANNELS]) {
-    uint32_t counts[CHANNELS][256] = {{0}};
-    for (uint32_t i = 0; i < count; i++)
-        for (int32_t c = 0; c < CHANNELS; c++) counts[c][colours[i] >> 8 * c & 255]++;
+void medians(const uint32_t *colours, const Stretch *stretches, int32_t first, float out[CHANNELS]) {
+    int32_t counts[CHANNELS][256] = {{0}}, count = 0;
+    for (int32_t k = first; k >= 0; k = stretches[k].next) {
+        count += stretches[k].end - stretches[k].start;
+        for (int32_t i = stretches[k].start; i < stretches[k].end; i++)
+            for (int32_t c = 0; c < CHANNELS; c++) counts[c][colours[i] >> 8 * c & 255]++;
+    }
     for (int32_t c = 0; c < CHANNELS; c++) {
         int32_t grey = 0;
-        for (uint32_t below = counts[c][0]; below <= count / 2; below += counts[c][++grey]) {}
+        for (int32_t below = counts[c][0]; below <= count / 2; below += counts[c][++grey]) {}
         out[c] = (float)grey;
     }
 }

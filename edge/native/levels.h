@@ -11,8 +11,15 @@ enum { CHANNELS = 3, OTSU_BINS = 64 };
    neither is rare. */
 float two_levels(const int32_t counts[OTSU_BINS], float top, double enough);
 
-/* The medians of colours, red, green and blue in the bytes of each; the higher one of an even number. */
-void medians(const uint32_t *colours, uint32_t count, float out[CHANNELS]);
+/* Colours side by side in a list, from `start` to before `end`, and the next ones of the same group, -1 where
+   there are no more. */
+typedef struct {
+    int32_t start, end, next;
+} Stretch;
+
+/* The medians of the colours, red, green and blue in the bytes of each, of a group by its first stretch; the
+   higher one of an even number. */
+void medians(const uint32_t *colours, const Stretch *stretches, int32_t first, float out[CHANNELS]);
 
 /* How often stains are there: pixels of `BINS` bins that are `width` wide, from `low` on. */
 enum { BINS = 256 };

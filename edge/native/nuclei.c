@@ -65,10 +65,9 @@ static int32_t same_until(const Field *field, int32_t from, int32_t left) {
     return i;
 }
 
-/* Which nucleus each spot lies near: the highest label within reach of an element. */
-static void find_near(Field *field, Element element) {
+/* Marks which nucleus pixels lie near: the highest label within reach of an element. */
+static void mark_near(const Field *field, Element element) {
     const int32_t height = field->height, width = field->width;
-    for (int32_t i = 0; i < field->count; i++) field->grown[field->at[i]] = 0;
     for (int32_t i = 0, next; i < field->count; i = next) {
         const uint16_t label = field->core[i];
         next = i + 1;
@@ -83,78 +82,78 @@ static void find_near(Field *field, Element element) {
             for (int32_t k = from; k < to; k++) row[k] = row[k] > label ? row[k] : label;
         }
     }
-    for (int32_t i = 0; i < field->count; i++) field->near[i] = field->grown[field->at[i]];
 }
 
-/* The spots' colours sorted by label: of nuclei first, then, from `many` on, of the ring round each. */
-static void sort_by_group(Field *field, uint32_t *ends, int32_t many) {
-    memset(ends, 0, 2 * (size_t)many * sizeof *ends);
+/* What each spot lies near by those marks, which are taken away; and the groups of spots, each by its first
+   stretch, -1 for none: nuclei by label, and, from `many` on, the ring round each. */
+static void find_groups(Field *field, int32_t *first, int32_t many) {
+    int32_t before = -1, stretches = 0;
+    for (int32_t k = 0; k < 2 * many; k++) first[k] = -1;
     for (int32_t i = 0; i < field->count; i++) {
-        uint16_t blob = field->blob[i], core = field->core[i], near = field->near[i];
-        int ring = !core && (!blob || blob == near);
-        field->group[i] = ring ? near + (uint32_t)many : core;
-        ends[field->group[i]]++;
+        uint16_t blob = field->blob[i], core = field->core[i], near = field->grown[field->at[i]];
+        field->grown[field->at[i]] = 0;
+        field->near[i] = near;
+        int32_t group = !core && (!blob || blob == near) ? near + many : core;
+        if (group != before) {
+            field->stretches[stretches] = (Stretch){i, i, first[group]};
+            first[before = group] = stretches++;
+        }
+        field->stretches[stretches - 1].end = i + 1;
     }
-    uint32_t start = 0;
-    for (int32_t k = 0; k < 2 * many; k++) {
-        uint32_t count = ends[k];
-        ends[k] = start;
-        start += count;
-    }
-    for (int32_t i = 0; i < field->count; i++) field->sorted[ends[field->group[i]]++] = field->colour[i];
 }
 
 static float stain_of(const float light[CHANNELS], const float axis[CHANNELS], float background) {
     float stain = 0;
-    for (int32_t c = 0; c < CHANNELS; c++) stain += logf(background / (light[c] > 1 ? light[c] : 1)) * axis[c];
+    for (int32_t c = 0; c < CHANNELS; c++)
+        stain += logf(background / (light[c] > 1 ? light[c] : 1)) * axis[c];
     return stain;
 }
 
-/* The stain half-way, in light, between inside and surroundings; infinite where they hardly differ. */
-static float edge_level(const uint32_t *inside, uint32_t many_inside, const uint32_t *outside,
-                        uint32_t many_outside, const float axis[CHANNELS], const Rules *rules) {
+/* The stain half-way, in light, between the groups inside and outside; infinite where they hardly differ. */
+static float edge_level(const Field *field, int32_t inside, int32_t outside, const float axis[CHANNELS],
+                        const Rules *rules) {
     float in[CHANNELS], out[CHANNELS], half[CHANNELS], background = (float)rules->background;
-    medians(inside, many_inside, in);
-    medians(outside, many_outside, out);
+    medians(field->colour, field->stretches, inside, in);
+    medians(field->colour, field->stretches, outside, out);
     for (int32_t c = 0; c < CHANNELS; c++) half[c] = (in[c] + out[c]) / 2;
     float rise = stain_of(in, axis, background) - stain_of(out, axis, background);
     return rise < (float)(rules->sharp * rules->level) ? INFINITY : stain_of(half, axis, background);
 }
 
-/* Cuts cores back to where the light is half-way; `level` and `ends`, by label, are for `many` labels. */
-static void sharpen(Field *field, Element ring, float *level, uint32_t *ends, int32_t many,
+/* Cuts cores back to where the light is half-way; `level` and `first`, by label, are for `many` labels. */
+static void sharpen(Field *field, Element ring, float *level, int32_t *first, int32_t many,
                     const float axis[CHANNELS], const Rules *rules) {
-    find_near(field, ring);
-    sort_by_group(field, ends, many);
-    for (int32_t k = 0; k < many; k++) {
-        uint32_t in = k ? ends[k - 1] : 0, out = ends[many + k - 1];
-        if (ends[k] > in && ends[many + k] > out)
-            level[k] = edge_level(field->sorted + in, ends[k] - in, field->sorted + out, ends[many + k] - out,
-                                  axis, rules);
-    }
+    mark_near(field, ring);
+    find_groups(field, first, many);
+    for (int32_t k = 0; k < many; k++)
+        if (first[k] >= 0 && first[many + k] >= 0)
+            level[k] = edge_level(field, first[k], first[many + k], axis, rules);
     for (int32_t i = 0; i < field->count; i++)
         if (!(field->strength[i] - level[field->near[i]] > 0)) field->core[i] = 0;
 }
 
 /* Two rounds of it; what is nucleus then stands in the field's mask, and its rise in a picture. */
-static int find_edges(Field *field, Element ring, int32_t many, const float axis[CHANNELS], const Rules *rules,
-                      uint8_t *rise) {
-    float *level = malloc((size_t)many * sizeof *level), scale = (float)(rules->edge / rules->level);
-    uint32_t *ends = malloc(2 * (size_t)many * sizeof *ends);
-    if (level && ends) {
+static int find_edges(Field *field, Element ring, int32_t many, const float axis[CHANNELS],
+                      const Rules *rules, uint8_t *rise) {
+    const float edge = (float)rules->edge, scale = (float)(rules->edge / rules->level);
+    float *level = malloc((size_t)many * sizeof *level);
+    int32_t *first = malloc(2 * (size_t)many * sizeof *first);
+    if (level && first) {
+        memset(field->grown, 0, (size_t)field->height * field->width * sizeof *field->grown);
         for (int32_t k = 0; k < many; k++) level[k] = (float)rules->level;
-        for (int32_t i = 0; i < 2; i++) sharpen(field, ring, level, ends, many, axis, rules);
+        for (int32_t i = 0; i < 2; i++) sharpen(field, ring, level, first, many, axis, rules);
         memset(field->mask, 0, (size_t)field->height * field->width);
         for (int32_t i = 0; i < field->count; i++) {
+            const int32_t at = field->at[i];
             float above = field->strength[i] - level[field->near[i]];
-            float grey = (field->core[i] ? above : -fabsf(above)) * scale + (float)rules->edge;
-            rise[field->at[i]] = (uint8_t)(grey < 0 ? 0 : grey > 255 ? 255 : grey);
-            field->mask[field->at[i]] = field->core[i] > 0;
+            float grey = (field->core[i] ? above : -fabsf(above)) * scale + edge;
+            field->mask[at] = field->core[i] > 0;
+            rise[at] = (uint8_t)(grey < 0 ? 0 : grey > 255 ? 255 : grey);
         }
     }
-    int all = level && ends;
+    int all = level && first;
     free(level);
-    free(ends);
+    free(first);
     return all;
 }
 

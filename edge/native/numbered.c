@@ -46,9 +46,10 @@ static void add_up(const uint16_t *labels, int32_t height, int32_t width, const 
    middles : (many, 2), the centroids, are filled.
 
    Gives the number of nuclei, -1 where there is no memory. */
-EXPORT int32_t leukoscope_numbered(uint16_t *labels, int32_t height, int32_t width, uint16_t *owner, int32_t many,
-                                   const uint8_t *sure, int32_t sure_height, int32_t sure_width, double pixel,
-                                   double least_area, double least_sure, float *middles) {
+EXPORT int32_t leukoscope_numbered(uint16_t *labels, int32_t height, int32_t width, uint16_t *owner,
+                                   int32_t many, const uint8_t *sure, int32_t sure_height,
+                                   int32_t sure_width, double pixel, double least_area, double least_sure,
+                                   float *middles) {
     const int32_t size[] = {sure_height, sure_width};
     Tally *tallies = calloc((size_t)many, sizeof *tallies);
     uint16_t *number = calloc((size_t)many, sizeof *number);

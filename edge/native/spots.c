@@ -13,16 +13,15 @@ static void *taken(char **memory, size_t bytes) {
 int field_of(Field *field, const uint8_t *pixels, int32_t height, int32_t width) {
     size_t n = (size_t)height * width, runs = most_runs(height, width) + 1;
     size_t line = ((size_t)width + 2) * CHANNELS;
-    size_t bytes = n * (3 * sizeof(uint8_t) + 4 * sizeof(uint16_t) + 5 * sizeof(uint32_t))
+    size_t bytes = n * (3 * sizeof(uint8_t) + 4 * sizeof(uint16_t) + 3 * sizeof(uint32_t) + sizeof(Stretch))
                    + runs * sizeof(Run) + line * (sizeof(uint8_t) + sizeof(uint16_t));
-    char *memory = field->memory = malloc(bytes + 15 * 64);
+    char *memory = field->memory = malloc(bytes + 14 * 64);
     if (!memory) return 0;
     *field = (Field){.pixels = pixels, .height = height, .width = width, .memory = memory};
     field->at = taken(&memory, n * sizeof(int32_t));
     field->colour = taken(&memory, n * sizeof(uint32_t));
     field->strength = taken(&memory, n * sizeof(float));
-    field->group = taken(&memory, n * sizeof(uint32_t));
-    field->sorted = taken(&memory, n * sizeof(uint32_t));
+    field->stretches = taken(&memory, n * sizeof(Stretch));
     field->blob = taken(&memory, n * sizeof(uint16_t));
     field->core = taken(&memory, n * sizeof(uint16_t));
     field->near = taken(&memory, n * sizeof(uint16_t));
@@ -69,16 +68,27 @@ static void smooth(const Field *field, int32_t y, int32_t start, int32_t end) {
 static void add_spots(Field *field, int32_t y, int32_t start, int32_t end, float stain[CHANNELS][256],
                       float level) {
     smooth(field, y, start, end);
-    int32_t at = y * field->width + start, i = field->count;
-    const uint8_t *rgb = field->row + (size_t)start * CHANNELS;
-    field->count += end - start;
-    for (; i < field->count; i++, at++, rgb += CHANNELS) {
-        float strength = stain[0][rgb[0]] + stain[1][rgb[1]] + stain[2][rgb[2]];
-        field->at[i] = at;
-        field->colour[i] = rgb[0] | (uint32_t)rgb[1] << 8 | (uint32_t)rgb[2] << 16;
-        field->strength[i] = strength;
-        field->mask[at] = strength > level;
+    const int32_t count = end - start, first = y * field->width + start;
+    const uint8_t *restrict rgb = field->row + (size_t)start * CHANNELS;
+    uint8_t *restrict mask = field->mask + first;
+    int32_t *restrict at = field->at + field->count;
+    uint32_t *restrict colour = field->colour + field->count;
+    float *restrict strength = field->strength + field->count;
+    for (int32_t i = 0; i < count; i++, rgb += CHANNELS) {
+        at[i] = first + i;
+        colour[i] = rgb[0] | (uint32_t)rgb[1] << 8 | (uint32_t)rgb[2] << 16;
+        strength[i] = stain[0][rgb[0]] + stain[1][rgb[1]] + stain[2][rgb[2]];
+        mask[i] = strength[i] > level;
     }
+    field->count += count;
+}
+
+/* The first column that lies in a coarse one or behind it: next to where their ratio puts it. */
+static int32_t first_of(int32_t column, double step, int32_t fewer, int32_t width) {
+    int32_t x = column < fewer ? (int32_t)(column / step) : width;
+    while (x > 0 && coarse(x - 1, step, fewer) >= column) x--;
+    while (x < width && coarse(x, step, fewer) < column) x++;
+    return x;
 }
 
 void find_spots(Field *field, const uint8_t *near, const int32_t size[2], float stain[CHANNELS][256],
@@ -89,17 +99,18 @@ void find_spots(Field *field, const uint8_t *near, const int32_t size[2], float 
     for (int32_t y = 0; y < height; y++) {
         const uint8_t *row = near + (size_t)coarse(y, down, size[0]) * size[1];
         Run run;
-        for (int32_t from = 0, x = 0, end; next_run(row, size[1], 1, from, &run); from = run.end, x = end) {
-            while (x < width && coarse(x, across, size[1]) < run.start) x++;
-            for (end = x; end < width && coarse(end, across, size[1]) < run.end;) end++;
-            if (end > x) add_spots(field, y, x, end, stain, level);
+        for (int32_t from = 0; next_run(row, size[1], 1, from, &run); from = run.end) {
+            int32_t start = first_of(run.start, across, size[1], width);
+            int32_t end = first_of(run.end, across, size[1], width);
+            if (end > start) add_spots(field, y, start, end, stain, level);
         }
     }
 }
 
 void keep_within(Field *field, const uint8_t *mask, const uint16_t *labels) {
+    const int32_t count = field->count;
     int32_t kept = 0;
-    for (int32_t i = 0; i < field->count; i++) {
+    for (int32_t i = 0; i < count; i++) {
         int32_t at = field->at[i];
         field->at[kept] = at;
         field->colour[kept] = field->colour[i];

@@ -158,7 +158,7 @@ static void find_bare(Field *field, const uint8_t *thick) {
     spread(field->solid, height, width, 0, field->rim, field->spare);
     int32_t runs = runs_of(field->spare, height, width, field->runs);
     parts_of(field->runs, runs);
-    for (Run *run = field->runs; run < field->runs + runs; run++) /* the root of a nucleated part has no part */
+    for (Run *run = field->runs; run < field->runs + runs; run++) /* a nucleated part loses its number */
         if (memchr(thick + (size_t)run->row * width + run->start, 1, (size_t)(run->end - run->start)))
             field->runs[run->root].part = 0;
     for (const Run *run = field->runs; run < field->runs + runs; run++)
