@@ -152,8 +152,7 @@ class Classifier:
     @property
     def _until(self) -> Until | None:
         """When a cell is clear; None where none is looked at again."""
-        least, shipped = self.manifest.second_look, self.manifest.thresholds.positive
-        return None if least is None else Until.of(self.thresholds.positive, least, shipped)
+        return None if self.manifest.second_look is None else Until(self.thresholds.positive)
 
     def _check(self) -> None:
         named = self._named

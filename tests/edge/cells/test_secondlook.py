@@ -70,23 +70,23 @@ class _Counting:
 
 @pytest.mark.parametrize(
     ("positive", "looks"),
-    [(0.01, 1), (0.14, 1), (0.2, 2), (0.37, 4), (0.5, 4), (0.7, 3), (0.8, 2), (0.95, 1)],
+    [(0.01, 1), (0.14, 1), (0.21, 2), (0.4, 4), (0.5, 4), (0.65, 3), (0.75, 2), (0.95, 1)],
 )
 def test_a_cell_is_looked_at_until_it_is_clear(positive: float, looks: int) -> None:
     look = _Counting(positive)
-    looked(look, CROPS[:1], [0], 0.15, Until.of(0.5, 0.15, 0.5))
+    looked(look, CROPS[:1], [0], 0.15, Until(0.5))
     assert look.looks == looks
 
 
 def test_what_is_clear_moves_with_the_threshold_of_a_site() -> None:
     look = _Counting(0.6)
-    looked(look, CROPS[:1], [0], 0.15, Until.of(0.95, 0.15, 0.5))
+    looked(look, CROPS[:1], [0], 0.15, Until(0.95))
     assert look.looks == 1
 
 
 def test_each_cell_has_the_mean_of_its_own_looks() -> None:
     """Some stop after one look, some after two, some after four: none gets another's answer."""
-    until = Until(0.5, 2.0)
+    until = Until(0.5)
     said = looked(_look, CROPS, [0], 0.1, until)
     alone = [looked(_look, crop[None], [0], 0.1, until) for crop in CROPS]
     for name in said:
