@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import native
 from wheels import ARCHITECTURES, HERE, ROOT, Target, glibc
 
 from edge.machine.profile import AUTO, load_profile
@@ -67,11 +68,15 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def add_program(tree: Path) -> None:
-    """The packages of the device, its commands, and what tells importlib.metadata their version."""
+def add_program(tree: Path, core: bytes) -> None:
+    """The packages of the device, its commands, and what tells importlib.metadata their version.
+
+    `core` is compiled for the device's processor; what was compiled in the source tree is for this machine's.
+    """
     for package in ("edge", "firmware_config"):
-        ignored = shutil.ignore_patterns("__pycache__", ".*", "*~")
+        ignored = shutil.ignore_patterns("__pycache__", ".*", "*~", "*.so", "*.[ch]")
         shutil.copytree(ROOT / package, tree / LIBRARY / package, ignore=ignored)
+    (tree / LIBRARY / native.LIBRARY).write_bytes(core)
     about = project()
     write(
         tree / LIBRARY / f"leukoscope-{about['version']}.dist-info" / "METADATA",
@@ -147,12 +152,12 @@ def add_control(tree: Path, target: Target, wheels: Sequence[Path]) -> None:
 
 
 def depends(target: Target, wheels: Sequence[str]) -> list[str]:
-    """The one Python that the wheels are for, and the system's libraries that PEP 600 lets wheels use."""
+    """The one Python that the wheels are for, and the system's libraries that they and the core use (PEP 600)."""
     major, minor = map(int, target.python.split("."))
     return [
         f"python3 (>= {target.python}~)",
         f"python3 (<< {major}.{minor + 1}~)",
-        f"libc6 (>= 2.{glibc(wheels)})",
+        f"libc6 (>= 2.{max(glibc(wheels), native.GLIBC)})",
         "libgcc-s1",
         "libstdc++6",
         "zlib1g",

@@ -24,11 +24,18 @@ PURE = "LEUKOSCOPE_PURE"
 
 @cache
 def core() -> ctypes.CDLL | None:
-    """The compiled core; None where it was not built, is another version's, or is not wanted."""
+    """The compiled core; None where it was not built, is another version's, or is not wanted.
+
+    In a checkout a library older than its sources is not taken either: it may do what they did before.
+    """
     if os.environ.get(PURE):
         return None
-    for path in sorted(Path(__file__).parent.glob("core*.so")):
+    here = Path(__file__).parent
+    changed = max((path.stat().st_mtime for path in here.glob("*.[ch]")), default=0.0)
+    for path in sorted(here.glob("core*.so")):
         try:
+            if path.stat().st_mtime < changed:
+                continue
             library = ctypes.CDLL(str(path))
             if library.leukoscope_core() == VERSION:
                 return library
