@@ -152,7 +152,7 @@ def add_control(tree: Path, target: Target, wheels: Sequence[Path]) -> None:
 
 
 def depends(target: Target, wheels: Sequence[str]) -> list[str]:
-    """The one Python that the wheels are for, and the system's libraries that they and the core use (PEP 600)."""
+    """The Python that the wheels are for, and the system's libraries that they (PEP 600) and the core use."""
     major, minor = map(int, target.python.split("."))
     return [
         f"python3 (>= {target.python}~)",

@@ -43,7 +43,9 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Build wheels; returns the exit status (0 done, 1 could not, 2 wrong usage)."""
-    parser = command.Parser(prog="native", description="Build wheels with the compiled core.", example=EXAMPLE)
+    parser = command.Parser(
+        prog="native", description="Build wheels with the compiled core.", example=EXAMPLE
+    )
     add = parser.add_argument
     add("--arch", choices=sorted(ARCHITECTURES), help="only for this processor")
     add("--out", type=Path, default=ROOT / "dist", metavar="DIR", help="default: dist/")
@@ -83,7 +85,16 @@ def wheel(machine: str, out: Path) -> Path:
             "utf-8",
         )
         said = _pip(
-            ["wheel", "--verbose", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder, str(ROOT)],
+            [
+                "wheel",
+                "--verbose",
+                "--no-deps",
+                "--no-index",
+                "--no-build-isolation",
+                "--wheel-dir",
+                folder,
+                str(ROOT),
+            ],
             {**_compiler(machine, tools), "DIST_EXTRA_CONFIG": str(settings), "PYTHONPATH": str(tools)},
         )
         (made,) = Path(folder).glob("*.whl")

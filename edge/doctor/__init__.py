@@ -91,6 +91,7 @@ def _examinations() -> list[Examination]:
 
     return [
         Examination("program", machine.program),
+        Examination("compiled core", machine.core),
         Examination("profile", machine.profile),
         Examination("camera", camera.camera, seconds=12.0),
         Examination("permissions", disk.permissions),
