@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.cells.stain import Stain, density, disc
+from edge.native import core
+from edge.native import lobes as native
 from edge.types import I32, U8
 
 U16 = NDArray[np.uint16]
@@ -26,8 +28,14 @@ LARGEST_LOBED_UM2 = 160.0  # a flattened granulocyte's nucleus with all its lobe
 LARGEST_TWO_LOBES_UM2 = 100.0  # two round lobes of one nucleus; two round blasts have more
 CONVEX = 0.93  # area by that of the convex hull; two circles that touch have 0.88
 ROUND = 0.95  # the same of a whole round nucleus
+MIDDLES = (0.4, 0.5, 0.6, 0.7, 0.8)  # of the greatest depth: what lies deeper is middle; tried in turn
+TIE_PX = 1e-3  # by which processors' sums of the same steps may differ; different ones hardly come so near
 FILLED = 0.9  # share of cytoplasm in the hollow between two lobes
 FILLED_AROUND = 0.8  # and for round ones 1.25 µm further out
+AROUND_UM = 2.5
+GLASS_DISTANCE2 = 9.0  # of `Stain.empty`
+
+_DENSITY = density(np.arange(256, dtype=np.uint8)[None])[0]
 
 
 @dataclass(eq=False)
@@ -66,6 +74,13 @@ class Bodies:
 
     def cut(self, areas: list[int], pitch_um: float) -> None:
         """Cut each body, of these areas in pixels, where two nuclei touch, and the parts again."""
+        if (library := core()) is not None:
+            pixels = WHOLE_NUCLEUS_UM2 / pitch_um**2, MIDDLE_UM2 / pitch_um**2
+            necks = native.Necks(*pixels, CONVEX, TIE_PX, MIDDLES)
+            edges = native.cut(library, self.labels, _edges(self.boxes), np.array(areas, np.int32), necks)
+            for x, y, right, bottom in edges[len(self.boxes) :].tolist():
+                self.boxes.append((slice(y, bottom), slice(x, right)))
+            return
         least = 2 * WHOLE_NUCLEUS_UM2 / pitch_um**2
         left = [label for label, area in enumerate(areas, 1) if area >= least]
         while left:
@@ -79,6 +94,11 @@ class Bodies:
                 there[rows, columns][part.view(np.bool_)] = len(self.boxes) + 1
                 self.boxes.append(_shifted((rows, columns), top))
                 left.append(len(self.boxes))
+
+
+def _edges(boxes: list[Box]) -> I32:
+    """Boxes as the core takes them, (n, 4) int32: x and y of the first pixel and of the one past the last."""
+    return np.array([(x.start, y.start, x.stop, y.stop) for y, x in boxes], np.int32).reshape(-1, 4)
 
 
 def _shifted(box: Box, origin: Box) -> Box:
@@ -96,8 +116,8 @@ def _at_necks(piece: U8, pitch_um: float) -> list[tuple[U8, Box]]:
     inside = cv2.copyMakeBorder(piece, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1]
     deepest = float(depth.max())
-    for share in (0.4, 0.5, 0.6, 0.7, 0.8):
-        shallow = (depth <= share * deepest).view(np.uint8)
+    for share in MIDDLES:
+        shallow = (depth <= share * deepest + TIE_PX).view(np.uint8)
         _, nearest = cv2.distanceTransformWithLabels(shallow, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP)
         number = np.asarray(nearest * piece, np.int32)
         sizes = np.bincount(number.ravel())
@@ -140,6 +160,21 @@ def joined(bodies: Bodies, stain: Stain) -> U16:
     -------
     (n + 1,) uint16: by the label of a body one of those of its nucleus, 0 for 0.
     """
+    if (library := core()) is not None:
+        terms = native.Lobes(
+            stain.pitch_um,
+            LOBE_GAP_UM,
+            WHOLE_NUCLEUS_UM2,
+            LARGEST_LOBED_UM2,
+            LARGEST_TWO_LOBES_UM2,
+            ROUND,
+            FILLED,
+            FILLED_AROUND,
+            GLASS_DISTANCE2,
+        )
+        edges, around = _edges(bodies.boxes), disc(AROUND_UM, stain.pitch_um)
+        glass = np.ascontiguousarray(stain.glass.whitening)
+        return native.joined(library, bodies.labels, stain.half, edges, terms, glass, _DENSITY, around)
     nuclei = _Joined(bodies, stain)
     gaps = [(gap, a, b) for a, b in nuclei.neighbours() if (gap := nuclei.gap_um(a, b)) <= LOBE_GAP_UM]
     for _, a, b in sorted(gaps):
@@ -167,17 +202,17 @@ class _Joined:
     def neighbours(self) -> list[tuple[int, int]]:
         """Pairs that lie near enough by their boxes, and may be lobes of one nucleus by their size."""
         reach = LOBE_GAP_UM / self._stain.pitch_um + 1
-        edges = np.array([(x.start, y.start, x.stop, y.stop) for y, x in self._boxes], np.int32)
+        edges = _edges(self._boxes)
         low, high = edges[:, None, :2] - reach, edges[None, :, 2:]
         near = (low < high).all(axis=2)
         pairs = np.argwhere(near & near.T).tolist()
         return [(a, b) for a, b in pairs if 0 < a < b and self.may_be_one(a, b)]
 
     def gap_um(self, a: int, b: int) -> float:
-        """The gap between two bodies."""
+        """The gap between two bodies; equal ones are the same number on every processor."""
         there = self._labels[spanning(self._boxes[a], self._boxes[b])]
         away = cv2.distanceTransform((there != a).view(np.uint8), cv2.DIST_L2, 3)[there == b]
-        return (float(away.min()) - 0.5) * self._stain.pitch_um if len(away) else np.inf
+        return (round(float(away.min()), 3) - 0.5) * self._stain.pitch_um if len(away) else np.inf
 
     def may_be_one(self, a: int, b: int) -> bool:
         """Whether two are small enough to be lobes of one nucleus, however they lie."""
@@ -199,7 +234,7 @@ class _Joined:
             return False
         if not (self._shape(a)[1] and self._shape(b)[1]):
             return True
-        wide = np.asarray(cv2.dilate(both, disc(2.5, self._stain.pitch_um)), np.uint8)
+        wide = np.asarray(cv2.dilate(both, disc(AROUND_UM, self._stain.pitch_um)), np.uint8)
         return _filled(wide, empty) >= FILLED_AROUND
 
     def _shape(self, label: int) -> tuple[float, bool]:
