@@ -1,11 +1,12 @@
-"""What `benchmarks/peers.py` runs beside the line: other networks, and our classifier on other runtimes."""
+"""What `peers.py` and `line.py` run: our line, other networks, and our classifier on other runtimes."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,16 +15,64 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
+from edge import __version__
 from edge.bench import fields
 from edge.cells.classify import Classifier
 from edge.line.engine import Engine
+from edge.line.pipeline import Line
 from edge.optics import specimen
-from edge.types import U8
+from edge.optics.scale import Scales
+from edge.records.store import Store
+from edge.types import U8, Reading, SlideHeader
 
 AT_ONCE = 9
+CACHE = Path.home() / ".cache" / "leukoscope-peers"
+"""Where the graphs of the others lie if nothing else is said."""
 
 Runs = dict[str, Callable[[], Any]]
 """Name -> one run; of classifiers the name ends in the number of cells."""
+
+
+class OurLine:
+    """The line, slide after slide, from a frame to its finding and records."""
+
+    def __init__(self, engine: Engine, held: ExitStack) -> None:
+        folder = held.enter_context(tempfile.TemporaryDirectory())
+        self._engine, self._index = engine, 0
+        self._store = held.enter_context(Store(Path(folder) / "records.db"))
+
+    def begin(self, asked: float | str = "auto") -> None:
+        """Begin a slide of this scale, µm per pixel, or of one that is measured."""
+        engine, camera = self._engine, fields.DrawnFields([])
+        scale = Scales(asked=asked, nominal=fields.UM_PER_PX, camera=camera).for_slide()
+        self._line = Line(engine.classifier, scale, find=engine.find)
+        manifest, model = engine.bundle.manifest, engine.bundle
+        header = SlideHeader(
+            __version__, engine.profile.name, camera.name, engine.classifier.runtime, manifest.name,
+            model.sha256, model.trusted, manifest.classes,
+        )  # fmt: skip
+        self._store.begin_slide(None, header)
+
+    def read(self, pixels: U8) -> tuple[Reading, float]:
+        """Read a new frame of this field; what it shows, and milliseconds with the records."""
+        frame = fields.frame_of(pixels, self._index)
+        self._index += 1
+        begun = time.perf_counter()
+        reading = self._line.read(frame)
+        self._store.add(reading)
+        self._store.committed()
+        return reading, (time.perf_counter() - begun) * 1e3
+
+    def flush(self) -> None:
+        """Let the records be written that still wait."""
+        self._store.flush()
+
+
+def milliseconds(run: Callable[[], Any]) -> float:
+    """How long a run takes."""
+    begun = time.perf_counter()
+    run()
+    return (time.perf_counter() - begun) * 1e3
 
 
 def session(graph: Path | bytes, threads: int, spin: bool) -> ort.InferenceSession:
@@ -37,20 +86,32 @@ def session(graph: Path | bytes, threads: int, spin: bool) -> ort.InferenceSessi
 
 def networks(cache: Path, threads: int, spin: bool, left_out: dict[str, str]) -> tuple[Runs, Runs]:
     """Runs of the detectors and classifiers by name; a classifier has one for one cell and one for nine."""
-    graphs: Mapping[str, Any] = json.loads((cache / "graphs.json").read_text(encoding="utf-8"))
     detectors: Runs = {}
     classifiers: Runs = {}
-    for name, about in graphs.items():
-        if "missing" in about:
-            left_out[name] = about["missing"]
-            continue
-        loaded = session(cache / f"{name}.onnx", threads, spin)
-        if about["batches"]:
+    for name, about in _graphs(cache).items():
+        if about.get("batches"):
+            loaded = session(cache / f"{name}.onnx", threads, spin)
             for n in (1, AT_ONCE):
                 classifiers[f"{name} {n}"] = _pass(loaded, n, about["size_px"])
         else:
-            detectors[name] = _pass(loaded, 1, about["size_px"])
+            detectors |= detector(cache, name, threads, spin, left_out)
     return detectors, classifiers
+
+
+def detector(cache: Path, name: str, threads: int, spin: bool, left_out: dict[str, str]) -> Runs:
+    """A run of one network on one picture, by its name; nothing where its graph is missing."""
+    about = _graphs(cache).get(name, {"missing": "no such graph: python benchmarks/peer_graphs.py CACHE"})
+    if "missing" in about:
+        left_out[name] = about["missing"]
+        return {}
+    return {name: _pass(session(cache / f"{name}.onnx", threads, spin), 1, about["size_px"])}
+
+
+def _graphs(cache: Path) -> dict[str, Any]:
+    """What is known of the graphs, by name."""
+    listing = cache / "graphs.json"
+    found: dict[str, Any] = json.loads(listing.read_text(encoding="utf-8")) if listing.exists() else {}
+    return found
 
 
 def _pass(loaded: ort.InferenceSession, n: int, size_px: int) -> Callable[[], Any]:

@@ -18,8 +18,8 @@
       "details": …                                  whatever else the benchmark tells; null for nothing
     }
 
-A figure is known by benchmark, name and what. `instructions` is what INT8 networks run on: `avx512_vnni`,
-`avx_vnni`, `avx2`, `asimddp`, `asimd`, or null.
+A figure is known by benchmark, name and what. `instructions` is what networks run on:
+`edge.bench.machine.INSTRUCTIONS`, or null.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from edge import __version__
 from edge.bench import machine
 
 ROOT = Path(__file__).resolve().parents[1]
-INSTRUCTIONS = ("avx512_vnni", "avx_vnni", "avx2", "asimddp", "asimd")
 PACKAGES = {
     "numpy": ("numpy",),
     "opencv": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
@@ -120,7 +119,7 @@ class Results:
             "command": self._command,
             "measured": datetime.now(UTC).date().isoformat(),
             **commit(),
-            "machine": machine.describe() | {"instructions": instructions()},
+            "machine": machine.describe(),
             "versions": versions(),
             "figures": self.figures,
             "details": details,
@@ -169,16 +168,6 @@ def commit() -> dict[str, Any]:
         return {"commit": git("rev-parse", "HEAD"), "clean": not git("status", "--porcelain")}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "clean": None}
-
-
-def instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
-    """The best of `INSTRUCTIONS` that this processor has."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    told = {word for line in lines if line.startswith(("flags", "Features")) for word in line.split()}
-    return next((name for name in INSTRUCTIONS if name in told), None)
 
 
 def versions() -> dict[str, str]:

@@ -8,16 +8,19 @@ The JSON of `--json` is one object. Fields may be added to it; those listed here
 
 - `kind` "bench", `format` 1, `version` of the program, `measured` the date, `quick` whether `--quick` was
   given.
-- `machine`: `name`, `cpu`, `architecture`, `cores` it may use, `memory_mb`, `system`, `python`.
+- `machine`: `name`, `cpu`, `architecture`, `instructions` that networks run on (`avx512_vnni`, `avx_vnni`,
+  `avx2`, `asimddp`, `asimd`, or null), `cores` it may use, `memory_mb`, `system`, `python`.
 - `runtime`: `variant` as the records show it ("ort-int8"), `version` of its library, `threads` of one graph
   run, `image_threads` of OpenCV, `opencv`, `numpy`, `profile`, `bundle`, `bundle_sha256`.
-- `line`: a field from camera to finding, records on, each frame new. `width`, `height`, `um_per_px`,
+- `line`: a usual field from camera to finding, records on, each frame new. `width`, `height`, `um_per_px`,
   `fields` measured, `cells_per_field` (mean found), `warm_up_fields` before them and `first_ms` of the first,
   `median_ms` and `p95_ms` of the whole, `stages`: {name: {`median_ms`, `p95_ms`}}, `fields_per_s` by the
   clock, with the records.
+- `lines`: the same for each `field`: "sparse" with about two cells, "usual" with nine, and "crowded" with
+  thirty of a leukemic smear, in clumps, among smudge cells and stain deposit.
 - `video`: the same fields from an MJPEG file, decoding and line overlapped. `fields`, `quality` of the JPEGs,
   `mb_per_field`, `fields_per_s`, `decode_fields_per_s` of decoding alone, `ratio` of the two; medians of
-  `rounds`, taken in turn.
+  `rounds`, taken in turn. `videos`: of the usual and of the crowded fields, each with its `field`.
 - `cells`: time of a field against its number of cells. `um_per_px`, `fields`: [{`cells`, `ms`}],
   `ms_per_cell` and `base_ms` of the line fitted through them, `r2`, and `ms_per_cell_lower`,
   `ms_per_cell_upper` fitted to the emptier and to the fuller half (null where all have as many cells).
@@ -61,7 +64,7 @@ def add_to(commands: command.Commands[command.Parser]) -> None:
     add("--json", metavar="PATH or -", help="write the figures as JSON, to standard output for -")
     add("--plot", type=Path, metavar="PNG", help="draw them (needs matplotlib)")
     add("--frames", type=command.whole(4, 2000), metavar="N",
-        help=f"fields to measure (default {FRAMES}); each takes 6 MB of memory")  # fmt: skip
+        help=f"usual fields to measure (default {FRAMES}); each takes 6 MB of memory")  # fmt: skip
     add("--quick", action="store_true", help=f"{QUICK_FRAMES} fields and fewer rounds: a rough look")
     add("--long", type=command.whole(1), default=0, metavar="N",
         help="screen N fields more in a process of its own, to see whether its memory grows")  # fmt: skip

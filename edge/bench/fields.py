@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,13 +18,15 @@ Tell = Callable[[str], None]
 """Takes what is being done, once for every step of it."""
 
 SIZE_PX = (1920, 1080)
-CELLS = 9
+SPARSE_CELLS, CELLS, CROWDED_CELLS = 2, 9, 30
 UM_PER_PX = 0.1
 JPEG_QUALITY = 90
 
 CROWDED_UM_PER_PX = 0.2
 CROWDED_SPACING_UM = 28.0  # at 0.2 µm per pixel there is room for a hundred
 SLIDE_SEED = 1
+SPARSE, USUAL, CROWDED = "sparse", "usual", "crowded"
+_BLASTS = {"blast": 0.65, "lymphocyte": 0.3, "neutrophil": 0.05}  # small blasts look like lymphocytes
 _SHARP_UM = 0.5  # defocus beyond which quality turns a field down
 
 
@@ -34,6 +36,34 @@ def microscope(cells: float = CELLS) -> Scope:
     return replace(
         scope_of(SLIDE_SEED), field_px=SIZE_PX, um_per_px=UM_PER_PX, leukocytes_per_field=cells / 1.2
     )
+
+
+def leukemic(cells: float = CROWDED_CELLS) -> Scope:
+    """A smear full of blasts at the same scale: clumps, smudge cells, stain deposit and few red cells.
+
+    Numbers are set by eye beside the crowded fields of acute lymphoblastic leukemia of Aria et al. 2021 (doi
+    10.34740/KAGGLE/DSV/2175623), whose clumps are larger still and whose smudge cells are paler.
+    """
+    slide = microscope(cells)
+    return replace(
+        slide,
+        composition=dict.fromkeys(slide.composition, 0.0) | _BLASTS,
+        fields_across=10,
+        fields_down=8,
+        leukocyte_spacing_um=24.0,
+        clumped=0.85,
+        smudges_per_field=3.0,
+        artefacts_per_field=1.5,
+        red_cell_spacing_um=12.5,
+    )
+
+
+KINDS: Mapping[str, Callable[[], Scope]] = {
+    SPARSE: lambda: microscope(SPARSE_CELLS),
+    USUAL: microscope,
+    CROWDED: leukemic,
+}
+"""What is drawn for the line, by the name under which it is reported."""
 
 
 def crowded(cells: float) -> Scope:

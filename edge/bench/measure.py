@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,12 @@ from edge.types import U8
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 PARTS = 5
-"""Measured one after the other: line, video, cells, classifier, process."""
+"""Measured one after the other: lines, videos, cells, classifier, process."""
+FILMED = (fields.USUAL, fields.CROWDED)
+"""The kinds of field that are read from a file too."""
+OTHERS, QUICK_OTHERS = 20, 4
+SCALED = 3
+"""Fields on which the scale is measured."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ class Extent:
 
     Attributes
     ----------
-    quick : a rough look. frames : fields measured.
-    warm_up : fields before them; the scale is measured on the first three, and caches fill.
+    quick : a rough look. frames, others : usual fields measured, and sparse and crowded ones each.
+    warm_up : fields before the usual ones; the scale is measured on the first three, and caches fill.
     densities, crowded : cells in the crowded fields, and fields of each density.
     rounds, batch_rounds, starts : repetitions of the video and the crowded fields, of the classifier's
         batches, and of starting `edge-run`.
@@ -58,6 +63,7 @@ class Extent:
 
     quick: bool
     frames: int
+    others: int
     densities: tuple[int, ...]
     crowded: int
     rounds: int
@@ -66,46 +72,58 @@ class Extent:
     warm_up: int = 8
     long: int = 0
 
-    @property
-    def fields(self) -> int:
-        """How many are drawn."""
-        return self.warm_up + self.frames
+    def warm_up_of(self, kind: str) -> int:
+        """How many of a kind are not measured: of those that come later only what the scale takes."""
+        return self.warm_up if kind == fields.USUAL else SCALED
+
+    def fields_of(self, kind: str) -> int:
+        """How many are drawn of a kind."""
+        return self.warm_up_of(kind) + (self.frames if kind == fields.USUAL else self.others)
 
     @classmethod
     def full(cls, frames: int | None = None) -> Extent:
-        return cls(False, frames or FRAMES, (2, 12, 25, 50, 75, 95), 4, 5, 25, 3)
+        return cls(
+            False, frames or FRAMES, min(frames or OTHERS, OTHERS), (2, 12, 25, 50, 75, 95), 4, 5, 25, 3
+        )
 
     @classmethod
     def short(cls, frames: int | None = None) -> Extent:
-        return cls(True, frames or QUICK_FRAMES, (4, 50, 95), 2, 2, 5, 1)
+        n = frames or QUICK_FRAMES
+        return cls(True, n, min(n, QUICK_OTHERS), (4, 50, 95), 2, 2, 5, 1)
 
     @property
     def steps(self) -> int:
         """How often `measure` tells."""
         long = self.long // process.EVERY + bool(self.long)
-        return self.fields + len(self.densities) * self.crowded + PARTS + long
+        return sum(map(self.fields_of, fields.KINDS)) + len(self.densities) * self.crowded + PARTS + long
 
 
 def measure(rigged: Rig, extent: Extent, tell: Tell) -> dict[str, Any]:
     """Everything that `edge-device bench` reports; `edge.bench` documents the fields."""
     with tempfile.TemporaryDirectory(prefix="leukoscope-bench-") as name:
-        video, records = Path(name) / "fields.mjpeg", Path(name) / "records.db"
-        drawing = fields.draw(fields.microscope(), extent.fields)
-        drawn = fields.watched(drawing, tell, f"drawing {extent.fields} fields")
-        fields.write_mjpeg(drawn, video)
+        folder, records = Path(name), Path(name) / "records.db"
         watch = machine.Watch()
-        passed = through(rigged, fields.DrawnFields(drawn), records)
-        drawn.clear()
-        crops = np.concatenate([p.crops for p in passed])
+        kinds = sorted(fields.KINDS, key=lambda kind: kind != fields.USUAL)  # `first_ms` is told of these
+        passed = {kind: sample(rigged, kind, extent, folder, tell) for kind in kinds}
+        watch.sample()
+        crops = np.concatenate([p.crops for p in passed[fields.USUAL]])
         parts: dict[str, Callable[[], Any]] = {
-            "line": lambda: line(passed, extent.warm_up),
-            "video": lambda: film(rigged, video, records, extent),
+            "lines": lambda: [
+                {"field": kind} | line(passed[kind], extent.warm_up_of(kind)) for kind in fields.KINDS
+            ],
+            "videos": lambda: [
+                {"field": kind}
+                | film(rigged, _video(folder, kind), records, extent.warm_up_of(kind), extent.rounds)
+                for kind in FILMED
+            ],
             "cells": lambda: crowds(rigged, extent, tell),
             "classifier": lambda: batches(rigged.engine.classifier, crops, extent.batch_rounds),
-            "process": lambda: process.screening(video, rigged.options, records, extent.starts),
+            "process": lambda: process.screening(
+                _video(folder, fields.USUAL), rigged.options, records, extent.starts
+            ),
         }
         if extent.long:
-            store = Path(name) / "long.db"
+            store = folder / "long.db"
             parts["long_run"] = lambda: process.long_run(
                 rigged.options, store, extent.long, extent.starts, tell
             )
@@ -116,18 +134,41 @@ def measure(rigged: Rig, extent: Extent, tell: Tell) -> dict[str, Any]:
             tell(f"measuring: {part.replace('_', ' ')}")
             figures[part] = of()
             watch.sample()
-        return figures | {"conditions": watch.summary()}
+        usual = {"line": _usual(figures["lines"]), "video": _usual(figures["videos"])}
+        return figures | usual | {"conditions": watch.summary()}
 
 
-def through(rigged: Rig, camera: Camera, records: Path) -> list[Passed]:
-    """Everything the camera gives, through the line with records on, as one slide."""
+def _usual(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The row of the usual fields, without their name."""
+    (row,) = (row for row in rows if row["field"] == fields.USUAL)
+    return {name: value for name, value in row.items() if name != "field"}
+
+
+def _video(folder: Path, kind: str) -> Path:
+    return folder / f"{kind}.mjpeg"
+
+
+def sample(rigged: Rig, kind: str, extent: Extent, folder: Path, tell: Tell) -> list[Passed]:
+    """Fields of a kind through the line, drawn before; those to be read from a file are written there."""
+    n = extent.fields_of(kind)
+    pixels = fields.watched(fields.draw(fields.KINDS[kind](), n), tell, f"drawing {n} {kind} fields")
+    if kind in FILMED:
+        fields.write_mjpeg(pixels, _video(folder, kind))
+    return through(rigged, fields.DrawnFields(pixels), folder / "records.db")
+
+
+def through(rigged: Rig, camera: Camera, records: Path, asked: float | str = "auto") -> list[Passed]:
+    """Everything the camera gives, through the line with records on, as one slide.
+
+    `asked` is the scale given, µm per pixel, or 'auto' to measure it.
+    """
     with Store(records) as store:
         screening = Screening(
             camera=camera,
             bundle=rigged.engine.bundle,
             classifier=rigged.engine.classifier,
             find=rigged.engine.find,
-            scales=Scales(asked="auto", nominal=fields.UM_PER_PX, camera=camera),
+            scales=Scales(asked=asked, nominal=fields.UM_PER_PX, camera=camera),
             store=store,
             profile=rigged.engine.profile.name,
             options=ScreeningOptions(),
@@ -139,7 +180,6 @@ def line(passed: Sequence[Passed], warm_up: int) -> dict[str, Any]:
     """Figures of the line; fields that quality turned down are left out, for they cost less."""
     settled = passed[warm_up:]
     measured = [p for p in settled if not p.rejected] or list(settled)
-    stages = {name: spread([p.ms[name] for p in measured]) for name in measured[0].ms}
     return {
         "width": fields.SIZE_PX[0],
         "height": fields.SIZE_PX[1],
@@ -148,29 +188,36 @@ def line(passed: Sequence[Passed], warm_up: int) -> dict[str, Any]:
         "cells_per_field": round(float(np.mean([len(p.crops) for p in measured])), 1),
         "warm_up_fields": warm_up,
         "first_ms": round(passed[0].ms["total"], 3),
-        **stages.pop("total"),
-        "stages": stages,
+        **staged([p.ms for p in measured]),
         "fields_per_s": per_s([p.done_s for p in passed[warm_up - 1 :]]),
     }
 
 
-def film(rigged: Rig, video: Path, records: Path, extent: Extent) -> dict[str, Any]:
+def staged(ms: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Median and 95th percentile of the whole of some readings, and in `stages` of each stage."""
+    stages = {name: spread([each[name] for each in ms]) for name in ms[0]}
+    return {**stages.pop("total"), "stages": stages}
+
+
+def film(
+    rigged: Rig, video: Path, records: Path, warm_up: int, rounds: int, asked: float | str = "auto"
+) -> dict[str, Any]:
     """The fields from a file, and decoding alone, in turn; both after the warm-up."""
     alone, whole = [], []
-    for _ in range(extent.rounds):
+    for _ in range(rounds):
         camera, moments = FileCamera(str(video)), []
         camera.open()
         while camera.read() is not None:
             moments.append(time.monotonic())
         camera.close()
-        alone.append(per_s(moments[extent.warm_up - 1 :]))
-        passed = through(rigged, FileCamera(str(video)), records)
-        whole.append(per_s([p.done_s for p in passed[extent.warm_up - 1 :]]))
+        alone.append(per_s(moments[warm_up - 1 :]))
+        passed = through(rigged, FileCamera(str(video)), records, asked)
+        whole.append(per_s([p.done_s for p in passed[warm_up - 1 :]]))
     return {
-        "fields": len(moments) - extent.warm_up,
+        "fields": len(moments) - warm_up,
         "quality": fields.JPEG_QUALITY,
         "mb_per_field": round(video.stat().st_size / len(moments) / 1e6, 2),
-        "rounds": extent.rounds,
+        "rounds": rounds,
         "fields_per_s": round(float(np.median(whole)), 1),
         "decode_fields_per_s": round(float(np.median(alone)), 1),
         "ratio": round(float(np.median(np.divide(whole, alone))), 3),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,14 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
 
     figure = Figure(figsize=(12, 4.2), layout="constrained")
     stack, crowd, batch = figure.subplots(1, 3)
-    _stages(stack, figures["line"])
+    _stages(stack, figures["lines"])
     _crowd(crowd, figures["cells"])
     _batches(batch, figures["classifier"])
     machine, runtime = figures["machine"], figures["runtime"]
+    told = [f"{machine['cores']} cores", machine["instructions"]]
     figure.suptitle(
-        f"{machine['name']}, {machine['cores']} cores: {runtime['variant']}, {runtime['threads']} threads",
+        f"{machine['name']}, {', '.join(filter(None, told))}: "
+        f"{runtime['variant']}, {runtime['threads']} threads",
         fontsize=11,
     )
     try:
@@ -34,17 +36,24 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
         raise LeukoscopeError(f"--plot {path}: cannot be written ({error}); give a .png file") from None
 
 
-def _stages(axes: Any, line: Mapping[str, Any]) -> None:
-    left = 0.0
-    for name, row in line["stages"].items():
-        axes.barh([0], row["median_ms"], left=left, height=0.5, label=f"{name} {row['median_ms']:.1f}")
-        left += row["median_ms"]
-    axes.plot([line["p95_ms"]] * 2, [-0.25, 0.25], color="black")
-    axes.text(line["p95_ms"], 0.3, "95%", ha="center")
+def _stages(axes: Any, lines: Sequence[Mapping[str, Any]]) -> None:
+    rows = np.arange(len(lines))
+    left = np.zeros(len(lines))
+    for name in lines[0]["stages"]:
+        ms = np.array([line["stages"][name]["median_ms"] for line in lines])
+        axes.barh(rows, ms, left=left, height=0.5, label=name)
+        left += ms
+    for row, line in enumerate(lines):
+        axes.plot([line["p95_ms"]] * 2, [row - 0.25, row + 0.25], color="black")
+        axes.text(line["p95_ms"], row + 0.28, "95%", ha="center", fontsize=8)
+    told = [f"{line['field']}\n{line['cells_per_field']} cells\n{line['median_ms']:.1f} ms" for line in lines]
+    axes.set_yticks(rows, told)
     axes.set(
-        title=f"a field with {line['cells_per_field']} cells: {line['median_ms']:.1f} ms (median)",
-        xlabel="ms", yticks=[], xlim=(0, 1.1 * max(line["p95_ms"], left)), ylim=(-1.6, 0.6),
-    )  # fmt: skip
+        title="a field, by stage (medians)",
+        xlabel="ms",
+        xlim=(0, 1.1 * max(left.max(), *(line["p95_ms"] for line in lines))),
+        ylim=(-2.4, len(lines) - 0.4),
+    )
     axes.legend(loc="lower center", ncols=2, frameon=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _WIDTH = 80
@@ -20,11 +20,14 @@ def table(figures: Mapping[str, Any]) -> str:
 def _machine(figures: Mapping[str, Any]) -> list[str]:
     machine, runtime = figures["machine"], figures["runtime"]
     memory = f", {machine['memory_mb'] / 1024:.0f} GB" if machine["memory_mb"] else ""
+    # what an engine runs on is not the processor
+    instructions = machine["instructions"] if runtime["variant"].startswith("ort-") else None
     return [
         f"{machine['name']}",
         f"{machine['architecture']}, {machine['cores']} cores{memory}, Python {machine['python']}, "
         f"leukoscope {figures['version']}",
-        f"{runtime['variant']} ({runtime['version']}), {runtime['threads']} threads; "
+        f"{runtime['variant']}{f' on {instructions}' if instructions else ''}, {runtime['threads']} threads "
+        f"({runtime['version']})",
         f"OpenCV {runtime['opencv']}, {runtime['image_threads']} threads",
         f"profile {runtime['profile']}, bundle {runtime['bundle']}",
         "",
@@ -32,24 +35,29 @@ def _machine(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _line(figures: Mapping[str, Any]) -> list[str]:
-    line = figures["line"]
-    rows = [*line["stages"].items(), ("the whole line", line)]
+    line, lines = figures["line"], figures["lines"]
+    heads = [f"{each['field']}, {each['cells_per_field']} cells" for each in lines]
     return [
-        f"{line['fields']} fields of {line['width']} × {line['height']} "
-        f"with {line['cells_per_field']} cells, records on",
-        f"  {'':<16}{'median':>10}{'95%':>10}",
-        *(f"  {name:<16}{row['median_ms']:>7.2f} ms{row['p95_ms']:>7.2f} ms" for name, row in rows),
-        f"  {line['fields_per_s']:.1f} fields/s; the first took {line['first_ms']:.0f} ms "
-        f"(warm-up of {line['warm_up_fields']} left out)",
+        f"fields of {line['width']} × {line['height']}, records on; ms, median and 95%",
+        f"  {'':<18}" + "".join(f"{head:>20}" for head in heads),
+        *(_row(name, [each["stages"][name] for each in lines]) for name in line["stages"]),
+        _row("the whole line", lines),
+        f"  {'fields/s':<18}" + "".join(f"{each['fields_per_s']:>20.1f}" for each in lines),
+        f"  {'fields':<18}" + "".join(f"{each['fields']:>20}" for each in lines),
+        f"  the first took {line['first_ms']:.0f} ms (warm-up of {line['warm_up_fields']} left out)",
         "",
     ]
 
 
+def _row(name: str, figures: Sequence[Mapping[str, Any]]) -> str:
+    return f"  {name:<18}" + "".join(f"{each['median_ms']:>12.2f}{each['p95_ms']:>8.2f}" for each in figures)
+
+
 def _video(figures: Mapping[str, Any]) -> list[str]:
-    video = figures["video"]
     return [
-        f"{'MJPEG file':<18}{video['fields_per_s']:.1f} fields/s, {video['ratio']:.0%} of decoding alone "
-        f"({video['decode_fields_per_s']:.1f})"
+        f"{'MJPEG, ' + video['field']:<18}{video['fields_per_s']:.1f} fields/s, {video['ratio']:.0%} of "
+        f"decoding alone ({video['decode_fields_per_s']:.1f})"
+        for video in figures["videos"]
     ]
 
 

@@ -135,6 +135,19 @@ class Golden:
                 ]
         return wrong
 
+    def change(self, classifier: Classifier) -> tuple[float, float] | tuple[None, None]:
+        """Largest and mean change of a probability against FP32, over the crops that the bundle brings.
+
+        None where whoever finds the cells says what they are, and no crops are classified.
+        """
+        member = self._manifest.graphs["ort-fp32"]
+        known = [case for case in self.cases if member in case.probabilities]
+        if not known or self._given(0) is not None:
+            return None, None
+        said = classifier.probabilities(np.concatenate([case.crops for case in known]))
+        apart = np.abs(said - np.concatenate([case.probabilities[member] for case in known]))
+        return float(apart.max()), float(apart.mean())
+
     def answers(self, classifier: Classifier) -> list[F32]:
         """(n, C) for each case: what is said of its n cells as this machine cut or found them."""
         return [

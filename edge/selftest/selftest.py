@@ -8,31 +8,25 @@ work is done once for each bundle, machine, and version of what computes.
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from time import perf_counter, process_time
-from typing import Any
 
 import cv2
-import numpy as np
 
 from edge import __version__
 from edge.bundle.bundle import Bundle, BundleError
 from edge.bundle.manifest import VARIANTS
 from edge.cells.classify import Classifier
-from edge.files import atomic, strictjson
-from edge.files.kernel import value
-from edge.machine.profile import RuntimeSettings, device_model
+from edge.machine.processor import called, instructions
+from edge.machine.profile import RuntimeSettings
 from edge.runtimes import KINDS, GraphError, Tell, why_not
 from edge.selftest.golden import Golden
+from edge.selftest.outcome import Outcome, Trial, keep, kept
+from edge.selftest.speed import Speed, measured
 from edge.types import LeukoscopeError
-
-FILE = "selftest.json"
 
 PRECISIONS = ("int8", "fp16", "fp32")
 """In the order in which they are tried: the fastest first."""
@@ -40,30 +34,9 @@ PRECISIONS = ("int8", "fp16", "fp32")
 _FASTER = 1.05
 """Times as fast as FP32 that a precision must be: below it, noise decides, and FP32 is the exact one."""
 
-_TIMED_CELLS = 8  # in one run: a field of a good smear
-_TIMED_RUNS = 7
-_KEPT = 20  # outcomes in the file
-
 
 class SelftestError(LeukoscopeError):
     """Not even FP32 finds the golden cases again on this machine: no model runs."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of the self-test.
-
-    Attributes
-    ----------
-    variant : what to run. version : of the library it was tested with.
-    note : what failed before it, empty where nothing did.
-    speed : cells a second against FP32 of the same runtime; 1 for FP32 itself.
-    """
-
-    variant: str
-    version: str
-    note: str
-    speed: float
 
 
 def choose(bundle: Bundle, settings: RuntimeSettings, *, folder: Path | None, tell: Tell) -> Classifier:
@@ -88,17 +61,17 @@ def choose(bundle: Bundle, settings: RuntimeSettings, *, folder: Path | None, te
         cache = folder / "engines" if folder is not None else None
         return Classifier(bundle, variant=variant, threads=settings.threads, cache=cache, tell=tell)
 
-    if (kept := _kept(folder, key)) is not None:
+    if (before := kept(folder, key)) is not None:
         with suppress(BundleError, GraphError):
-            classifier = opened(kept.variant)
-            if classifier.version == kept.version:
-                if kept.note:
-                    tell(kept.note)
-                classifier.note = kept.note or None
+            classifier = opened(before.variant)
+            if classifier.version == before.version:
+                if before.note:
+                    tell(before.note)
+                classifier.note = before.note or None
                 return classifier
             classifier.close()
     classifier, outcome = _chosen(bundle, variants, opened, tell)
-    _keep(folder, key, outcome)
+    keep(folder, key, outcome)
     return classifier
 
 
@@ -110,7 +83,7 @@ def last(bundle: Bundle, settings: RuntimeSettings, *, folder: Path) -> Outcome 
     GraphError : the runtime asked for does not work here.
     """
     _, key = _plan(bundle, settings)
-    return _kept(folder, key)
+    return kept(folder, key)
 
 
 def _plan(bundle: Bundle, settings: RuntimeSettings) -> tuple[list[str], str]:
@@ -136,7 +109,7 @@ def _kinds(runtime: str) -> tuple[str, ...]:
 def _chosen(
     bundle: Bundle, variants: list[str], opened: Callable[[str], Classifier], tell: Tell
 ) -> tuple[Classifier, Outcome]:
-    """The first of the candidates that passes, and what was found on the way."""
+    """The first of the candidates that passes and is fast enough, and what was found on the way."""
     try:
         golden = Golden(bundle)
         reasons = golden.unlike()
@@ -145,16 +118,23 @@ def _chosen(
     if reasons:
         raise _failed(bundle, reasons[0])
     wrong: list[str] = []
+    trials: dict[str, Trial] = {}
     for variant in variants:
         classifier, reasons = tried(variant, golden, opened)
         if classifier is None:
-            wrong.append(f"{variant} does not pass its self-test on this machine ({reasons[0]}): not used")
+            why = f"does not pass its self-test on this machine ({reasons[0]})"
+            trials[variant] = Trial(variant, why=why)
+            wrong.append(f"{variant} {why}: not used")
             tell(wrong[-1])
             continue
-        speed = _speed(bundle, classifier, opened)
+        speed, compared = _against_fp32(classifier, golden, opened)
+        trials |= {trial.variant: trial for trial in compared if trial.variant not in trials}
         if speed >= _FASTER or variant.endswith("-fp32"):
+            trials[variant] = replace(trials.get(variant) or _trial(classifier, golden), why="")
             classifier.note = "; ".join(wrong) or None
-            return classifier, Outcome(variant, classifier.version, "; ".join(wrong), speed)
+            return classifier, Outcome(
+                variant, classifier.version, "; ".join(wrong), speed, instructions(), tuple(trials.values())
+            )
         tell(f"{variant} is {speed:.2f} times as fast as FP32 on this machine: not used")
         classifier.close()
     raise _failed(bundle, wrong[-1] if wrong else "has no graph that this machine could run")
@@ -193,79 +173,48 @@ def candidates(bundle: Bundle, kinds: tuple[str, ...], precision: str = "auto") 
     return [v for v in ordered if v in VARIANTS and v in bundle.manifest.usable]
 
 
-def _speed(bundle: Bundle, classifier: Classifier, opened: Callable[[str], Classifier]) -> float:
-    """How many times as fast it is as FP32 on the same runtime, the two taking turns.
+def _against_fp32(
+    classifier: Classifier, golden: Golden, opened: Callable[[str], Classifier]
+) -> tuple[float, list[Trial]]:
+    """How many times as fast as FP32 on the same runtime it is, and what was measured of the two.
 
-    By the processor's time where that computes: on a busy machine the clock tells of others, and what came of
-    it is kept.
+    Raises
+    ------
+    GraphError : it cannot run what is timed.
     """
-    kind = classifier.runtime.split("-")[0]
-    plain, now = f"{kind}-fp32", process_time if kind == "ort" else perf_counter
-    if classifier.runtime == plain or plain not in bundle.manifest.graphs:
-        return 1.0
+    plain = f"{classifier.runtime.split('-')[0]}-fp32"
+    if classifier.runtime == plain:
+        return 1.0, []
     try:
         reference = opened(plain)
-    except (BundleError, GraphError):
-        return 1e6  # there is no FP32 to be slower than
-    size = bundle.manifest.size_px
-    crops = np.random.default_rng(0).integers(0, 256, (_TIMED_CELLS, size, size, 3), np.uint8)
-    times: dict[Classifier, list[float]] = {classifier: [], reference: []}
+    except (BundleError, GraphError):  # there is no FP32 to be slower than
+        return 1e6, []
     try:
-        for _ in range(_TIMED_RUNS):
-            for each, taken in times.items():
-                started = now()
-                each.probabilities(crops)
-                taken.append(now() - started)
-    except GraphError:
-        if len(times[classifier]) == len(times[reference]):  # it is the classifier's turn, the first
-            raise
-        return 1e6
+        own, other = measured((classifier, reference))
+        if isinstance(own, GraphError):
+            raise own
+        if isinstance(other, GraphError):
+            return 1e6, [_trial(classifier, golden, own)]
+        times = own.against(other)
+        is_faster = f"{classifier.runtime} is {times:.2f} times as fast"
+        return times, [
+            _trial(classifier, golden, own, f"{times:.2f} times as fast as FP32"),
+            _trial(reference, golden, other, is_faster),
+        ]
     finally:
         reference.close()
-    return min(times[reference]) / min(times[classifier])
+
+
+def _trial(classifier: Classifier, golden: Golden, speed: Speed | None = None, why: str = "") -> Trial:
+    few_ms, many_ms = (speed.few_ms, speed.many_ms) if speed is not None else (None, None)
+    largest, mean = golden.change(classifier)
+    return Trial(classifier.runtime, few_ms, many_ms, largest, mean, why)
 
 
 def _key(bundle: Bundle, tried: str, threads: int) -> str:
     """Everything but the runtimes' versions that the outcome depends on."""
     parts = (
         bundle.sha256, tried, f"{threads} threads", f"leukoscope {__version__}",
-        f"opencv {cv2.__version__}", platform.machine(), _processor(),
+        f"opencv {cv2.__version__}", platform.machine(), called(), instructions(),
     )  # fmt: skip
     return ", ".join(parts)
-
-
-def _processor() -> str:
-    """What the processor or the board is called."""
-    return value(Path("/proc/cpuinfo"), "model name") or device_model() or platform.processor()
-
-
-def _all_kept(folder: Path | None) -> dict[str, Any]:
-    """What the file holds; nothing where there is none, or it is damaged."""
-    if folder is None:
-        return {}
-    with suppress(OSError, ValueError):
-        return strictjson.read((folder / FILE).read_bytes()).values
-    return {}
-
-
-def _kept(folder: Path | None, key: str) -> Outcome | None:
-    with suppress(ValueError):
-        table = strictjson.Table(_all_kept(folder).get(key))
-        return Outcome(
-            table.text("variant"), table.text("version"), table.text("note", empty=True, longest=2000),
-            table.number("speed", 0, 1e6),
-        )  # fmt: skip
-    return None
-
-
-def _keep(folder: Path | None, key: str, outcome: Outcome) -> None:
-    """Write the outcome down; a screening does not wait for a disk that is full or read-only."""
-    if folder is None:
-        return
-    others = {k: v for k, v in _all_kept(folder).items() if k != key}
-    newest = dict(list(others.items())[1 - _KEPT :])
-    tested = datetime.now(UTC).isoformat(timespec="seconds")
-    newest[key] = {**asdict(outcome), "tested": tested}
-    with suppress(OSError), atomic.as_owner(folder):
-        atomic.make_folder(folder)
-        atomic.write(folder / FILE, (json.dumps(newest, indent=1) + "\n").encode())

@@ -123,6 +123,7 @@ def test_help_says_what_it_measures_and_how_to_run_it(
         ("flatfield", ["--limit", "1"]),
         ("segmentation", ["--data", "DATA", "--only", "bccd, vignetted"]),
         ("demo", ["--frames", "2", "--seeds", "0-0"]),
+        ("line", ["--data", "DATA", "--rounds", "1", "--limit", "3"]),
         ("why", ["--data", "DATA", "--limit", "1"]),
         ("review", ["--cells", "40", "--rounds", "2", "--size", "80x24"]),
         ("report", ["--fields", "2", "--rounds", "1"]),

@@ -10,7 +10,7 @@ import pytest
 
 from edge.bundle import bundle
 from edge.machine.profile import data_folder, load_profile
-from edge.selftest import selftest
+from edge.selftest import outcome, selftest
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def _outcome(made_once: Callable[..., Path]) -> Path:
 
     def make(folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(selftest, "_speed", lambda *_: 2.0)
+            patch.setattr(selftest, "_against_fp32", lambda *_: (2.0, []))
             selftest.choose(bundle.load(), load_profile().runtime, folder=folder, tell=print).close()
 
-    return made_once("selftest", make) / selftest.FILE
+    return made_once("selftest", make) / outcome.FILE
 
 
 @pytest.fixture

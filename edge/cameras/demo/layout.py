@@ -13,6 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.cameras.demo.clumps import CONTACT_UM, clump
 from edge.cameras.demo.cytology import KINDS, LEUKOCYTES
 from edge.cameras.demo.scope import Scope
 from edge.types import F64
@@ -22,7 +23,6 @@ TOUCHING_SHARE = 0.05
 DEAL = 20  # the number of leukocytes is a multiple of this, so that 5% steps come out exactly
 BLOCK_UM = 192.0
 STACK_SQUARE_UM = 60.0
-CONTACT_UM = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +141,9 @@ def lay_out(scope: Scope) -> Layout:
     diameters = _diameters(rng, names.tolist())
     solid = np.isin(names, LEUKOCYTES)
     _bring_together(rng, scope.leukocyte_spacing_um, centres, diameters / 2, solid)
+    if scope.clumped:
+        own = np.random.default_rng([scope.seed, 10])  # all else stays as it is without clumps
+        clump(own, scope.clumped, centres, diameters / 2, solid, scope.slide_um)
     touching = _contacts(centres, diameters / 2, solid)
     platelets = _platelets(rng, scope, centres, diameters / 2)
     platelet_names = ["platelet"] * len(platelets)

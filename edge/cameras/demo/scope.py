@@ -25,6 +25,8 @@ class Scope:
     fields_across, fields_down : how many fields the smear is wide and high.
     composition : leukocyte class -> share of the leukocytes, summing to 1.
     leukocyte_spacing_um : between the sites of nucleated cells, which bounds how many there can be.
+    clumped : share of the leukocytes that lie in a clump against the one before them where that is near, as
+        on a leukemic smear; others do where they would lie over a cell. 0 leaves all but a few pairs apart.
     leukocytes_per_field, platelets_per_field, erythroblasts_per_field, smudges_per_field,
     artefacts_per_field : mean numbers.
     red_cell_um, red_cell_spread : mean diameter, and its coefficient of variation.
@@ -60,6 +62,7 @@ class Scope:
     fields_across: int = 20
     fields_down: int = 16
     leukocyte_spacing_um: float = 40.0  # no two of the largest touch by chance, whatever the jitter
+    clumped: float = 0.0
 
     @property
     def field_um(self) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +23,8 @@ from edge.cameras.files.camera import FileCamera
 from edge.types import U8, LeukoscopeError
 
 TINY = measure.Extent(
-    quick=True, frames=4, warm_up=3, densities=(2, 60), crowded=1, rounds=1, batch_rounds=1, starts=1,
-    long=process.EVERY,
+    quick=True, frames=4, others=3, warm_up=3, densities=(2, 60), crowded=1, rounds=1, batch_rounds=1,
+    starts=1, long=process.EVERY,
 )  # fmt: skip
 
 
@@ -72,6 +73,19 @@ def test_the_line_was_measured_on_full_fields(figures: dict[str, Any]) -> None:
     assert line["median_ms"] <= line["p95_ms"]
 
 
+def test_the_line_was_measured_on_fields_of_few_and_of_many_cells(figures: dict[str, Any]) -> None:
+    assert [line["field"] for line in figures["lines"]] == ["sparse", "usual", "crowded"]
+    sparse, usual, crowded = ({**line} for line in figures["lines"])
+    assert usual.pop("field") == "usual"
+    assert usual == figures["line"]
+    assert sparse["cells_per_field"] < 5
+    assert 20 < crowded["cells_per_field"] < 40
+    assert sparse["fields"] == crowded["fields"] == TINY.others
+    first, second = figures["videos"]
+    assert first == {"field": "usual", **figures["video"]}
+    assert (second["field"], second["fields"]) == ("crowded", TINY.others)
+
+
 def test_the_other_parts_say_what_they_measured(figures: dict[str, Any]) -> None:
     cells = [field["cells"] for field in figures["cells"]["fields"]]
     assert cells[0] < 8
@@ -79,7 +93,7 @@ def test_the_other_parts_say_what_they_measured(figures: dict[str, Any]) -> None
     assert figures["video"]["fields"] == TINY.frames
     assert figures["video"]["decode_fields_per_s"] > figures["video"]["fields_per_s"] > 0
     assert [row["batch"] for row in figures["classifier"]] == list(measure.BATCHES)
-    assert figures["process"]["frames"] == TINY.fields
+    assert figures["process"]["frames"] == TINY.fields_of("usual")
     assert 50 < figures["process"]["resident_mb"] <= figures["process"]["peak_mb"] < 400
     assert figures["process"]["first_reading_s"] > 0.1
 
@@ -117,8 +131,43 @@ def test_the_table_fits_the_terminal(figures: dict[str, Any]) -> None:
     assert re.search(r"^long run +\d+ MB at most, too short for growth \(50 fields\)$", drawn, re.MULTILINE)
     grown = table.table(figures | {"long_run": figures["long_run"] | {"growth_after_500": 0.012}})
     assert "MB at most, +1.2% after 500 fields (50 fields)" in grown
+    assert re.search(r"sparse, \S+ cells +usual, \S+ cells +crowded, \S+ cells$", drawn, re.MULTILINE)
+    assert {"MJPEG, usual", "MJPEG, crowded"} <= {line[:18].strip() for line in drawn.splitlines()}
     silent = figures | {"conditions": figures["conditions"] | {"cpu_c": None, "clock_mhz": None}}
     assert table.table(silent).count("not told by this system") == 2
+
+
+def test_the_page_of_figures_takes_what_this_and_earlier_programs_wrote(figures: dict[str, Any]) -> None:
+    page = runpy.run_path(str(Path(__file__).resolve().parents[3] / "docs" / "figures.py"))
+    told = {(row["what"], row["name"]): row for row in page["_bench"](figures)["figures"]}
+    before = {name: value for name, value in figures.items() if name not in ("lines", "videos")}
+    rows = {(row["what"], row["name"]): row for row in page["_bench"](before)["figures"]}
+    assert rows.items() <= told.items()
+    assert {what for what, _ in told.keys() - rows.keys()} == {
+        *(
+            f"a {line['field']} 1080p field with {line['cells_per_field']:.0f} cells, records on"
+            for line in figures["lines"]
+            if line["field"] != "usual"
+        ),
+        "MJPEG file of crowded fields to reading",
+    }
+    assert list(page["_table"](figures))[-1].count(figures["machine"]["instructions"] or "") >= 1
+
+
+@pytest.mark.parametrize(
+    ("variant", "instructions", "said"),
+    [
+        ("ort-int8", "avx512_vnni", "ort-int8 on avx512_vnni, "),
+        ("ort-fp32", None, "ort-fp32, "),
+        ("trt-fp16", "asimddp", "trt-fp16, "),  # which runs on no processor
+    ],
+)
+def test_the_table_says_what_the_networks_ran_on(
+    figures: dict[str, Any], variant: str, instructions: str | None, said: str
+) -> None:
+    runtime, machine = figures["runtime"], figures["machine"]
+    told = {"runtime": runtime | {"variant": variant}, "machine": machine | {"instructions": instructions}}
+    assert table.table(figures | told).splitlines()[2].startswith(said)
 
 
 def test_the_picture_is_drawn(figures: dict[str, Any], tmp_path: Path) -> None:
@@ -210,6 +259,17 @@ def test_a_crowded_slide_has_room_for_as_many_cells_as_asked_for() -> None:
         leukocytes = sum(n for name, n in truth["composition"].items() if name in LEUKOCYTES)
         assert truth["field_px"] == [1920, 1080]
         assert leukocytes / 12 == pytest.approx(cells, rel=0.05)
+
+
+def test_a_leukemic_slide_is_full_of_clumps_and_smudge_cells() -> None:
+    truth = SimulatedCamera(1, scope=fields.leukemic()).truth()
+    leukocytes = [cell for cell in truth["cells"] if cell["class"] in LEUKOCYTES]
+    slide = fields.leukemic()
+    assert truth["um_per_px"] == fields.UM_PER_PX
+    assert len(leukocytes) / slide.fields == pytest.approx(slide.leukocytes_per_field, rel=0.02)
+    assert truth["composition"]["smudge-cell"] / slide.fields == 3
+    assert truth["blast_fraction"] == pytest.approx(0.65, abs=0.01)
+    assert sum(cell["touching"] is not None for cell in leukocytes) > 0.8 * len(leukocytes)
 
 
 def test_a_video_of_fields_is_read_again_field_by_field(tmp_path: Path) -> None:

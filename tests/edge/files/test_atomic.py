@@ -16,7 +16,7 @@ from edge.bundle import installed
 from edge.bundle.installed import Installation
 from edge.files import atomic, cachefile
 from edge.optics.calibrations import FILE, Calibration, CalibrationError, CalibrationStore
-from edge.selftest import selftest
+from edge.selftest import outcome
 from edge.update import UpdateError
 
 
@@ -88,18 +88,18 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 CALIBRATION = Calibration("camera", 640, 480, 0.1, None, "2026-11-01T00:00:00+00:00", "given")
-OUTCOME = selftest.Outcome("ort-fp32", "1", "", 1.0)
+OUTCOME = outcome.Outcome("ort-fp32", "1", "", 1.0)
 
 
 @only_root
 def test_what_root_writes_in_the_folder_of_a_user_is_the_users(home: Path) -> None:
     who = os.geteuid(), os.getegid(), os.getgroups()
     CalibrationStore(home / FILE).save(CALIBRATION)
-    selftest._keep(home, "key", OUTCOME)
+    outcome.keep(home, "key", OUTCOME)
     cachefile.write(home / "engines/a.engine", {}, b"engine")
     update._switch(Installation("a" * 64))
     made = [path for path in home.rglob("*")]
-    names = {"engines", "a.engine", "bundles", "current.json", FILE, selftest.FILE}
+    names = {"engines", "a.engine", "bundles", "current.json", FILE, outcome.FILE}
     assert {path.name for path in made} == names
     assert {(path.stat().st_uid, path.stat().st_gid) for path in made} == {(USER, GROUP)}
     assert (os.geteuid(), os.getegid(), os.getgroups()) == who

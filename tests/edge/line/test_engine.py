@@ -20,7 +20,7 @@ from edge.cells.segment import segment
 from edge.line.engine import open_engine
 from edge.machine.profile import data_folder, load_profile
 from edge.runtimes import GraphError
-from edge.selftest import selftest
+from edge.selftest import outcome, selftest
 
 Profile = Callable[..., Path]
 
@@ -28,7 +28,7 @@ Profile = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """INT8 is always faster, and OpenCV has its threads back afterwards."""
-    monkeypatch.setattr(selftest, "_speed", lambda *_: 2.0)
+    monkeypatch.setattr(selftest, "_against_fp32", lambda *_: (2.0, []))
     before = cv2.getNumThreads()
     yield
     cv2.setNumThreads(before)
@@ -50,7 +50,7 @@ def profile(tmp_path: Path) -> Profile:
 
 def _kept() -> list[dict[str, Any]]:
     """The outcomes of the self-tests that were made."""
-    return list(json.loads((data_folder() / selftest.FILE).read_text()).values())
+    return list(json.loads((data_folder() / outcome.FILE).read_text()).values())
 
 
 @pytest.mark.parametrize(("precision", "variant"), [("fp32", "ort-fp32"), ("auto", "ort-int8")])

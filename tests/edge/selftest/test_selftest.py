@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
@@ -14,9 +15,10 @@ from edge import runtimes
 from edge.bundle import bundle
 from edge.bundle.bundle import Bundle
 from edge.cells.classify import Classifier
+from edge.machine.processor import instructions
 from edge.machine.profile import RuntimeSettings
 from edge.runtimes import GraphError
-from edge.selftest import selftest
+from edge.selftest import outcome, selftest
 from edge.selftest.golden import Golden
 from edge.selftest.selftest import SelftestError, choose
 from tests.conftest import golden as cases
@@ -34,7 +36,7 @@ def lines() -> list[str]:
 @pytest.fixture
 def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Says how many times as fast as FP32 everything is."""
-    return lambda speed: monkeypatch.setattr(selftest, "_speed", lambda *_: speed)
+    return lambda speed: monkeypatch.setattr(selftest, "_against_fp32", lambda *_: (speed, []))
 
 
 def _choose(model: Bundle, lines: list[str], folder: Path | None = None, runtime: str = "ort") -> str:
@@ -64,13 +66,6 @@ def test_int8_that_is_no_faster_is_not_used(
     timed(1.01)
     assert _choose(two_precisions(), lines) == "ort-fp32"
     assert lines == ["ort-int8 is 1.01 times as fast as FP32 on this machine: not used"]
-
-
-def test_speed_is_measured_in_turns(two_precisions: Two) -> None:
-    model = two_precisions()
-    classifier = Classifier(model, variant="ort-int8")
-    speed = selftest._speed(model, classifier, lambda variant: Classifier(model, variant=variant))
-    assert 0.2 < speed < 5  # the same graph under two names
 
 
 def test_int8_that_answers_otherwise_falls_back_with_a_line(
@@ -138,12 +133,61 @@ def test_when_even_fp32_fails_nothing_runs(two_precisions: Two, lines: list[str]
     other = graph(seed=1)
     with pytest.raises(SelftestError, match=r"ort-fp32 does not pass .*nothing is screened with it"):
         _choose(two_precisions({"int8.onnx": other, "classifier.onnx": other}), lines, tmp_path)
-    assert not (tmp_path / selftest.FILE).exists()
+    assert not (tmp_path / outcome.FILE).exists()
 
 
 def test_a_runtime_that_is_not_there(two_precisions: Two, lines: list[str]) -> None:
     with pytest.raises(GraphError, match="abacus"):
         _choose(two_precisions(), lines, runtime="abacus")
+
+
+# -- what is measured ----------------------------------------------------------------------------------------
+
+
+def _outcome(model: Bundle, lines: list[str], folder: Path) -> outcome.Outcome:
+    settings = RuntimeSettings("ort", "auto", 1)
+    choose(model, settings, folder=folder, tell=lines.append).close()
+    found = selftest.last(model, settings, folder=folder)
+    assert found is not None
+    return found
+
+
+def test_every_precision_is_told_with_time_and_error(
+    two_precisions: Two, lines: list[str], tmp_path: Path
+) -> None:
+    found = _outcome(two_precisions(), lines, tmp_path)  # the same graph under two names
+    assert found.instructions == instructions()
+    assert [trial.variant for trial in found.trials] == ["ort-int8", "ort-fp32"]
+    for trial in found.trials:
+        assert trial.few_ms is not None
+        assert trial.many_ms is not None
+        assert min(trial.few_ms, trial.many_ms) > 0
+        assert trial.largest is not None
+        assert trial.mean is not None
+        assert 0 <= trial.mean <= trial.largest < 1e-4  # rounded to five digits
+        assert (trial.why == "") == (trial.variant == found.variant)
+        assert not trial.why or "times as fast" in trial.why
+
+
+def test_what_fails_is_told_without_figures(two_precisions: Two, lines: list[str], tmp_path: Path) -> None:
+    found = _outcome(two_precisions({"int8.onnx": graph(seed=1)}), lines, tmp_path)
+    failed, used = found.trials
+    assert (failed.variant, failed.few_ms, failed.largest) == ("ort-int8", None, None)
+    assert failed.why.startswith("does not pass its self-test on this machine (golden/0.png: a probability")
+    assert (used.variant, used.why, used.few_ms) == ("ort-fp32", "", None)  # there was nothing to time it by
+    assert used.largest is not None
+
+
+def test_the_change_against_fp32_is_that_of_the_graph(two_precisions: Two) -> None:
+    model = two_precisions({"int8.onnx": graph(seed=1)})
+    golden = Golden(model)
+    crops = np.concatenate([case.crops for case in golden.cases])
+    one, other = (
+        Classifier(model, variant=variant).probabilities(crops) for variant in ("ort-int8", "ort-fp32")
+    )
+    largest, mean = golden.change(Classifier(model, variant="ort-int8"))
+    assert largest == pytest.approx(np.abs(one - other).max(), abs=1e-4)
+    assert mean == pytest.approx(np.abs(one - other).mean(), abs=1e-4)
 
 
 # -- what is kept --------------------------------------------------------------------------------------------
@@ -174,10 +218,10 @@ def test_the_outcome_is_kept(
     monkeypatch.setattr("edge.runtimes.ort.OnnxRuntime.version", "onnxruntime 99")
     _choose(two_precisions(), lines, tmp_path)
     assert runs == ["ort-int8"] * 2
-    monkeypatch.setattr(selftest, "_processor", lambda: "another")
+    monkeypatch.setattr(selftest, "called", lambda: "another")
     _choose(two_precisions(), lines, tmp_path)
     assert runs == ["ort-int8"] * 3
-    kept = json.loads((tmp_path / selftest.FILE).read_text())
+    kept = json.loads((tmp_path / outcome.FILE).read_text())
     assert [outcome["variant"] for outcome in kept.values()] == ["ort-int8"] * 2
 
 
@@ -185,7 +229,7 @@ def test_the_outcome_is_kept(
 def test_a_damaged_file_is_written_anew(
     two_precisions: Two, lines: list[str], tmp_path: Path, runs: list[str], content: str
 ) -> None:
-    (tmp_path / selftest.FILE).write_text(content)
+    (tmp_path / outcome.FILE).write_text(content)
     for _ in range(2):
         _choose(two_precisions(), lines, tmp_path)
     assert runs.count("ort-int8") == 1
@@ -196,11 +240,12 @@ def test_a_kept_outcome_that_is_nonsense_is_run_again(
     two_precisions: Two, lines: list[str], tmp_path: Path, runs: list[str]
 ) -> None:
     _choose(two_precisions(), lines, tmp_path)
-    kept = json.loads((tmp_path / selftest.FILE).read_text())
-    for change in ({"variant": "trt-int4"}, {"version": 1}, {"speed": -1}):
+    kept = json.loads((tmp_path / outcome.FILE).read_text())
+    wrong_trial = {"trials": [{"variant": "ort-fp32", "few_ms": "quick", "why": ""}]}
+    for change in ({"variant": "trt-int4"}, {"version": 1}, {"speed": -1}, {"trials": 1}, wrong_trial):
         before = len(runs)
         wrong = {key: outcome | change for key, outcome in kept.items()}
-        (tmp_path / selftest.FILE).write_text(json.dumps(wrong))
+        (tmp_path / outcome.FILE).write_text(json.dumps(wrong))
         _choose(two_precisions(), lines, tmp_path)
         assert len(runs) > before
 
@@ -223,9 +268,9 @@ def test_a_folder_that_cannot_be_written_stops_nothing(
 
 
 def test_only_the_newest_outcomes_are_kept(two_precisions: Two, lines: list[str], tmp_path: Path) -> None:
-    (tmp_path / selftest.FILE).write_text(json.dumps({str(i): {} for i in range(50)}))
+    (tmp_path / outcome.FILE).write_text(json.dumps({str(i): {} for i in range(50)}))
     _choose(two_precisions(), lines, tmp_path)
-    kept = json.loads((tmp_path / selftest.FILE).read_text())
+    kept = json.loads((tmp_path / outcome.FILE).read_text())
     assert len(kept) == 20
     assert next(iter(kept)) == "31"
 
@@ -248,7 +293,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr("edge.cells.classify.open_runtime", opened)
     monkeypatch.setattr(selftest, "why_not", lambda kind: None)
-    monkeypatch.setattr(selftest, "_speed", lambda *_: 2.0)
+    monkeypatch.setattr(selftest, "_against_fp32", lambda *_: (2.0, []))
     return broken
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from edge.cameras.demo.smear import CLEAR, Smear
 from edge.types import U8
 
 EVERY_CLASS = sorted(KINDS)
+DENSE = replace(scope_of(1), leukocytes_per_field=15.0, leukocyte_spacing_um=24.0)
 PLAIN = Stain.varied(np.random.default_rng(0), 0.0)
 
 
@@ -89,6 +91,31 @@ def test_leukocytes_keep_apart_but_for_the_pairs_the_truth_names(leukemic: Smear
     assert gaps[~named].min() >= 0.5
     assert gaps.min() > -0.6
     assert 0.01 < named.mean() < 0.15
+
+
+def test_clumps_are_made_of_cells_in_contact_and_change_nothing_else() -> None:
+    plain, clumped = lay_out(DENSE), lay_out(replace(DENSE, clumped=0.6))
+    solid = np.isin(plain.names, LEUKOCYTES)
+    n = int((plain.names != "platelet").sum())  # platelets keep off the others, wherever these lie
+    assert (clumped.names[:n] == plain.names[:n]).all()
+    assert (clumped.diameters_um[:n] == plain.diameters_um[:n]).all()
+    assert (clumped.centres_um[:n][~solid[:n]] == plain.centres_um[:n][~solid[:n]]).all()
+    moved = (clumped.centres_um[:n] != plain.centres_um[:n]).any(1)
+    assert 0.4 < moved[solid[:n]].mean() < 0.6  # of 0.6, where a place is free
+    assert (clumped.touching[:n] >= 0)[solid[:n]].mean() > 0.7
+
+
+def test_cells_in_clumps_lie_over_no_other_though_sites_are_near() -> None:
+    def lying_over(clumped: float) -> float:
+        layout = lay_out(replace(DENSE, clumped=clumped))
+        solid = np.isin(layout.names, LEUKOCYTES)
+        places, radii = layout.centres_um[solid], layout.diameters_um[solid] / 2
+        gaps = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1)) - radii[:, None] - radii
+        np.fill_diagonal(gaps, np.inf)
+        return float((gaps.min(1) < -0.6).mean())
+
+    assert lying_over(0.0) > 0.02
+    assert lying_over(0.5) == 0
 
 
 @pytest.mark.parametrize("name", EVERY_CLASS)
