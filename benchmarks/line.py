@@ -30,8 +30,8 @@ from results import Results, parser_of
 
 from edge import command
 from edge.bench import fields, measure
-from edge.bench.machine import instructions
 from edge.bench.rig import Rig, rig
+from edge.machine.processor import instructions
 
 CROWDED, SPARSE = (14, 24), (1, 4)
 YOLO, EVERY = "yolo26n", 8

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import command
-from edge.machine.allocator import give_back_pictures
+from edge.machine.allocator import give_back_pictures, give_back_rest
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
@@ -141,6 +141,7 @@ def _run(arguments: argparse.Namespace) -> int:
     with ExitStack() as held:
         held.callback(notifier.close)
         screening, camera, summary = _screening(arguments, held, notifier)
+        give_back_rest()
         if arguments.truth is not None:
             truth = camera.truth()  # type: ignore[attr-defined]
             command.write("--truth", arguments.truth, json.dumps(truth) + "\n")
@@ -246,10 +247,11 @@ def _store(arguments: argparse.Namespace) -> Store | Unrecorded:
     from edge.machine.profile import data_folder
     from edge.records.store import Store, Unrecorded
 
+    pictures = not arguments.headless or arguments.labels is not None  # that somebody shows, or writes
     if arguments.no_records:
-        return Unrecorded()
+        return Unrecorded(pictures=pictures)
     path = arguments.records or data_folder() / "records.db"
-    return Store(path, keep_fields=arguments.keep_fields)
+    return Store(path, keep_fields=arguments.keep_fields, pictures=pictures)
 
 
 def _left_open(store: Store | Unrecorded, slide: str | None) -> str | None:

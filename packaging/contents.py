@@ -18,6 +18,7 @@ from typing import Any
 import native
 from wheels import ARCHITECTURES, HERE, ROOT, Target, glibc
 
+from edge import __version__
 from edge.machine.profile import AUTO, load_profile
 from edge.setup import parts
 
@@ -45,7 +46,7 @@ def project() -> Mapping[str, Any]:
 
 def version(target: Target) -> str:
     """The package's version, such as '0.1.0+trixie': suites have packages of their own."""
-    return f"{project()['version']}+{target.suite}"
+    return f"{__version__}+{target.suite}"
 
 
 def commands() -> dict[str, str]:
@@ -79,8 +80,8 @@ def add_program(tree: Path, core: bytes) -> None:
     (tree / LIBRARY / native.LIBRARY).write_bytes(core)
     about = project()
     write(
-        tree / LIBRARY / f"leukoscope-{about['version']}.dist-info" / "METADATA",
-        f"Metadata-Version: 2.4\nName: leukoscope\nVersion: {about['version']}\n"
+        tree / LIBRARY / f"leukoscope-{__version__}.dist-info" / "METADATA",
+        f"Metadata-Version: 2.4\nName: leukoscope\nVersion: {__version__}\n"
         f"Summary: {about['description']}\nLicense-Expression: {about['license']}\n",
     )
     for name, place in commands().items():

@@ -9,10 +9,8 @@ from typing import Any
 
 from edge.files.kernel import value
 from edge.machine.health import PROCESSOR, clocks_mhz, temperatures
+from edge.machine.processor import instructions
 from edge.machine.profile import device_model
-
-INSTRUCTIONS = ("avx512_vnni", "avx_vnni", "avx2", "asimddp", "asimd")
-"""Sets of instructions that networks run on, best first, by the names of the kernel."""
 
 
 def describe() -> dict[str, Any]:
@@ -23,22 +21,12 @@ def describe() -> dict[str, Any]:
         "name": device_model() or processor or platform.machine(),
         "cpu": processor,
         "architecture": platform.machine(),
-        "instructions": instructions(),
+        "instructions": instructions() or None,
         "cores": cores(),
         "memory_mb": int(memory.split()[0]) // 1024 if memory else None,
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
     }
-
-
-def instructions(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
-    """The best of `INSTRUCTIONS` that this processor has; None where it has none, or nothing tells."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    told = {word for line in lines if line.startswith(("flags", "Features")) for word in line.split()}
-    return next((name for name in INSTRUCTIONS if name in told), None)
 
 
 def cores() -> int:

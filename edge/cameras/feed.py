@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Protocol, Self
 
-from edge.cameras import Camera
+from edge.cameras import Camera, Reducing
 from edge.types import Frame, Waiting
 
 WAITING = 1
@@ -31,6 +31,9 @@ class Feed(Protocol):
         asks has time for other things. Raises what the camera raised, where waiting does not mend it.
         """
 
+    def reduce(self, reduction: int) -> None:
+        """Have frames decoded at this reduction from now on, by cameras that can (`Reducing`)."""
+
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop reading. A reader stuck in its driver is left behind, to end with the program."""
 
@@ -38,7 +41,9 @@ class Feed(Protocol):
 class FileFeed:
     """Every frame of a camera that waits for its reader: files, the simulated microscope.
 
-    The camera is opened on entering, and closed by the reading thread when the feed is left.
+    The camera is opened on entering, and closed by the reading thread when the feed is left. What is asked of
+    it between two frames holds from the same frame on however far it had read ahead, so that files give the
+    same each time.
     """
 
     trouble: Waiting | None = None
@@ -46,6 +51,8 @@ class FileFeed:
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
         self._frames: deque[Frame] = deque()
+        self._given = 0
+        self._wishes: deque[tuple[int, int]] = deque()  # from which frame on, which reduction
         self._changed = threading.Condition()
         self._ended = False
         self._stopped = False
@@ -69,11 +76,18 @@ class FileFeed:
             self._changed.wait_for(lambda: self._frames or self._ended or self._stopped)
             if self._frames and not self._stopped:
                 frame = self._frames.popleft()
+                self._given += 1
                 self._changed.notify_all()
                 return frame
             if self._error is not None and not self._stopped:
                 raise self._error
             return None
+
+    def reduce(self, reduction: int) -> None:
+        """Have frames decoded so from the first on that the reader cannot have begun with."""
+        with self._changed:
+            if not self._wishes or self._wishes[-1][1] != reduction:
+                self._wishes.append((self._given + WAITING + 1, reduction))
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop reading. A reader stuck in a read is left behind, to end with the program."""
@@ -87,8 +101,13 @@ class FileFeed:
     def _run(self) -> None:
         # whoever reads also closes: letting go of a device while a read is under way crashes drivers
         try:
-            while not self._stopped and self._offer(self.camera.read()):
-                pass  # nothing here may hold on to a frame while the next one is read
+            # there is room before the next one is read, and nothing here may hold on to a frame meanwhile
+            number = 0
+            while self._has_room():
+                self._prepare(number)
+                if not self._offer(self.camera.read()):
+                    break
+                number += 1
         except Exception as error:  # delivered to whoever waits for a frame
             self._error = error
         finally:
@@ -97,12 +116,26 @@ class FileFeed:
                 self._ended = True
                 self._changed.notify_all()
 
+    def _prepare(self, number: int) -> None:
+        """Hand on to the camera what was asked of this frame."""
+        with self._changed:
+            while len(self._wishes) > 1 and self._wishes[1][0] <= number:
+                self._wishes.popleft()
+            if isinstance(self.camera, Reducing):
+                begun = self._wishes and self._wishes[0][0] <= number
+                self.camera.reduction = self._wishes[0][1] if begun else 1
+
+    def _has_room(self) -> bool:
+        """Wait until a frame can be read ahead; False when none is wanted any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._frames) < WAITING or self._stopped)
+            return not self._stopped
+
     def _offer(self, frame: Frame | None) -> bool:
         """Put a frame where `get` finds it; False when it is none."""
         if frame is None:
             return False
         with self._changed:
-            self._changed.wait_for(lambda: len(self._frames) < WAITING or self._stopped)
             if not self._stopped:
                 self._frames.append(frame)
                 self._changed.notify_all()

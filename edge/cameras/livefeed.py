@@ -9,7 +9,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Self
 
-from edge.cameras import Camera, CameraError
+from edge.cameras import Camera, CameraError, Reducing
 from edge.cameras.feed import Feed, FileFeed
 from edge.cameras.look import Look
 from edge.cameras.pace import Pace
@@ -78,6 +78,7 @@ class LiveFeed:
     ) -> None:
         self.camera = camera
         self.dropped = 0
+        self.reduction = 1
         self._another, self._patient = another, patient
         self.prepare = prepare or (lambda camera: None)
         self._changed = threading.Condition()
@@ -149,6 +150,10 @@ class LiveFeed:
         else:
             reason, advice = f"camera {self.camera.name}: gives no pictures", ""
         return Waiting(reason, advice or self._advice, self._fresh_s)
+
+    def reduce(self, reduction: int) -> None:
+        """Have frames decoded so from the next one on that is read, also after opening again."""
+        self.reduction = reduction
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop reading. A reader stuck in its driver is left behind, to end with the program."""
@@ -284,6 +289,8 @@ class _Reader:
         self.returned_s = monotonic()
         self._feed.has_opened()
         while self._feed.going_on(self):
+            if isinstance(self._camera, Reducing):
+                self._camera.reduction = self._feed.reduction
             frame = self._camera.read()
             self.returned_s = monotonic()
             if frame is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from edge.cameras import Adjustable, Camera, CameraError
+from edge.cameras import Adjustable, Camera, CameraError, Reducing
 from edge.types import Frame, Light
 
 
@@ -27,6 +27,7 @@ class NumberedCamera:
     def __init__(self, find: Callable[[], AdjustableCamera]) -> None:
         self._find, self._known = find, False
         self._fixed: Light | None = None
+        self.reduction = 1
         self._take(find())
 
     def open(self) -> None:
@@ -43,6 +44,8 @@ class NumberedCamera:
 
     def read(self) -> Frame | None:
         """As the camera's own."""
+        if isinstance(self._camera, Reducing):
+            self._camera.reduction = self.reduction
         return self._camera.read()
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from edge.cameras.v4l2.light import LightKeeper
 from edge.cameras.v4l2.nodes import Node
 from edge.cameras.v4l2.trouble import listing, words
 from edge.machine.profile import CameraSettings
-from edge.types import U8, Frame, Light
+from edge.types import U8, Frame, Light, Reduced
 
 if TYPE_CHECKING:
     from edge.cameras.v4l2.decoder import Decoder
@@ -49,6 +49,7 @@ class UvcCamera:
 
     Attributes
     ----------
+    reduction : see `edge.cameras.Reducing`.
     name, serial : of the camera; until it is found, `device` and ''.
     note : what the user should know of the pictures, such as a size that was not agreed; or None.
     """
@@ -69,6 +70,7 @@ class UvcCamera:
         self.device = device
         self._called = called or device
         self.note: str | None = None
+        self.reduction = 1
         self._settings, self._root, self._open_device, self._clock = settings, root, open_device, clock
         self._known: Node | None = None
         self._recognise(self._find(self._nodes()))
@@ -101,10 +103,10 @@ class UvcCamera:
         try:
             self._light.look_after(self._clock())
             while (picture := stream.capture.newest(until_s)) is not None:
-                if (pixels := self._new(picture, stream)) is not None:
+                if (taken := self._new(picture, stream)) is not None:
                     if self._index:  # the first may be late for other reasons
                         self._pace.note(self._clock() - began_s)
-                    return self._frame(pixels, picture)
+                    return self._frame(taken, picture)
                 if self._clock() >= until_s:
                     break
         except OSError as error:
@@ -209,8 +211,8 @@ class UvcCamera:
         patience_s = min(max(PATIENCE_S, slow_s, starting_s), LONGEST_START_S)
         return self._pace.patience_s(patience_s, patience_s)
 
-    def _new(self, picture: Picture, stream: _Stream) -> U8 | None:
-        """The picture's pixels, None if it was seen before or is damaged."""
+    def _new(self, picture: Picture, stream: _Stream) -> U8 | Reduced | None:
+        """The picture decoded, None if it was seen before or is damaged."""
         sample = picture.data[::_SAMPLE]
         # a driver may begin with a buffer from before it was closed
         suspicious = picture.again or stream.pictures < BUFFERS
@@ -218,19 +220,19 @@ class UvcCamera:
         if suspicious and sample == self._sample:
             return None
         try:
-            pixels = stream.decoder.decode(picture.data)
+            taken = stream.decoder.decode(picture.data, self.reduction)
         except ValueError:
             stream.undecodable += 1
             return None
         self._sample = sample
-        self._light.see(pixels, self._clock())
+        self._light.see(taken.pixels if isinstance(taken, Reduced) else taken, self._clock())
         self.note = stream.decoder.note or self._light.note
-        return pixels
+        return taken
 
-    def _frame(self, pixels: U8, picture: Picture) -> Frame:
+    def _frame(self, taken: U8 | Reduced, picture: Picture) -> Frame:
         age = timedelta(seconds=max(self._clock() - picture.taken_s, 0.0))
-        frame = Frame(
-            pixels=pixels,
+        frame = Frame.of(
+            taken,
             index=self._index,
             source=self.name,
             captured_at=datetime.now(UTC) - age,

@@ -7,8 +7,10 @@ import numpy as np
 
 from edge.cells.lobes import Box, spanning
 from edge.cells.nuclei import EDGE, Nuclei
+from edge.native import core
+from edge.native import measure as compiled
 from edge.optics.litfield import WHOLE, LitField
-from edge.types import F32, I32, Bools, Cells
+from edge.types import F32, F64, I32, Bools, Cells
 
 _RIM_PX = 3  # one pixel inside the rim is filled with glass, and outlines end another one or two before
 
@@ -25,17 +27,18 @@ def drawn(nuclei: Nuclei, corners: F32, height: int, width: int) -> tuple[I32, B
     -------
     Labels from 1, (h, w) int32; what is nucleus, (h, w) bool; a box that holds each cell.
     """
+    if (library := core()) is not None:
+        found = compiled.Grown(nuclei.labels, nuclei.rise, _corners(nuclei.boxes), EDGE)
+        labels, nuclear, around = compiled.drawn(library, found, corners, height, width)
+        return labels, nuclear, _boxes(around)
     labels, nuclear = np.zeros((height, width), np.int32), np.zeros((height, width), np.bool_)
     fine = corners * 2 + np.float32(0.5)
-    ends = np.array([(x.start, y.start, x.stop, y.stop) for y, x in nuclei.boxes]).reshape(-1, 4) * 2
+    ends = _corners(nuclei.boxes) * 2
     limits = (width, height)
     low = np.clip(np.minimum(np.floor(fine.min(axis=1)), ends[:, :2] - 2), 0, np.array(limits) - 1)
     high = np.clip(np.maximum(np.ceil(fine.max(axis=1)) + 1, ends[:, 2:] + 2), 1, limits)
     meet = ((low[:, None] < high) & (low < high[:, None])).all(axis=2).sum(axis=1) > 1
-    boxes = [
-        (slice(y0, y1), slice(x0, x1))
-        for x0, y0, x1, y1 in np.concatenate([low, high], axis=1).astype(int).tolist()
-    ]
+    boxes = _boxes(np.concatenate([low, high], axis=1).astype(np.int32))
     polygons = np.rint(fine * 16).astype(np.int32)
     for polygon, i in zip(polygons[~meet], np.flatnonzero(~meet).tolist(), strict=True):
         cv2.fillPoly(labels, [polygon], i + 1, shift=4)
@@ -95,9 +98,30 @@ def measured(labels: I32, nuclei: Bools, boxes: list[Box], pitch_um: float, lit:
     What touches the picture's edge or the rim of its lit field is cut.
     """
     height, width = labels.shape
+    extent, middle, size, nuclear = _sizes(labels, nuclei, boxes)
+    cut = (extent[:, :2] == 0).any(axis=1) | (extent[:, 2:] == (width, height)).any(axis=1)
+    inside = lit.mask(height, width)
+    if inside is not None:
+        beside = cv2.erode(inside.view(np.uint8), np.ones((2 * _RIM_PX + 1, 2 * _RIM_PX + 1), np.uint8)) == 0
+        cut |= np.isin(np.arange(1, len(boxes) + 1), labels[beside])
+    return Cells(
+        labels=labels,
+        nuclei=nuclei,
+        boxes=extent.astype(np.float32),
+        centres=middle,
+        area_um2=size * np.float32(pitch_um**2),
+        nucleus_area_um2=nuclear * np.float32(pitch_um**2),
+        cut=cut,
+    )
+
+
+def _sizes(labels: I32, nuclei: Bools, boxes: list[Box]) -> tuple[I32, F64, F32, F32]:
+    """Of n cells the extents, (n, 4) xyxy, middles, (n, 2), and pixels, all and nuclear ones, (n,) both."""
     n = len(boxes)
-    extent = np.zeros((n, 4), np.int64)
-    middle = np.zeros((n, 2), np.float64)
+    if (library := core()) is not None:
+        found = compiled.measured(library, labels, nuclei, _corners(boxes))
+        return found.extents, found.middles, found.pixels[:, 0], found.pixels[:, 1]
+    extent, middle = np.zeros((n, 4), np.int32), np.zeros((n, 2), np.float64)
     size, nuclear = np.zeros(n, np.float32), np.zeros(n, np.float32)
     for i, box in enumerate(boxes):
         part = (labels[box] == i + 1).view(np.uint8)
@@ -108,17 +132,15 @@ def measured(labels: I32, nuclei: Bools, boxes: list[Box], pitch_um: float, lit:
         size[i] = moments["m00"]
         middle[i] = left + moments["m10"] / size[i] + 0.5, top + moments["m01"] / size[i] + 0.5
         nuclear[i] = cv2.countNonZero(nuclei[box].view(np.uint8) & part)
-    cut = (extent[:, :2] == 0).any(axis=1) | (extent[:, 2:] == (width, height)).any(axis=1)
-    inside = lit.mask(height, width)
-    if inside is not None:
-        beside = cv2.erode(inside.view(np.uint8), np.ones((2 * _RIM_PX + 1, 2 * _RIM_PX + 1), np.uint8)) == 0
-        cut |= np.isin(np.arange(1, n + 1), labels[beside])
-    return Cells(
-        labels=labels,
-        nuclei=nuclei,
-        boxes=extent.astype(np.float32),
-        centres=middle,
-        area_um2=size * np.float32(pitch_um**2),
-        nucleus_area_um2=nuclear * np.float32(pitch_um**2),
-        cut=cut,
-    )
+    return extent, middle, size, nuclear
+
+
+def _corners(boxes: list[Box]) -> I32:
+    """Boxes as an array, (n, 4) int32 xyxy."""
+    ends = [(x.start, y.start, x.stop, y.stop) for y, x in boxes]
+    return np.array(ends, np.int32).reshape(-1, 4)
+
+
+def _boxes(corners: I32) -> list[Box]:
+    """Boxes from an array, (n, 4) xyxy."""
+    return [(slice(y0, y1), slice(x0, x1)) for x0, y0, x1, y1 in corners.tolist()]

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from edge.cells.lobes import U16
 from edge.cells.nuclei import Nuclei
 from edge.cells.stain import THIRDS, Stain, density, weighted
+from edge.native import core
+from edge.native import outlines as compiled
 from edge.types import F32, Bools
 
 ANGLES = 40
@@ -42,24 +44,35 @@ def _costs() -> F32:
     return np.asarray(costs, np.float32)
 
 
+def _ways() -> F32:
+    """Directions of the rays, (`ANGLES`, 2) x and y."""
+    turn = np.arange(ANGLES, dtype=np.float32) * np.float32(2 * np.pi / ANGLES)
+    return np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+
+
 _COST = _costs()
+_WAYS = _ways()
+_DENSITY = density(np.arange(256, dtype=np.uint8)[None])[0]
 
 
 def outlines(stain: Stain, nuclei: Nuclei) -> F32:
     """Corners of the cell round each nucleus, (n, `ANGLES`, 2) float32 x and y on the stain's grid."""
-    turn = np.arange(ANGLES, dtype=np.float32) * np.float32(2 * np.pi / ANGLES)
-    ways = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
     radii = (_ORDER + 1).astype(np.float32) * np.float32(STEP_UM / stain.pitch_um)
+    if (library := core()) is not None:
+        red = None if stain.red is None else stain.red.whitening
+        colours = compiled.Colours(_DENSITY, stain.glass.whitening, red, float(stain.glass.mean.mean()))
+        rays = compiled.Rays(_WAYS, radii, _COST, SLOPE_COST, EDGE_GAIN, PALEST)
+        return compiled.outlines(library, stain.half, nuclei.labels, nuclei.middles, colours, rays)
     middles = nuclei.middles[:, None]
     values = np.empty((len(middles), ANGLES, _STEPS), np.float32)
     for first in range(0, len(middles), _TOGETHER):
         some = slice(first, first + _TOGETHER)
-        x, y = (middles[some, :, k, None] + ways[:, k, None] * radii for k in (0, 1))
+        x, y = (middles[some, :, k, None] + _WAYS[:, k, None] * radii for k in (0, 1))
         owners = np.arange(first + 1, first + 1 + len(x), dtype=np.uint16)
         values[some] = _value(stain, nuclei.labels, x, y, owners)
     radius = radii[_best_cut(values)]
     radius = (np.roll(radius, 1, axis=1) + 2 * radius + np.roll(radius, -1, axis=1)) / 4
-    return np.asarray(middles + ways * radius[..., None], np.float32)
+    return np.asarray(middles + _WAYS * radius[..., None], np.float32)
 
 
 def _value(stain: Stain, labels: U16, x: F32, y: F32, owners: U16) -> F32:

@@ -13,14 +13,18 @@ its pitch: half a micrometre still shows the neck between two nuclei, and a quar
 from __future__ import annotations
 
 import math
+from ctypes import CDLL
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.native import core
+from edge.native import stain as native
 from edge.optics.specimen import BACKGROUND, Specimen
-from edge.types import F32, U8, Bools
+from edge.types import F32, I32, U8, Bools
 
 NOTHING = 0.05  # mean optical density below which there is nothing on the glass
 FLOOR = 0.2  # least stain taken for a nucleus: the palest laboratory seen has 0.35
@@ -29,23 +33,33 @@ LOBE_UM = 1.8  # lobes are not thinner than this; fringes of false colour round 
 THIRDS = np.full((1, 3), 1 / 3, np.float32)
 NUCLEAR = np.array([1.0, 1.0, -2.0], np.float32)
 """`optical densities @ NUCLEAR` is high in nuclei; a field's own axis (`Stain.axis`) tells them better."""
+DENSITY = np.log(BACKGROUND / np.maximum(np.arange(256), 1.0)).astype(np.float32)
+"""Optical density by grey level, (256,) float32."""
 
 _AWAY_UM = 6.0  # from a nucleus to what is surely not its cytoplasm
 _ENOUGH_UM2 = 60.0  # of red cells, to know their colour: two of them
+_HALF_UM2 = 15.0  # half a nucleus
+_TOUCH_UM = 2.0  # across: red cells are not parted where they touch over more
 _SAMPLE = 1000
-_DENSITY = np.log(BACKGROUND / np.maximum(np.arange(256), 1.0)).astype(np.float32)
 _BINS = 256
 
 
 def density(pixels: U8) -> F32:
     """Optical density (natural logarithm) against clear glass, (h, w, 3) float32."""
-    return np.asarray(cv2.LUT(pixels, _DENSITY), np.float32)
+    return np.asarray(cv2.LUT(pixels, DENSITY), np.float32)
 
 
 def disc(diameter_um: float, pitch_um: float) -> U8:
     """A disc as structuring element, (k, k) uint8 with k odd."""
     width = round(diameter_um / pitch_um) | 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
+
+
+@lru_cache(maxsize=64)
+def reach(diameter_um: float, pitch_um: float) -> I32:
+    """How far the rows of a `disc` reach to both sides, (k,) int32, for the compiled core."""
+    across: I32 = disc(diameter_um, pitch_um).sum(axis=1, dtype=np.int32)
+    return across // 2
 
 
 def weighted(colours: F32, weights: F32) -> F32:
@@ -123,6 +137,8 @@ class Stain:
 
 def _learned(colours: F32, pitch_um: float) -> tuple[F32, float, Bools, Cloud, Cloud | None]:
     """Learn what a `Stain` knows, from `axis` on, from (h, w, 3) optical densities."""
+    if (library := core()) is not None:
+        return _learned_by(library, colours, pitch_um)
     mean = weighted(colours, THIRDS)
     solid = mean > NOTHING
     flat = colours.reshape(-1, 3)
@@ -146,6 +162,17 @@ def _learned(colours: F32, pitch_um: float) -> tuple[F32, float, Bools, Cloud, C
     return axis, level, thick, Cloud.of(glass, 0.012), red_cells
 
 
+def _learned_by(
+    library: CDLL, colours: F32, pitch_um: float
+) -> tuple[F32, float, Bools, Cloud, Cloud | None]:
+    """The same by the compiled core."""
+    pixel = pitch_um**2
+    rules = native.Rules(NOTHING, FLOOR, DISTINCT, _HALF_UM2 / pixel, _ENOUGH_UM2, pixel, _SAMPLE)
+    elements = native.Elements(*(reach(um, pitch_um) for um in (LOBE_UM, 2 * _AWAY_UM, _TOUCH_UM)))
+    axis, level, thick, glass, red = native.learned(library, colours, NUCLEAR, elements, rules)
+    return axis, level, thick, Cloud(*glass), None if red is None else Cloud(*red)
+
+
 def threshold(stain: F32, solid: Bools, pitch_um: float) -> float:
     """The level that parts nuclei from the rest of a field.
 
@@ -158,7 +185,7 @@ def threshold(stain: F32, solid: Bools, pitch_um: float) -> float:
     ----------
     stain : (h, w) float32. solid : (h, w) bool, what is not glass.
     """
-    top = 15.0 / pitch_um**2  # half a nucleus
+    top = _HALF_UM2 / pitch_um**2
     if np.count_nonzero(solid) <= 2 * top:
         return FLOOR
     low, high, _, _ = cv2.minMaxLoc(stain)
@@ -214,7 +241,7 @@ def _bare(solid: Bools, nuclei: Bools, pitch_um: float) -> Bools:
     near = cv2.dilate(nuclei.view(np.uint8), disc(2 * _AWAY_UM, pitch_um))
     bare: Bools = solid & ~near.view(np.bool_)
     if np.count_nonzero(bare) * pitch_um**2 < 10 * _ENOUGH_UM2:
-        count, bodies = cv2.connectedComponents(cv2.erode(solid.view(np.uint8), disc(2.0, pitch_um)))
+        count, bodies = cv2.connectedComponents(cv2.erode(solid.view(np.uint8), disc(_TOUCH_UM, pitch_um)))
         nucleated = np.zeros(count, np.bool_)
         nucleated[bodies[nuclei]] = True
         bare |= (bodies > 0) & ~nucleated[bodies]

@@ -86,10 +86,10 @@ def _as_taken(sample: U8) -> str | None:
     """What the channels say before any correction."""
     if sample.shape[1] < _FEW_COLOURS:
         return None
-    codes = np.array([1, 256, 65536], np.int32) @ sample.astype(np.int32)
-    if len(set(codes.tolist())) <= _FEW_COLOURS:
+    codes = np.sort(np.array([1, 256, 65536], np.int32) @ sample.astype(np.int32))
+    if np.count_nonzero(np.diff(codes)) < _FEW_COLOURS:
         return f"{NO_PICTURE}: a handful of colours, like a label image or a mask"
-    scatter = sample.std(axis=1)
+    scatter = np.array([cv2.meanStdDev(channel)[1].item() for channel in sample])
     if scatter.min() < _FLAT and scatter.max() > _ALIVE:
         dead = [name for name, s in zip(("red", "green", "blue"), scatter, strict=True) if s < _FLAT]
         return f"{COLOUR_MISSING}: {' and '.join(dead)}"

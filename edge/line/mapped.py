@@ -55,7 +55,7 @@ class Prints:
 
     def __init__(self) -> None:
         self._rows = np.zeros((_PRINTS, PRINT_PX * PRINT_PX), np.float32)
-        self._owners: list[tuple[Field, int]] = []
+        self._owners: list[tuple[Field, int] | None] = []
         self._added = 0
 
     def add(self, print_: F32, owner: Field, i: int) -> None:
@@ -65,11 +65,20 @@ class Prints:
         self._owners[at : at + 1] = [(owner, i)]
         self._added += 1
 
+    def forget(self, owner: Field) -> None:
+        """Let go of a field's prints, which are like nothing from now on."""
+        for j, kept in enumerate(self._owners):
+            if kept is not None and kept[0] is owner:
+                self._rows[j] = 0
+                self._owners[j] = None
+
     def likeness(self, prints: F32) -> F32:
         """Correlation of each of (n, 196) `prints` with each print kept, (n, kept) float32."""
         return prints @ self._rows[: len(self._owners)].T
 
     def owner(self, j: int) -> tuple[Field, Point]:
-        """The field that shows the `j`-th print kept, and where in it the cell lies, µm."""
-        owner, i = self._owners[j]
+        """The field that shows the `j`-th print kept and not forgotten, and where it has the cell, µm."""
+        kept = self._owners[j]
+        assert kept is not None
+        owner, i = kept
         return owner, owner.places_um[i].astype(np.float64)

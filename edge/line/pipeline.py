@@ -92,6 +92,7 @@ class Line:
         self.rules = rules or Rules.of(self._manifest)
         # a picture of one cell, and one that is named as a whole, is as large as its makers cut it
         self._scaled = not single_cell and self.rules.unit != "field"
+        self._reducible = not single_cell and not self._manifest.model_input.whole
         self._writing = Lock()
         self._ledger = ledger_of(self.rules, had.counted, had.said)
         self.tally = self._ledger.tally(
@@ -135,6 +136,11 @@ class Line:
             if each in self._clocks:
                 yield self._read(each, scale)
 
+    @property
+    def reduction(self) -> int:
+        """How many pixels across a frame one of `Frame.pixels` may hold in what comes next, 1 or 2."""
+        return self._scale.reduction(self._manifest.pitch_um) if self._reducible else 1
+
     def read(self, frame: Frame) -> Reading:
         """What this frame shows and what the slide says after it, by the scale as it is known now."""
         return [*self.take(frame), *self.rest()][-1]
@@ -142,7 +148,10 @@ class Line:
     def _read(self, frame: Frame, scale: Scale) -> Reading:
         about, clock = self._manifest, self._clocks.pop(frame)
         clock.go_on()
-        view = specimen.specimen(frame.pixels, scale.um_per_px, about.pitch_um, scale.flat, scale.lit)
+        frame = self._fine(frame, scale)
+        view = specimen.specimen(
+            frame.pixels, scale.um_per_px, about.pitch_um, scale.flat, scale.lit, frame.size
+        )
         clock.end("preprocess")
         seen = quality.assess(view, frame)
         problems = self._problems_of(view, frame, scale, seen)
@@ -195,6 +204,12 @@ class Line:
             or self._likeness.note()
             or self._once(marrow.note(tally, self.rules)),
         )
+
+    def _fine(self, frame: Frame, scale: Scale) -> Frame:
+        """The frame as large as the model needs it, whatever was thought of its scale when it was decoded."""
+        if not self._reducible:
+            return frame.at_full_size()
+        return frame.at_least(scale.um_per_px, self._manifest.pitch_um)
 
     def _problems_of(self, view: Specimen, frame: Frame, scale: Scale, seen: Quality) -> tuple[str, ...]:
         """Why the frame is turned down, empty where it is not."""

@@ -82,7 +82,7 @@ def assess(view: Specimen, frame: Frame) -> Quality:
     if min(frame.height, frame.width) < LEAST_FRAME_PX:
         told = f"{TOO_SMALL}: {frame.width} × {frame.height} pixels, {LEAST_FRAME_PX} each way are needed"
         return Quality(0.0, 0.0, (told,))
-    step = max(min(frame.height, frame.width) // _SAMPLE_LINES, 1)
+    step = max(min(frame.pixels.shape[:2]) // _SAMPLE_LINES, 1)
     sample = np.ascontiguousarray(frame.pixels[::step, ::step])
     inside = view.lit.mask(*sample.shape[:2])
     if inside is not None:

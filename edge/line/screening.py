@@ -9,6 +9,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from time import monotonic
 
 from edge.bundle.bundle import Bundle
@@ -27,6 +28,7 @@ from edge.line.pipeline import Line
 from edge.line.rules import Rules
 from edge.line.slides import Slides, Whole, Wish
 from edge.optics.scale import Scales
+from edge.records.entries import without_pictures
 from edge.records.people import UNKNOWN, About
 from edge.records.store import Store, Unrecorded
 from edge.types import FilesRead, Finding, Frame, Reading, Said, Sink, Tally, Waiting
@@ -56,7 +58,6 @@ class Screening:
     records, records_folder : the records' file and where it lies; None when nothing is written down.
     waiting : what keeps the camera from giving pictures, None while it does; the slide goes on afterwards.
     files : what was read of the files and what was not, once `readings` ended; None for other cameras.
-    explainer : says why its model called a cell what it did, while the line is paused; None where it cannot.
 
     Parameters
     ----------
@@ -102,12 +103,13 @@ class Screening:
         self.referral_fraction = about.finding.refer_fraction
         self._camera, self.runtime = camera, classifier.runtime
         self.bundle_sha256 = bundle.sha256
-        explains = about.task == "cell"
-        self.explainer = Explainer(classifier, bundle.references(), find) if explains else None
         self.recorded = isinstance(store, Store)
         self.records = store.path.absolute() if isinstance(store, Store) else None
         self.records_folder = self.records.parent if self.records else None
-        # of the bundle itself nothing is kept: its graphs are megabytes
+        # of the bundle itself nothing is kept but the cells that explain, as they lie in it: its graphs are
+        # megabytes
+        shown = () if about.references is None else (about.references.picture,)
+        self._explains = replace(bundle, members={name: bundle.members[name] for name in shown})
         self._header = header_of(
             bundle, classifier, self.rules, self.site, profile=profile, camera=camera.name
         )
@@ -117,12 +119,25 @@ class Screening:
         self.files: FilesRead | None = None
         self._line: Line | None = None  # of the slide in the records that is not finished
         self._heard: Line | None = None  # of the slide that people can be asked about, finished or not
-        self._last: Reading | None = None
+        self._last: Reading | None = None  # of that slide, of those that were given
+        self._took_s: float | None = None  # by the line, of the newest reading
         self._whole: deque[Whole] = deque()  # in the order in which the store will hand them back
         self._note = options.note  # what a user must know of the slide that begins
         self._said: set[str] = set()  # notes that independent slides need not repeat
         self._colours = Colours() if options.independent else None
         self._feed = feed or feed_for(camera)
+
+    @cached_property
+    def explainer(self) -> Explainer | None:
+        """Says why its model called a cell what it did, while the line is paused; None where it cannot.
+
+        Raises
+        ------
+        BundleError : the picture of its reference cells is not what the manifest says.
+        """
+        if self._explains.manifest.task != "cell":
+            return None
+        return Explainer(self._classifier, self._explains.references(), self._find)
 
     @property
     def camera(self) -> str:
@@ -210,6 +225,8 @@ class Screening:
                             known += 1
                             continue
                         yield from self._kept(self._line.take(frame))
+                        # pictures that are slides of their own have no scale in common
+                        feed.reduce(1 if apart else self._line.reduction)
                     frames += 1
                     self._rest(end)
             except CameraError:
@@ -246,9 +263,10 @@ class Screening:
 
     def _kept(self, readings: Iterable[Reading]) -> Iterator[Reading]:
         """Store readings as they come; those that are on the disk."""
-        for reading in readings:
-            self._last = self._noted(reading)
-            self._store.add(self._last)
+        for reading in map(self._noted, readings):
+            self._took_s = reading.ms["total"] / 1e3
+            self._store.add(reading)
+            del reading  # it holds its frame, of which the store may have no need any more
             yield from self._given(self._store.committed())
 
     def _add_whole(self, frame: Frame) -> None:
@@ -260,8 +278,9 @@ class Screening:
         (reading,) = map(self._noted, [*line.take(frame), *line.rest()])
         tally, said = line.hear(())
         slide = self._store.add_slide(header, reading, said, tally, self._patient)
-        self._whole.append(Whole(slide, header, line, replace(reading, tally=tally, finding=said)))
-        self._last = reading
+        last = without_pictures(replace(reading, tally=tally, finding=said))
+        self._whole.append(Whole(slide, header, line, last))
+        self._took_s = last.ms["total"] / 1e3
 
     def _noted(self, reading: Reading) -> Reading:
         """The reading with all that the user should know by now."""
@@ -277,9 +296,9 @@ class Screening:
 
     def _rest(self, end: float) -> None:
         """Let a hot processor cool; the camera's newest frame is taken afterwards, so nothing waits."""
-        if self._last is None:
+        if self._took_s is None:
             return
-        rest_s = self._throttle.pause_s(self._last.ms["total"] / 1e3) if self._throttle else 0.0
+        rest_s = self._throttle.pause_s(self._took_s) if self._throttle else 0.0
         end = min(end, monotonic() + rest_s)
         self._sleep(end, lambda: self._stopped.is_set() or self._slides.asked)
 
@@ -300,6 +319,7 @@ class Screening:
                 sink.waiting(trouble)
 
     def _given(self, stored: Sequence[Reading]) -> Iterator[Reading]:
+        self._last = stored[-1] if stored else self._last
         for reading in stored:
             whole = self._whole.popleft() if self._whole else None
             if whole is not None:
@@ -308,7 +328,7 @@ class Screening:
             for sink in self._sinks:
                 sink.reading(reading)
             if whole is not None:
-                self._tell_finding(whole.last)
+                self._tell_finding(replace(reading, tally=whole.last.tally, finding=whole.last.finding))
             yield reading
 
     def _begin(self) -> None:
@@ -340,6 +360,7 @@ class Screening:
         for _ in self._given(self._store.flush()):
             pass
         line, last, self._line, self._last = self._line, self._last, None, None
+        self._took_s = None
         if line is None:
             return
         # of what broke down in its first frame too, with nothing counted

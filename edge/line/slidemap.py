@@ -137,6 +137,7 @@ class SlideMap:
             for other in forgotten.links:
                 other.links.pop(forgotten, None)
             forgotten.links.clear()
+            self._prints.forget(forgotten)  # or they would keep it in memory
         for i in np.flatnonzero(likeness.max(axis=1, initial=0) < _SAME_VIEW).tolist():
             self._prints.add(prints[i], here, i)
 

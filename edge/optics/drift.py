@@ -63,7 +63,7 @@ class Upkeep:
         """See one more field; what to tell the user, a line each, once it is judged."""
         found = litfield.find(frame.pixels)
         notes = [] if self._lit_judged else [self._lit_note(found)]
-        shown = None if self._light_judged else _glass(frame.pixels, um_per_px, found)
+        shown = None if self._light_judged else _glass(frame.pixels, um_per_px * frame.reduction, found)
         if shown is not None:
             self._fields.append(shown)
             if self._light_judged:

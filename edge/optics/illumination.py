@@ -25,14 +25,15 @@ _BLUE_DENSITY = (
 )
 
 
-def resample(pixels: U8, scale: float) -> U8:
+def resample(pixels: U8, scale: float, size: tuple[int, int] | None = None) -> U8:
     """Scale a picture, averaging when it shrinks so that texture does not alias.
 
     Shrinking averages whole boxes of pixels first and interpolates the rest: a fifth of the time of an
-    area average over fractions of pixels, and within half a grey level of it.
+    area average over fractions of pixels, and within half a grey level of it. `size` is the width and height
+    that it comes to, where rounding alone does not tell.
     """
     height, width = pixels.shape[:2]
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    size = size or (max(round(width * scale), 1), max(round(height * scale), 1))
     if size == (width, height):
         return pixels
     box = min(int(1 / scale), width, height) if scale < 1 else 1

@@ -61,6 +61,15 @@ class RedCells:
         """How many show their outlines."""
         return len(self.across_px)
 
+    def enlarged(self, times: int) -> RedCells:
+        """The same in pixels of which one of this picture's holds so many across, 1 or 2."""
+        if times == 1:
+            return self
+        likelier = self.likelier
+        if likelier is not None:
+            likelier = np.pad(likelier[: -ruler.BINS_PER_OCTAVE], (ruler.BINS_PER_OCTAVE, 0), mode="edge")
+        return RedCells(self.across_px * np.float32(times), self.weights, likelier)
+
     @property
     def read(self) -> bool:
         """Whether the network sees red cells."""

@@ -21,7 +21,7 @@ from edge.optics import litfield, redcells
 from edge.optics.calibrations import FILE, CalibrationStore
 from edge.optics.consensus import CHANGED_CELLS, DISAGREEMENT, Consensus
 from edge.optics.litfield import WHOLE, LitField
-from edge.optics.redcells import Measured
+from edge.optics.redcells import Measured, RedCells
 from edge.optics.saved import Saved
 from edge.types import F32, U8, Frame, ScaleSource
 
@@ -160,6 +160,13 @@ def size_of(pixels: U8) -> Size:
     return max(height, width), min(height, width)
 
 
+def red_cells(frame: Frame, lit: LitField, expected_px: float | None) -> RedCells:
+    """What a frame says of its red cells, in pixels as the camera took it; see `redcells.find`."""
+    times = frame.reduction
+    found = redcells.find(frame.pixels, lit, expected_px and expected_px / times)
+    return found.enlarged(times)
+
+
 class ScaleKeeper:
     """The scale of one slide's frames, each by itself or held against those before it."""
 
@@ -187,7 +194,7 @@ class ScaleKeeper:
         CalibrationError when the saved calibrations are damaged.
         """
         settled: list[Scaled] = []
-        if frame.fault is None and (frame.width, frame.height) != self._size:
+        if frame.fault is None and frame.size != self._size:
             settled = self.rest()
             self._take_size(frame)
         lit = self._saved.lit or lit
@@ -207,12 +214,23 @@ class ScaleKeeper:
         """How large a pixel of this frame is, as far as it is known now."""
         return [*self.take(frame, lit), *self.rest()][-1][1]
 
+    def reduction(self, pitch_um: float) -> int:
+        """How many pixels across a frame one may hold: 2 where no pixel is coarser than `pitch_um` then.
+
+        1 while the scale is not known, or doubted, or about to be measured anew.
+        """
+        known = self._known()
+        measured = known.source == "red-cells" and self._agreed.sure
+        doubted = self._given is None and (self._agreed.doubted > 0 or self._waits())
+        settled = known.source in ("given", "calibration") or measured
+        return 2 if settled and not doubted and 2 * known.um_per_px <= pitch_um else 1
+
     @property
     def _agreed(self) -> Consensus:
         return self._by_size[max(self._size), min(self._size)]
 
     def _take_size(self, frame: Frame) -> None:
-        before, self._size = self._size, (frame.width, frame.height)
+        before, self._size = self._size, frame.size
         self._patient, self._view, self._another_objective = True, None, False
         seen = (max(self._size), min(self._size)) in self._by_size
         if before[0] and not seen and self._given is None and not self._scales.independent:
@@ -267,7 +285,7 @@ class ScaleKeeper:
                 return
             self._doubts += 1
         sure = agreed.sure
-        before = agreed.see(redcells.find(frame.pixels, lit, agreed.expected_px))
+        before = agreed.see(red_cells(frame, lit, agreed.expected_px))
         self._doubts *= agreed.doubted > 0
         self._blind = self._blind + 1 if agreed.measured is None else 0
         if before is not None:
@@ -307,8 +325,8 @@ class ScaleKeeper:
         """The scale of an independent picture: its own red cells, or those of others of its size."""
         if frame.fault is not None:
             return replace(self._nominal(False), lit=lit)
-        others = self._scales.of_all(size_of(frame.pixels))
-        found = redcells.find(frame.pixels, lit, others.expected_px)
+        others = self._scales.of_all((max(frame.size), min(frame.size)))
+        found = red_cells(frame, lit, others.expected_px)
         own = redcells.estimate([found])
         if own is not None and others.sure and others.differs(own):
             if own.cells >= CHANGED_CELLS:

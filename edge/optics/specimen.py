@@ -67,7 +67,12 @@ class Specimen:
 
 
 def specimen(
-    pixels: U8, um_per_px: float, pitch_um: float, flat: F32 | None = None, lit: LitField = WHOLE
+    pixels: U8,
+    um_per_px: float,
+    pitch_um: float,
+    flat: F32 | None = None,
+    lit: LitField = WHOLE,
+    size: tuple[int, int] | None = None,
 ) -> Specimen:
     """Resample a frame to `pitch_um` and correct its illumination and white balance.
 
@@ -79,11 +84,14 @@ def specimen(
     flat : (h, w, 3) float32, how much of the light reaches each part of this camera's field, as measured on
         an empty one; None where nobody did. What it leaves over is corrected as without it.
     lit : the part of the frame that shows the specimen; see `edge.optics.litfield.find`.
+    size : width and height of the frame of which `pixels` are the half; None where they are all of it.
     """
     scale = um_per_px / pitch_um
     if not pixels.size:
         return Specimen(pixels, pitch_um, scale, np.zeros(3, np.float32), 0.0)
-    grid = resample(pixels, scale)
+    width, height = size or pixels.shape[1::-1]
+    shape = max(round(width * scale), 1), max(round(height * scale), 1)
+    grid = resample(pixels, scale * round(width / pixels.shape[1]), shape)
     glass_map, glass_fraction = background(grid, pitch_um, flat, lit)
     shown = grid
     if glass_fraction == 0.0:
@@ -94,7 +102,7 @@ def specimen(
     glass = glass_map.reshape(-1, 3)[... if inside is None else inside.ravel()].mean(axis=0)
     if not lit.whole:
         corrected, grid = _filled(corrected, lit, [BACKGROUND] * 3), _filled(grid, lit, glass.tolist())
-    stretch = np.array(pixels.shape[1::-1]) * scale / grid.shape[1::-1]
+    stretch = np.array((width, height)) * scale / grid.shape[1::-1]
     return Specimen(corrected, pitch_um, scale, glass, glass_fraction, grid, stretch, lit)
 
 

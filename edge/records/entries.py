@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
-from typing import Self, cast
+from typing import Any, Self, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edge.machine import clock, processes
 from edge.records.boots import iso
@@ -28,6 +31,8 @@ from edge.records.rows import (
 from edge.records.seals import digest_of_reading, insert_sealed, seal
 from edge.records.states import state_of
 from edge.types import Finding, Reading, SlideHeader, Tally
+
+Array = TypeVar("Array", bound=NDArray[Any])
 
 _DRAWS = 100  # of an identifier; that two are in the records already happens to no true source of chance
 
@@ -161,28 +166,73 @@ class Slide:
         seal(database, self.id)
 
 
-@dataclass(frozen=True)
 class Entry:
-    """A reading on its way to the disk, and with it the whole slide where it is all of it."""
+    """A reading on its way to the disk, and with it the whole slide where it is all of it.
 
-    slide: Slide
-    reading: Reading
-    whole: bool = False
-    keep: KeepFields = "none"
+    Parameters
+    ----------
+    light : once its rows are made, all of the reading but what `without_pictures` leaves is let go of.
+
+    Attributes
+    ----------
+    made : its rows are made.
+    """
+
+    def __init__(
+        self, slide: Slide, reading: Reading, *, whole: bool = False, keep: KeepFields = "none", light: bool
+    ) -> None:
+        self.slide, self.reading, self.whole = slide, reading, whole
+        self._keep, self._light = keep, light
+        self.made = False
+        self._row: Row = {}
+        self._cells: list[Row] = []
+        self._field: Row | None = None
+
+    @property
+    def pixels_bytes(self) -> int:
+        """What its frame takes in memory until its rows are made."""
+        return 0 if self.made else self.reading.frame.pixels.nbytes
+
+    def make(self) -> None:
+        """Make its rows, unless they are made: nothing of the frame is needed afterwards."""
+        if self.made:
+            return
+        self._row = reading_row(self.reading)
+        self._cells = [*cell_rows(self.reading, self.slide.classes, self.slide.positive)]
+        if keeps(self._keep, self.reading, self._cells, self.slide.positive):
+            self._field = field_row(self.reading)
+        if self._light:
+            self.reading = without_pictures(self.reading)
+        self.made = True
 
     def insert(self, database: sqlite3.Connection, path: Path) -> None:
-        """Insert its rows; see `Slide.insert`."""
+        """Insert its rows, which are made; see `Slide.insert`."""
         if self.whole:
             self.slide.insert(database, path)
-        row = reading_row(self.reading) | {"slide": self.slide.id, "boot": self.slide.boot}
-        cells = [*cell_rows(self.reading, self.slide.classes, self.slide.positive)]
-        key = insert(database, "readings", row | {"sha256": digest_of_reading(row, cells)})
-        for cell in cells:
+        row = self._row | {"slide": self.slide.id, "boot": self.slide.boot}
+        key = insert(database, "readings", row | {"sha256": digest_of_reading(row, self._cells)})
+        for cell in self._cells:
             insert(database, "cells", cell | {"reading": key})
-        if keeps(self.keep, self.reading, cells, self.slide.positive):
-            insert(database, "fields", field_row(self.reading) | {"reading": key})
+        if self._field is not None:
+            insert(database, "fields", self._field | {"reading": key})
         if self.whole:
             seal(database, self.slide.id)
+
+
+def without_pictures(reading: Reading) -> Reading:
+    """The reading for those who only print it: of its frame's pixels and its cells' masks the sizes are left.
+
+    Such pictures are black, and take no memory.
+    """
+    cells, frame = reading.cells, reading.frame
+    found = replace(cells.found, labels=_black(cells.found.labels), nuclei=_black(cells.found.nuclei))
+    return replace(
+        reading, frame=replace(frame, pixels=_black(frame.pixels)), cells=replace(cells, found=found)
+    )
+
+
+def _black(picture: Array) -> Array:
+    return cast(Array, np.broadcast_to(np.zeros((), picture.dtype), picture.shape))
 
 
 def _positive(header: SlideHeader) -> tuple[str, ...]:

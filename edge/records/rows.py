@@ -120,7 +120,7 @@ def keeps(asked: KeepFields, reading: Reading, cells: Iterable[Row], positive: S
 
 def field_row(reading: Reading) -> Row:
     """The columns of table `fields`, all but the reading."""
-    jpeg = _jpeg(reading.frame.pixels, FIELD_JPEG)
+    jpeg = _jpeg(reading.frame.whole, FIELD_JPEG)
     return {"jpeg": jpeg, "sha256": hashlib.sha256(jpeg).digest()}
 
 
@@ -129,11 +129,13 @@ def context(reading: Reading, i: int) -> U8:
 
     As the camera gave it, white where the field ends.
     """
-    half = CONTEXT_UM / reading.um_per_px / 2
-    low = np.round(reading.cells.centres_px[i] - half).astype(int)
-    scale = min(reading.um_per_px / CONTEXT_UM_PER_PX, 1.0)
+    frame = reading.frame.at_least(reading.um_per_px, CONTEXT_UM_PER_PX)
+    um_per_px = reading.um_per_px * frame.reduction
+    half = CONTEXT_UM / um_per_px / 2
+    low = np.round(reading.cells.centres_px[i] / frame.reduction - half).astype(int)
+    scale = min(um_per_px / CONTEXT_UM_PER_PX, 1.0)
     (x0, y0), (x1, y1) = low.clip(0), np.round(low + 2 * half).astype(int).clip(0)
-    inside = reading.frame.pixels[y0:y1, x0:x1]
+    inside = frame.pixels[y0:y1, x0:x1]
     side = max(round(2 * half * scale), 1)
     field = np.full((side, side, 3), 255, np.uint8)
     left, top = np.minimum(np.round((-low).clip(0) * scale).astype(int), side - 1).tolist()

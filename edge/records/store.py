@@ -1,7 +1,8 @@
 """What was seen, kept: every reading with its cells, committed before it is shown.
 
-`Store.add` takes a reading at line speed; a thread of its own writes what has come in and commits it as
-one group; `Store.committed` hands the readings back once they are on the disk, and those are shown.
+`Store.add` takes a reading at line speed; a thread of its own makes its rows, writes what has come in and
+commits it as one group; `Store.committed` hands the readings back once they are on the disk, and those are
+shown.
 Slides that are one frame each go the same way, whole, so that groups reach over them. Frames themselves are
 not kept.
 """
@@ -12,7 +13,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +24,10 @@ from edge.records.glances import Glances
 from edge.records.identifiers import checked, new_slide_id
 from edge.records.people import UNKNOWN, About
 from edge.records.rows import KeepFields, Row
+from edge.records.unrecorded import Entered, Unrecorded
 from edge.types import Finding, Reading, SlideHeader, Tally
+
+__all__ = ["CLOCK_S", "GROUP_S", "WAITING", "Entered", "Store", "Unrecorded"]
 
 GROUP_S = 0.1
 """Least time between commits, seconds: an SD card endures and manages few a second. A reading that comes
@@ -34,54 +37,9 @@ CLOCK_S = 3.0
 """Seconds between two looks at the machine's clock, which somebody may set while a slide is read."""
 
 WAITING = 6
-"""Readings not yet on the disk at most, since each holds its frame in memory; then `add` waits."""
+"""Readings not yet on the disk at most; then `add` waits."""
 
-
-@dataclass
-class Entered:
-    """A slide on its way to the disk; `id` is what it is called once its reading was handed back."""
-
-    id: str
-
-
-class Unrecorded:
-    """Keeps nothing, and hands every reading back at once. What `--no-records` asks for."""
-
-    def __init__(self) -> None:
-        self._readings: list[Reading] = []
-
-    def new_slide_id(self) -> str:
-        return new_slide_id()
-
-    def begin_slide(
-        self, slide: str | None, header: SlideHeader, *, generated: bool = False, about: About = UNKNOWN
-    ) -> str:
-        return slide or new_slide_id()
-
-    def add_slide(
-        self, header: SlideHeader, reading: Reading, finding: Finding, tally: Tally, about: About = UNKNOWN
-    ) -> Entered:
-        self._readings.append(reading)
-        return Entered(new_slide_id())
-
-    def add(self, reading: Reading) -> None:
-        self._readings.append(reading)
-
-    def cut_off(self, days: float) -> None:
-        return None
-
-    def committed(self) -> list[Reading]:
-        readings, self._readings = self._readings, []
-        return readings
-
-    def flush(self) -> list[Reading]:
-        return self.committed()
-
-    def finish_slide(self, finding: Finding, tally: Tally) -> None:
-        return
-
-    def close(self) -> None:
-        return
+_PIXELS_BYTES = 16 << 20  # of frames whose rows are not made yet, beyond which it waits too: three of 1080p
 
 
 class Store(Glances):
@@ -92,6 +50,8 @@ class Store(Glances):
     path : the file, made with its folder when it is not there.
     busy_s : how long to wait for another program that holds the file.
     keep_fields : of which fields that are counted the whole picture is kept.
+    pictures : readings are handed back with the pictures of frames and cells; without them, what waits for
+        the disk takes little memory (see `edge.records.entries.without_pictures`).
 
     Raises
     ------
@@ -100,8 +60,15 @@ class Store(Glances):
         more is written; what `committed` had returned is on the disk.
     """
 
-    def __init__(self, path: str | Path, busy_s: float = 5.0, *, keep_fields: KeepFields = "none") -> None:
-        self.path, self._keep = Path(path), keep_fields
+    def __init__(
+        self,
+        path: str | Path,
+        busy_s: float = 5.0,
+        *,
+        keep_fields: KeepFields = "none",
+        pictures: bool = True,
+    ) -> None:
+        self.path, self._keep, self._pictures = Path(path), keep_fields, pictures
         self._database = connect(self.path, busy_s)
         self._looked_s = 0.0
         self._boot = self._registered()
@@ -178,18 +145,19 @@ class Store(Glances):
         """
         slide = Slide.begun(self.new_slide_id(), header, about, self._boot.number, self.new_slide_id)
         slide.row |= finished(finding, tally)
-        self._queue(Entry(slide, reading, whole=True, keep=self._keep))
+        self._queue(slide, reading, whole=True)
         return slide
 
     def add(self, reading: Reading) -> None:
         """Take a reading of the slide begun; waits only when the disk has fallen behind."""
         if self._slide is None:
             raise ValueError("add: no slide was begun")
-        self._queue(Entry(self._slide, reading, keep=self._keep))
+        self._queue(self._slide, reading)
 
-    def _queue(self, entry: Entry) -> None:
+    def _queue(self, slide: Slide, reading: Reading, *, whole: bool = False) -> None:
+        entry = Entry(slide, reading, whole=whole, keep=self._keep, light=not self._pictures)
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < WAITING or self._failure)
+            self._changed.wait_for(lambda: not self._full or self._failure)
             if self._failure:
                 raise self._failure
             self._waiting.append(entry)
@@ -243,24 +211,38 @@ class Store(Glances):
             self._changed.wait_for(lambda: not self._waiting or self._failure)
             self._hurry = False
 
+    @property
+    def _full(self) -> bool:
+        """Whether the disk has fallen behind."""
+        waiting = self._waiting
+        return len(waiting) >= WAITING or sum(entry.pixels_bytes for entry in waiting) >= _PIXELS_BYTES
+
+    @property
+    def _pressed(self) -> bool:
+        """Whether what waits is to be committed at once."""
+        return self._hurry or self._closing or len(self._waiting) >= WAITING // 2
+
     def _write(self) -> None:
         """The writing thread: what has come in, one transaction, and again."""
         last_commit = float("-inf")
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
-                pause = last_commit + GROUP_S - time.monotonic()
+                # rows are made as soon as a reading comes, for until then it holds its frame
                 self._changed.wait_for(
-                    lambda: self._hurry or self._closing or len(self._waiting) >= WAITING // 2, max(pause, 0)
+                    lambda: self._pressed or any(not entry.made for entry in self._waiting),
+                    max(last_commit + GROUP_S - time.monotonic(), 0),
                 )
                 group = list(self._waiting)
+                due = self._pressed or time.monotonic() >= last_commit + GROUP_S
             if not group:
                 return
-            failure = self._commit(group)
-            last_commit = time.monotonic()
+            failure = self._work(group, due)
+            if due:
+                last_commit = time.monotonic()
             with self._changed:
                 self._failure = failure
-                if not failure:
+                if due and not failure:
                     del self._waiting[: len(group)]
                     self._durable += [entry.reading for entry in group]
                     self._kept += len(group)
@@ -269,17 +251,24 @@ class Store(Glances):
             if failure:
                 return
 
-    def _commit(self, group: Sequence[Entry]) -> Exception | None:
+    def _work(self, group: Sequence[Entry], due: bool) -> Exception | None:
+        """Make the rows of what has come in, and commit them if that is due."""
         try:
-            with transaction(self._database, self.path):
-                if time.monotonic() - self._looked_s >= CLOCK_S:
-                    self._looked_s = time.monotonic()
-                    self._boot.note(clock.now())
-                for entry in group:
-                    entry.insert(self._database, self.path)
+            for entry in group:
+                entry.make()
+            if due:
+                self._commit(group)
         except RecordsError as error:
             of = f"readings of slide {group[0].slide.id}" if not group[0].whole else "slides"
             return RecordsError(f"{error}; the {self._kept} {of} shown so far are kept")
         except Exception as error:  # raised again in the thread that uses the store
             return error
         return None
+
+    def _commit(self, group: Sequence[Entry]) -> None:
+        with transaction(self._database, self.path):
+            if time.monotonic() - self._looked_s >= CLOCK_S:
+                self._looked_s = time.monotonic()
+                self._boot.note(clock.now())
+            for entry in group:
+                entry.insert(self._database, self.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from edge.runtimes import GraphError, Tell
 from edge.runtimes.tensors import Tensor, batch_of, blank, check_inputs
 
-_LARGEST_BATCH = 16  # 32 took 6 MB more for the same time a cell
+_LARGEST_BATCH = 12  # 16 took 5 MB more, for the same time a cell; of most fields all cells are one batch
 _DTYPES = {
     "tensor(bool)": np.bool_,
     "tensor(uint8)": np.uint8,
@@ -37,7 +38,8 @@ class OnnxRuntime:
     Activations come from ONNX Runtime's arena, which keeps them for the next run: taken from the C library
     and given back each time (`edge.machine.allocator`), a run would spend a fifth to a third of its time on
     page faults. The arena grows to what the largest batch needs, so it is the bound on batches that bounds
-    memory. No memory pattern is planned: it is no faster, and keeps a plan and a block for every batch size.
+    memory; all graphs have one arena together, since they run one after the other. No memory pattern is
+    planned: it is no faster, and keeps a plan and a block for every batch size.
     """
 
     version = f"onnxruntime {ort.__version__}"
@@ -60,6 +62,8 @@ class OnnxRuntime:
         options.enable_mem_pattern = False
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        _make_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         try:
             self._session: ort.InferenceSession | None = ort.InferenceSession(
                 graph,
@@ -96,6 +100,17 @@ class OnnxRuntime:
     def close(self) -> None:
         """Let go of the session and its arena."""
         self._session = None
+
+
+@cache
+def _make_arena() -> None:
+    """Make the arena that all graphs of this process share."""
+    kind, place = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, ort.OrtMemType.DEFAULT
+    # numbers below 0 and a bound of 0 leave it to ONNX Runtime
+    usual = {"max_mem": 0, "arena_extend_strategy": -1, "initial_chunk_size_bytes": -1}
+    ort.create_and_register_allocator(
+        ort.OrtMemoryInfo("Cpu", kind, 0, place), ort.OrtArenaCfg(usual | {"max_dead_bytes_per_chunk": -1})
+    )
 
 
 def _tensor(node: Any) -> Tensor:

@@ -211,7 +211,7 @@ class ScreeningApp(App[Reading]):
     def _newest(self) -> U8 | None:
         """The newest picture."""
         reading = self._latest.newest
-        return reading.frame.pixels if reading is not None and reading.frame.pixels.size else None
+        return reading.frame.whole if reading is not None and reading.frame.pixels.size else None
 
     def action_about(self) -> None:
         """Write down whose slide it is, and notes."""

@@ -20,10 +20,10 @@ from edge.types.reading import (
     Tally,
 )
 from edge.types.said import Said
-from edge.types.taken import Frame, Light, Waiting
+from edge.types.taken import Content, Frame, Light, Reduced, Waiting
 
 __all__ = [
-    "F32", "F64", "I32", "U8", "Apl", "Bools", "Cells", "CellsInFrame", "FilesRead", "Finding", "FindingKind",
-    "Frame", "LeftOut", "LeukoscopeError", "Light", "Positive", "Reading", "Said", "ScaleSource", "Sink",
-    "SlideHeader", "Tally", "Waiting",
+    "F32", "F64", "I32", "U8", "Apl", "Bools", "Cells", "CellsInFrame", "Content", "FilesRead", "Finding",
+    "FindingKind", "Frame", "LeftOut", "LeukoscopeError", "Light", "Positive", "Reading", "Reduced", "Said",
+    "ScaleSource", "Sink", "SlideHeader", "Tally", "Waiting",
 ]  # fmt: skip

@@ -95,7 +95,7 @@ def test_the_classifier_is_warm_before_the_first_field(
     monkeypatch.setattr("edge.cells.classify.looked", lambda look, crops, *_: dict(look(crops)))
     screen("--camera", fields)
     fields_with_cells = 3
-    assert batches[-fields_with_cells - 2 : -fields_with_cells] == [1, 16]
+    assert batches[-fields_with_cells - 2 : -fields_with_cells] == [1, 12]
 
 
 def test_json_of_a_folder(screen: Callable[..., list[dict[str, Any]]], fields: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from edge.types import Cells, FilesRead, Frame
+from edge.types import Cells, FilesRead, Frame, Reduced
 
 
 def _cells() -> Cells:
@@ -34,6 +34,28 @@ def test_a_frame_of_the_wrong_kind_is_refused() -> None:
         Frame(np.zeros((4, 4, 3)), 0, "x", now, 0.0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"Frame\.pixels.*\(4, 4\)"):
         Frame(np.zeros((4, 4), np.uint8), 0, "x", now, 0.0)
+
+
+def test_a_frame_decoded_at_half_its_size_is_told_in_pixels_as_it_was_taken() -> None:
+    decoded = []
+    whole = np.zeros((101, 75, 3), np.uint8)
+    half = Reduced(whole[::2, ::2], (75, 101), lambda: decoded.append(1) or whole)
+    frame = Frame.of(half, 0, "x", datetime.now(UTC), 0.0)
+    assert (frame.size, frame.width, frame.height, frame.reduction) == ((75, 101), 75, 101, 2)
+    assert frame.pixels.shape == (51, 38, 3)
+    assert frame.at_least(0.1, 0.25) is frame
+    assert not decoded
+    large = frame.at_least(0.15, 0.25)
+    assert (large.size, large.reduction, large.pixels is whole) == (frame.size, 1, True)
+    assert (frame.whole is whole, large.whole is whole, len(decoded)) == (True, True, 1)
+    with pytest.raises(ValueError, match=r"Reduced\.pixels"):
+        Reduced(whole, (75, 101), lambda: whole)
+
+
+def test_a_whole_frame_is_itself() -> None:
+    frame = Frame(np.zeros((4, 6, 3), np.uint8), 0, "x", datetime.now(UTC), 0.0)
+    assert (frame.size, frame.reduction, frame.whole is frame.pixels) == ((6, 4), 1, True)
+    assert frame.at_least(1.0, 0.25) is frame
 
 
 @pytest.mark.parametrize("name", ["boxes", "centres", "area_um2", "cut", "nuclei", "labels"])

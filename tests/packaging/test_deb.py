@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,8 @@ import contents
 import deb
 import pytest
 from wheels import ROOT, PackagingError, Target
+
+from edge import __version__
 
 TRIXIE = Target("trixie", "arm64")
 CORE = b"machine code for arm64"
@@ -42,19 +43,14 @@ def unpacked(package: Path, tmp_path: Path) -> Path:
     return tmp_path / "unpacked"
 
 
-def own_version() -> str:
-    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return version
-
-
 def test_the_control_file_says_what_it_is_and_needs(package: Path) -> None:
     fields = {
         name: dpkg_deb("--field", package, name).strip()
         for name in ("Package", "Version", "Architecture", "Depends", "Installed-Size", "Maintainer")
     }
-    assert package.name == f"leukoscope_{own_version()}+trixie_arm64.deb"
+    assert package.name == f"leukoscope_{__version__}+trixie_arm64.deb"
     assert fields["Package"] == "leukoscope"
-    assert fields["Version"] == f"{own_version()}+trixie"
+    assert fields["Version"] == f"{__version__}+trixie"
     assert fields["Architecture"] == "arm64"
     needed = fields["Depends"].split(", ")
     # the wheels of one Python are of no use to another; one runs with glibc 2.17, the core from 2.28 on

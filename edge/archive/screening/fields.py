@@ -30,7 +30,7 @@ from edge.cameras.files.camera import numbered
 from edge.cameras.quiet import quiet
 from edge.files import pictures
 from edge.files.text import printable
-from edge.types import U8, Frame
+from edge.types import Content, Frame
 
 AHEAD = 4
 """Files fetched before it is their turn: object storage answers in tens of milliseconds, the line in more."""
@@ -179,33 +179,39 @@ class Field:
     sha256: str | None
     page: int
     source: str
-    content: U8 | str
+    content: Content
 
 
-def fields_of(entries: Sequence[Entry], files: Ahead, instead: str | None = None) -> Iterator[Field]:
+def fields_of(
+    entries: Sequence[Entry],
+    files: Ahead,
+    reduction: Callable[[], int] = lambda: 1,
+    instead: str | None = None,
+) -> Iterator[Field]:
     """The pictures of these entries in order; of several in a file the first is `stack.tif#1`.
 
     Parameters
     ----------
     files : where the entries' files come from.
+    reduction : asked of each file; see `edge.files.pictures.pages`.
     instead : why no picture is looked at; each entry is then one with this fault.
     """
     for entry in entries:
         fetched = files.take(entry)
         try:
-            contents = _contents(entry, fetched, instead)
+            contents = _contents(entry, fetched, instead, reduction())
             for page, (source, content) in enumerate(numbered(printable(entry.source), contents), 1):
                 yield Field(entry, fetched.sha256, page, source, content)
         finally:
             fetched.close()
 
 
-def _contents(entry: Entry, fetched: Fetched, instead: str | None) -> Iterator[U8 | str]:
+def _contents(entry: Entry, fetched: Fetched, instead: str | None, reduction: int) -> Iterator[Content]:
     if isinstance(fetched.content, str) or instead is not None:
         yield instead or str(fetched.content)
         return
     try:
-        yield from pictures.pages_of(fetched.content, PurePosixPath(entry.path).suffix.lower())
+        yield from pictures.pages_of(fetched.content, PurePosixPath(entry.path).suffix.lower(), reduction)
     except OSError as error:
         yield f"the file cannot be read: {error.strerror or error}"
 
@@ -224,20 +230,22 @@ class SlideCamera:
     Parameters
     ----------
     slide : what it is called.
-    begin : gives the pictures from the first on.
+    begin : gives the pictures from the first on, at the reduction that it asks for before each file.
 
     Attributes
     ----------
     known : what is known of each frame that was read, by its index.
+    reduction : see `edge.cameras.Reducing`.
     """
 
     live = False
     serial = ""
     um_per_px: float | None = None
 
-    def __init__(self, slide: str, begin: Callable[[], Iterator[Field]]) -> None:
+    def __init__(self, slide: str, begin: Callable[[Callable[[], int]], Iterator[Field]]) -> None:
         self.slide, self.name = slide, printable(slide)
         self.known: list[Known] = []
+        self.reduction = 1
         self._begin = begin
         self._fields: Iterator[Field] | None = None
 
@@ -246,7 +254,7 @@ class SlideCamera:
         if self._fields is None:
             quiet()
             self.known.clear()
-            self._fields = self._begin()
+            self._fields = self._begin(lambda: self.reduction)
 
     def read(self) -> Frame | None:
         """The next picture as a frame, None after the last."""
@@ -257,8 +265,8 @@ class SlideCamera:
             return None
         self.known.append(Known(field.entry, field.sha256))
         faulty = isinstance(field.content, str)
-        return Frame(
-            pixels=np.zeros((0, 0, 3), np.uint8) if isinstance(field.content, str) else field.content,
+        return Frame.of(
+            np.zeros((0, 0, 3), np.uint8) if isinstance(field.content, str) else field.content,
             index=len(self.known) - 1,
             source=field.source,
             captured_at=_moment(field.entry.taken_at),

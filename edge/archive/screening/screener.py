@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -19,7 +19,7 @@ from edge.archive.order import Order
 from edge.archive.place import ArchiveError, Place
 from edge.archive.screening import records, shards
 from edge.archive.screening.attempts import MOST, Attempt, attempt
-from edge.archive.screening.fields import Ahead, SlideCamera, fields_of
+from edge.archive.screening.fields import Ahead, Field, SlideCamera, fields_of
 from edge.archive.screening.rows import TABLES, Rows
 from edge.archive.screening.scales import scales_of_slide
 from edge.bundle import bundle as bundles
@@ -131,10 +131,10 @@ class Screener:
     ) -> Iterator[SlideCamera]:
         """The slide as a camera; where each picture is a slide of its own, one for each."""
         if not self._order.independent:
-            yield SlideCamera(slide, partial(fields_of, entries, files, instead))
+            yield SlideCamera(slide, partial(fields_of, entries, files, instead=instead))
             return
-        for number, field in enumerate(fields_of(entries, files, instead), 1):
-            yield SlideCamera(_numbered(slide, number), partial(iter, (field,)))
+        for number, field in enumerate(fields_of(entries, files, instead=instead), 1):
+            yield SlideCamera(_numbered(slide, number), partial(_alone, field))
 
     def _slide(
         self, camera: SlideCamera, entries: Sequence[Entry], rows: Rows, store: Store | Unrecorded
@@ -239,6 +239,11 @@ def _slides(entries: Sequence[Entry]) -> Iterator[tuple[str, list[Entry]]]:
     """The entries by slide, in the order of the task and of their places."""
     for slide, its in groupby(entries, attrgetter("slide")):
         yield slide, sorted(its, key=attrgetter("place"))
+
+
+def _alone(field: Field, _reduction: Callable[[], int]) -> Iterator[Field]:
+    """A picture that is a slide of its own, decoded before."""
+    yield field
 
 
 def _numbered(slide: str, number: int) -> str:

@@ -19,9 +19,9 @@ from edge.cameras.files.video import is_video, pictures_of
 from edge.cameras.quiet import quiet
 from edge.files.pictures import pages, readable
 from edge.files.text import printable
-from edge.types import U8, FilesRead, Frame
+from edge.types import U8, Content, FilesRead, Frame
 
-Picture = tuple[str, U8 | str]
+Picture = tuple[str, Content]
 """Its source, and its pixels or why there are none."""
 
 
@@ -33,6 +33,10 @@ class FileCamera:
     first wildcard stands; of a video its name. Each page of a file is a frame: of several, the source of the
     second is `stack.tif#2`. What cannot be read comes as a frame with a fault. A file that is given by itself
     is read by its content, whatever its suffix.
+
+    Attributes
+    ----------
+    reduction : see `edge.cameras.Reducing`; of JPEG and of Motion JPEG.
     """
 
     live = False
@@ -43,6 +47,7 @@ class FileCamera:
         self.path = os.path.expanduser(path)
         self.name = printable(Path(path).name or self.path)
         self._called = f"camera {printable(self.path)}"
+        self.reduction = 1
         self._pictures: Iterator[Picture] | None = None
         self._forget()
 
@@ -81,8 +86,8 @@ class FileCamera:
         fault = content if isinstance(content, str) else None
         if fault is not None:
             self._faults.append((self._index, fault, source))
-        frame = Frame(
-            pixels=np.zeros((0, 0, 3), np.uint8) if isinstance(content, str) else content,
+        frame = Frame.of(
+            np.zeros((0, 0, 3), np.uint8) if isinstance(content, str) else content,
             index=self._index,
             source=source,
             captured_at=datetime.now(UTC),
@@ -122,12 +127,12 @@ class FileCamera:
         if self._listing is None:
             path = Path(self.path)
             stack = islice(pages(path), most) if os.path.isfile(path) and not _holds_video(path) else ()
-            yield from (content for content in stack if not isinstance(content, str))
+            yield from (content for content in stack if isinstance(content, np.ndarray))
             return
         names = self._listing.names
         for name in names[:: -(-len(names) // most)]:
             content = next(pages(self._listing.root / name), "")
-            if not isinstance(content, str):
+            if isinstance(content, np.ndarray):
                 yield content
 
     def holds(self, path: Path) -> bool:
@@ -144,7 +149,7 @@ class FileCamera:
     def _of_listing(self, listing: Listing) -> Iterator[Picture]:
         for name in listing.names:
             self._begun.append(self._index)
-            yield from numbered(shown(name), pages(listing.root / name))
+            yield from numbered(shown(name), pages(listing.root / name, self.reduction))
 
     def _of_file(self, path: Path) -> Iterator[Picture]:
         """The pictures of a file that is given by itself; raises CameraError where it has none."""
@@ -152,9 +157,9 @@ class FileCamera:
             raise CameraError(f"{self._called}: is no file; give an image, a video or a folder of images")
         source, suffix = printable(path.name), path.suffix.lower()
         pictures = (
-            ((source, content) for content in pictures_of(path))
+            ((source, content) for content in pictures_of(path, lambda: self.reduction))
             if _holds_video(path)
-            else numbered(source, pages(path))
+            else numbered(source, pages(path, self.reduction))
         )
         first = next(pictures, None)
         if first is None:
@@ -186,10 +191,10 @@ def _give() -> str:
     return f"images end in {' '.join(readable())}, and videos, given one by one, in {' '.join(kinds.VIDEOS)}"
 
 
-def numbered(source: str, contents: Iterator[U8 | str]) -> Iterator[Picture]:
+def numbered(source: str, contents: Iterator[Content]) -> Iterator[Picture]:
     """The pictures of a file, numbered from 1 where there are several."""
     number = 1
-    content: U8 | str | None = next(contents, "the file holds no picture")
+    content: Content | None = next(contents, "the file holds no picture")
     while content is not None:
         following = next(contents, None)
         yield (f"{source}#{number}" if number > 1 or following is not None else source), content

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from edge.cameras import CameraError
 from edge.cameras.files.packets import Damage, packets
 from edge.files.pictures import decode
 from edge.files.text import printable
-from edge.types import U8
+from edge.types import U8, Content, Reduced
 
 # they name no picture, so that what was left out can be counted by its reason
 DAMAGED = "a picture of the video is damaged"
@@ -56,12 +57,13 @@ def is_video(path: Path) -> bool:
     )
 
 
-def pictures_of(path: Path) -> Iterator[U8 | str]:
+def pictures_of(path: Path, reduction: Callable[[], int] = lambda: 1) -> Iterator[Content]:
     """Every picture of a video, (H, W, 3) uint8 RGB as players show it, or why there is none.
 
-    Motion JPEG is decoded picture by picture as images are. Of other codecs a picture that cannot be decoded,
-    or is built on such a one, is a fault. Where pictures are missing in the file, they are told after the
-    last; where it is cut short, one line says how many there should be.
+    Motion JPEG is decoded picture by picture as images are, at the `reduction` that is asked for by then. Of
+    other codecs a picture that cannot be decoded, or is built on such a one, is a fault. Where pictures are
+    missing in the file, they are told after the last; where it is cut short, one line says how many there
+    should be.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def pictures_of(path: Path) -> Iterator[U8 | str]:
     codec = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("latin-1")
     jpegs = codec == "MJPG" and _one_a_packet(path)
     course = _Course.announced_by(capture, path)
-    pictures = _jpegs(path, capture, course) if jpegs else _frames(path, capture, codec, course)
+    pictures = _jpegs(path, capture, course, reduction) if jpegs else _frames(path, capture, codec, course)
     given, last = 0, None
     try:
         for picture in pictures:
@@ -87,7 +89,7 @@ def pictures_of(path: Path) -> Iterator[U8 | str]:
             last = picture
         if course.cut_short:
             # decoders fill the last one up with parts of the one before
-            if jpegs and isinstance(last, np.ndarray):
+            if jpegs and isinstance(last, np.ndarray | Reduced):
                 yield last
                 given += 1
             yield f"the video ends after {given} of {course.announced} frames; the rest cannot be read"
@@ -105,16 +107,26 @@ def _one_a_packet(path: Path) -> bool:
     return first is not None and first.data.count(b"\xff\xd8\xff") == 1
 
 
-def _jpegs(path: Path, capture: cv2.VideoCapture, course: _Course) -> Iterator[U8 | str]:
+def _jpegs(
+    path: Path, capture: cv2.VideoCapture, course: _Course, reduction: Callable[[], int]
+) -> Iterator[Content]:
     turn = _TURNS.get(int(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360)
     for packet in packets(path):
         course.took(packet.shown_ms)
         try:
-            pixels = decode(packet.data)
+            picture = decode(packet.data, reduction())
         except ValueError:
             yield DAMAGED
             continue
-        yield pixels if turn is None else np.asarray(cv2.rotate(pixels, turn), np.uint8)
+        if turn is None:
+            yield picture
+        else:
+            turned = partial(_turned, turn=turn)
+            yield picture.turned(turned) if isinstance(picture, Reduced) else turned(picture)
+
+
+def _turned(pixels: U8, turn: int) -> U8:
+    return np.asarray(cv2.rotate(pixels, turn), np.uint8)
 
 
 def _frames(path: Path, capture: cv2.VideoCapture, codec: str, course: _Course) -> Iterator[U8 | str]:

@@ -47,6 +47,10 @@ class StreamCamera:
     url : 'rtsp://', 'http://' or 'https://', with user and password where the camera wants them. Neither
         they nor what follows a question mark appear in the name or in messages.
     settings : its rate limits how often a camera that sends one picture a request is asked.
+
+    Attributes
+    ----------
+    reduction : see `edge.cameras.Reducing`; video (RTSP) comes whole.
     """
 
     live = True
@@ -58,6 +62,7 @@ class StreamCamera:
         self._address = Address.parse(url)
         self._fps = settings.fps
         self.name, self.serial = self._address.name, self._address.serial
+        self.reduction = 1
         self._reader: _Reader | None = None
         self._left: _Reader | None = None
         self._pace = Pace()  # of all connections
@@ -89,13 +94,13 @@ class StreamCamera:
             self._reader.take()
             moment_s, content = came
             try:
-                pixels = decode(content) if isinstance(content, bytes) else content
+                taken = decode(content, self.reduction) if isinstance(content, bytes) else content
             except ValueError as error:
                 damage = str(error).replace("the file", "each")
                 continue
             captured_at = datetime.now(UTC) - timedelta(seconds=time.monotonic() - moment_s)
             self._index += 1
-            return Frame(pixels, self._index - 1, self.name, captured_at, moment_s)
+            return Frame.of(taken, self._index - 1, self.name, captured_at, moment_s)
         raise self._silent(damage)
 
     def close(self) -> None:

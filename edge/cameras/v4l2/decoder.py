@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from edge.cameras.attached import Format
 from edge.cameras.v4l2.layout import Layout, row_bytes, size_bytes
 from edge.cameras.v4l2.pixels import rgb
-from edge.types import U8
+from edge.types import U8, Reduced
 
 _ACCIDENTS = 2
 """Pictures in a row whose size in bytes may be wrong before the agreed format is."""
@@ -32,14 +32,14 @@ class Decoder:
         self._by_size = {size_bytes(other): other for other in natural if other.pixels == layout.pixels}
         self._odd = 0
 
-    def decode(self, data: bytes) -> U8:
-        """(H, W, 3) uint8 RGB; ValueError if that is no picture."""
+    def decode(self, data: bytes, reduction: int = 1) -> U8 | Reduced:
+        """(H, W, 3) uint8 RGB, or half of a JPEG for a `reduction` of 2; ValueError if it is no picture."""
         self._judge_size(len(data))
-        pixels = rgb(data, self.layout)
-        height, width = pixels.shape[:2]
+        picture = rgb(data, self.layout, reduction)
+        width, height = picture.size if isinstance(picture, Reduced) else picture.shape[1::-1]
         if (width, height) != (self._agreed.width, self._agreed.height) and self.note is None:
             self.note = f"sends {width}×{height} pixels though {self._agreed} was agreed"
-        return pixels
+        return picture
 
     def _judge_size(self, length: int) -> None:
         """Take the layout whose pictures have this many bytes, once it is no accident."""

@@ -7,13 +7,14 @@ manual's default for what a UVC camera sends.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from edge.cameras.v4l2.layout import Layout, size_bytes
-from edge.files.formats.jpeg import MARKER
-from edge.types import U8
+from edge.files.formats import jpeg
+from edge.types import U8, Reduced
 
 _START_OF_SCAN = 0xDA
 _AFTER_A_SCAN = (0xD9, 0xC4, _START_OF_SCAN)
@@ -50,14 +51,11 @@ def _planes(data: U8, layout: Layout) -> tuple[U8, U8]:
     return data[:luma].reshape(layout.height, layout.row_bytes), data[luma : luma * 3 // 2]
 
 
-def _jpeg(data: U8, layout: Layout) -> U8:
-    # OpenCV makes a picture of a torn file, and complains on the terminal that belongs to the screen
-    if not _jpeg_is_whole(data.tobytes()):
+def _jpeg(data: bytes, reduction: int) -> U8 | Reduced:
+    # what libjpeg warns of, some cameras do in every picture; what is torn shows between its markers
+    if not _jpeg_is_whole(data):
         raise ValueError("the JPEG is torn")
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None:
-        raise ValueError("the JPEG cannot be decoded")
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels), np.uint8)
+    return jpeg.picture(data, replace(jpeg.header(data), orientation=1), reduction, strict=False)
 
 
 def _jpeg_is_whole(data: bytes) -> bool:
@@ -67,7 +65,7 @@ def _jpeg_is_whole(data: bytes) -> bool:
         marker = data[at + 1]
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == _START_OF_SCAN:
-            after = MARKER.search(data, at)
+            after = jpeg.MARKER.search(data, at)
             return after is not None and data[after.end() - 1] in _AFTER_A_SCAN
     return False
 
@@ -79,14 +77,14 @@ _CONVERT: dict[str, Callable[[U8, Layout], U8]] = {
     "UYVY": _interleaved(cv2.COLOR_YUV2RGB_UYVY, 2),
     "NV12": _nv12,
     "YU12": _yu12,
-    "MJPG": _jpeg,
-    "JPEG": _jpeg,
     "GREY": _interleaved(cv2.COLOR_GRAY2RGB, 1),
 }
 
 
-def rgb(data: bytes, layout: Layout) -> U8:
+def rgb(data: bytes, layout: Layout, reduction: int = 1) -> U8 | Reduced:
     """The picture in a buffer, (H, W, 3) uint8 RGB, in memory of its own.
+
+    `reduction` : 2 gives half of a JPEG's pixels each way (see `edge.files.formats.jpeg.picture`).
 
     Raises
     ------
@@ -94,6 +92,8 @@ def rgb(data: bytes, layout: Layout) -> U8:
     """
     if len(data) < max(size_bytes(layout), 2):
         raise ValueError(f"{len(data)} bytes are no {layout}")
+    if layout.pixels in ("MJPG", "JPEG"):
+        return _jpeg(data, reduction)
     try:
         return _CONVERT[layout.pixels](np.frombuffer(data, np.uint8), layout)
     except cv2.error as error:

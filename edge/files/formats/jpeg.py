@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 import cv2
@@ -18,7 +19,7 @@ import numpy as np
 
 from edge.files.formats import DAMAGED, limits
 from edge.files.formats.upright import of_exif, upright
-from edge.types import U8
+from edge.types import U8, Reduced
 
 START = b"\xff\xd8"
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -34,6 +35,10 @@ ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 """Markers without a length after them, and what is none."""
 DECODED = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Baseline, extended and progressive, Huffman or arithmetic coding; the rest is lossless or hierarchical."""
+
+LEAST_PX = 32
+"""Shorter side, at the least, of a picture that is decoded at half its size: smaller ones gain nothing by it,
+and of tiny ones libjpeg has several sizes that round to the same."""
 
 EXTRANEOUS = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 ODD_SCAN = "Invalid SOS parameters for sequential JPEG"
@@ -60,20 +65,49 @@ class Header:
     """Where the first scan begins."""
 
 
-def pages(file: BinaryIO) -> Iterator[U8]:
-    """The picture, and those of its size that follow without a list of them, as when MJPEG is dumped."""
+def pages(file: BinaryIO, reduction: int = 1) -> Iterator[U8 | Reduced]:
+    """The picture, and those of its size that follow without a list of them, as when MJPEG is dumped.
+
+    `reduction` : see `picture`.
+    """
     data = limits.whole(file)
     head = header(data)
-    yield upright(decode(data, head), head.orientation)
+    yield picture(data, head, reduction)
     while not head.multi_picture and (end := _end(data, head.scan)):
         data, size = data[end:], (head.width, head.height)
         if not data.startswith(START + b"\xff") or size != ((head := header(data)).width, head.height):
             return
-        yield upright(decode(data, head), head.orientation)
+        yield picture(data, head, reduction)
 
 
-def decode(data: bytes, head: Header) -> U8:
-    """The pixels of a JPEG as stored, (H, W, 3) uint8 RGB; raises ValueError for damage of any kind."""
+def picture(data: bytes, head: Header, reduction: int = 1, *, strict: bool = True) -> U8 | Reduced:
+    """A JPEG as viewers show it, (H, W, 3) uint8 RGB; raises ValueError for damage of any kind.
+
+    Parameters
+    ----------
+    data, head, strict : as of `decode`.
+    reduction : 2 for half of its pixels each way, as libjpeg gives them by transforming a quarter of the
+        coefficients; what is small or has four channels comes whole.
+    """
+    if reduction == 1 or min(head.width, head.height) < LEAST_PX or head.channels > 3:
+        return upright(decode(data, head, strict=strict), head.orientation)
+    half = Reduced(
+        decode(data, head, reduction=2, strict=strict),
+        (head.width, head.height),
+        partial(decode, data, head, strict=strict),
+    )
+    return half if head.orientation == 1 else half.turned(partial(upright, orientation=head.orientation))
+
+
+def decode(data: bytes, head: Header, *, reduction: int = 1, strict: bool = True) -> U8:
+    """The pixels of a JPEG as stored, (H, W, 3) uint8 RGB; raises ValueError for damage of any kind.
+
+    Parameters
+    ----------
+    data, head : the file, and what stands in its head.
+    reduction : 2 gives half as many pixels each way, rounded up; not of four channels.
+    strict : also for what libjpeg only warns of.
+    """
     limits.check(head.width, head.height)
     if head.process not in DECODED or head.bits != 8 or head.channels not in (1, 3, 4):
         odd = head.process not in DECODED
@@ -82,8 +116,9 @@ def decode(data: bytes, head: Header) -> U8:
     if head.process in HUFFMAN and len(data) * PIXELS_A_BYTE < head.width * head.height:
         raise ValueError(DAMAGED)
     if head.channels < 4:
-        return _decode(data, "RGB", head.scan)
-    inks = _decode(data, "CMYK", head.scan)
+        least = (-(-head.height // reduction), -(-head.width // reduction)) if reduction > 1 else (0, 0)
+        return _decode(data, "RGB", head.scan, least, strict=strict)
+    inks = _decode(data, "CMYK", head.scan, strict=strict)
     return ink(inks if head.adobe else 255 - inks)
 
 
@@ -93,16 +128,19 @@ def ink(light: U8) -> U8:
     return np.asarray(cv2.multiply(light[..., :3], np.repeat(black, 3, axis=2), scale=1 / 255), np.uint8)
 
 
-def _decode(data: bytes, colours: str, scan: int) -> U8:
+def _decode(data: bytes, colours: str, scan: int, least: tuple[int, int] = (0, 0), *, strict: bool) -> U8:
+    """`least` : rows and columns at the least, of which libjpeg gives the next size; (0, 0) for all."""
     import simplejpeg
 
     try:
-        return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=True), np.uint8)
+        return np.asarray(
+            simplejpeg.decode_jpeg(data, colours, False, False, *least, strict=strict), np.uint8
+        )
     except ValueError as error:
         if _is_padding(str(error), data, scan):
-            return np.asarray(simplejpeg.decode_jpeg(data, colours, strict=False), np.uint8)
+            return _decode(data, colours, scan, least, strict=False)
         if (usual := _usual(str(error), data, scan)) is not None:
-            return _decode(usual, colours, scan)
+            return _decode(usual, colours, scan, least, strict=strict)
         if UNUSUAL_SAMPLING in str(error):
             raise ValueError(
                 "the JPEG is damaged, or its colours are stored in a way that is not read: save it as PNG"

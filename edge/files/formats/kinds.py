@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from edge.files.formats import bmp, heif, jpeg, png, tiff, webp
-from edge.types import U8
+from edge.types import Content
 
 HEAD_BYTES = 256
-Reader = Callable[[BinaryIO], Iterator[U8 | str]]
+Reader = Callable[[BinaryIO], Iterator[Content]]
 
 READERS: tuple[tuple[re.Pattern[bytes], Reader], ...] = (
     (re.compile(re.escape(jpeg.START)), jpeg.pages),

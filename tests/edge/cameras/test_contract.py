@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from edge.cameras import Camera, CameraError, csi, picamera
+from edge.cameras import Camera, CameraError, Reducing, csi, picamera
 from edge.cameras.child import isolated
 from edge.cameras.csi import CsiCamera
 from edge.cameras.demo.camera import SimulatedCamera
@@ -34,6 +34,12 @@ from tests.edge.cameras.servers import camera_serving, mjpeg
 def a_folder(tmp_path: Path) -> Camera:
     for number in range(4):
         write_image(tmp_path / "fields" / f"{number}.png", number)
+    return FileCamera(str(tmp_path / "fields"))
+
+
+def a_folder_of_jpegs(tmp_path: Path) -> Camera:
+    for number in range(4):
+        write_image(tmp_path / "fields" / f"{number}.jpg", number)
     return FileCamera(str(tmp_path / "fields"))
 
 
@@ -95,8 +101,12 @@ def a_network_one(tmp_path: Path) -> Iterator[Camera]:
         yield StreamCamera(f"http://{host}/video", SETTINGS)
 
 
+JPEGS = (".jpg", ".avi", "/video")
+"""How sources end whose pictures are JPEG."""
+
 MAKERS = [
     a_folder,
+    a_folder_of_jpegs,
     a_video,
     a_simulated_one,
     a_fake_usb_one,
@@ -164,6 +174,25 @@ def test_frames_are_not_overwritten_by_later_ones(camera: Camera) -> None:
         before = first.pixels.copy()
         read(camera, 2)
     np.testing.assert_array_equal(first.pixels, before)
+
+
+def test_what_is_asked_at_half_its_size_is_the_same_frame(camera: Camera) -> None:
+    if not isinstance(camera, Reducing):
+        pytest.skip("gives what its driver decoded")
+    assert camera.reduction == 1
+    with closing(camera):
+        camera.open()
+        (first,) = read(camera, 1)
+        camera.reduction = 2
+        frames = read(camera, 3)
+    assert (first.reduction, first.size) == (1, first.pixels.shape[1::-1])
+    assert first.whole is first.pixels
+    for frame in frames:
+        assert frame.size == first.size
+        assert frame.whole.shape == first.pixels.shape
+        assert frame.pixels.shape[:2] == tuple(-(-side // frame.reduction) for side in frame.whole.shape[:2])
+        assert abs(float(frame.pixels.mean()) - float(frame.whole.mean())) < 2
+    assert frames[-1].reduction == (2 if frames[-1].source.endswith(JPEGS) else 1)
 
 
 def test_opening_twice_goes_on(camera: Camera) -> None:

@@ -119,3 +119,38 @@ def test_a_frame_that_was_taken_is_not_kept_while_the_next_is_awaited() -> None:
         del frame
         assert gone() is None, "the reading thread holds the frame"
         go_on.set()
+
+
+class _Reducing(ScriptedCamera):
+    """Notes the reduction of every frame that it reads."""
+
+    def __init__(self, frames: int, pause_s: float) -> None:
+        super().__init__(live=False, step=self._note)
+        self.reduction, self.noted, self._frames, self._pause_s = 1, [], frames, pause_s  # type: list[int]
+
+    def _note(self, index: int) -> bool:
+        time.sleep(self._pause_s)
+        self.noted.append(self.reduction)
+        return index < self._frames
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.01])
+@pytest.mark.parametrize("slowness_s", [0.0, 0.01])
+def test_the_same_frames_are_reduced_however_far_the_reader_is_ahead(
+    pause_s: float, slowness_s: float
+) -> None:
+    camera = _Reducing(12, pause_s)
+    with FileFeed(camera) as feed:
+        for taken in range(1, 12):
+            assert feed.get() is not None
+            time.sleep(slowness_s)
+            feed.reduce(2 if 3 <= taken < 7 else 1)
+    assert camera.noted[:12] == [1] * 5 + [2] * 4 + [1] * 3
+
+
+def test_a_camera_that_cannot_reduce_is_not_asked_to() -> None:
+    with FileFeed(ScriptedCamera(live=False, step=lambda index: index < 5)) as feed:
+        feed.reduce(2)
+        while feed.get() is not None:
+            pass
+    assert not hasattr(feed.camera, "reduction")

@@ -223,7 +223,7 @@ def test_each_page_of_a_file_is_a_frame(
 ) -> None:
     contents: list[U8 | str] = [picture(1), "page 2 is damaged", picture(3)]
 
-    def pages(path: Path) -> Iterator[U8 | str]:
+    def pages(path: Path, _reduction: int) -> Iterator[U8 | str]:
         yield from contents if path.name == "stack.tif" and several else [picture(7)]
 
     monkeypatch.setattr(camera_module, "pages", pages)

@@ -424,3 +424,21 @@ def test_no_thread_is_left_after_many_faults() -> None:
             feed.get()
         assert threading.active_count() <= before + 1
     assert camera.opened >= 30
+
+
+def test_what_is_asked_of_the_pictures_size_holds_after_opening_again() -> None:
+    def step(n: int) -> None:
+        noted.append(camera.reduction)
+        if n == 20:
+            raise CameraError("camera noisy: unplugged")
+
+    noted: list[int] = []
+    camera = Noisy(step)
+    camera.reduction = 1  # type: ignore[attr-defined]
+    with LiveFeed(camera) as feed:
+        frame_of(feed)
+        feed.reduce(2)
+        while camera.opened < 2 or len(noted) < 30:
+            frame_of(feed)
+    assert noted[0] == 1
+    assert set(noted[21:]) == {2}

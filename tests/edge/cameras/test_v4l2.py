@@ -18,6 +18,7 @@ from edge.cameras.v4l2.layout import BITS, Layout, row_bytes, size_bytes
 from edge.cameras.v4l2.light import Range
 from edge.cameras.v4l2.pixels import rgb
 from edge.machine.profile import CameraSettings
+from edge.types import Reduced
 from tests.edge.cameras.fake_v4l2 import SMALL, FakeCamera, FakeDevice, encoded
 from tests.edge.cameras.fakes import number_in, picture
 
@@ -294,3 +295,21 @@ def test_an_open_device_is_a_file_that_is_closed_again(tmp_path: Path) -> None:
         device.ioctl(abi.QUERYCAP, abi.Capability())
     device.close()
     device.close()
+
+
+def test_a_jpeg_comes_at_half_its_size_where_that_is_asked_for() -> None:
+    decoder = Decoder(Layout("MJPG", 64, 48, 0), ())
+    half = decoder.decode(encoded("MJPG", picture(4)), 2)
+    assert isinstance(half, Reduced)
+    assert (half.pixels.shape, half.size) == ((24, 32, 3), (64, 48))
+    assert decoder.note is None
+    assert number_in(half.pixels) == number_in(half.decode()) == 4
+    raw = Decoder(Layout("YUYV", 64, 48, 128), ()).decode(encoded("YUYV", picture(4)), 2)
+    assert isinstance(raw, np.ndarray)
+
+
+@pytest.mark.parametrize("reduction", [1, 2])
+def test_what_cameras_leave_before_the_end_of_a_jpeg_is_no_damage(reduction: int) -> None:
+    data = encoded("MJPG", picture(4))
+    found = rgb(data[:-2] + b"\x12\x34\x56" + data[-2:], Layout("MJPG", 64, 48, 0), reduction)
+    assert number_in(found.pixels if isinstance(found, Reduced) else found) == 4

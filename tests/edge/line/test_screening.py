@@ -18,6 +18,7 @@ from edge.bundle import bundle
 from edge.bundle.site import Site
 from edge.cameras import Camera, CameraError, livefeed
 from edge.cameras.demo.camera import SimulatedCamera
+from edge.cameras.files.camera import FileCamera
 from edge.cells.classify import Classifier
 from edge.line.options import ScreeningOptions, Throttle
 from edge.line.rules import Rules
@@ -28,6 +29,7 @@ from edge.records.people import About
 from edge.records.store import Store, Unrecorded
 from edge.types import FilesRead, Frame, LeukoscopeError, Reading, Sink, SlideHeader, Waiting
 from tests.edge.bundle.sites import HEALTHY, HERE, site
+from tests.edge.files.odd import encoded
 from tests.edge.records.example import HEADER
 
 
@@ -623,3 +625,31 @@ def test_a_hot_machine_rests_and_says_so(screening: Callable[..., Screening], fr
     assert time.monotonic() - began >= 0.6
     assert [r.note for r in readings] == ["the processor is hot"] * 4
     assert [r.frame.index for r in readings] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("asked", "independent", "reductions"),
+    [(0.1, False, [1, 1, 1, 2, 2, 2]), (0.2, False, [1] * 6), (0.1, True, [1] * 6)],
+)
+def test_files_are_decoded_at_half_their_size_where_the_scale_allows_it(
+    classifier: Classifier, tmp_path: Path, asked: float, independent: bool, reductions: list[int]
+) -> None:
+    camera = SimulatedCamera(1)
+    camera.open()
+    for number in range(6):
+        frame = camera.read()
+        (tmp_path / f"{number}.jpg").write_bytes(encoded(".jpg", frame.pixels))
+    folder = FileCamera(str(tmp_path))
+    screening = Screening(
+        camera=folder,
+        bundle=bundle.load(),
+        classifier=classifier,
+        scales=Scales(asked=asked, nominal=0.1, camera=folder, independent=independent),
+        store=Unrecorded(),
+        profile="any",
+        options=ScreeningOptions(independent=independent),
+    )
+    readings = list(screening.readings())
+    assert [reading.frame.reduction for reading in readings] == reductions
+    assert {(reading.frame.width, reading.cells.width) for reading in readings} == {(1440, 1440)}
+    assert all(reading.frame.whole.shape == (900, 1440, 3) for reading in readings)

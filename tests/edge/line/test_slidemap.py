@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -138,6 +139,18 @@ def test_what_the_map_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> N
     assert sorted(number for ids in first for number in ids) == list(range(1, 13))
     assert slide_map.place(views[5], centres).ids.tolist() == first[5], "the newest is known"
     assert slide_map.place(views[0], centres).new.all(), "the oldest is forgotten"
+
+
+def test_a_field_that_is_forgotten_is_let_go_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slidemap, "_FIELDS", 3)
+    slide_map, centres = SlideMap(), np.array([[40.0, 40.0], [90.0, 60.0]])
+    thumbs = []
+    for seed in range(6):
+        placed = slide_map.place(_view(_slide(seed, 700), 50, 50), centres)
+        assert placed.thumb is not None
+        thumbs.append(weakref.ref(placed.thumb))
+        del placed
+    assert [thumb() is not None for thumb in thumbs] == [False] * 3 + [True] * 3
 
 
 def test_a_place_that_is_looked_at_again_is_remembered_longer(monkeypatch: pytest.MonkeyPatch) -> None:

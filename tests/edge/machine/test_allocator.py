@@ -25,6 +25,18 @@ frames.clear()
 print((psutil.Process().memory_info().rss - resident) // 1_000_000)
 """
 
+REST = """
+import numpy as np, psutil
+from edge.machine.allocator import give_back_pictures, give_back_rest
+give_back_pictures()
+parts = [np.ones(50_000, np.uint8) for _ in range(1000)]
+last = parts[-1]
+parts.clear()
+resident = psutil.Process().memory_info().rss
+give_back_rest()
+print((resident - psutil.Process().memory_info().rss) // 1_000_000)
+"""
+
 
 def hoarded_mb(how: str) -> int:
     out = subprocess.run([sys.executable, "-c", HOARD, how], check=True, capture_output=True, text=True)
@@ -35,6 +47,12 @@ def hoarded_mb(how: str) -> int:
 def test_frames_are_given_back_to_the_system() -> None:
     assert hoarded_mb("give back") < 10
     assert hoarded_mb("hoard") > 50, "the C library gives back by itself; the allocator is not needed"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library is left as it is")
+def test_what_lies_free_below_something_that_is_kept_is_given_back_when_asked() -> None:
+    out = subprocess.run([sys.executable, "-c", REST], check=True, capture_output=True, text=True)
+    assert int(out.stdout) > 30
 
 
 @pytest.mark.parametrize(("given", "taken"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")])

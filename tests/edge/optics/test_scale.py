@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.optics import litfield, redcells, specimen
+from edge.optics import litfield, redcells, ruler, specimen
 from edge.optics import scale as optics
 from edge.optics.calibrations import Calibration, CalibrationStore
 from edge.optics.litfield import WHOLE, LitField
 from edge.optics.redcells import RedCells
 from edge.optics.scale import Scales
-from edge.types import U8, Frame
+from edge.types import U8, Frame, Reduced
 
 NOMINAL = 0.2
 
@@ -454,3 +454,60 @@ def test_another_size_has_no_saved_lit_field(tmp_path: Path) -> None:
     keep(tmp_path, lit=litfield.find(stopped(300).pixels).corners)
     seen = LitField()
     assert scales(tmp_path, live=True).for_slide().scale(lit((48, 64)), seen).lit is seen
+
+
+def halved(frame: Frame) -> Frame:
+    """The same frame, decoded at half its size; its first pixels say how wide red cells are there."""
+    half = np.ascontiguousarray(frame.pixels[::2, ::2])
+    half[0, 0, 0], half[0, 1, 0] = frame.pixels[0, 0, 0], frame.pixels[0, 1, 0] // 2
+    return replace(frame, pixels=half, reduced=Reduced(half, frame.size, lambda: frame.pixels))
+
+
+@pytest.mark.parametrize(("um_per_px", "wanted"), [(0.07, 2), (0.125, 2), (0.13, 1)])
+def test_a_scale_that_is_given_tells_at_once_whether_half_the_pixels_will_do(
+    um_per_px: float, wanted: int
+) -> None:
+    keeper = scales(asked=um_per_px).for_slide()
+    assert keeper.reduction(0.25) == wanted
+    keeper.take(field(50))
+    assert keeper.reduction(0.25) == wanted
+
+
+def test_half_the_pixels_do_only_once_the_red_cells_agree_and_while_nobody_doubts() -> None:
+    keeper, wanted = scales().for_slide(), []
+    for across in (76, 76, 76, 76, 150, 76, 76, 30, 30, 30, 30):
+        keeper.take(field(25, across))
+        wanted.append(keeper.reduction(0.25))
+    assert wanted == [1, 1, 2, 2, 1, 2, 2, 1, 1, 1, 1]
+
+
+def test_nominal_scales_are_measured_on_all_pixels() -> None:
+    assert scales(nominal=0.1, vouched=True).for_slide().reduction(0.25) == 1
+
+
+def test_a_saved_calibration_tells_too(tmp_path: Path) -> None:
+    CalibrationStore(tmp_path / "calibrations.json").save(saved(0.1))
+    keeper = scales(tmp_path, live=True).for_slide()
+    for number in range(4):
+        keeper.take(place(25, 75, number))
+        assert keeper.reduction(0.25) == 2
+    keeper.take(place(25, 150, 9))
+    assert keeper.reduction(0.25) == 1, "another objective?"
+
+
+def test_red_cells_are_told_in_the_frames_own_pixels_whatever_was_decoded() -> None:
+    keeper = scales().for_slide()
+    answers = [s for f in [field(25, 76)] * 3 + [halved(field(25, 76))] * 3 for _, s in keeper.take(f)]
+    assert [round(answer.um_per_px, 3) for answer in answers] == [round(7.5 / 76, 3)] * 6
+    assert not any(answer.note for answer in answers)
+
+
+def test_what_the_network_reads_of_half_a_picture_is_an_octave_further_up() -> None:
+    likelier = np.zeros(ruler.DIAMETERS, np.float32)
+    likelier[10] = 9
+    found = RedCells(np.array([20.0], np.float32), np.ones(1, np.float32), likelier)
+    large = found.enlarged(2)
+    assert found.enlarged(1) is found
+    assert large.across_px.tolist() == [40]
+    assert large.likelier is not None
+    assert (len(large.likelier), int(large.likelier.argmax())) == (ruler.DIAMETERS, 22)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from edge.records.book import Book
-from edge.records.rows import CONTEXT_UM, cell_rows, context
+from edge.records.rows import CONTEXT_UM, cell_rows, context, field_row
 from edge.records.store import Store
-from edge.types import Frame, Reading
+from edge.types import Frame, Reading, Reduced
 from tests.edge.records.example import CLASSES, HEADER, reading
 from tests.edge.records.slides import field, screened
 
@@ -80,3 +80,27 @@ def test_a_frame_without_pixels_has_none_to_keep(tmp_path: Path) -> None:
         store.flush()
         (kept,) = store.readings("s")
     assert kept["fault"] == "cut short"
+
+
+def halved(whole: Reading) -> Reading:
+    """The same reading of a frame that was decoded at half its size."""
+    pixels = whole.frame.pixels
+    half = np.ascontiguousarray(pixels[::2, ::2])
+    reduced = Reduced(half, whole.frame.size, lambda: pixels)
+    return replace(whole, frame=replace(whole.frame, pixels=half, reduced=reduced))
+
+
+@pytest.mark.parametrize("um_per_px", [0.1, 0.2])
+def test_half_the_pixels_show_the_same_place(um_per_px: float) -> None:
+    whole = seen(250, 241, um_per_px, 120, 90)
+    found, wanted = context(halved(whole), 0), context(whole, 0)
+    assert found.shape == wanted.shape
+    white = [(one == 255).all(axis=2) for one in (found, wanted)]
+    assert np.mean(white[0] != white[1]) < 0.02
+    inside = ~white[0] & ~white[1]
+    assert np.abs(found[inside].astype(int) - wanted[inside]).mean() < 2
+
+
+def test_of_half_a_picture_all_of_it_is_kept() -> None:
+    whole = seen(250, 240, 0.1, 120, 90)
+    assert field_row(halved(whole)) == field_row(whole)

@@ -509,3 +509,18 @@ def test_whatever_a_file_is_called_it_is_a_path(
         with Book(path) as book:
             book.note(slide["id"], "AB", note="seen")
             assert len(book.about(slide["id"]).notes) == 1
+
+
+def test_readings_come_back_without_pictures_where_nobody_wants_them(path: Path) -> None:
+    added = reading(0)
+    with Store(path, pictures=False) as store:
+        store.begin_slide("slide 1", HEADER)
+        store.add(added)
+        (given,) = store.flush()
+        store.finish_slide(FINDING, TALLY)
+        (cell, *_) = store.cells("slide 1")
+    assert (given.frame.height, given.frame.width) == (added.frame.height, added.frame.width)
+    assert len(given.cells) == len(added.cells)
+    for kept in (given.frame.pixels, given.cells.found.labels, given.cells.found.nuclei):
+        assert not any(kept.strides), "a single value stands for all"
+    assert cell["crop"] is not None, "what the records keep was made before"

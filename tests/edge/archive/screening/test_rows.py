@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ TAKEN = "2024-03-01T14:05:00+00:00"
 def camera(slide: str, frames: int) -> SlideCamera:
     """The camera of a slide, its frames read."""
 
-    def fields() -> Iterator[Field]:
+    def fields(_reduction: Callable[[], int]) -> Iterator[Field]:
         for i in range(frames):
             entry = Entry(slide, i, f"{i}.png", f"/{i}.png", taken_at=TAKEN)
             yield Field(entry, f"{i:064x}", 1, entry.source, np.zeros((4, 4, 3), np.uint8))

@@ -320,11 +320,11 @@ from edge.archive.place import Place
 from edge.archive.screening.screener import Screener
 from pathlib import Path
 read = pictures.pages_of
-def deadly(file, suffix):
+def deadly(file, *how):
     if file.read(6) == b"deadly":
         os._exit(139)
     file.seek(0)
-    return read(file, suffix)
+    return read(file, *how)
 pictures.pages_of = deadly
 run, out, folder = sys.argv[1:]
 content = drawn.shipped()

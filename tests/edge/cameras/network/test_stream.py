@@ -31,7 +31,7 @@ def test_the_newest_picture_is_read_and_the_others_are_not_decoded(monkeypatch: 
     sent: list[float] = []
     decoded = []
     decode = stream.decode
-    monkeypatch.setattr(stream, "decode", lambda data: decoded.append(1) or decode(data))
+    monkeypatch.setattr(stream, "decode", lambda *given: decoded.append(1) or decode(*given))
 
     def serve(handler: Handler) -> None:
         begin(handler)
