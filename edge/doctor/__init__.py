@@ -91,7 +91,6 @@ def _examinations() -> list[Examination]:
 
     return [
         Examination("program", machine.program),
-        Examination("compiled core", machine.core),
         Examination("profile", machine.profile),
         Examination("camera", camera.camera, seconds=12.0),
         Examination("permissions", disk.permissions),
@@ -102,6 +101,7 @@ def _examinations() -> list[Examination]:
         Examination("temperature", machine.temperature),
         Examination("power", machine.power),
         Examination("clock", machine.wall_clock),
+        Examination("compiled core", model.core),
         Examination("runtime", model.runtime, seconds=10.0),
         Examination("model", model.bundle, seconds=10.0),
         Examination("site", model.site, seconds=10.0),

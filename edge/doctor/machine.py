@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from edge import __version__, native
+from edge import __version__
 from edge.doctor.check import Check, Subject
 from edge.machine import clock, health
 from edge.machine.profile import device_model
@@ -36,13 +36,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:  # the same library from another package, such as opencv-python
         return "(of another package)"
-
-
-def core(subject: Subject) -> Check:
-    """Whether cells are found as fast as they could be."""
-    if (reason := native.why_not()) is None:
-        return Check("fine", "the compiled core finds the cells")
-    return Check.told("worth knowing", f"NumPy finds the cells, slower: the compiled core {reason}")
 
 
 def profile(subject: Subject) -> Check:

@@ -27,18 +27,6 @@ def test_a_library_that_is_missing(subject: Subject, monkeypatch: pytest.MonkeyP
     assert said(machine.program(subject)) == "wrong: not installed: needed-one; pip install needed-one"
 
 
-@pytest.mark.parametrize(("reason", "wanted"), [
-    (None, "fine: the compiled core finds the cells; "),
-    ("was not built; install a C compiler",
-     "worth knowing: NumPy finds the cells, slower: the compiled core was not built; install a C compiler"),
-])  # fmt: skip
-def test_who_finds_the_cells(
-    subject: Subject, reason: str | None, wanted: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edge.native.why_not", lambda: reason)
-    assert said(machine.core(subject)) == wanted
-
-
 def test_a_profile_for_another_machine(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     assert machine.profile(subject).level == "worth knowing"
