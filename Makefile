@@ -43,18 +43,21 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.device: $(VENV)/bin/python pyproject.toml
+# the compiled core is made anew where its sources changed
+CORE := $(wildcard edge/native/*.[ch])
+
+$(VENV)/.device: $(VENV)/bin/python pyproject.toml $(CORE)
 	@echo "installing the device application into $(VENV) ..."
 	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.workstation: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.workstation: $(VENV)/bin/python pyproject.toml constraints.txt $(CORE)
 	@echo "installing everything, PyTorch included, into $(VENV): this takes minutes ..."
 	@$(PIP) --editable '.[train,export,published,archive,dev]'
 	@touch $@ $(VENV)/.device
 
-wheel: $(VENV)/bin/python
-	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+wheel: $(VENV)/.device  ## the program with its compiled core, for x86-64 and for arm64
+	@$(BIN)/python packaging/native.py
 
 deb: $(VENV)/.device  ## Debian packages; SUITE=trixie ARCH=arm64 builds only one
 	@$(BIN)/python packaging/deb.py $(if $(SUITE),--suite $(SUITE)) $(if $(ARCH),--arch $(ARCH))

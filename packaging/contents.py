@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import native
 from wheels import ARCHITECTURES, HERE, ROOT, Target, glibc
 
 from edge import __version__
@@ -68,11 +69,15 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def add_program(tree: Path) -> None:
-    """The packages of the device, its commands, and what tells importlib.metadata their version."""
+def add_program(tree: Path, core: bytes) -> None:
+    """The packages of the device, its commands, and what tells importlib.metadata their version.
+
+    `core` is compiled for the device's processor; what was compiled in the source tree is for this machine's.
+    """
     for package in ("edge", "firmware_config"):
-        ignored = shutil.ignore_patterns("__pycache__", ".*", "*~")
+        ignored = shutil.ignore_patterns("__pycache__", ".*", "*~", "*.so", "*.[ch]")
         shutil.copytree(ROOT / package, tree / LIBRARY / package, ignore=ignored)
+    (tree / LIBRARY / native.LIBRARY).write_bytes(core)
     about = project()
     write(
         tree / LIBRARY / f"leukoscope-{__version__}.dist-info" / "METADATA",
@@ -148,12 +153,12 @@ def add_control(tree: Path, target: Target, wheels: Sequence[Path]) -> None:
 
 
 def depends(target: Target, wheels: Sequence[str]) -> list[str]:
-    """The one Python that the wheels are for, and the system's libraries that PEP 600 lets wheels use."""
+    """The Python that the wheels are for, and the system's libraries that they (PEP 600) and the core use."""
     major, minor = map(int, target.python.split("."))
     return [
         f"python3 (>= {target.python}~)",
         f"python3 (<< {major}.{minor + 1}~)",
-        f"libc6 (>= 2.{glibc(wheels)})",
+        f"libc6 (>= 2.{max(glibc(wheels), native.GLIBC)})",
         "libgcc-s1",
         "libstdc++6",
         "zlib1g",

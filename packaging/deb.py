@@ -16,6 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import contents
+import native
+from moment import epoch
 from wheels import ARCHITECTURES, ROOT, SUITES, TARGETS, PackagingError, Target, fetch, lock, locked, unpack
 
 from edge import command
@@ -51,15 +53,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         for target in targets:
             if arguments.lock:
                 lock(target, arguments.cache)
-            made = build(target, fetch(target, arguments.cache, locked(target)), arguments.out)
+            wheels = fetch(target, arguments.cache, locked(target))
+            made = build(target, wheels, native.core(ARCHITECTURES[target.arch]), arguments.out)
             print(f"{made}: {made.stat().st_size / 1e6:.0f} MB", flush=True)
         return command.DONE
 
     return command.run("deb", work)
 
 
-def build(target: Target, wheels: Sequence[Path], out: Path) -> Path:
-    """Build the target's package from these wheels into the folder `out`; returns the package's path.
+def build(target: Target, wheels: Sequence[Path], core: bytes, out: Path) -> Path:
+    """Build the target's package into the folder `out`; returns the package's path.
+
+    Parameters
+    ----------
+    wheels : of the libraries. core : the program's own, compiled for the target's processor.
 
     Raises
     ------
@@ -73,7 +80,7 @@ def build(target: Target, wheels: Sequence[Path], out: Path) -> Path:
         progress.show(0, f"{target.name}: unpacking {len(wheels)} wheels")
         unpack(wheels, tree / contents.LIBRARY)
         progress.show(1, f"{target.name}: adding the program")
-        contents.add_program(tree)
+        contents.add_program(tree, core)
         contents.add_box(tree, target)
         moment = epoch()
         contents.add_documents(tree, target, wheels, moment)
@@ -83,20 +90,6 @@ def build(target: Target, wheels: Sequence[Path], out: Path) -> Path:
         progress.show(3, f"{target.name}: compressing")
         _dpkg_deb(tree, made)
         return made.replace(out / f"leukoscope_{contents.version(target)}_{target.arch}.deb")
-
-
-def epoch() -> int:
-    """The moment every file is dated with: SOURCE_DATE_EPOCH, else that of the last commit, in Unix seconds.
-
-    Source: reproducible-builds.org, SOURCE_DATE_EPOCH specification 1.1.
-    """
-    if given := os.environ.get("SOURCE_DATE_EPOCH"):
-        return int(given)
-    git = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
-    try:
-        return int(subprocess.run(git, capture_output=True, check=True).stdout)
-    except (OSError, subprocess.CalledProcessError):  # an unpacked archive of the sources
-        return int((ROOT / "pyproject.toml").stat().st_mtime)
 
 
 def settle(tree: Path, moment: int) -> None:

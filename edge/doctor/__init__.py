@@ -101,6 +101,7 @@ def _examinations() -> list[Examination]:
         Examination("temperature", machine.temperature),
         Examination("power", machine.power),
         Examination("clock", machine.wall_clock),
+        Examination("compiled core", model.core),
         Examination("runtime", model.runtime, seconds=10.0),
         Examination("model", model.bundle, seconds=10.0),
         Examination("site", model.site, seconds=10.0),

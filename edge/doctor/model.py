@@ -1,4 +1,4 @@
-"""What computes: runtime, bundle, its self-test, what it learned of the site; and the records."""
+"""What computes: core, runtime, bundle, its self-test, what it learned of the site; and the records."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from contextlib import closing
 from pathlib import Path
 from time import monotonic
 
+from edge import native
 from edge.doctor.check import Check, Subject
 
 _LOOK_S = 4.0  # at a large store's pages; the rest is believed
+
+
+def core(subject: Subject) -> Check:
+    """Whether cells are found as fast as they could be."""
+    if (reason := native.why_not()) is None:
+        return Check("fine", "the compiled core finds the cells")
+    return Check.told("worth knowing", f"NumPy finds the cells, slower: the compiled core {reason}")
 
 
 def runtime(subject: Subject) -> Check:

@@ -27,14 +27,35 @@ def core() -> ctypes.CDLL | None:
     """The compiled core; None where it was not built, is another version's, or is not wanted."""
     if os.environ.get(PURE):
         return None
-    for path in sorted(Path(__file__).parent.glob("core*.so")):
-        try:
-            library = ctypes.CDLL(str(path))
-            if library.leukoscope_core() == VERSION:
-                return library
-        except (OSError, AttributeError):  # another processor's, or damaged
-            continue
-    return None
+    return next(filter(None, map(_loaded, _libraries())), None)
+
+
+def why_not() -> str | None:
+    """Why NumPy does the core's work and, behind a semicolon, what to do; None where it does not."""
+    if core() is not None:
+        return None
+    if os.environ.get(PURE):
+        return f"{PURE} is set; unset it"
+    if not _libraries():
+        return "was not built; install a C compiler, then the program again"
+    return "is older than its sources, or not for this processor; install the program again"
+
+
+def _libraries() -> list[Path]:
+    return sorted(Path(__file__).parent.glob("core*.so"))
+
+
+def _loaded(path: Path) -> ctypes.CDLL | None:
+    """The library; None where it is another version's or processor's, or damaged."""
+    try:
+        # in a checkout it may do what its sources did before they were changed
+        made = path.stat().st_mtime
+        if any(source.stat().st_mtime > made for source in path.parent.glob("*.[ch]")):
+            return None
+        library = ctypes.CDLL(str(path))
+        return library if library.leukoscope_core() == VERSION else None
+    except (OSError, AttributeError):
+        return None
 
 
 def at(array: NDArray[Any], dtype: type[np.generic], shape: tuple[int | None, ...]) -> int:

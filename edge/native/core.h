@@ -17,7 +17,7 @@
 
 /* Compiled twice on x86-64, and the processor takes the one it can run: half of the vector loops' time with
    AVX2. NEON is always there on arm64. FMA is left out: results are then the same on both. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__)
 #define VECTORS __attribute__((target_clones("avx2", "default")))
 #else
 #define VECTORS

@@ -19,6 +19,7 @@ from wheels import ROOT, PackagingError, Target
 from edge import __version__
 
 TRIXIE = Target("trixie", "arm64")
+CORE = b"machine code for arm64"
 LIBRARY = "usr/lib/leukoscope"
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
@@ -33,7 +34,7 @@ def dpkg_deb(*arguments: object) -> str:
 @pytest.fixture
 def package(tmp_path: Path, wheels: list[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")
-    return deb.build(TRIXIE, wheels, tmp_path / "dist")
+    return deb.build(TRIXIE, wheels, CORE, tmp_path / "dist")
 
 
 @pytest.fixture
@@ -52,8 +53,8 @@ def test_the_control_file_says_what_it_is_and_needs(package: Path) -> None:
     assert fields["Version"] == f"{__version__}+trixie"
     assert fields["Architecture"] == "arm64"
     needed = fields["Depends"].split(", ")
-    # the wheels of one Python are of no use to another, and one of them runs with glibc 2.17 too
-    assert {"python3 (>= 3.13~)", "python3 (<< 3.14~)", "libc6 (>= 2.17)"} <= set(needed)
+    # the wheels of one Python are of no use to another; one runs with glibc 2.17, the core from 2.28 on
+    assert {"python3 (>= 3.13~)", "python3 (<< 3.14~)", "libc6 (>= 2.28)"} <= set(needed)
     assert int(fields["Installed-Size"]) > 1000
 
 
@@ -73,6 +74,13 @@ def test_the_device_is_in_it_and_the_workstation_is_not(unpacked: Path) -> None:
     for absent in ("train", "export", "tests"):
         assert not (library / absent).exists()
     assert not list(unpacked.rglob("__pycache__"))
+
+
+def test_the_core_is_the_device_s_and_not_the_builder_s(unpacked: Path) -> None:
+    folder = unpacked / LIBRARY / "edge" / "native"
+    assert (folder / "core.abi3.so").read_bytes() == CORE
+    names = {path.name for path in folder.iterdir()}
+    assert {name for name in names if not name.endswith(".py")} == {"core.abi3.so"}
 
 
 def test_of_the_wheels_a_device_gets_what_it_runs(unpacked: Path) -> None:
@@ -126,12 +134,12 @@ def test_the_same_sources_give_the_same_bytes(
     first = package.read_bytes()
     before = os.umask(0o077)
     try:
-        again = deb.build(TRIXIE, wheels, tmp_path / "elsewhere")
+        again = deb.build(TRIXIE, wheels, CORE, tmp_path / "elsewhere")
     finally:
         os.umask(before)
     assert again.read_bytes() == first
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000001")
-    assert deb.build(TRIXIE, wheels, tmp_path / "elsewhere").read_bytes() != first
+    assert deb.build(TRIXIE, wheels, CORE, tmp_path / "elsewhere").read_bytes() != first
 
 
 def test_nothing_half_made_is_left(package: Path) -> None:
@@ -235,7 +243,7 @@ def test_a_failing_dpkg_deb_is_one_line(
 ) -> None:
     monkeypatch.setattr(contents, "version", lambda _target: "of_no_sense")
     with pytest.raises(PackagingError, match=r"^dpkg-deb: error: .*version number"):
-        deb.build(TRIXIE, wheels, tmp_path / "dist")
+        deb.build(TRIXIE, wheels, CORE, tmp_path / "dist")
     assert not list((tmp_path / "dist").iterdir())
 
 
@@ -244,4 +252,4 @@ def test_without_dpkg_deb(
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     with pytest.raises(PackagingError, match="dpkg-deb: not found; install the package dpkg"):
-        deb.build(TRIXIE, [], tmp_path)
+        deb.build(TRIXIE, [], CORE, tmp_path)

@@ -23,6 +23,18 @@ from tests.edge.doctor.sample import said
 from tests.edge.records.example import HEADER, reading
 
 
+@pytest.mark.parametrize(("reason", "wanted"), [
+    (None, "fine: the compiled core finds the cells; "),
+    ("was not built; install a C compiler",
+     "worth knowing: NumPy finds the cells, slower: the compiled core was not built; install a C compiler"),
+])  # fmt: skip
+def test_who_finds_the_cells(
+    subject: Subject, reason: str | None, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.native.why_not", lambda: reason)
+    assert said(model.core(subject)) == wanted
+
+
 def test_a_runtime_that_is_missing(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.runtimes.why_not", lambda kind: f"runtime {kind}: no module; install it")
     assert said(model.runtime(subject)) == "wrong: runtime ort: no module; install it"

@@ -84,7 +84,7 @@ def test_a_whole_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     found = json.loads(capsys.readouterr().out)
     names = [check["name"] for check in found["checks"]]
     assert names[:3] == ["program", "profile", "camera"]
-    assert len(names) == len(set(names)) == 19
+    assert len(names) == len(set(names)) == 20
     levels = {check["name"]: check["level"] for check in found["checks"]}
     assert levels["camera"] == levels["model"] == "fine"
     assert all(set(check) == {"name", "level", "message", "mend"} for check in found["checks"])
