@@ -18,7 +18,7 @@ Look = Callable[[U8], Mapping[str, F32]]
 """(n, S, S, 3) uint8 RGB crops → `probabilities` (n, C) float32, and perhaps other outputs (n, ...)."""
 
 MARGIN = 1.4
-"""In logits (the logarithm of the odds): of 4,037 cells of six laboratories, 2,160 of one that no training saw
+"""In logits (the logarithm of the odds): of 4,037 cells of six laboratories, 2,160 of one never learned
 among them, one is decided otherwise than by four looks; with 1.2 three, with 1.9 none."""
 
 _LEAST = 1e-12  # of a probability whose logarithm is taken
