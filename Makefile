@@ -44,7 +44,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 # the compiled core is made anew where its sources changed
-CORE := $(wildcard edge/native/*.[ch])
+CORE := $(wildcard edge/native/c/*.[ch])
 
 $(VENV)/.device: $(VENV)/bin/python pyproject.toml $(CORE)
 	@echo "installing the device application into $(VENV) ..."

@@ -50,7 +50,7 @@ def _loaded(path: Path) -> ctypes.CDLL | None:
     try:
         # in a checkout it may do what its sources did before they were changed
         made = path.stat().st_mtime
-        if any(source.stat().st_mtime > made for source in path.parent.glob("*.[ch]")):
+        if any(source.stat().st_mtime > made for source in path.parent.glob("c/*.[ch]")):
             return None
         library = ctypes.CDLL(str(path))
         return library if library.leukoscope_core() == VERSION else None

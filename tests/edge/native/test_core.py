@@ -84,8 +84,12 @@ def test_one_that_is_older_than_its_sources(library: Path, later_s: int, taken: 
 def test_every_source_is_compiled_and_every_header_watched() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     (extension,) = project["tool"]["setuptools"]["ext-modules"]
-    assert sorted(extension["sources"]) == sorted(f"edge/native/{path.name}" for path in HERE.glob("*.c"))
-    assert sorted(extension["depends"]) == sorted(f"edge/native/{path.name}" for path in HERE.glob("*.h"))
+    assert sorted(extension["sources"]) == sorted(
+        f"edge/native/c/{path.name}" for path in (HERE / "c").glob("*.c")
+    )
+    assert sorted(extension["depends"]) == sorted(
+        f"edge/native/c/{path.name}" for path in (HERE / "c").glob("*.h")
+    )
 
 
 @pytest.mark.parametrize(("array", "fits"), [
