@@ -75,7 +75,7 @@ def add_program(tree: Path, core: bytes) -> None:
     `core` is compiled for the device's processor; what was compiled in the source tree is for this machine's.
     """
     for package in ("edge", "firmware_config"):
-        ignored = shutil.ignore_patterns("__pycache__", ".*", "*~", "*.so", "*.[ch]")
+        ignored = shutil.ignore_patterns("__pycache__", ".*", "*~", "*.so", "c")
         shutil.copytree(ROOT / package, tree / LIBRARY / package, ignore=ignored)
     (tree / LIBRARY / native.LIBRARY).write_bytes(core)
     about = project()

@@ -74,7 +74,8 @@ def test_one_of_another_version(library: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(("later_s", "taken"), [(1, False), (0, True), (-1, True)])
 def test_one_that_is_older_than_its_sources(library: Path, later_s: int, taken: bool) -> None:
-    source = library.with_name("core.h")
+    source = library.parent / "c" / "core.h"
+    source.parent.mkdir(exist_ok=True)
     source.touch()
     moment = library.stat().st_mtime + later_s
     os.utime(source, (moment, moment))
