@@ -178,11 +178,11 @@ class Classifier:
         """
         return self._answers(crops)["probabilities"]
 
-    def _answers(self, crops: U8, until: Until | None = None) -> dict[str, F32]:
+    def _answers(self, crops: U8, until: Until | None = None, matters: Bools | None = None) -> dict[str, F32]:
         """All outputs of the graph by name, each (n, ...) float32, the probabilities as corrected here."""
         if not len(crops):
             return {"probabilities": np.zeros((0, len(self.manifest.classes)), np.float32)}
-        told = looked(self._once, crops, self.positive_indices, self.manifest.second_look, until)
+        told = looked(self._once, crops, self.positive_indices, self.manifest.second_look, until, matters)
         if self._site is not None and self._site.correction is not None:
             told["probabilities"] = self._site.correction(told["probabilities"], told[FEATURES])
         return told
@@ -214,9 +214,12 @@ class Classifier:
         if self.manifest.task != "detector":
             self._runtime.warm_up()
 
-    def __call__(self, crops: U8) -> Calls:
-        """Probabilities and decisions for (n, size, size, 3) uint8 RGB crops, looked at until clear."""
-        told = self._answers(crops, self._until)
+    def __call__(self, crops: U8, matters: Bools | None = None) -> Calls:
+        """Probabilities and decisions for (n, size, size, 3) uint8 RGB crops, looked at until clear.
+
+        Those of which it does not `matter`, (n,), are looked at once; None for none.
+        """
+        told = self._answers(crops, self._until, matters)
         return replace(decide(told["probabilities"], self), features=told.get(FEATURES))
 
     def close(self) -> None:

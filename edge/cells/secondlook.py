@@ -44,19 +44,26 @@ class Until:
 
 
 def looked(
-    look: Look, crops: U8, positive: Sequence[int], least: float | None, until: Until | None = None
+    look: Look,
+    crops: U8,
+    positive: Sequence[int],
+    least: float | None,
+    until: Until | None = None,
+    matters: Bools | None = None,
 ) -> dict[str, F32]:
     """What is said of n cells, in further poses of those whose `positive` classes reach `least` together.
 
     Their probabilities are averaged as logits are: the geometric mean, made to sum to 1. Every other output
-    is averaged as it is. None for `least` asks once; None for `until` asks four times.
+    is averaged as it is. None for `least` asks once; None for `until` asks four times. Cells of which it does
+    not `matter`, (n,), are looked at once.
     """
     said = dict(look(crops))
     if least is None or not len(crops):
         return said
     said = {name: values.copy() for name, values in said.items()}
     sums = {name: _log(v) if name == "probabilities" else v.copy() for name, v in said.items()}
-    again = np.flatnonzero(_together(said, positive) >= least)
+    candidates = _together(said, positive) >= least
+    again = np.flatnonzero(candidates if matters is None else candidates & matters)
     for looks, (rows, columns) in enumerate(_POSES, 1):
         if until is not None:
             again = again[until.open(_together(said, positive)[again], looks)]

@@ -29,19 +29,20 @@ class Known:
         while len(self._said) > _KEPT:
             self._said.popitem(last=False)
 
-    def name(self, ids: I32, crops: U8, classify: Classifier) -> Calls:
+    def name(self, ids: I32, crops: U8, counts: Bools, classify: Classifier) -> Calls:
         """What the cells of a field are; the classifier is shown those alone that are not known.
 
         Parameters
         ----------
         ids : (n,) int32, identities on the slide. crops : (n, S, S, 3) uint8 RGB.
+        counts : (n,) bool, which would enter the tally now: what the others are told is shown, and no more.
 
         Returns
         -------
         Of a known cell without its features, which stand as zeros: they were taken when it was counted.
         """
         known: Bools = np.array([i in self._said for i in ids.tolist()], np.bool_)
-        fresh = classify(crops[~known])
+        fresh = classify(crops[~known], counts[~known])
         if not known.any():
             return fresh
         said = [self._said[i] for i in ids[known].tolist()]

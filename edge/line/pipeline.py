@@ -164,9 +164,9 @@ class Line:
         placed = Placement.nowhere() if problems else self._map.place(view, centres_um, frame.index)
         clock.end("map")
         named = cells.probabilities  # by what found them
-        ask = self._classify
-        calls = self._known.name(placed.ids, crops, ask) if named is None else decide(named, ask)
-        settled, abstained = self._settled(cells, calls, placed, scale)
+        fresh, ask = self._fresh(cells, placed, scale), self._classify
+        calls = self._known.name(placed.ids, crops, fresh, ask) if named is None else decide(named, ask)
+        settled, abstained = self._settled(fresh, calls, placed)
         clock.end("classify")
         counted = settled & self.rules.in_differential(calls.classes)
         self._likeness.see(view, cells, counted)
@@ -249,9 +249,12 @@ class Line:
             return np.array([[frame.width / 2, frame.height / 2]], np.float32) * view.scale
         return view.in_pitches(cells.centres)
 
-    def _settled(self, cells: Cells, calls: Calls, placed: Placement, scale: Scale) -> tuple[Bools, Bools]:
+    def _fresh(self, cells: Cells, placed: Placement, scale: Scale) -> Bools:
+        """(n,) which cells would enter the tally now, were one sure of them."""
+        return placed.countable & (~cells.cut | self._single_cell) & (scale.trusted or not self._scaled)
+
+    def _settled(self, fresh: Bools, calls: Calls, placed: Placement) -> tuple[Bools, Bools]:
         """(n,) which cells enter the tally now, and which would if one were sure; the map remembers both."""
-        fresh = placed.countable & (~cells.cut | self._single_cell) & (scale.trusted or not self._scaled)
         settled, abstained = fresh & ~calls.uncertain, fresh & calls.uncertain
         self._map.mark(placed.ids[settled], placed.ids[abstained])
         self._known.remember(placed.ids[settled], calls.of(settled))

@@ -100,3 +100,11 @@ def test_the_answer_of_the_look_is_left_as_it_was() -> None:
     looked(lambda crops: next(first, None) or _look(crops), CROPS, [0], 0.0)
     for name, values in kept.items():
         np.testing.assert_array_equal(given[name], values)
+
+
+def test_what_does_not_matter_is_looked_at_once() -> None:
+    matters = np.arange(len(CROPS)) % 2 == 0
+    said, once = looked(_look, CROPS, [0], 0.0, matters=matters), _look(CROPS)
+    for name in said:
+        np.testing.assert_array_equal(said[name][~matters], once[name][~matters])
+        assert (said[name][matters] != once[name][matters]).any()
