@@ -179,7 +179,7 @@ def on(wanted: Processor, path: Path, aarch64: Path | None) -> dict[str, Any]:
 
 def _say_in_cpuinfo(wanted: Processor, aarch64: Path) -> None:
     lines = [_ARM.format(core, wanted.features, wanted.part) for core in range(os.cpu_count() or 1)]
-    (aarch64 / "proc/cpuinfo").write_text("".join(lines))
+    (aarch64 / "proc/cpuinfo").write_text("".join(lines), encoding="utf-8")
 
 
 def _last_line(command: list[str], environment: Mapping[str, str], line: int = -1) -> str:
@@ -249,7 +249,7 @@ def _layers(graph: bytes, size_px: int) -> tuple[int, int]:
             graph, options, providers=["CPUExecutionProvider"], disabled_optimizers=["WeightBiasQuantization"]
         )
         session.run(None, {"crops": np.zeros((1, size_px, size_px, 3), np.uint8)})
-        events = json.loads(Path(session.end_profiling()).read_text())
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     run = [event["args"]["op_name"] for event in events if event["name"].endswith("_kernel_time")]
     return sum("Conv" in name for name in run), sum(name == "QLinearConv" for name in run)
 

@@ -16,7 +16,7 @@ import numpy as np
 from edge.cells.classify import Classifier
 from edge.runtimes import GraphError
 
-FEW, MANY = 2, 16
+FEW, MANY = 2, 12
 """Cells of a field: of most smears one to four, of a crowded one as many as a runtime takes at once."""
 
 _TURNS = 5

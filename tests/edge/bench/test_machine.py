@@ -52,23 +52,6 @@ def test_a_system_that_tells_nothing_is_said_so(tmp_path: Path, monkeypatch: pyt
     assert machine.describe()["name"]
 
 
-@pytest.mark.parametrize(
-    ("told", "best"),
-    [
-        ("flags\t\t: fpu avx2 avx512_vnni avx_vnni", "avx512_vnni"),
-        ("flags\t\t: fpu avx2", "avx2"),
-        ("Features\t: fp asimd asimddp", "asimddp"),
-        ("flags\t\t: fpu sse2", None),
-        ("model name\t: avx2", None),
-    ],
-)
-def test_the_best_instructions_are_told(told: str, best: str | None, tmp_path: Path) -> None:
-    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{told}\n")
-    assert machine.instructions(tmp_path / "cpuinfo") == best
-    assert machine.instructions(tmp_path / "none") is None
-    assert "instructions" in machine.describe()
-
-
 def test_memory_is_read_in_bytes_of_1024_and_told_in_mb_of_a_million(tmp_path: Path) -> None:
     put(tmp_path / "7", status="Name:\tedge-run\nVmHWM:\t  200000 kB\nVmRSS:\t  100000 kB")
     assert machine.memory_mb(7, tmp_path) == pytest.approx((102.4, 204.8))
