@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.types import F32, U8, Bools
 
@@ -64,12 +66,12 @@ def looked(
     sums = {name: _log(v) if name == "probabilities" else v.copy() for name, v in said.items()}
     candidates = _together(said, positive) >= least
     again = np.flatnonzero(candidates if matters is None else candidates & matters)
-    for looks, (rows, columns) in enumerate(_POSES, 1):
+    for looks, pose in enumerate(_POSES, 1):
         if until is not None:
             again = again[until.open(_together(said, positive)[again], looks)]
         if not len(again):
             break
-        for name, values in look(np.ascontiguousarray(crops[again, ::rows, ::columns])).items():
+        for name, values in look(_posed(crops, again, pose)).items():
             added = sums[name][again] + (_log(values) if name == "probabilities" else values)
             sums[name][again] = added
             mean = added / np.float32(looks + 1)
@@ -77,14 +79,22 @@ def looked(
     return said
 
 
-_POSES = ((-1, -1), (-1, 1), (1, -1))
-"""Steps through rows and columns: upside down and left to right at once, which tells most, and each alone."""
+_POSES = (-1, 0, 1)
+"""How OpenCV flips: upside down and left to right at once, which tells most, and each alone."""
 
 
 def mirrored(crops: U8) -> tuple[U8, U8, U8]:
     """(n, S, S, 3) crops in the three further poses."""
-    first, second, third = (crops[:, ::rows, ::columns] for rows, columns in _POSES)
+    first, second, third = (_posed(crops, np.arange(len(crops)), pose) for pose in _POSES)
     return first, second, third
+
+
+def _posed(crops: U8, some: NDArray[np.intp], pose: int) -> U8:
+    """Some of the crops in a pose."""
+    out = np.empty((len(some), *crops.shape[1:]), np.uint8)
+    for i, place in zip(some.tolist(), out, strict=True):
+        cv2.flip(crops[i], pose, dst=place)
+    return out
 
 
 def _together(said: Mapping[str, F32], positive: Sequence[int]) -> F32:

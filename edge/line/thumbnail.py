@@ -61,8 +61,10 @@ def fingerprints(thumb: U8, centres_um: Point) -> F32:
         maps = np.broadcast_arrays(x + along, y + along[:, None])
         across, down = (np.ascontiguousarray(m).reshape(-1, PRINT_PX) for m in maps)
         patches = cv2.remap(thumb, across, down, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT, (BACKGROUND,))
-        for row, patch in zip(prints[first:], patches.reshape(-1, PRINT_PX * PRINT_PX), strict=False):
-            row[:] = _standardised(patch.astype(np.float32))
+        flat = patches.reshape(-1, PRINT_PX * PRINT_PX).astype(np.float32)
+        flat -= flat.mean(axis=1, keepdims=True)
+        length = np.sqrt(np.einsum("ij,ij->i", flat, flat))[:, None]
+        prints[first : first + _AT_ONCE] = np.where(length > 1.0, flat / np.maximum(length, 1.0), 0)
     return prints
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.native import boxes, core
 from edge.optics.litfield import WHOLE, LitField
 from edge.optics.stops import BLACK
 from edge.types import F32, U8, Bools
@@ -49,6 +50,8 @@ def _box_average(pixels: U8, box: int) -> U8:
     """Means of boxes of `box` × `box` pixels; what does not fill one at the far edges is left out."""
     if box == 1:
         return pixels
+    if box % 2 and box <= boxes.LARGEST and (library := core()) is not None:
+        return boxes.averaged(library, pixels, box)
     across, down = pixels.shape[1] // box, pixels.shape[0] // box
     whole = pixels[: down * box, : across * box]
     return np.asarray(cv2.resize(whole, (across, down), interpolation=cv2.INTER_AREA), np.uint8)
