@@ -118,14 +118,14 @@ def crops(view: Specimen, centres: F32 | F64, size: int) -> U8:
 
 def _cut(pixels: U8, centres: F32 | F64, size: int, beyond: Sequence[float]) -> U8:
     out = np.empty((len(centres), size, size, 3), np.uint8)
-    around = np.asarray(beyond, np.float32).round().astype(np.uint8)
+    around = np.tile(np.asarray(beyond, np.float32).round().astype(np.uint8), size)  # a row of it
     height, width = pixels.shape[:2]
     for window, (cx, cy) in zip(out, centres, strict=True):
         x0, y0 = round(float(cx)) - size // 2, round(float(cy)) - size // 2
         left, top = max(x0, 0), max(y0, 0)
         right, bottom = min(x0 + size, width), min(y0 + size, height)
         if (right - left, bottom - top) != (size, size):
-            window[:] = around
+            window.reshape(size, 3 * size)[:] = around
         if left < right and top < bottom:
             window[top - y0 : bottom - y0, left - x0 : right - x0] = pixels[top:bottom, left:right]
     return out

@@ -9,8 +9,8 @@ import numpy as np
 from edge.native import at
 from edge.types import U8
 
-LARGEST = 15
-"""Side of a box whose sums fit."""
+LARGEST = 7
+"""Side of a box at most."""
 
 
 def averaged(library: CDLL, pixels: U8, box: int) -> U8:
