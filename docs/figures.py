@@ -21,7 +21,7 @@ PAGE = HERE / "figures.md"
 
 SECTIONS = {
     "What it sees": ("evaluate-*", "detection-*", "masks", "quality"),
-    "Pictures as they come": ("scale", "windows", "litfield", "colours"),
+    "Pictures as they come": ("scale", "windows", "litfield", "colours", "reduced"),
     "Whether the finding can be trusted": (
         "finding",
         "demo",
@@ -39,6 +39,7 @@ SECTIONS = {
     "How fast, and how much memory": (
         "bench",
         "line",
+        "memory",
         "many_slides",
         "long",
         "peers",
