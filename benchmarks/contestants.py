@@ -127,7 +127,7 @@ def ours(engine: Engine, crops: U8, threads: int, held: ExitStack) -> Runs:
         classifier = Classifier(engine.bundle, variant=variant, threads=threads)
         held.callback(classifier.close)
         for n in (1, AT_ONCE):
-            runs[f"{variant} {n}"] = partial(classifier.probabilities, np.ascontiguousarray(crops[:n]))
+            runs[f"{variant} {n}"] = partial(classifier, np.ascontiguousarray(crops[:n]))
     return runs
 
 
