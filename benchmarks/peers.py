@@ -6,7 +6,8 @@
 Detectors get one 640 px picture already resized and in floating point, classifiers one cell and nine cells at
 once: what these networks need before and after is not counted, while ours counts from the camera's 1080p
 frame to the finding, its scale given, records on (what a round leaves to be written is written before the
-next contestant). It reads drawn fields with about two, nine and thirty leukocytes; others are compared with nine.
+next contestant). It reads drawn fields with about two, nine and thirty leukocytes; others are compared with
+nine.
 Every network runs on ONNX Runtime with the threads of our profile, none of which spins (--spin lets the
 others' spin). Each round runs everything once; the ratio is the median of the rounds' ratios. What cannot be
 installed is listed with the reason. Graphs are made once, by `benchmarks/peer_graphs.py`, into --cache.
