@@ -55,5 +55,8 @@ def _encoded(found: Iterator[np.ndarray], corner: np.ndarray, scale: float, orig
     gap = np.full((1, 2), _BREAK)
     parts: list[np.ndarray] = []
     for ring in found:
-        parts += [gap] * bool(parts) + [np.round((ring + corner) * scale - 0.5) - origin_px]
-    return np.concatenate(parts).astype("<i2").tobytes() if parts else b""
+        parts += [gap] * bool(parts) + [np.rint((ring + corner) * scale - 0.5) - origin_px]
+    if not parts:
+        return b""
+    points = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return points.astype("<i2").tobytes()

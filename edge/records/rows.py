@@ -6,11 +6,12 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.machine import clock
 from edge.optics.illumination import resample
@@ -31,6 +32,8 @@ CONTEXT_UM = 56.0
 """Side of the field that is kept round a cell worth a second look: what a person sees of its neighbours."""
 CONTEXT_UM_PER_PX = 0.25
 """The finest that it is kept at."""
+
+_FEW = 3  # cells: the surroundings of more are cut from the whole frame at `CONTEXT_UM_PER_PX`
 
 KeepFields = Literal["none", "suspicious", "all"]
 """Of which fields that are counted the whole picture is kept: of those with a cell that is called positive or
@@ -89,6 +92,8 @@ def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str])
     columns = [classes.index(name) for name in positive]
     suspicion = reading.probabilities[:, columns].sum(axis=1)
     doubtful = (suspicion >= SUSPICIOUS) | reading.uncertain | np.isin(reading.classes, columns)
+    fresh = reading.new | reading.counted
+    shown = Shown.of(reading, around) if (around := int(np.count_nonzero(fresh & doubtful))) else None
     for i, (x0, y0, x1, y1) in enumerate(cells.boxes_px.tolist()):
         row: Row = {"cell": int(reading.ids[i]), "x0": x0, "y0": y0, "x1": x1, "y1": y1}
         row["area_um2"] = float(cells.area_um2[i])
@@ -102,10 +107,12 @@ def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str])
         row["x"], row["y"] = (round(float(at), 2) for at in cells.centres_px[i])
         for flag in ("settled", "abstained"):
             row[flag] = None if (told := getattr(reading, flag)) is None else bool(told[i])
-        kept = row["new"] or row["counted"]
+        kept = bool(fresh[i])
         row["crop"] = _jpeg(reading.crops[i], JPEG) if kept else None
         row["outline"], row["nucleus"] = outlines(cells, i) if kept else (None, None)
-        row["context"] = _jpeg(context(reading, i), CONTEXT_JPEG) if kept and doubtful[i] else None
+        row["context"] = None
+        if kept and doubtful[i] and shown is not None:
+            row["context"] = _jpeg(shown.around(cells.centres_px[i]), CONTEXT_JPEG)
         yield row
 
 
@@ -124,26 +131,47 @@ def field_row(reading: Reading) -> Row:
     return {"jpeg": jpeg, "sha256": hashlib.sha256(jpeg).digest()}
 
 
-def context(reading: Reading, i: int) -> U8:
-    """(224, 224, 3) uint8 RGB or smaller, the field round the i-th cell, which is in its middle.
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A frame as the surroundings of its cells are cut from it.
 
-    As the camera gave it, white where the field ends.
+    Attributes
+    ----------
+    pixels : (h, w, 3) uint8 RGB, as the camera gave it. um_per_px : of them.
+    across : pixels of the frame as it was taken along one of them.
     """
-    frame = reading.frame.at_least(reading.um_per_px, CONTEXT_UM_PER_PX)
-    um_per_px = reading.um_per_px * frame.reduction
-    half = CONTEXT_UM / um_per_px / 2
-    low = np.round(reading.cells.centres_px[i] / frame.reduction - half).astype(int)
-    scale = min(um_per_px / CONTEXT_UM_PER_PX, 1.0)
-    (x0, y0), (x1, y1) = low.clip(0), np.round(low + 2 * half).astype(int).clip(0)
-    inside = frame.pixels[y0:y1, x0:x1]
-    side = max(round(2 * half * scale), 1)
-    field = np.full((side, side, 3), 255, np.uint8)
-    left, top = np.minimum(np.round((-low).clip(0) * scale).astype(int), side - 1).tolist()
-    if inside.size:
-        small = resample(inside, scale)
-        part = field[top : top + small.shape[0], left : left + small.shape[1]]
-        part[:] = small[: part.shape[0], : part.shape[1]]
-    return field
+
+    pixels: U8
+    um_per_px: float
+    across: float
+
+    @classmethod
+    def of(cls, reading: Reading, cells: int = 1) -> Shown:
+        """A reading's frame, for so many cells: of many the whole is scaled once, not a part for each."""
+        frame = reading.frame.at_least(reading.um_per_px, CONTEXT_UM_PER_PX)
+        um_per_px, scale = reading.um_per_px * frame.reduction, 1.0
+        if cells > _FEW:
+            scale = min(um_per_px / CONTEXT_UM_PER_PX, 1.0)
+        return cls(resample(frame.pixels, scale), um_per_px / scale, frame.reduction / scale)
+
+    def around(self, centre_px: NDArray[Any]) -> U8:
+        """(224, 224, 3) uint8 RGB or smaller, the field round a place of the frame, which is in its middle.
+
+        As the camera gave it, white where the field ends.
+        """
+        half = CONTEXT_UM / self.um_per_px / 2
+        low = np.round(centre_px / self.across - half).astype(int)
+        scale = min(self.um_per_px / CONTEXT_UM_PER_PX, 1.0)
+        (x0, y0), (x1, y1) = low.clip(0), np.round(low + 2 * half).astype(int).clip(0)
+        inside = self.pixels[y0:y1, x0:x1]
+        side = max(round(2 * half * scale), 1)
+        field = np.full((side, side, 3), 255, np.uint8)
+        left, top = np.minimum(np.round((-low).clip(0) * scale).astype(int), side - 1).tolist()
+        if inside.size:
+            small = resample(inside, scale)
+            part = field[top : top + small.shape[0], left : left + small.shape[1]]
+            part[:] = small[: part.shape[0], : part.shape[1]]
+        return field
 
 
 def finding_row(finding: Finding, tally: Tally) -> Row:
