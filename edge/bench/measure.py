@@ -267,7 +267,10 @@ def _steepness(x: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
 
 
 def batches(classifier: Classifier, crops: U8, rounds: int) -> list[dict[str, Any]]:
-    """The classifier by batch, each cell looked at as in the line, sizes in turn so that a busy moment hits all of them."""
+    """The classifier by batch, each cell looked at as in the line.
+
+    Sizes come in turn, so that a busy moment hits all of them.
+    """
     times: dict[int, list[float]] = {n: [] for n in BATCHES}
     given = {n: np.ascontiguousarray(np.resize(crops, (n, *crops.shape[1:]))) for n in BATCHES}
     for _ in range(rounds + 1):
