@@ -93,6 +93,7 @@ def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str])
     suspicion = reading.probabilities[:, columns].sum(axis=1)
     doubtful = (suspicion >= SUSPICIOUS) | reading.uncertain | np.isin(reading.classes, columns)
     fresh = reading.new | reading.counted
+    drawn = iter(outlines(cells, np.flatnonzero(fresh)))
     shown = Shown.of(reading, around) if (around := int(np.count_nonzero(fresh & doubtful))) else None
     for i, (x0, y0, x1, y1) in enumerate(cells.boxes_px.tolist()):
         row: Row = {"cell": int(reading.ids[i]), "x0": x0, "y0": y0, "x1": x1, "y1": y1}
@@ -109,7 +110,7 @@ def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str])
             row[flag] = None if (told := getattr(reading, flag)) is None else bool(told[i])
         kept = bool(fresh[i])
         row["crop"] = _jpeg(reading.crops[i], JPEG) if kept else None
-        row["outline"], row["nucleus"] = outlines(cells, i) if kept else (None, None)
+        row["outline"], row["nucleus"] = next(drawn) if kept else (None, None)
         row["context"] = None
         if kept and doubtful[i] and shown is not None:
             row["context"] = _jpeg(shown.around(cells.centres_px[i]), CONTEXT_JPEG)
