@@ -46,9 +46,7 @@ def circles(rng: np.random.Generator, size: tuple[int, int]) -> I32:
     labels = np.zeros(size, np.int32)
     for _ in range(8):
         middle, width = rng.integers(0, size[::-1]).tolist(), int(rng.choice([-1, 1]))
-        cv2.circle(
-            labels, middle, int(rng.integers(1, 25)), int(rng.integers(0, 5)), int(rng.choice([-1, 1]))
-        )
+        cv2.circle(labels, middle, int(rng.integers(1, 25)), int(rng.integers(0, 5)), width)
     return labels
 
 
