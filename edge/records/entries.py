@@ -25,6 +25,7 @@ from edge.records.rows import (
     field_row,
     finding_row,
     insert,
+    insert_all,
     keeps,
     reading_row,
 )
@@ -211,8 +212,7 @@ class Entry:
             self.slide.insert(database, path)
         row = self._row | {"slide": self.slide.id, "boot": self.slide.boot}
         key = insert(database, "readings", row | {"sha256": digest_of_reading(row, self._cells)})
-        for cell in self._cells:
-            insert(database, "cells", cell | {"reading": key})
+        insert_all(database, "cells", [cell | {"reading": key} for cell in self._cells])
         if self._field is not None:
             insert(database, "fields", self._field | {"reading": key})
         if self.whole:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge.machine import clock
 from edge.optics.illumination import resample
 from edge.records.outlines import outlines
-from edge.types import U8, Apl, Finding, Reading, Tally
+from edge.types import U8, Apl, Bools, Finding, Reading, Tally
 
 Row = dict[str, Any]
 
@@ -51,9 +51,18 @@ SUSPICIOUS = 0.05
 
 def insert(database: sqlite3.Connection, table: str, row: Mapping[str, object]) -> int:
     """Insert the row, its keys being columns, and return its number."""
-    marks = ", ".join(f":{column}" for column in row)
-    cursor = database.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", row)
-    return int(cursor.lastrowid or 0)
+    return int(database.execute(_inserting(table, row), row).lastrowid or 0)
+
+
+def insert_all(database: sqlite3.Connection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows of the same columns, in order."""
+    if rows:
+        database.executemany(_inserting(table, rows[0]), rows)
+
+
+def _inserting(table: str, columns: Iterable[str]) -> str:
+    columns = [*columns]
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(f':{name}' for name in columns)})"
 
 
 def reading_row(reading: Reading) -> Row:
@@ -89,32 +98,47 @@ def cell_rows(reading: Reading, classes: Sequence[str], positive: Sequence[str])
     the field round a cell that a person may want to look at.
     """
     cells = reading.cells
-    columns = [classes.index(name) for name in positive]
-    suspicion = reading.probabilities[:, columns].sum(axis=1)
-    doubtful = (suspicion >= SUSPICIOUS) | reading.uncertain | np.isin(reading.classes, columns)
+    which = [classes.index(name) for name in positive]
+    suspicion = reading.probabilities[:, which].sum(axis=1)
+    doubtful = (suspicion >= SUSPICIOUS) | reading.uncertain | np.isin(reading.classes, which)
     fresh = reading.new | reading.counted
-    drawn = iter(outlines(cells, np.flatnonzero(fresh)))
-    shown = Shown.of(reading, around) if (around := int(np.count_nonzero(fresh & doubtful))) else None
-    for i, (x0, y0, x1, y1) in enumerate(cells.boxes_px.tolist()):
-        row: Row = {"cell": int(reading.ids[i]), "x0": x0, "y0": y0, "x1": x1, "y1": y1}
-        row["area_um2"] = float(cells.area_um2[i])
-        row["nucleus_area_um2"] = float(cells.nucleus_area_um2[i])
-        row["class"] = classes[reading.classes[i]]
-        row["probabilities"] = reading.probabilities[i].astype("<f4").tobytes()
-        row["cut"] = bool(cells.cut[i])
-        for flag in ("uncertain", "certain", "new", "counted"):
-            row[flag] = bool(getattr(reading, flag)[i])
-        row["suspicion"] = float(suspicion[i])
-        row["x"], row["y"] = (round(float(at), 2) for at in cells.centres_px[i])
-        for flag in ("settled", "abstained"):
-            row[flag] = None if (told := getattr(reading, flag)) is None else bool(told[i])
-        kept = bool(fresh[i])
-        row["crop"] = _jpeg(reading.crops[i], JPEG) if kept else None
-        row["outline"], row["nucleus"] = next(drawn) if kept else (None, None)
-        row["context"] = None
-        if kept and doubtful[i] and shown is not None:
-            row["context"] = _jpeg(shown.around(cells.centres_px[i]), CONTEXT_JPEG)
-        yield row
+    x0, y0, x1, y1 = cells.boxes_px.T.tolist()
+    x, y = ([round(at, 2) for at in along] for along in cells.centres_px.T.tolist())
+    columns: dict[str, Sequence[object]] = {
+        "cell": reading.ids.tolist(),
+        **{"x0": x0, "y0": y0, "x1": x1, "y1": y1},
+        "area_um2": cells.area_um2.tolist(),
+        "nucleus_area_um2": cells.nucleus_area_um2.tolist(),
+        "class": [classes[one] for one in reading.classes.tolist()],
+        "probabilities": [of_one.tobytes() for of_one in reading.probabilities.astype("<f4")],
+        "cut": cells.cut.tolist(),
+        **{flag: getattr(reading, flag).tolist() for flag in ("uncertain", "certain", "new", "counted")},
+        "suspicion": suspicion.tolist(),
+        **{"x": x, "y": y},
+        **{flag: _told(getattr(reading, flag), len(cells)) for flag in ("settled", "abstained")},
+        **_pictures(reading, fresh, doubtful),
+    }
+    for row in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, row, strict=True))
+
+
+def _told(flags: Bools | None, cells: int) -> Sequence[object]:
+    return [None] * cells if flags is None else flags.tolist()
+
+
+def _pictures(reading: Reading, fresh: Bools, doubtful: Bools) -> dict[str, list[bytes | None]]:
+    """Crops and outlines of `fresh` cells, and the field round those that are `doubtful` too, by column."""
+    cells, kept = reading.cells, np.flatnonzero(fresh)
+    names = ("crop", "outline", "nucleus", "context")
+    columns: dict[str, list[bytes | None]] = {name: [None] * len(cells) for name in names}
+    for i, (outline, nucleus) in zip(kept, outlines(cells, kept), strict=True):
+        columns["crop"][i] = _jpeg(reading.crops[i], JPEG)
+        columns["outline"][i], columns["nucleus"][i] = outline, nucleus
+    if around := int(np.count_nonzero(fresh & doubtful)):
+        shown = Shown.of(reading, around)
+        for i in np.flatnonzero(fresh & doubtful):
+            columns["context"][i] = _jpeg(shown.around(cells.centres_px[i]), CONTEXT_JPEG)
+    return columns
 
 
 def keeps(asked: KeepFields, reading: Reading, cells: Iterable[Row], positive: Sequence[str]) -> bool:
