@@ -184,18 +184,18 @@ class Shown:
 
         As the camera gave it, white where the field ends.
         """
-        half = CONTEXT_UM / self.um_per_px / 2
-        low = np.round(centre_px / self.across - half).astype(int)
-        scale = min(self.um_per_px / CONTEXT_UM_PER_PX, 1.0)
-        (x0, y0), (x1, y1) = low.clip(0), np.round(low + 2 * half).astype(int).clip(0)
-        inside = self.pixels[y0:y1, x0:x1]
-        side = max(round(2 * half * scale), 1)
+        wide, scale = CONTEXT_UM / self.um_per_px, min(self.um_per_px / CONTEXT_UM_PER_PX, 1.0)
+        side = max(round(wide * scale), 1)
+        low = [round(at / self.across - wide / 2) for at in centre_px.tolist()]
+        x, y = (slice(max(at, 0), max(round(at + wide), 0)) for at in low)
+        inside = self.pixels[y, x]
+        small = resample(inside, scale) if inside.size else inside
+        if small.shape[:2] == (side, side):
+            return small
         field = np.full((side, side, 3), 255, np.uint8)
-        left, top = np.minimum(np.round((-low).clip(0) * scale).astype(int), side - 1).tolist()
-        if inside.size:
-            small = resample(inside, scale)
-            part = field[top : top + small.shape[0], left : left + small.shape[1]]
-            part[:] = small[: part.shape[0], : part.shape[1]]
+        left, top = (min(round(max(-at, 0) * scale), side - 1) for at in low)
+        part = field[top : top + small.shape[0], left : left + small.shape[1]]
+        part[:] = small[: part.shape[0], : part.shape[1]]
         return field
 
 
