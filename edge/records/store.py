@@ -79,6 +79,7 @@ class Store(Glances):
         self._kept = 0
         self._hurry = self._closing = False
         self._failure: Exception | None = None
+        # at no lower priority: on a busy machine it then falls behind until `add` has to wait for it
         self._thread = threading.Thread(target=self._write, name="records", daemon=True)
         self._thread.start()
 

@@ -36,3 +36,12 @@ def test_a_part_of_a_larger_picture() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8)
     part = pixels[3:48, 6:66]
     np.testing.assert_array_equal(averaged(library, part, 3), averaged(library, part.copy(), 3))
+
+
+def test_every_sum_of_nine_is_rounded_right() -> None:
+    assert library is not None
+    sums = np.arange(9 * 255 + 1)
+    shares = (sums[:, None] + np.arange(9)) // 9  # nine numbers that add up to each
+    pixels = shares.reshape(-1, 3, 3).swapaxes(0, 1).reshape(3, -1)
+    found = averaged(library, np.stack([pixels] * 3, axis=2).astype(np.uint8), 3)
+    np.testing.assert_array_equal(found[0, :, 0], (sums + 4) // 9)
