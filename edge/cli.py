@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # the heavy imports wait until the arguments are known to be good
     from edge.cameras import Camera
+    from edge.line.options import ScreeningOptions
     from edge.line.screening import Screening
     from edge.machine.profile import Profile
     from edge.records.store import Store, Unrecorded
@@ -170,14 +172,15 @@ def _screening(
     from edge.cameras.selection import namesake
     from edge.line.opening import scales_of, site_of, with_saved_light
     from edge.machine.profile import load_profile
-    from edge.records.identifiers import checked
 
-    slide, patient = (
-        None if given is None else checked(given, what)
-        for what, given in (("slide", arguments.slide), ("patient", arguments.patient))
-    )
-    if (other := namesake(arguments.camera)) is not None:
-        command.say("edge-run", other)
+    options, notices = _options(arguments), []
+
+    def notice(line: str | None) -> None:
+        if line is not None:
+            command.say("edge-run", line)
+            notices.append(line)
+
+    notice(namesake(arguments.camera))
     profile = load_profile(arguments.profile)
     camera = _camera(arguments, profile)
     again = partial(_camera, arguments, profile)
@@ -186,40 +189,24 @@ def _screening(
         held.enter_context(feed)
 
     from edge.bundle import bundle
-    from edge.headless import CameraTeller
     from edge.line.engine import open_engine
-    from edge.line.options import ScreeningOptions
     from edge.line.screening import Screening
     from edge.machine import heat
     from edge.records.summary import Summary
 
     model = bundle.load(arguments.bundle, allow_unsigned=arguments.allow_unsigned, large=arguments.large)
     site, unfit = site_of(arguments.site, camera, model)
-    if unfit is not None:
-        command.say("edge-run", unfit)
+    notice(unfit)
     store = _store(arguments)
     held.callback(store.close)
-    if (left := _left_open(store, slide)) is not None:
-        command.say("edge-run", left)
-    notices = [line for line in (other, unfit, left) if line is not None]
-    options = ScreeningOptions(
-        slide=slide,
-        go_on=arguments.go_on,
-        patient=patient,
-        single_cell=arguments.single_cell,
-        independent=arguments.independent,
-        specimen=arguments.specimen,
-        max_frames=arguments.max_frames,
-        max_seconds=arguments.max_seconds,
-        note=None if arguments.headless else "; ".join(notices) or None,
-    )
+    notice(_left_open(store, options.slide))
+    if not arguments.headless:
+        options = replace(options, note="; ".join(notices) or None)
     scales = scales_of(
         arguments.um_per_px, camera, model.manifest, profile, independent=arguments.independent
     )
     summary = Summary()
     sinks: list[Sink] = [*_sinks(arguments, camera, held), summary, notifier]
-    if arguments.headless:
-        sinks.append(CameraTeller())
     # last, for an engine may take minutes to build
     engine = open_engine(profile, model, arguments.runtime, partial(command.say, "edge-run"))
     held.callback(engine.close)
@@ -230,6 +217,27 @@ def _screening(
         find=engine.find, site=site,
     )  # fmt: skip
     return screening, camera, summary
+
+
+def _options(arguments: argparse.Namespace) -> ScreeningOptions:
+    """What the arguments ask of a screening."""
+    from edge.line.options import ScreeningOptions
+    from edge.records.identifiers import checked
+
+    slide, patient = (
+        None if given is None else checked(given, what)
+        for what, given in (("slide", arguments.slide), ("patient", arguments.patient))
+    )
+    return ScreeningOptions(
+        slide=slide,
+        go_on=arguments.go_on,
+        patient=patient,
+        single_cell=arguments.single_cell,
+        independent=arguments.independent,
+        specimen=arguments.specimen,
+        max_frames=arguments.max_frames,
+        max_seconds=arguments.max_seconds,
+    )
 
 
 def _camera(arguments: argparse.Namespace, profile: Profile) -> Camera:
@@ -265,6 +273,7 @@ def _left_open(store: Store | Unrecorded, slide: str | None) -> str | None:
 
 
 def _sinks(arguments: argparse.Namespace, camera: Camera, held: ExitStack) -> list[Sink]:
+    from edge.headless import CameraTeller
     from edge.records.jsonl import JsonLines
     from edge.records.labels import LabelImages
 
@@ -275,6 +284,8 @@ def _sinks(arguments: argparse.Namespace, camera: Camera, held: ExitStack) -> li
         sinks.append(lines)
     if arguments.labels:
         sinks.append(LabelImages(arguments.labels, getattr(camera, "holds", lambda _path: False)))
+    if arguments.headless:
+        sinks.append(CameraTeller())
     return sinks
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from threading import Lock
-from time import monotonic, perf_counter
+from time import monotonic
 
 import numpy as np
 
@@ -25,16 +25,18 @@ from edge.line.colours import Colours
 from edge.line.focus import FocusMeter
 from edge.line.known import Known
 from edge.line.likeness import Likeness
+from edge.line.notes import Notes
 from edge.line.past import Past, ledger_of
 from edge.line.quality import Quality
 from edge.line.rules import Rules
 from edge.line.slidemap import Placement, Separate, SlideMap
+from edge.line.stages import Stages
 from edge.optics import litfield, specimen
 from edge.optics.litfield import LitField
 from edge.optics.scale import Scale, Scaled, ScaleKeeper
 from edge.optics.specimen import Specimen
 from edge.types import F32, U8, Bools, Cells, Finding, Frame, Reading, Said, Tally
-from edge.types.problems import ABOUT_THE_SLIDE, MEND, OUT_OF_FOCUS, SCALE_UNKNOWN, commonest, kind_of
+from edge.types.problems import OUT_OF_FOCUS, SCALE_UNKNOWN, commonest
 
 
 class Line:
@@ -82,12 +84,11 @@ class Line:
         self._focus, self._likeness = FocusMeter(), Likeness(self._manifest.familiar)
         self._apl = AplCells(None if past else self._manifest.apl, self._manifest.classes)
         self._colours = colours or Colours()
-        self._clocks: dict[Frame, _Stages] = {}  # of frames that wait for their scale
+        self._clocks: dict[Frame, Stages] = {}  # of frames that wait for their scale
         self._read_before = Counter(had.sources)
         self.passed: Frame | None = None
         self._next = had.next_frame
-        self._note: str | None = None
-        self._told: set[str] = set()
+        self._notes = Notes()
         self._problems = Counter(had.problems)
         self.rules = rules or Rules.of(self._manifest)
         # a picture of one cell, and one that is named as a whole, is as large as its makers cut it
@@ -120,7 +121,7 @@ class Line:
         if frame.index < self._next:  # of a slide that is gone on with
             frame = replace(frame, index=self._next)
         self._next = frame.index + 1
-        clock = self._clocks[frame] = _Stages()
+        clock = self._clocks[frame] = Stages()
         lit = self._lit(frame.pixels)
         clock.end("field")
         settled = self._scale.take(frame, lit)
@@ -199,10 +200,10 @@ class Line:
             ms=clock.total(),
             t_s=monotonic(),
             note=scale.note
-            or self._advice(problems)
-            or self._news(frame.note)
+            or self._notes.advice(problems)
+            or self._notes.news(frame.note)
             or self._likeness.note()
-            or self._once(marrow.note(tally, self.rules)),
+            or self._notes.once(marrow.note(tally, self.rules)),
         )
 
     def _fine(self, frame: Frame, scale: Scale) -> Frame:
@@ -226,22 +227,6 @@ class Line:
             return (colour,)
         unscaled = scale.unknown and self._scaled and not seen.problems
         return (SCALE_UNKNOWN,) if unscaled else seen.problems
-
-    def _advice(self, problems: tuple[str, ...]) -> str | None:
-        """What to do about a trouble of the whole slide, told once."""
-        for problem in problems:
-            kind = kind_of(problem)
-            if kind in ABOUT_THE_SLIDE and kind not in self._told:
-                self._told.add(kind)
-                return f"{problem}; {MEND[kind][1]}"
-        return None
-
-    def _once(self, note: str | None) -> str | None:
-        """What was not told of this slide before."""
-        if note is None or note in self._told:
-            return None
-        self._told.add(note)
-        return note
 
     def _centres(self, cells: Cells, view: Specimen, frame: Frame) -> F32:
         """(n, 2) where crops are cut; see `edge.bundle.model_input.ModelInput.of`."""
@@ -294,30 +279,3 @@ class Line:
                 apl=self._apl.say(self._ledger.word),
             )
             return self.tally, finding.judge(self.tally, self.rules)
-
-    def _news(self, note: str | None) -> str | None:
-        """A camera's note when it is another than the one told last."""
-        news, self._note = (None if note == self._note else note), note
-        return news
-
-
-class _Stages:
-    """Milliseconds by stage of the line."""
-
-    def __init__(self) -> None:
-        self._started = self._last = perf_counter()
-        self._ms: dict[str, float] = {}
-
-    def end(self, stage: str) -> None:
-        now = perf_counter()
-        self._ms[stage] = (now - self._last) * 1e3
-        self._last = now
-
-    def go_on(self) -> None:
-        """Leave out the time since the last stage, in which the frame waited."""
-        now = perf_counter()
-        self._started += now - self._last
-        self._last = now
-
-    def total(self) -> dict[str, float]:
-        return {**self._ms, "total": (perf_counter() - self._started) * 1e3}
