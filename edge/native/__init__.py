@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
-"""Of the functions' arguments; a library of another is not taken (`core.c`)."""
+VERSION = 2
+"""Of the functions and their arguments; a library of another is not taken (`core.c`)."""
 
 PURE = "LEUKOSCOPE_PURE"
 """Set to anything, this variable has NumPy do all."""
