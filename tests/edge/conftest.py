@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -13,6 +14,9 @@ from edge.bundle import bundle, onnxfile
 from edge.cameras.demo import camera
 from edge.machine.profile import data_folder, load_profile
 from edge.selftest import outcome, selftest
+
+# programs that tests start need not compile every module anew, whatever the shell of whoever runs the tests asks
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _scope_of = cache(camera.scope_of)
 _smear, _sensor = lru_cache(4)(camera.Smear), lru_cache(4)(camera.Sensor)
