@@ -15,7 +15,7 @@ from edge.cameras.demo import camera
 from edge.machine.profile import data_folder, load_profile
 from edge.selftest import outcome, selftest
 
-# programs that tests start need not compile every module anew, whatever the shell of whoever runs the tests asks
+# programs that tests start need not compile every module anew, whatever the shell says that tests run in
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _scope_of = cache(camera.scope_of)
