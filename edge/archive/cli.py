@@ -14,6 +14,7 @@ from edge import command
 from edge.types import LeukoscopeError
 
 if TYPE_CHECKING:  # `--help` waits for neither Ray nor the line
+    from edge.archive.done import Done
     from edge.archive.order import Order
     from edge.archive.place import Place
     from edge.archive.planning.plan import Plan
@@ -91,26 +92,17 @@ def _add_run(parser: command.Parser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from edge.archive.cluster import CLIENT, connected
     from edge.archive.overview import summary
     from edge.archive.place import Place
-    from edge.archive.run import run, run_inside, running
+    from edge.archive.run import running
 
     signal.signal(signal.SIGTERM, _interrupted)
     place = Place(arguments.out)
     model, site = _model(arguments), _site(arguments)
-    screen = run_inside if arguments.address.startswith(CLIENT) else run
     with running(place, arguments.address) as name:
         order = _order(arguments, place, model, site)
         plan = _plan(order, place)
-        with (
-            connected(arguments.address, arguments.workers, dashboard=arguments.dashboard) as workers,
-            command.Progress(plan.fields) as bar,
-        ):
-            bar.show(0, f"{workers} workers begin")
-            done = screen(
-                order, place, plan, workers, name, lambda now: bar.show(now.done.fields, _words(now))
-            )
+        done = _screened(arguments, order, place, plan, name)
         summary.write(place)
     command.put(
         f"{done.slides:,} slides, {done.fields:,} fields, {done.cells:,} cells: {_found(done.findings)}"
@@ -120,6 +112,22 @@ def _run(arguments: argparse.Namespace) -> int:
         command.put(f"{bad} could not be read: {PROG} status {arguments.out}")
     command.put(f"summary: {place.path('summary.html')}")
     return command.DONE
+
+
+def _screened(arguments: argparse.Namespace, order: Order, place: Place, plan: Plan, name: str) -> Done:
+    """Have what is left screened by the cluster that was asked for; what came of all."""
+    from edge.archive.cluster import CLIENT, connected
+    from edge.archive.run import nothing_left, run, run_inside
+
+    if nothing_left(place, plan):  # which waits for no cluster
+        return run(order, place, plan, 0, name, lambda _now: None)
+    screen = run_inside if arguments.address.startswith(CLIENT) else run
+    with (
+        connected(arguments.address, arguments.workers, dashboard=arguments.dashboard) as workers,
+        command.Progress(plan.fields) as bar,
+    ):
+        bar.show(0, f"{workers} workers begin")
+        return screen(order, place, plan, workers, name, lambda now: bar.show(now.done.fields, _words(now)))
 
 
 def _interrupted(*_: object) -> None:

@@ -60,7 +60,7 @@ def run(order: Order, place: Place, plan: Plan, workers: int, name: str, tell: T
 
     Parameters
     ----------
-    workers : how many at a time; Ray is connected. name : of this run, see `running`.
+    workers : how many at a time; Ray is connected, unless `nothing_left`. name : of this run, see `running`.
     tell : hears of every task.
 
     Raises
@@ -82,6 +82,11 @@ def run(order: Order, place: Place, plan: Plan, workers: int, name: str, tell: T
                 if not left[task.shard]:
                     commit(task.shard)
     return meter.done
+
+
+def nothing_left(place: Place, plan: Plan) -> bool:
+    """Whether every shard is put together, so that `run` does without Ray."""
+    return all(shards.is_done(place, shard.number) for shard in plan.shards)
 
 
 def run_inside(order: Order, place: Place, plan: Plan, workers: int, name: str, tell: Tell) -> Done:

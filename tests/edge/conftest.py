@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
 
-from edge.bundle import bundle
+from edge.bundle import bundle, onnxfile
+from edge.cameras.demo import camera
 from edge.machine.profile import data_folder, load_profile
 from edge.selftest import outcome, selftest
+
+# programs that tests start need not compile every module anew, whatever the shell says that tests run in
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+_scope_of = cache(camera.scope_of)
+_smear, _sensor = lru_cache(4)(camera.Smear), lru_cache(4)(camera.Sensor)
+_check = lru_cache(16)(onnxfile.check)
+
+
+@pytest.fixture(autouse=True)
+def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulated cameras of one seed look at one slide, through one sensor: neither changes as they look."""
+    monkeypatch.setattr(camera, "scope_of", _scope_of)
+    monkeypatch.setattr(camera, "Smear", _smear)
+    monkeypatch.setattr(camera, "Sensor", _sensor)
+
+
+@pytest.fixture(autouse=True)
+def _walked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A graph in which no fault was found is not walked through again: most tests open the same bundle."""
+    monkeypatch.setattr(onnxfile, "check", _check)
 
 
 @pytest.fixture

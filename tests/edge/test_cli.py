@@ -35,6 +35,8 @@ from export.bundle.amend import amend
 from tests.conftest import golden, graph, graph_with_features
 from tests.edge.bundle.sites import HEALTHY, HERE, correction, site
 
+pytestmark = pytest.mark.usefixtures("tested")
+
 
 def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -209,7 +211,6 @@ def test_a_truncated_image_among_good_ones_is_named_and_skipped(
     assert "cut short" in left["reason"]
 
 
-@pytest.mark.usefixtures("tested")
 def test_what_was_not_read_of_a_folder_is_told_in_one_line(
     screen: Callable[..., list[dict[str, Any]]],
     fields: Path,
@@ -290,7 +291,6 @@ def test_a_site_of_another_device_is_told(
     fields: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    tested: None,
 ) -> None:
     path = tmp_path / "site.json"
     sitefile.write(path, site(load().manifest.network))
@@ -387,7 +387,6 @@ def test_a_precision_that_fails_its_selftest_is_told_and_passed_over(
     assert told.startswith("edge-run: ort-int8 does not pass its self-test on this machine")
 
 
-@pytest.mark.usefixtures("tested")
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -469,7 +468,6 @@ def test_what_is_no_identifier_is_refused_before_anything_is_opened(
     assert len(told) < 200
 
 
-@pytest.mark.usefixtures("tested")
 def test_lines_to_a_pipe_and_no_progress_there(fields: Path) -> None:
     done = _run("--camera", fields, "--headless", "--json", "-", "--no-records")
     assert (done.returncode, done.stderr) == (0, "")
@@ -562,7 +560,6 @@ def test_a_slide_that_a_kill_cut_off_goes_on_and_comes_to_the_same(
     fields: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    tested: None,
 ) -> None:
     whole = screen("--camera", fields, "--slide", "in one go", "--keep-fields", "suspicious")
     killed = [sys.executable, "-c", _KILLED, "--camera", fields, "--headless", "--json", tmp_path / "k.jsonl"]

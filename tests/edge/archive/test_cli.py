@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,11 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from edge.archive import cli
+from edge.archive import cli, cluster, crew
+from edge.archive.done import Done
+from edge.archive.entry import Task
+from edge.archive.order import Order
+from edge.archive.place import Place
 from tests.conftest import ROOT
 from tests.edge.archive import drawn
 
@@ -56,13 +62,11 @@ def rows(out: Path, table: str) -> list[str]:
 
 def workers_of(running: subprocess.Popen[str]) -> Iterator[psutil.Process]:
     """The processes that hold the line of this run: Ray's are children of the command's."""
-    for child in psutil.Process(running.pid).children(recursive=True):
-        try:
-            told = " ".join(child.cmdline())
-        except psutil.Error:
-            continue
-        if "MapWorker" in told:
-            yield child
+    with suppress(psutil.Error):
+        for child in psutil.Process(running.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                if "MapWorker" in " ".join(child.cmdline()):
+                    yield child
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -71,34 +75,68 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One worker, in this process, that nobody disturbs."""
+
+    def screened(order: Order, place: Place, run: str, tasks: Sequence[Task], _n: int) -> Iterator[Any]:
+        worker = crew.Worker(order, place, run)
+        for task in tasks:
+            (done,) = worker({name: [value] for name, value in asdict(task).items()})["done"]
+            yield task, Done.decoded(done.encode())
+
+    @contextmanager
+    def committing(place: Place) -> Iterator[Callable[[int], None]]:
+        yield lambda shard: crew._see(crew._committed(place, shard))
+
+    monkeypatch.setattr(cluster, "connected", lambda *_how, **_more: nullcontext(1))
+    monkeypatch.setattr(crew, "screened", screened)
+    monkeypatch.setattr(crew, "committing", committing)
+    monkeypatch.setattr(crew, "_own_core", lambda: None)  # the tests after this one want the others too
+
+
+@pytest.mark.usefixtures("without_ray")
 def test_whoever_is_killed_the_rows_are_those_of_a_run_left_alone(archive: Path, tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    code, told, wrong = run(archive, whole, "--records")
-    assert (code, wrong) == (0, "")
-    assert "6 slides, 36 fields" in told
-    assert "6 files could not be read" in told
+    assert cli.main(["run", str(archive), "--out", str(whole), *FLAGS]) == 0
 
-    small = ("--shard-fields", "12", "--task-fields", "6")
+    small = ("--shard-fields", "12", "--task-fields", "6", "--records")
     running = start(archive, cut, *small)
     until(lambda: any(cut.glob("work/*/*.json")) or running.poll() is not None)
     found = list(workers_of(running))
     assert found or running.poll() is not None  # a fast machine may be done
     for worker in found:
-        worker.kill()
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
     until(
         lambda: len([*cut.glob("work/*/*.json"), *cut.glob("done/*.json")]) > 1 or running.poll() is not None
     )
     running.kill()
     running.communicate()
-    code, _, wrong = run(archive, cut, *small)
+    code, told, wrong = run(archive, cut, *small)
     assert (code, wrong) == (0, "")
+    assert "6 slides, 36 fields" in told
+    assert "6 files could not be read" in told
     for table in drawn.TABLES:
         assert rows(cut, table) == rows(whole, table)
     assert not any((cut / "work").iterdir())
     assert (cut / "summary.html").is_file()
-    assert len(list((whole / "records").glob("*.db"))) == 1
-    code, _, wrong = run(archive, cut)  # done already
-    assert (code, wrong) == (0, "")
+    assert len(list((cut / "records").glob("*.db"))) == len(list((cut / "done").iterdir())) > 1
+
+
+def test_what_is_done_already_waits_for_no_cluster(
+    archive: Path,
+    tmp_path: Path,
+    without_ray: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["run", str(archive / "0"), "--out", str(tmp_path / "out"), *FLAGS]
+    assert cli.main(asked) == 0
+    before = capfd.readouterr()
+    monkeypatch.setattr(cluster, "connected", lambda *_how, **_more: pytest.fail("it waits for a cluster"))
+    assert cli.main(asked) == 0
+    assert capfd.readouterr() == before
 
 
 def fails(capfd: pytest.CaptureFixture[str], *words: str | Path) -> str:

@@ -79,7 +79,7 @@ def test_leukocytes_are_found_and_placed(screened: tuple[dict[str, Any], list[Re
 
 
 def test_what_is_counted_is_a_leukocyte_and_counted_once(
-    screened: tuple[dict[str, Any], list[Reading]],
+    screened: tuple[dict[str, Any], list[Reading]], classifier: Classifier
 ) -> None:
     truth, readings = screened
     places = np.array([[c["x_um"], c["y_um"]] for c in truth["cells"]])
@@ -91,7 +91,7 @@ def test_what_is_counted_is_a_leukocyte_and_counted_once(
     tally = readings[-1].tally
     assert tally.leukocytes == len(counted) > 40
     assert len(counted) - len(set(counted)) <= 0.02 * len(counted)
-    right = [truth["cells"][i]["class"] in bundle.load().manifest.leukocytes for i in counted]
+    right = [truth["cells"][i]["class"] in classifier.manifest.leukocytes for i in counted]
     assert np.mean(right) >= 0.95
 
 

@@ -17,7 +17,7 @@ from edge.bundle.bundle import Bundle
 from edge.bundle.manifest import Thresholds
 from edge.bundle.model_input import WHITE_BALANCE, ModelInput
 from edge.bundle.references import References
-from edge.selftest.rivals import Brought, Verdict, drawn_cells, judge, judge_both, tail, unlike
+from edge.selftest.rivals import Brought, Drawn, Verdict, drawn_cells, judge, judge_both, tail, unlike
 from tests.conftest import CLASSES
 
 
@@ -134,7 +134,7 @@ def test_what_a_crop_can_be_cut_from() -> None:
         ModelInput(0.25, 96, (WHITE_BALANCE, "resize:80")),
     ):
         assert cell.shown(other) is None
-    assert drawn_cells(("blast",))[0].shown(ModelInput(0.25, 96, (), whole=True)) is None
+    assert Drawn("blast", crop, 0.1).shown(ModelInput(0.25, 96, (), whole=True)) is None
 
 
 def test_the_sign_test_is_exact() -> None:
