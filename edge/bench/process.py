@@ -127,6 +127,10 @@ def growth(resident: Mapping[int, float]) -> float | None:
 
 
 def _found() -> dict[str, str]:
-    """The environment in which another Python finds this `edge`, wherever ours found it."""
+    """The environment in which another Python finds this `edge`, wherever ours found it, compiled if it can be.
+
+    A shell that has Python keep no bytecode would have every start compile 300 modules, as no device does.
+    """
     places = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": os.pathsep.join(filter(None, places))}
