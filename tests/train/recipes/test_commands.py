@@ -1,7 +1,7 @@
 """Every recipe that ships, on small data: read, trained, judged, put on the device, by the commands alone.
 
 The networks are those of the recipes, but for the large ones, whose place a small one of the same make takes
-(`tests.train.published.test_backbones` builds each as it is).
+(`tests.train.network.test_backbones` builds each as it is).
 """
 
 from __future__ import annotations
@@ -111,6 +111,17 @@ def _small_networks() -> dict[str, Callable[[int], torch.nn.Module]]:
         )
         return network
 
+    def thin_googlenet(classes: int) -> torch.nn.Module:
+        """As many channels come out of each of its blocks."""
+
+        def block(inputs: int, first: int, _: int, third: int, __: int, fifth: int, pooled: int) -> Any:
+            return inception.BasicConv2d(inputs, first + third + fifth + pooled, kernel_size=1)
+
+        network: torch.nn.Module = models.GoogLeNet(
+            classes, aux_logits=False, init_weights=False, blocks=[inception.BasicConv2d, block, None]
+        )
+        return network
+
     return {
         "resnet34": lambda classes: resnet.ResNet(resnet.BasicBlock, [1, 1, 1, 1], num_classes=classes),
         **dict.fromkeys(
@@ -119,6 +130,7 @@ def _small_networks() -> dict[str, Callable[[int], torch.nn.Module]]:
         ),
         "densenet169": lambda classes: densenet.DenseNet(8, (1, 1, 1, 1), 16, num_classes=classes),
         "convnext_tiny": lambda classes: convnext.ConvNeXt(blocks, num_classes=classes),
+        "googlenet": thin_googlenet,
         "inception_v3": thin_inception,
         **dict.fromkeys(("vgg16", "vgg19"), narrow_vgg),
     }
