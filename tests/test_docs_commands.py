@@ -117,7 +117,7 @@ class Page:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, translated_once: None) -> Path:
     """An empty folder to run commands in; little is drawn."""
     pytest.importorskip(lite.PACKAGE)
     monkeypatch.setattr(simulated, "FIRST_SEED", 1003)

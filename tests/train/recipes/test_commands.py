@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from train.recipes import recipe
 from train.recipes.recipe import Recipe
 
 SMALLEST = 32
+
+drawn_once = cache(golden.draw_fields)  # the same for every bundle that is shown the same
 
 RECIPES = [
     pytest.param(name, marks=[pytest.mark.published] if "published" in folder else [])
@@ -137,11 +140,12 @@ def _small_networks() -> dict[str, Callable[[int], torch.nn.Module]]:
 
 
 @pytest.fixture
-def _networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, translated_once: None) -> None:
     """Small networks where the true ones are large, an own folder for weights; nothing goes online."""
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed")
     monkeypatch.setattr(golden, "_FRAMES_SEARCHED", 4)
+    monkeypatch.setattr(golden, "draw_fields", drawn_once)
     for name, network in _small_networks().items():
         monkeypatch.setitem(BACKBONES, name, network)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
