@@ -67,7 +67,7 @@ SMALL: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 TOO_SMALL: Mapping[tuple[str, str], str] = {
     ("edge-train", "datasets"): "show the same in different parts",  # one disc is like another
-    ("edge-train", "operation"): "of another recipe than bundle leukocytes (training.samples",
+    ("edge-train", "operation"): "of another recipe than bundle leukocytes (architecture.depth 4, there 11)",
     ("edge-train", "apl"): "there must be three of each",
 }
 """Program and subcommand → what it says of small data, which it cannot do its work on."""
