@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -39,8 +39,8 @@ CLASSES = [
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
 
-FIRST = ("train", "export")
-"""Folders whose tests take longest: several workers end together if these begin."""
+FIRST = ("test_docs_commands.py", "train", "export")
+"""Files and folders whose tests take longest: several workers end together if these begin."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    """Where an item's folder stands in `FIRST`; what is not named there comes last."""
+    """Where an item's folder, or file, stands in `FIRST`; what is not named there comes last."""
     folder = item.path.relative_to(ROOT / "tests").parts[0]
     return FIRST.index(folder) if folder in FIRST else len(FIRST)
 
@@ -91,6 +91,19 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
         return folder
 
     return once
+
+
+@pytest.fixture(scope="session")
+def translated_once() -> Iterator[None]:
+    """For tests that export: what PyTorch can translate to ONNX is gathered once in a worker.
+
+    Its exporter gathers it anew for every network, which takes two seconds and comes out the same.
+    """
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from export.graph.graph import exported
 from tests.edge.records.example import HEADER
 from tests.edge.records.slides import screened
 from tests.train.layouts import LAYOUTS
+from train.data import crew
 from train.data.sets import oddities, simulated
 from train.network import lite
 from train.recipes import recipe
@@ -51,7 +53,7 @@ ELSEWHERE = ("make", "pip", "torchrun", "python")
 """What is run elsewhere: installing, benchmarks (tests/benchmarks), the ruler (tests/train/ruler)."""
 
 SMALL: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("edge-train", "fit"): ("--limit 24", "--epochs 1", "--cache cache"),
+    ("edge-train", "fit"): ("--limit 24", "--epochs 1", "--cache cache", "--set architecture.depth=4"),
     ("edge-train", "evaluate"): ("--limit 8",),
     ("edge-train", "compare"): ("--limit 8",),
     ("edge-train", "segment"): ("--limit 12", "--epochs 1", "--steps 2"),
@@ -65,7 +67,7 @@ SMALL: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 TOO_SMALL: Mapping[tuple[str, str], str] = {
     ("edge-train", "datasets"): "show the same in different parts",  # one disc is like another
-    ("edge-train", "operation"): "of another recipe than bundle leukocytes (training.samples",
+    ("edge-train", "operation"): "of another recipe than bundle leukocytes (architecture.depth 4, there 11)",
     ("edge-train", "apl"): "there must be three of each",
 }
 """Program and subcommand → what it says of small data, which it cannot do its work on."""
@@ -115,16 +117,19 @@ class Page:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, translated_once: None) -> Path:
     """An empty folder to run commands in; little is drawn."""
     pytest.importorskip(lite.PACKAGE)
     monkeypatch.setattr(simulated, "FIRST_SEED", 1003)
     monkeypatch.setattr(simulated, "SLIDES", 2)
     monkeypatch.setattr(simulated, "_CELLS_HARD", 3)
     monkeypatch.setattr(simulated, "_CELLS_PER_CLASS", 1)
+    monkeypatch.setattr(simulated, "_BARE_PER_SLIDE", 2)
     monkeypatch.setattr(oddities, "COUNT", 24)
     monkeypatch.setattr(oddities, "_BLOCK", 4)
     monkeypatch.setattr(golden, "_FRAMES_SEARCHED", 4)
+    monkeypatch.setattr(golden, "draw_fields", cache(golden.draw_fields))  # the same for bundles of a kind
+    monkeypatch.setattr(crew, "_FEW", 1000)  # so few are cut before another process has begun
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

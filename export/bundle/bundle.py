@@ -140,9 +140,9 @@ def build(given: Path | Source, options: Options | None = None, *, notice: Notic
         )
     if isinstance(given, Path) and (recipe := _recipe_of(given)).task in MAKERS:
         return _by_maker(given, recipe.task, options)
-    source = given if isinstance(given, Source) else of_run(given)
+    source = given if isinstance(given, Source) else of_run(given, even_so=options.even_so)
     recipe, model_input = source.recipe, source.recipe.model_input
-    if worth.settled(source):  # before cells are cut, which takes minutes
+    if worth.settled(source.metrics, source.limit):  # before cells are cut, which takes minutes
         worth.gate(source.metrics, even_so=options.even_so, what=source.what)
     windows = source.windows or _windows(source, options, notice)
     metrics = worth.brought_up(source, windows)
@@ -211,10 +211,17 @@ def _recipe_of(run: Path) -> Recipe:
     return recipe
 
 
-def of_run(run: Path) -> Source:
-    """What a finished run's bundle is made of; FitError where it is not finished."""
+def of_run(run: Path, *, even_so: bool = True) -> Source:
+    """What a finished run's bundle is made of; FitError where it is not finished.
+
+    Parameters
+    ----------
+    even_so : whatever it is worth; without it ExportError where that is known to be too little.
+    """
     recipe, settings = settings_of(run)
     network, metrics = load_network(run)
+    if worth.settled(metrics, settings["limit"]):  # before its graph is made, which takes long
+        worth.gate(metrics, even_so=even_so, what=f"run {run}")
     metrics["test"] = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob("evaluation-*.json"))
     ]

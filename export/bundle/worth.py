@@ -62,9 +62,14 @@ def judged(short: tuple[str, ...], *, even_so: bool, what: str) -> tuple[str, ..
     return tuple(f"exported even so: {text}"[: caveats.LONGEST] for text in short)
 
 
-def settled(source: Source) -> bool:
-    """Whether a network's worth stands in its metrics, and no cells at hand would be asked anew."""
-    return WORTH in source.metrics and not source.limit
+def settled(metrics: Mapping[str, Any], limit: int) -> bool:
+    """Whether a network's worth stands in its metrics, and no cells at hand would be asked anew.
+
+    Parameters
+    ----------
+    limit : how many pictures of each data set it saw at most; 0 for all.
+    """
+    return WORTH in metrics and not limit
 
 
 def brought_up(source: Source, windows: Windows | None) -> dict[str, Any]:
@@ -75,7 +80,7 @@ def brought_up(source: Source, windows: Windows | None) -> dict[str, Any]:
     windows : cells at hand, None for none; they are asked where a run does not say, or saw fewer of them.
     """
     metrics, recipe = source.metrics, source.recipe
-    if windows is not None and source.network is not None and not settled(source):
+    if windows is not None and source.network is not None and not settled(metrics, source.limit):
         cells = typed(windows.of("validation"), recipe)
         logits = logits_of(source.network, cells, recipe, torch.device("cpu"))
         return {**metrics, WORTH: worth_of(logits, cells, recipe).as_json()}

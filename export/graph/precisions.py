@@ -215,19 +215,17 @@ def _int8(
     """The INT8 graphs from one calibration, fine-tuned where that is needed or asked for."""
     crops = calibration.choose_cells(bench.windows, cells, bench.recipe.input.size_px)
     histograms = calibration.observe(bench.graph, crops)
+    found = {name: calibration.ranges(histograms, name) for name in calibration.METHODS}
     methods = {
-        name: sum(
-            bench.change(_INT8[variant](bench.graph, calibration.ranges(histograms, name)))
-            for variant in variants
-        )
-        for name in calibration.METHODS
+        name: sum(bench.change(_INT8[variant](bench.graph, ranges)) for variant in variants)
+        for name, ranges in found.items()
     }
     method = min(methods, key=lambda name: methods[name])
     notice(
         f"calibrated on {len(crops)} cells by {method}; mean change of a probability, {', '.join(variants)}: "
         + ", ".join(f"{name} {change:.5f}" for name, change in methods.items())
     )
-    ranges = calibration.ranges(histograms, method)
+    ranges = found[method]
     seen: dict[str, Any] = {"cells": len(crops), "method": method, "methods": methods, "layers": {}}
     trials = {}
     for variant in variants:

@@ -44,7 +44,7 @@ draw_fields, draw_fields_once = golden.draw_fields, cache(golden.draw_fields)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _golden_fields_once() -> Iterator[None]:
+def _golden_fields_once(translated_once: None) -> Iterator[None]:
     """The fields of golden cases, the same for every bundle of a kind, are drawn once in a worker."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(golden, "draw_fields", draw_fields_once)

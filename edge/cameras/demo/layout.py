@@ -99,14 +99,26 @@ def _contacts(centres: F64, radii: F64, solid: NDArray[np.bool_]) -> NDArray[np.
     """Which leukocyte each touches, -1 for none: their outlines come within half a micrometre."""
     touching = np.full(len(centres), -1, np.int64)
     which = np.flatnonzero(solid)
-    for start in range(0, len(which), 256):
-        some = which[start : start + 256]
-        apart = np.hypot(*(centres[some, None] - centres[None, which]).transpose(2, 0, 1))
-        near = apart - radii[some, None] - radii[None, which] < 0.5
-        near &= some[:, None] != which[None]
-        rows, columns = np.nonzero(near)
-        touching[some[rows]] = which[columns]
+    reach = 2 * radii[which].max(initial=0) + 0.5
+    one, other = (which[pair] for pair in _neighbours(centres[which], centres[which], reach))
+    apart = np.hypot(*(centres[one] - centres[other]).T)
+    near = (apart - radii[one] - radii[other] < 0.5) & (one != other)
+    np.maximum.at(touching, one[near], other[near])
     return touching
+
+
+def _neighbours(some: F64, others: F64, reach: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Pairs, (p,) of `some` (m, 2) and (p,) of `others` (n, 2), that lie within `reach` of each other in x.
+
+    All that are near are among them, and few of those that are not.
+    """
+    order = np.argsort(others[:, 0])
+    sorted_x = others[order, 0]
+    first = np.searchsorted(sorted_x, some[:, 0] - reach)
+    count = np.searchsorted(sorted_x, some[:, 0] + reach, "right") - first
+    one = np.arange(len(some)).repeat(count)
+    within = np.arange(len(one)) - (np.cumsum(count) - count).repeat(count)
+    return one, order[first.repeat(count) + within]
 
 
 def _platelets(rng: np.random.Generator, scope: Scope, others: F64, radii: F64) -> F64:
@@ -118,15 +130,14 @@ def _platelets(rng: np.random.Generator, scope: Scope, others: F64, radii: F64) 
     mates = mates + rng.uniform(2.0, 3.6, (len(mates), 1)) * np.stack([np.cos(angle), np.sin(angle)], 1)
     centres = np.concatenate([singles, mates])
     clear = np.ones(len(centres), np.bool_)
-    for start in range(0, len(centres), 512):
-        some = centres[start : start + 512].astype(np.float32)
-        apart2 = ((some[:, None] - others[None].astype(np.float32)) ** 2).sum(2)
-        clear[start : start + 512] = (apart2 > (radii + 2.5).astype(np.float32) ** 2).all(1)
+    own, other = _neighbours(centres, others, radii.max(initial=0) + 2.6)
+    apart2 = ((centres[own].astype(np.float32) - others[other].astype(np.float32)) ** 2).sum(1)
+    clear[own[apart2 <= (radii[other] + 2.5).astype(np.float32) ** 2]] = False
     return centres[clear & (centres >= 0).all(1) & (centres <= scope.slide_um).all(1)]
 
 
 def lay_out(scope: Scope) -> Layout:
-    """Lay out the whole slide of `scope`; about 50 ms."""
+    """Lay out the whole slide of `scope`."""
     rng = np.random.default_rng([scope.seed, 1])
     leukocytes = round(scope.leukocytes_per_field * scope.fields) // DEAL * DEAL
     strays = ["erythroblast"] * round(scope.erythroblasts_per_field * scope.fields)
@@ -203,18 +214,22 @@ class RedCellField:
         centres, own, draws = self._lattice(column, row)
         reach = 0.94 * self._scope.red_cell_um
         soft = np.where(draws[..., 0] < 0.12, 0.6, 1.0)
-        stacks, stack_draws = self._stacks(column, row)
-        obstacles, radii = self._obstacles(column, row, stacks)
+        others, other_radii = self._others(column, row)
+        stacks, stack_draws = self._stacks(column, row, others, other_radii)
+        # what red cells keep off, and the nearest they come to each
+        obstacles = np.concatenate([others, stacks])
+        half = self._scope.red_cell_um / 2
+        radii = np.concatenate([other_radii + 0.93 * half, np.full(len(stacks), 1.7 * half)])
         for _ in range(2):
             centres = _push_apart(centres, reach, soft)
             centres = _push_off(centres, obstacles, radii)
         free = own & (draws[..., 1] < 0.93)
         centres, looks = centres[free], draws[free][:, 2]
-        apart = np.hypot(*(centres[:, None] - obstacles[None]).transpose(2, 0, 1)) if len(obstacles) else None
-        if apart is not None:
-            clear = (apart > radii - 0.6).all(1)
-            centres, looks = centres[clear], looks[clear]
-        return RedCells(np.concatenate([centres, stacks]), np.concatenate([looks, stack_draws]))
+        one, obstacle = _neighbours(centres, obstacles, radii.max(initial=0))
+        apart = np.hypot(*(centres[one] - obstacles[obstacle]).T)
+        clear = np.ones(len(centres), np.bool_)
+        clear[one[apart <= radii[obstacle] - 0.6]] = False
+        return RedCells(np.concatenate([centres[clear], stacks]), np.concatenate([looks[clear], stack_draws]))
 
     def _lattice(self, column: int, row: int) -> tuple[F64, NDArray[np.bool_], F64]:
         """Centres (r, c, 2) of the block's sites and the rings about them, which are its own, and draws."""
@@ -232,7 +247,13 @@ class RedCellField:
         warp = np.sin(site @ self._waves + self._phases) @ self._swings_um
         return site + jitter + warp, own, draws
 
-    def _stacks(self, column: int, row: int) -> tuple[F64, F64]:
+    def _others(self, column: int, row: int) -> tuple[F64, F64]:
+        """What is in and about a block but red cells: centres (m, 2) and radii (m,)."""
+        low = np.array([column, row]) * BLOCK_UM - 60
+        near = ((self._others_um > low) & (self._others_um < low + BLOCK_UM + 120)).all(1)
+        return self._others_um[near], self._other_radii_um[near]
+
+    def _stacks(self, column: int, row: int, others: F64, radii: F64) -> tuple[F64, F64]:
         """Red cells (n, 2) of the stacks that begin in this block, and draws for their looks."""
         per_block = int(BLOCK_UM / STACK_SQUARE_UM)
         rng = np.random.default_rng([self._scope.seed, 3, column + 1000, row + 1000])
@@ -243,19 +264,11 @@ class RedCellField:
             steps = rng.uniform(2.2, 4.0, (n, 1)) * np.stack([np.cos(heading), np.sin(heading)], 1)
             start = (np.array([column, row]) + rng.uniform(0.2, 0.8, 2)) * BLOCK_UM
             chain = start + np.cumsum(steps, 0)
-            apart = np.hypot(*(chain[:, None] - self._others_um[None]).transpose(2, 0, 1))
-            if (apart > self._other_radii_um + 3).all():
+            apart = np.hypot(*(chain[:, None] - others[None]).transpose(2, 0, 1))
+            if (apart > radii + 3).all():
                 chains.append(chain)
         cells = np.concatenate(chains) if chains else np.zeros((0, 2))
         return cells, rng.random(len(cells))
-
-    def _obstacles(self, column: int, row: int, stacks: F64) -> tuple[F64, F64]:
-        """What red cells of this block keep off: centres (m, 2) and the nearest they come to each (m,)."""
-        half = self._scope.red_cell_um / 2
-        low = np.array([column, row]) * BLOCK_UM - 60
-        near = ((self._others_um > low) & (self._others_um < low + BLOCK_UM + 120)).all(1)
-        radii = np.concatenate([self._other_radii_um[near] + 0.93 * half, np.full(len(stacks), 1.7 * half)])
-        return np.concatenate([self._others_um[near], stacks]), radii
 
 
 def _push_apart(centres: F64, reach: float, soft: F64) -> F64:
@@ -274,12 +287,14 @@ def _push_apart(centres: F64, reach: float, soft: F64) -> F64:
 
 def _push_off(centres: F64, obstacles: F64, radii: F64) -> F64:
     """Red cells that lie too near an obstacle moved straight away from it, to its rim."""
-    if not len(obstacles):
-        return centres
-    away = centres[:, :, None] - obstacles
-    distance = np.hypot(away[..., 0], away[..., 1]) + 1e-9
-    inside = np.clip(radii - distance, 0, None)
+    flat = centres.reshape(-1, 2)
+    one, obstacle = _neighbours(flat, obstacles, radii.max(initial=0))
+    away, radius = flat[one] - obstacles[obstacle], radii[obstacle]
+    distance = np.hypot(*away.T) + 1e-9
     # from deep inside a cell there is no way out: such sites are dropped later
-    inside[distance < 0.45 * radii] = 0
-    moved: F64 = centres + (away * (inside / distance)[..., None]).sum(2)
-    return moved
+    inside = np.flatnonzero((distance < radius) & (distance >= 0.45 * radius))
+    inside = inside[np.lexsort((obstacle[inside], one[inside]))]  # sums in one order, whatever lies where
+    shift = np.zeros_like(flat)
+    share = (radius[inside] - distance[inside]) / distance[inside]
+    np.add.at(shift, one[inside], away[inside] * share[:, None])
+    return centres + shift.reshape(centres.shape)

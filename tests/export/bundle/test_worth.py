@@ -82,9 +82,10 @@ def test_a_run_that_says_nothing_at_all_is_to_be_fitted_again(poor: Callable[...
         build(run)
 
 
-def test_a_worthless_run_is_refused_before_cells_are_cut(
+def test_a_worthless_run_is_refused_before_its_graph_is_made_and_cells_are_cut(
     poor: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("export.bundle.bundle.to_onnx", lambda *_: pytest.fail("made a graph"))
     monkeypatch.setattr("export.bundle.bundle.gather", lambda *_: pytest.fail("cut cells"))
     with pytest.raises(ExportError, match=TOLD):
         build(poor(worth=FEW), Options(data=tmp_path))

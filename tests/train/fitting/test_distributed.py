@@ -75,7 +75,7 @@ def _torchrun(folder: Path, data: Path, dies: str = "") -> subprocess.CompletedP
 
 def test_two_processes_fit_one_network(deepapl: Callable[..., Path], tmp_path: Path) -> None:
     """One of them dies in the second epoch; started again they end alike, with a run that can be exported."""
-    data = deepapl()
+    data = deepapl(20, 1)
     broken = _torchrun(tmp_path, data, dies="1 1 2")
     assert broken.returncode != 0
     assert "edge-train: process 0 of 2: " in broken.stderr

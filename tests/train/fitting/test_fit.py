@@ -179,7 +179,7 @@ def test_the_loss_falls(deepapl: Callable[..., Path], tmp_path: Path) -> None:
 def test_the_best_epoch_is_kept_and_patience_ends(
     deepapl: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = deepapl()
+    data = deepapl(20, 1)
     figures = iter([0.5, 0.8, 0.6, 0.8, 0.7])
     averages: list[dict[str, torch.Tensor]] = []
 
@@ -218,7 +218,7 @@ def test_without_a_figure_to_watch_the_last_epoch_is_kept(
     deepapl: Callable[..., Path], tmp_path: Path
 ) -> None:
     recipe = replace(SMALL, training=replace(SMALL.training, watch=(), samples=16))
-    _, metrics = fit.load_network(_fit(recipe, deepapl(), tmp_path / "run"))
+    _, metrics = fit.load_network(_fit(recipe, deepapl(20, 1), tmp_path / "run"))
     assert metrics["kept"] == {"epoch": 2, "figure": None}
 
 
@@ -252,7 +252,7 @@ def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_folder_holds_one_run(deepapl: Callable[..., Path], tmp_path: Path) -> None:
-    data = deepapl()
+    data = deepapl(20, 1)
     _fit(replace(SMALL, training=replace(SMALL.training, epochs=1)), data, tmp_path / "run")
     with pytest.raises(SettingsError, match=r"recipe\.training\.seed 1, now 9"):
         _fit(replace(SMALL, training=replace(SMALL.training, epochs=1, seed=9)), data, tmp_path / "run")
@@ -266,7 +266,7 @@ def test_a_folder_holds_one_run(deepapl: Callable[..., Path], tmp_path: Path) ->
 def test_a_run_that_diverges_ends(deepapl: Callable[..., Path], tmp_path: Path) -> None:
     recipe = replace(SMALL, training=replace(SMALL.training, learning_rate=1e30))
     with pytest.raises(FitError, match=r"the loss is (nan|inf); lower training\.learning_rate"):
-        _fit(recipe, deepapl(), tmp_path / "run")
+        _fit(recipe, deepapl(20, 1), tmp_path / "run")
 
 
 def test_partial_labels_ask_for_no_one_class() -> None:
@@ -300,7 +300,7 @@ def test_classes_of_its_own_are_learned_and_others_are_told_and_left_out(
 ) -> None:
     told: list[str] = []
     recipe = _with_classes("lymphocyte", "blast")
-    out = fit.fit(recipe, deepapl(), tmp_path / "run", cache=tmp_path / "cache", notice=told.append)
+    out = fit.fit(recipe, deepapl(20, 1), tmp_path / "run", cache=tmp_path / "cache", notice=told.append)
     (left_out,) = [line for line in told if "left out" in line]
     assert left_out.startswith("deepapl: ")
     assert "label 'neutrophil': not one of lymphocyte, blast" in left_out
@@ -330,7 +330,7 @@ def test_classes_that_nothing_can_be_learned_of_are_named(
     recipe: Recipe, words: str, deepapl: Callable[..., Path], tmp_path: Path
 ) -> None:
     with pytest.raises(FitError) as refused:
-        _fit(recipe, deepapl(), tmp_path / "run")
+        _fit(recipe, deepapl(20, 1), tmp_path / "run")
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -338,7 +338,7 @@ def test_classes_that_nothing_can_be_learned_of_are_named(
 def test_nothing_to_choose_the_operating_point_on_is_told(
     deepapl: Callable[..., Path], tmp_path: Path
 ) -> None:
-    data = deepapl()
+    data = deepapl(20, 1)
     for patient in (data / "deepapl" / "Data" / "All").iterdir():
         if split_of(patient.name) == "validation":
             shutil.rmtree(patient)
@@ -350,7 +350,7 @@ def test_what_is_left_out_is_not_read_and_is_written_down(
     deepapl: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "two.toml").write_text(TOML.replace("deepapl = 1.0", "deepapl = 1.0, pbc = 0.5"))
-    words = ["fit", "--recipe", str(tmp_path / "two.toml"), "--data", str(deepapl()), "--epochs", "1"]
+    words = ["fit", "--recipe", str(tmp_path / "two.toml"), "--data", str(deepapl(20, 1)), "--epochs", "1"]
     assert cli.main([*words, "--out", str(tmp_path / "run"), "--leave-out", "pbc"]) == 0
     told = capsys.readouterr()
     assert f"pbc was left out; edge-train compare {tmp_path / 'run'} --dataset pbc judges" in told.err
@@ -366,7 +366,7 @@ def test_what_is_left_out_is_not_read_and_is_written_down(
 
 
 def test_a_checkpoint_of_an_older_program_is_told(deepapl: Callable[..., Path], tmp_path: Path) -> None:
-    data = deepapl()
+    data = deepapl(20, 1)
     recipe = replace(SMALL, training=replace(SMALL.training, epochs=1, samples=16))
     out = _fit(recipe, data, tmp_path / "run")
     torch.save({"epoch": 1, "history": []}, out / "checkpoint.pt")

@@ -275,7 +275,7 @@ def test_what_is_frozen_keeps_its_weights_and_statistics_while_the_head_learns(
     frozen: bool, small: str, deepapl: Callable[..., Path], tmp_path: Path
 ) -> None:
     chosen = _recipe(frozen=frozen, hidden=8, dropout=0.2)
-    run = fit(chosen, deepapl(), tmp_path / "run", cache=tmp_path / "cache", notice=lambda _: None)
+    run = fit(chosen, deepapl(20, 1), tmp_path / "run", cache=tmp_path / "cache", notice=lambda _: None)
     network, metrics = load_network(run)
     assert isinstance(network, Backbone)
     assert 0 <= metrics["validation"]["deepapl_roc_area"] <= 1
@@ -294,6 +294,7 @@ def test_what_is_frozen_keeps_its_weights_and_statistics_while_the_head_learns(
     assert modes["network.bn1"] is not frozen
 
 
+@pytest.mark.usefixtures("translated_once")
 def test_a_backbone_becomes_a_bundle_in_every_precision(
     small: str, deepapl: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """Every recipe that ships, on small data: read, trained, judged, put on the device, by the commands alone.
 
 The networks are those of the recipes, but for the large ones, whose place a small one of the same make takes
-(`tests.train.published.test_backbones` builds each as it is).
+(`tests.train.network.test_backbones` builds each as it is).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from train.recipes import recipe
 from train.recipes.recipe import Recipe
 
 SMALLEST = 32
+
+drawn_once = cache(golden.draw_fields)  # the same for every bundle that is shown the same
 
 RECIPES = [
     pytest.param(name, marks=[pytest.mark.published] if "published" in folder else [])
@@ -111,6 +114,17 @@ def _small_networks() -> dict[str, Callable[[int], torch.nn.Module]]:
         )
         return network
 
+    def thin_googlenet(classes: int) -> torch.nn.Module:
+        """As many channels come out of each of its blocks."""
+
+        def block(inputs: int, first: int, _: int, third: int, __: int, fifth: int, pooled: int) -> Any:
+            return inception.BasicConv2d(inputs, first + third + fifth + pooled, kernel_size=1)
+
+        network: torch.nn.Module = models.GoogLeNet(
+            classes, aux_logits=False, init_weights=False, blocks=[inception.BasicConv2d, block, None]
+        )
+        return network
+
     return {
         "resnet34": lambda classes: resnet.ResNet(resnet.BasicBlock, [1, 1, 1, 1], num_classes=classes),
         **dict.fromkeys(
@@ -119,17 +133,19 @@ def _small_networks() -> dict[str, Callable[[int], torch.nn.Module]]:
         ),
         "densenet169": lambda classes: densenet.DenseNet(8, (1, 1, 1, 1), 16, num_classes=classes),
         "convnext_tiny": lambda classes: convnext.ConvNeXt(blocks, num_classes=classes),
+        "googlenet": thin_googlenet,
         "inception_v3": thin_inception,
         **dict.fromkeys(("vgg16", "vgg19"), narrow_vgg),
     }
 
 
 @pytest.fixture
-def _networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, translated_once: None) -> None:
     """Small networks where the true ones are large, an own folder for weights; nothing goes online."""
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("torchvision is not installed")
     monkeypatch.setattr(golden, "_FRAMES_SEARCHED", 4)
+    monkeypatch.setattr(golden, "draw_fields", drawn_once)
     for name, network in _small_networks().items():
         monkeypatch.setitem(BACKBONES, name, network)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))

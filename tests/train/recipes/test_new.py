@@ -199,6 +199,7 @@ def test_what_a_recipe_says_of_own_pictures_is_checked() -> None:
     )
 
 
+@pytest.mark.usefixtures("translated_once")
 def test_every_command_takes_it_on(new: New, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.set_num_threads(1)
     data, run = folders(tmp_path / "data" / "cells", patients=10).parent, tmp_path / "run"
