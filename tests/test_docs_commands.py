@@ -56,7 +56,6 @@ SMALL: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("edge-train", "fit"): ("--limit 24", "--epochs 1", "--cache cache", "--set architecture.depth=4"),
     ("edge-train", "evaluate"): ("--limit 8",),
     ("edge-train", "compare"): ("--limit 8",),
-    ("edge-train", "segment"): ("--limit 12", "--epochs 1", "--steps 2"),
     ("edge-train", "sweep"): ("--limit 24", "--epochs 1"),
     ("edge-export", "bundle"): ("--even-so", "--cache cache"),
     ("edge-export", "compare"): ("--limit 8",),

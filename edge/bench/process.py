@@ -127,7 +127,7 @@ def growth(resident: Mapping[int, float]) -> float | None:
 
 
 def _found() -> dict[str, str]:
-    """The environment in which another Python finds this `edge`, wherever ours found it, and keeps its bytecode.
+    """The environment in which another Python finds this `edge`, and keeps the bytecode of it.
 
     A shell that has Python keep no bytecode would have every start compile 300 modules, as no device does.
     """
