@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
@@ -26,20 +27,25 @@ def plain(shape: tuple[int, int], colour: tuple[int, ...] = GLASS) -> U8:
 def blobs(shape: tuple[int, int], count: int, seed: int, radius_um: tuple[float, float] = (1.0, 5.0)) -> U8:
     """Round nuclei with cytoplasm, and as many red cells, wherever they fall: across edges and each other."""
     rng, pixels = np.random.default_rng(seed), plain(shape)
-    y, x = np.ogrid[: shape[0], : shape[1]]
     for kind in ("red", "leukocyte") * count:
         radius, right, down = (
             rng.uniform(*radius_um) / PITCH_UM,
             *(rng.uniform(0, shape[k]) for k in (1, 0)),
         )
-        away2 = (y - down) ** 2 + (x - right) ** 2
         if kind == "red":
-            pixels[away2 < (3.7 / PITCH_UM) ** 2] = RED
+            _disc(pixels, right, down, 3.7 / PITCH_UM, RED)
         else:
-            pixels[away2 < (1.5 * radius) ** 2] = CYTOPLASM
-            pixels[away2 < radius**2] = NUCLEUS
+            _disc(pixels, right, down, 1.5 * radius, CYTOPLASM)
+            _disc(pixels, right, down, radius, NUCLEUS)
     grain = rng.normal(0, 4, pixels.shape)
     return np.clip(pixels + grain, 0, 255).astype(np.uint8)
+
+
+def _disc(pixels: U8, right: float, down: float, radius: float, colour: tuple[int, ...]) -> None:
+    top, left = (max(int(at - radius), 0) for at in (down, right))
+    part = pixels[top : int(down + radius) + 1, left : int(right + radius) + 1]
+    y, x = np.ogrid[top : top + part.shape[0], left : left + part.shape[1]]
+    part[(y - down) ** 2 + (x - right) ** 2 < radius**2] = colour
 
 
 def drawn() -> Iterator[Specimen]:
@@ -49,6 +55,7 @@ def drawn() -> Iterator[Specimen]:
             yield specimen(pixels, scope.um_per_px, PITCH_UM)
 
 
+@cache
 def odd() -> dict[str, Specimen]:
     """What no slide shows, or hardly any."""
     noise = np.random.default_rng(0).integers(0, 256, (301, 403, 3), np.uint8)
