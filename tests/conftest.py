@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from itertools import chain, groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -39,22 +40,48 @@ CLASSES = [
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
 
-FIRST = ("test_docs_commands.py", "train", "export")
-"""Files and folders whose tests take longest: several workers end together if these begin."""
+LONG = (
+    "test_docs_commands.py",
+    "train/tuning/test_sweep.py",
+    "edge/archive/test_cli.py",
+    "train/fitting/test_distributed.py",
+    "train/recipes/test_commands.py",
+)
+"""Files of tests that take up to a minute each; folders after them whose tests take long."""
+SLOW = ("train", "export")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what belongs to the published systems, and begin with what takes longest."""
+    """Mark what belongs to the published systems, and deal what takes long to all workers alike."""
     for item in items:
         if "published" in item.path.relative_to(ROOT).parts:
             item.add_marker("published")
-    items.sort(key=_turn)
+    items[:] = _dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
-def _turn(item: pytest.Item) -> int:
-    """Where an item's folder, or file, stands in `FIRST`; what is not named there comes last."""
-    folder = item.path.relative_to(ROOT / "tests").parts[0]
-    return FIRST.index(folder) if folder in FIRST else len(FIRST)
+def _dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The items in an order of which each worker takes an even part, what takes longest being first in each.
+
+    Tests of one file stay together, for they share what is made once a file, but for those that take longest.
+    """
+    first = sorted((item for item in items if _file(item) in LONG), key=lambda item: LONG.index(_file(item)))
+    then = [item for item in items if _file(item) not in LONG and _file(item).startswith(SLOW)]
+    hands: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for number, item in enumerate(first):
+        hands[number % workers].append(item)
+    for number, (_, group) in enumerate(groupby(then, _file)):
+        hands[number % workers] += group
+    dealt = {*first, *then}
+    rest = [item for item in items if item not in dealt]
+    for left, hand in zip(range(workers, 0, -1), hands, strict=True):
+        room = (len(items) - sum(map(len, hands[: workers - left]))) // left - len(hand)
+        hand += rest[: max(room, 0)]
+        del rest[: max(room, 0)]
+    return [*chain.from_iterable(hands), *rest]
+
+
+def _file(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT / "tests").as_posix()
 
 
 @pytest.fixture(scope="session")

@@ -116,15 +116,15 @@ def test_a_run_of_the_program_is_told_as_it_notes_itself(half: Place) -> None:
 
 
 def test_rate_and_time_left_are_of_this_run(half: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    _run(half)
-    _later(monkeypatch, 250)
+    _run(half, started=(runs.now() - timedelta(seconds=60)).isoformat())  # before its first task was done
+    _later(monkeypatch, 190)
     found = status.of(half)
     assert found.state == "under way"
     assert found.rate == pytest.approx(2.0, rel=0.02)
     assert found.left_s == pytest.approx(450, rel=0.02)
     text = _text(half)
     assert "2.0 fields/s, 7 min" in text
-    assert "the last task was done 4 min" in text
+    assert "the last task was done 3 min" in text
 
 
 def test_what_an_earlier_run_did_is_not_of_this_ones_rate(
