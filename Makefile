@@ -6,8 +6,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 ARGS ?= --camera demo
 # which tests `make test` runs; MARKED= runs those of the published systems with them, in one go
 MARKED ?= not published
-# pytest's workers: one more than this process may use processors, for some tests wait; each takes up to a gigabyte
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
+# pytest's workers: one a processor that this process may use, and each of them takes up to a gigabyte
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal
 
 # a shell that has Python keep no bytecode would have every program that a test starts compile all modules
