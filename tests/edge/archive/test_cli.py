@@ -124,19 +124,18 @@ def test_whoever_is_killed_the_rows_are_those_of_a_run_left_alone(archive: Path,
     assert len(list((cut / "records").glob("*.db"))) == len(list((cut / "done").iterdir())) > 1
 
 
-def test_what_is_done_already_waits_for_no_cluster(
-    archive: Path,
-    tmp_path: Path,
-    without_ray: None,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+def test_a_run_that_nobody_disturbs_and_once_more_without_a_cluster(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["run", str(archive / "0"), "--out", str(tmp_path / "out"), *FLAGS]
-    assert cli.main(asked) == 0
-    before = capfd.readouterr()
+    out = tmp_path / "out"
+    code, told, wrong = run(archive / "0", out, "--records")
+    assert (code, wrong) == (0, "")
+    assert "2 slides, 12 fields" in told
+    assert "2 files could not be read" in told
+    assert len(list((out / "records").glob("*.db"))) == 1
     monkeypatch.setattr(cluster, "connected", lambda *_how, **_more: pytest.fail("it waits for a cluster"))
-    assert cli.main(asked) == 0
-    assert capfd.readouterr() == before
+    assert cli.main(["run", str(archive / "0"), "--out", str(out), *FLAGS, "--records"]) == 0
+    assert capfd.readouterr().out == told
 
 
 def fails(capfd: pytest.CaptureFixture[str], *words: str | Path) -> str:
