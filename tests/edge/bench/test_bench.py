@@ -23,11 +23,9 @@ from edge.cameras.demo.cytology import LEUKOCYTES
 from edge.cameras.files.camera import FileCamera
 from edge.types import U8, LeukoscopeError
 
-EVERY = 10
-"""Readings between two looks at the memory: ten show what fifty do."""
 TINY = measure.Extent(
     quick=True, frames=4, others=3, warm_up=3, densities=(2, 60), crowded=1, rounds=1, batch_rounds=1,
-    starts=1, long=EVERY,
+    starts=1, long=process.EVERY,
 )  # fmt: skip
 
 
@@ -45,7 +43,6 @@ def figures(made_once: Callable[..., Path], tmp_path_factory: pytest.TempPathFac
         told: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("LEUKOSCOPE_HOME", str(tmp_path_factory.mktemp("home")))
-            patch.setattr(process, "EVERY", EVERY)
             with rig(tell=told.append) as rigged:
                 steps: list[str] = []
                 done = measure.measure(rigged, TINY, steps.append)
@@ -109,8 +106,8 @@ def test_the_other_parts_say_what_they_measured(figures: dict[str, Any]) -> None
 
 def test_the_long_run_tells_memory_and_start(figures: dict[str, Any]) -> None:
     run = figures["long_run"]
-    assert run["frames"] == EVERY
-    assert list(run["resident_mb"]) == [str(EVERY)]
+    assert run["frames"] == process.EVERY
+    assert list(run["resident_mb"]) == [str(process.EVERY)]
     assert 50 < run["largest_resident_mb"] <= run["peak_mb"] < 400
     assert run["growth_after_500"] is None
     assert run["first_reading_s"] > 0.1
@@ -137,9 +134,9 @@ def test_the_table_fits_the_terminal(figures: dict[str, Any]) -> None:
     assert max(map(len, drawn.splitlines())) <= 80
     for words in ("the whole line", "fields/s", "a further cell", "MB resident", "rough look"):
         assert words in drawn
-    assert re.search(r"^long run +\d+ MB at most, too short for growth \(10 fields\)$", drawn, re.MULTILINE)
+    assert re.search(r"^long run +\d+ MB at most, too short for growth \(50 fields\)$", drawn, re.MULTILINE)
     grown = table.table(figures | {"long_run": figures["long_run"] | {"growth_after_500": 0.012}})
-    assert "MB at most, +1.2% after 500 fields (10 fields)" in grown
+    assert "MB at most, +1.2% after 500 fields (50 fields)" in grown
     assert re.search(r"sparse, \S+ cells +usual, \S+ cells +crowded, \S+ cells$", drawn, re.MULTILINE)
     assert {"MJPEG, usual", "MJPEG, crowded"} <= {line[:18].strip() for line in drawn.splitlines()}
     silent = figures | {"conditions": figures["conditions"] | {"cpu_c": None, "clock_mhz": None}}
